@@ -34,8 +34,9 @@ const zones = ROOMS.flatMap((rooms, level) =>
 // (`readCredential` compares their names only).
 zones.push({
   target: './src/!(http)/!(forward|readCredential).ts',
-  from: './src/http/requestHeaders.ts',
-  message: 'Only src/gate/forward.ts changes the headers of a request.',
+  from: './src/gate/carryOut/requestHeaders.ts',
+  message:
+    'Only src/gate/carryOut/forward.ts changes the headers of a request.',
 });
 
 // What a browser may do with an answer holds as long as one file sets the headers of answers, in one order.
@@ -47,7 +48,7 @@ const SETS_ANSWER_HEADERS = [
 module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
   restrictedSrcSyntax: SETS_ANSWER_HEADERS.map(selector => ({
     selector,
-    message: 'Only src/gate/answer.ts sets the headers of an answer.',
+    message: 'Only src/gate/carryOut/answer.ts sets the headers of an answer.',
   })),
   // The packages of `faster`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation` has copies
   // of `src`.
@@ -77,25 +78,32 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
     {
       files: [
         // The answers of the gate's own routes are no answers of a handler behind the gate.
-        'src/routes/**',
-        'src/gate/answer.ts',
+        'src/operators/routes/**',
+        'src/gate/carryOut/answer.ts',
       ],
       rules: { 'no-restricted-syntax': 'off' },
     },
     // Someone reads each of these files, from the top to the bottom.
     {
       files: ['src/**/*.ts'],
-      excludedFiles: ['**/*.test.ts', 'src/__testUtils__/**', 'src/attacks/**'],
+      excludedFiles: [
+        '**/*.test.ts',
+        'src/__tests__/__testUtils__/**',
+        'src/__tests__/attacks/**',
+      ],
       rules: {
         'max-lines': ['error', 250],
         'max-lines-per-function': ['error', 60],
       },
     },
     // This file runs the tests of the files beside it.
-    { files: ['src/attacks/**'], rules: { 'no-restricted-imports': 'off' } },
+    {
+      files: ['src/__tests__/attacks/**'],
+      rules: { 'no-restricted-imports': 'off' },
+    },
     // The expectation depends on the input, and a property has every input.
     {
-      files: ['src/properties/**'],
+      files: ['src/__tests__/properties/**'],
       rules: { 'jest/no-conditional-expect': 'off' },
     },
   ],

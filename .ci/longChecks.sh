@@ -16,14 +16,14 @@ long() {
 
 long_checks() {
   long 'mixed load beside a stock backend' \
-    'src/gate src/credentials src/revocation integration/processes/load' integration/processes/load/run
+    'src/gate src/gate src/store integration/processes/load' integration/processes/load/run
   long "restricted tokens with Backstage's own plugins of three releases" \
-    'src/services/watchDelegations.ts src/services/httpAuthService.ts integration/packages/delegation' integration/packages/delegation/run
+    'src/backstage/watchDelegations.ts src/backstage/httpAuthService.ts integration/packages/delegation' integration/packages/delegation/run
   join
   long 'mixed load, with fasterServer' \
-    'src/services/presetPrototypes.ts integration/processes/load' .ci/withNode.sh 22 integration/processes/load/run faster
+    'src/backstage/presetPrototypes.ts integration/processes/load' .ci/withNode.sh 22 integration/processes/load/run faster
   long 'each alert before a live Prometheus' \
-    'ops src/observability/GateMetrics.ts integration/processes/alerts' integration/processes/alerts/run
+    'ops src/operators/reports/GateMetrics.ts integration/processes/alerts' integration/processes/alerts/run
   join
   long 'api-gate init on the app of create-app' \
     'src/cli integration/packages/init' integration/packages/init/run
@@ -31,8 +31,8 @@ long_checks() {
     'docs/recipes integration/packages/recipes' integration/packages/recipes/run
   join
   long 'what touches Backstage on 2026-08' \
-    'src/services src/credentials src/legacy .ci/releases' .ci/releases/run 2026-08 packed backstage
+    'src/backstage src/gate/verify .ci/releases' .ci/releases/run 2026-08 packed backstage
   long "the pictures of the gate's page" \
-    'src/page integration/browsers/policyPage' integration/browsers/policyPage/picture --check
+    'src/operators/page integration/browsers/policyPage' integration/browsers/policyPage/picture --check
   join
 }

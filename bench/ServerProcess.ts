@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
-import { freePort } from '../src/__testUtils__/freePort';
+import { freePort } from '../src/__tests__/__testUtils__/freePort';
 import type { Variant } from './variants';
 
 export type ServerRequest =

@@ -1,8 +1,8 @@
-import { rawRequest } from '../src/__testUtils__/rawRequest';
-import * as credentials from '../src/attacks/corpus/credentials';
-import * as headers from '../src/attacks/corpus/headers';
-import * as paths from '../src/attacks/corpus/paths';
-import * as rules from '../src/attacks/corpus/rules';
+import { rawRequest } from '../src/__tests__/__testUtils__/rawRequest';
+import * as credentials from '../src/__tests__/attacks/corpus/credentials';
+import * as headers from '../src/__tests__/attacks/corpus/headers';
+import * as paths from '../src/__tests__/attacks/corpus/paths';
+import * as rules from '../src/__tests__/attacks/corpus/rules';
 import { HANDLER_HEADER } from './openPlugins';
 
 /** A request of a published bypass. The header lines hold words, such as `TOKEN`, that stand for credentials. */
@@ -38,7 +38,7 @@ export interface Target {
 /** Credentials that only the tests can make: of the past, of a plugin, or with keys at a server of the attacker. */
 const NOT_HERE = /EXPIRED|SERVICE|ATTACKER/;
 
-/** The requests of `src/attacks` that the tests send to a plugin which has opened itself, byte for byte. */
+/** The requests of `src/__tests__/attacks` that the tests send to a plugin which has opened itself, byte for byte. */
 export const ATTACKS: Attack[] = [
   ...[...paths.CONFUSIONS, ...rules.ATTACKS].flatMap(({ targets, ...row }) =>
     targets.map(target => ({ method: 'GET', headers: '', ...row, target })),

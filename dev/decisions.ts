@@ -4,9 +4,9 @@ import {
 } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
 import onHeaders from 'on-headers';
-import type { Decisions } from '../src/decision/Decision';
-import { withoutQuery } from '../src/http/requestLine';
-import { apiGateServiceRef } from '../src/services/apiGateService';
+import type { Decisions } from '../src/gate/Decision';
+import { withoutQuery } from '../src/gate/read/requestLine';
+import { apiGateServiceRef } from '../src/backstage/apiGateService';
 
 const MAX_PATH = 120;
 

@@ -1,12 +1,12 @@
 // Prints, as JSON, the files of the gate that requests touch, and the turns in the way of an upgrade (see traceCalls.ts). The test
-// src/tests/docs/core.test.ts has the limits. Usage:
+// src/__tests__/documents/core.test.ts has the limits. Usage:
 //
 //   node -r @backstage/cli-node/config/nodeTransform.cjs dev/measureCore.ts
 import { Trace, traceCalls } from './traceCalls'; // First: it instruments the modules below.
-import { rawUpgrade } from '../src/__testUtils__/rawUpgrade';
-import { createSigningKey } from '../src/__testUtils__/signingKey';
-import { startBackend } from '../src/__testUtils__/startBackend';
-import { webSocketPlugin } from '../src/__testUtils__/webSocketPlugin';
+import { rawUpgrade } from '../src/__tests__/__testUtils__/rawUpgrade';
+import { createSigningKey } from '../src/__tests__/__testUtils__/signingKey';
+import { startBackend } from '../src/__tests__/__testUtils__/startBackend';
+import { webSocketPlugin } from '../src/__tests__/__testUtils__/webSocketPlugin';
 
 /** Each request is sent so many times, since the first one fills caches, and a timer may fire during any of them. */
 const REPEATS = 5;

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { InputError } from '@backstage/errors';
-import { freePort } from '../src/__testUtils__/freePort';
+import { freePort } from '../src/__tests__/__testUtils__/freePort';
 
 const HIGHEST_PORT = 65_535;
 

@@ -3,7 +3,7 @@ import {
   createProxyAuthenticator,
   createProxyAuthProviderFactory,
 } from '@backstage/plugin-auth-node';
-import { authProvider } from '../src/__testUtils__/authProvider';
+import { authProvider } from '../src/__tests__/__testUtils__/authProvider';
 
 /**
  * Signs everybody in, each time as a new user. The page and the attack sign in and out without a click, which must not end a

@@ -1,7 +1,10 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createSigningKey, SigningKey } from '../src/__testUtils__/signingKey';
+import {
+  createSigningKey,
+  SigningKey,
+} from '../src/__tests__/__testUtils__/signingKey';
 import { Report } from './Report';
 
 const LOG_LINES = 20;

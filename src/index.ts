@@ -3,15 +3,18 @@
  *
  * @packageDocumentation
  */
-import './services/assertBackstage';
+import './backstage/assertBackstage';
 
-export { apiGate as default } from './apiGate';
+export { apiGate as default } from './backstage/apiGate';
 export {
   authCookieIssuanceExtensionPoint,
   type AuthCookieIssuanceExtensionPoint,
-} from './cookie/extensionPoint';
-export type { CookieIssuer, CookieIssuerContext } from './cookie/CookieIssuer';
+} from './backstage/extensionPoint';
+export type {
+  CookieIssuer,
+  CookieIssuerContext,
+} from './gate/cookie/CookieIssuer';
 export {
   authApiGateReadPermission,
   authApiGateRevokePermission,
-} from './routes/RouteAccess';
+} from './operators/routes/RouteAccess';

@@ -10,7 +10,7 @@ const isLocal = process.argv.includes('--local');
 const REPORTS = {
   'src/index.d.ts': 'report.api.md',
   'src/cli/index.d.ts': 'report-cli.api.md',
-  'src/legacy/index.d.ts': 'report-legacy.api.md',
+  'src/backstage/legacy/index.d.ts': 'report-legacy.api.md',
 };
 
 function extract(entryPoint, report) {

@@ -11,28 +11,28 @@ const WITH_BACKEND = [
   'cli/ask.ts',
   'cli/audit.ts',
   'cli/live.ts',
-  'cookie/extensionPoint.ts',
-  'credentials/uninstalledPluginAuth.ts',
+  'backstage/extensionPoint.ts',
+  'backstage/uninstalledPluginAuth.ts',
   'gate/createApiGate.ts',
-  'observability/GateAudit.ts',
-  'observability/GateMetrics.ts',
-  'observability/GateReport.ts',
-  'observability/describePolicy.ts',
-  'services/apiGateService.ts',
-  'services/assertBackstage.ts',
-  'services/createFront.ts',
-  'services/createParts.ts',
-  'services/createPolicyAnswers.ts',
-  'services/httpAuthService.ts',
-  'services/pluginRegistration.ts',
-  'util/DatabaseConnections.ts',
+  'operators/reports/GateAudit.ts',
+  'operators/reports/GateMetrics.ts',
+  'operators/reports/GateReport.ts',
+  'operators/reports/describePolicy.ts',
+  'backstage/apiGateService.ts',
+  'backstage/assertBackstage.ts',
+  'backstage/createFront.ts',
+  'backstage/createParts.ts',
+  'backstage/createPolicyAnswers.ts',
+  'backstage/httpAuthService.ts',
+  'backstage/pluginRegistration.ts',
+  'store/DatabaseConnections.ts',
 ];
 const TESTS_WITH_BACKEND = [
   'cli/audit.test.ts',
-  'observability/GateMetrics.test.ts',
+  'operators/reports/GateMetrics.test.ts',
   // It measures a time, and a mutated file takes longer.
-  'page/renderPage.speed.test.ts',
-  'util/DatabaseConnections.test.ts',
+  'operators/page/renderPage.speed.test.ts',
+  'store/DatabaseConnections.test.ts',
 ];
 
 /** A moved file must not leave its group, or a list above, unnoticed. */
@@ -82,14 +82,19 @@ function room(name, { parts = {}, also = {} } = {}) {
 module.exports = {
   ...room('decision', { also: { decision: ['gate/createGate.test.ts'] } }),
   ...room('cookie', {
-    also: { cookie: ['gate/issueCookie.test.ts', 'gate/answer.test.ts'] },
+    also: {
+      cookie: [
+        'gate/cookie/issueCookie.test.ts',
+        'gate/carryOut/answer.test.ts',
+      ],
+    },
   }),
   ...room('plugins'),
   ...room('credentials', {
     parts: {
       'credentials-keys': ['KeyEndpoints', 'NewcomerLimit', 'OwnIssuer'],
     },
-    also: { credentials: ['gate/verifyCredential.test.ts'] },
+    also: { credentials: ['gate/verify/verifyCredential.test.ts'] },
   }),
   ...room('gate', {
     parts: {
@@ -133,8 +138,8 @@ module.exports = {
     },
     also: {
       'config-rules': [
-        'policy/PolicySource.test.ts',
-        'policy/explainRequest.test.ts',
+        'settings/PolicySource.test.ts',
+        'settings/expectations/explainRequest.test.ts',
       ],
     },
   }),
@@ -149,12 +154,12 @@ module.exports = {
         'fetchFromPlugin',
       ],
     },
-    also: { revocation: ['revocation/PendingRevocations.test.ts'] },
+    also: { revocation: ['store/revocations/PendingRevocations.test.ts'] },
   }),
   ...room('routes'),
   ...room('services'),
   ...room('util', {
-    also: { util: ['revocation/RevocationTable.test.ts'] },
+    also: { util: ['store/revocations/RevocationTable.test.ts'] },
   }),
   ...room('findings'),
   ...room('observability', {
@@ -163,8 +168,8 @@ module.exports = {
   ...room('usage', {
     also: {
       usage: [
-        'observability/describeReportOnly.test.ts',
-        'observability/describeUsage.test.ts',
+        'operators/reports/describeReportOnly.test.ts',
+        'operators/reports/describeUsage.test.ts',
       ],
     },
   }),

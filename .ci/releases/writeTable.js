@@ -159,7 +159,7 @@ function createDocument() {
 
 The gate was run on these releases. "Node" is what Backstage's own template for new apps of that release asks for. "Runs" names the
 versions of Node that the gate was run on, and how many tests passed: \`all tests\` are those of \`npm run test:all\` that a release can change,
-\`tests of attacks\` those of \`src/attacks\`, \`backends\` those of \`src/tests/backend\`. \`start\` is the packed gate, installed by npm beside the
+\`tests of attacks\` those of \`src/__tests__/attacks\`, \`backends\` those of \`src/__tests__/backend\`. \`start\` is the packed gate, installed by npm beside the
 packages of that release: no second copy of a Backstage package was installed, and the backend passed and refused requests as it
 should. \`.ci/releases\` has the packages of each release. "The registry" is the one that this project installs from.
 

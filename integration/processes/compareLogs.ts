@@ -1,8 +1,8 @@
 // Runs one backend with the gate and one without, side by side, for 60 seconds each, and compares the warnings and errors in
 // their logs: catalog processing, search indexing and all other calls between plugins must continue as before.
 import path from 'node:path';
-import { recordingPlugin } from '../../src/__testUtils__/recordingPlugin';
-import { startBackend } from '../../src/__testUtils__/startBackend';
+import { recordingPlugin } from '../../src/__tests__/__testUtils__/recordingPlugin';
+import { startBackend } from '../../src/__tests__/__testUtils__/startBackend';
 
 const EVERY_FEW_SECONDS = {
   frequency: { seconds: 10 },
@@ -64,7 +64,9 @@ async function run(withGate: boolean) {
         builder: 'external',
         publisher: {
           type: 'local',
-          local: { publishDirectory: path.resolve(__dirname, '../../dev/docs') },
+          local: {
+            publishDirectory: path.resolve(__dirname, '../../dev/docs'),
+          },
         },
       },
     },

@@ -1,7 +1,7 @@
 import { parseArgs, ParseArgsConfig } from 'node:util';
 import { isError } from '@backstage/errors';
 import { pick } from 'lodash';
-import type { Location } from '../config/locate';
+import type { Location } from '../settings/files/locate';
 import type { Lines } from './output';
 
 const OPTIONS = {

@@ -1,5 +1,5 @@
 import { compact } from 'lodash';
-import { DECISION_HEADER } from '../decision/Refusal';
+import { DECISION_HEADER } from '../gate/Refusal';
 import { CliError } from './Command';
 import type { GetAnswer } from './get';
 

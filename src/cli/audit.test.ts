@@ -5,12 +5,12 @@ import eventsPlugin from '@backstage/plugin-events-backend';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import signalsPlugin from '@backstage/plugin-signals-backend';
-import { recordingPlugin } from '../__testUtils__/recordingPlugin';
-import { runCliHere } from '../__testUtils__/runCli';
-import { serve } from '../__testUtils__/serve';
-import { startBackend } from '../__testUtils__/startBackend';
-import { readAllowRules } from '../config/readAllowRules';
-import { AllowList } from '../policy/AllowList';
+import { recordingPlugin } from '../__tests__/__testUtils__/recordingPlugin';
+import { runCliHere } from '../__tests__/__testUtils__/runCli';
+import { serve } from '../__tests__/__testUtils__/serve';
+import { startBackend } from '../__tests__/__testUtils__/startBackend';
+import { readAllowRules } from '../settings/read/readAllowRules';
+import { AllowList } from '../gate/rules/AllowList';
 import { parse } from 'yaml';
 import { AUDITED_PATHS, AuditedPath, auditPaths, findVerdict } from './audit';
 

@@ -1,5 +1,5 @@
-import { BUILT_IN_PUBLIC } from '../observability/describePolicy';
-import { formatOpening } from '../observability/formatPolicyReport';
+import { BUILT_IN_PUBLIC } from '../operators/reports/describePolicy';
+import { formatOpening } from '../operators/reports/formatPolicyReport';
 import { announce, createAsk, nameOf, prefixOf } from './ask';
 import { CliError, Command } from './Command';
 import { GetAnswer, readUrl } from './get';

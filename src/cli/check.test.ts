@@ -1,5 +1,5 @@
-import { folderWith, runCliIn } from '../__testUtils__/runCli';
-import { serve } from '../__testUtils__/serve';
+import { folderWith, runCliIn } from '../__tests__/__testUtils__/runCli';
+import { serve } from '../__tests__/__testUtils__/serve';
 
 jest.setTimeout(60_000);
 

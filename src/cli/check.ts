@@ -1,16 +1,16 @@
 import { compact } from 'lodash';
-import { findListSources } from '../config/configFiles';
-import { formatLocation } from '../config/locate';
-import { CONFIG_KEY } from '../config/readApiGateConfig';
-import { formatFinding } from '../findings/Finding';
-import { findFindings } from '../findings/findFindings';
-import { BUILT_IN_PUBLIC, withEnd } from '../observability/describePolicy';
+import { findListSources } from '../settings/files/configFiles';
+import { formatLocation } from '../settings/files/locate';
+import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
+import { formatFinding } from '../operators/findings/Finding';
+import { findFindings } from '../operators/findings/findFindings';
+import { BUILT_IN_PUBLIC, withEnd } from '../operators/reports/describePolicy';
 import {
   formatReport,
   pageAddressOf,
-} from '../observability/formatPolicyReport';
-import { findFailedExpectations } from '../policy/checkExpectations';
-import { isEnforced } from '../policy/Policy';
+} from '../operators/reports/formatPolicyReport';
+import { findFailedExpectations } from '../settings/expectations/checkExpectations';
+import { isEnforced } from '../gate/rules/Policy';
 import { CliError, Command, Options, readChoice } from './Command';
 import { fetchPolicy } from './fetchPolicy';
 import { checkLive, readTimes } from './live';

@@ -1,9 +1,9 @@
 import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
 import { differenceWith, isEqual, omit } from 'lodash';
-import { AllowRule, formatRule } from '../config/AllowRule';
-import { CONFIG_KEY } from '../config/readApiGateConfig';
-import { Expectation, formatExpected } from '../config/readExpectations';
+import { AllowRule, formatRule } from '../gate/rules/AllowRule';
+import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
+import { Expectation, formatExpected } from '../settings/read/readExpectations';
 import type { LoadedConfig } from './loadConfig';
 import { CHECKED_LISTS, holdsMock } from './mockEnv';
 

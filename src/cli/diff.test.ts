@@ -1,6 +1,10 @@
 import { mkdirSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { folderWith, runCliIn, writeInto } from '../__testUtils__/runCli';
+import {
+  folderWith,
+  runCliIn,
+  writeInto,
+} from '../__tests__/__testUtils__/runCli';
 
 jest.setTimeout(60_000);
 

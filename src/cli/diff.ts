@@ -1,14 +1,17 @@
 import path from 'node:path';
 import { compact } from 'lodash';
-import { formatRule } from '../config/AllowRule';
-import { formatLocation } from '../config/locate';
-import { ApiGateConfig, CONFIG_KEY } from '../config/readApiGateConfig';
+import { formatRule } from '../gate/rules/AllowRule';
+import { formatLocation } from '../settings/files/locate';
+import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import {
   formatRequirement,
   inBrackets,
-} from '../observability/formatPolicyReport';
-import { comparePolicies, RouteChange } from '../policy/comparePolicies';
-import { isEnforced } from '../policy/Policy';
+} from '../operators/reports/formatPolicyReport';
+import {
+  comparePolicies,
+  RouteChange,
+} from '../settings/expectations/comparePolicies';
+import { isEnforced } from '../gate/rules/Policy';
 import { CliError, Command, Options, readChoice } from './Command';
 import {
   compareConditions,

@@ -1,8 +1,11 @@
-import { formatLocation } from '../config/locate';
-import { holdsText, markUnmet } from '../config/requirements';
-import { readExternalSubjects } from '../config/readExternalTokens';
-import { explainInWords, readRequest } from '../observability/explainInWords';
-import { ConfiguredPolicy } from '../policy/ConfiguredPolicy';
+import { formatLocation } from '../settings/files/locate';
+import { holdsText, markUnmet } from '../settings/read/requirements';
+import { readExternalSubjects } from '../settings/read/readExternalTokens';
+import {
+  explainInWords,
+  readRequest,
+} from '../operators/reports/explainInWords';
+import { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
 import { CliError, Command } from './Command';
 import { fetchPolicy } from './fetchPolicy';
 import { loadConfig } from './loadConfig';

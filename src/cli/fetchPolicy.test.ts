@@ -1,5 +1,5 @@
 import { cloneDeep, set } from 'lodash';
-import { serve } from '../__testUtils__/serve';
+import { serve } from '../__tests__/__testUtils__/serve';
 import { fetchPolicy } from './fetchPolicy';
 
 const WORKED = {

@@ -1,6 +1,6 @@
 import { pick } from 'lodash';
-import type { PolicyReport } from '../observability/describePolicy';
-import type { WorkedRequests } from '../observability/describeReportOnly';
+import type { PolicyReport } from '../operators/reports/describePolicy';
+import type { WorkedRequests } from '../operators/reports/describeReportOnly';
 import { CliError, Options } from './Command';
 import { get, readUrl } from './get';
 

@@ -1,4 +1,4 @@
-import { serve } from '../__testUtils__/serve';
+import { serve } from '../__tests__/__testUtils__/serve';
 import { CliError } from './Command';
 import { explainFailure, get, readUrl } from './get';
 

@@ -1,5 +1,5 @@
 import { main } from '.';
-import { runCli, runCliHere } from '../__testUtils__/runCli';
+import { runCli, runCliHere } from '../__tests__/__testUtils__/runCli';
 import { readOptions } from './Command';
 
 const NAMES = ['check', 'diff', 'explain', 'init', 'audit'];

@@ -1,5 +1,5 @@
 import { isError } from '@backstage/errors';
-import { printable } from '../util/logLine';
+import { printable } from '../settings/logLine';
 import { audit } from './audit';
 import { check } from './check';
 import { CliError, readOptions } from './Command';

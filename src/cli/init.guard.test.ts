@@ -1,9 +1,9 @@
-import { folderWith, runCliIn } from '../__testUtils__/runCli';
-import { serve } from '../__testUtils__/serve';
+import { folderWith, runCliIn } from '../__tests__/__testUtils__/runCli';
+import { serve } from '../__tests__/__testUtils__/serve';
 
 // Lets line breaks through, as a defect would.
-jest.mock('../util/logLine', () => ({
-  ...jest.requireActual('../util/logLine'),
+jest.mock('../settings/logLine', () => ({
+  ...jest.requireActual('../settings/logLine'),
   printable: (line: string) => line,
 }));
 

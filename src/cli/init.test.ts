@@ -1,15 +1,15 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parse } from 'yaml';
-import type { WorkedRequests } from '../observability/describeReportOnly';
+import type { WorkedRequests } from '../operators/reports/describeReportOnly';
 import {
   CliResult,
   folderWith,
   runCli,
   runCliIn,
   writeInto,
-} from '../__testUtils__/runCli';
-import { serve } from '../__testUtils__/serve';
+} from '../__tests__/__testUtils__/runCli';
+import { serve } from '../__tests__/__testUtils__/serve';
 
 jest.setTimeout(60_000);
 

@@ -1,14 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { compact, isEqual } from 'lodash';
 import { parse } from 'yaml';
-import { CONFIG_KEY } from '../config/readApiGateConfig';
-import { asObject } from '../config/values';
-import { dayOf, formatDay } from '../usage/Use';
-import { printable } from '../util/logLine';
+import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
+import { asObject } from '../settings/read/values';
+import { dayOf, formatDay } from '../store/usage/Use';
+import { printable } from '../settings/logLine';
 import { CliError, Command } from './Command';
 import { fetchPolicy } from './fetchPolicy';
 import { loadConfig, readGate } from './loadConfig';
-import { formatLocation } from '../config/locate';
+import { formatLocation } from '../settings/files/locate';
 import { isActive, ProposalFacts, proposeSettings } from './proposeSettings';
 
 /** The keys that a block may set: none of them opens anything. */

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { difference, uniqBy } from 'lodash';
-import { CONFIG_KEY } from '../config/readApiGateConfig';
-import { Expectation, formatExpected } from '../config/readExpectations';
-import { PLUGIN_KEYS_PATH } from '../http/requestLine';
+import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
+import { Expectation, formatExpected } from '../settings/read/readExpectations';
+import { PLUGIN_KEYS_PATH } from '../gate/read/requestLine';
 import { announce, createAsk, nameOf, prefixOf } from './ask';
 import { CliError, Options } from './Command';
 import { readUrl } from './get';

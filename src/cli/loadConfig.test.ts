@@ -1,4 +1,4 @@
-import { folderWith, runCliIn } from '../__testUtils__/runCli';
+import { folderWith, runCliIn } from '../__tests__/__testUtils__/runCli';
 
 const APP = 'app: { baseUrl: https://app.example.com }\n';
 const BACKEND = 'baseUrl: https://backstage.example.com';

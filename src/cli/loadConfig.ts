@@ -1,12 +1,16 @@
 import { Config, ConfigReader } from '@backstage/config';
 import { ConfigSources } from '@backstage/config-loader';
-import { pathsOf } from '../config/configFiles';
-import { createLocate, formatLocation, readYaml } from '../config/locate';
+import { pathsOf } from '../settings/files/configFiles';
+import {
+  createLocate,
+  formatLocation,
+  readYaml,
+} from '../settings/files/locate';
 import {
   ApiGateConfig,
   CONFIG_KEY,
   readApiGateConfig,
-} from '../config/readApiGateConfig';
+} from '../settings/read/readApiGateConfig';
 import { CliError, firstLineOf, Options } from './Command';
 import type { DeclaredInCode } from './fetchPolicy';
 import {

@@ -1,9 +1,9 @@
 import { Config, ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
 import { cloneDeep, escapeRegExp, get, mergeWith, pick } from 'lodash';
-import { CONFIG_KEY } from '../config/readApiGateConfig';
-import { asObject } from '../config/values';
-import { asList } from '../findings/backstageSettings';
+import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
+import { asObject } from '../settings/read/values';
+import { asList } from '../operators/findings/backstageSettings';
 
 /** The settings that decide whether the gate refuses at all. */
 const MODE_KEYS = ['mode', 'until'];

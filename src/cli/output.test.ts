@@ -2,10 +2,14 @@ import path from 'node:path';
 import {
   RunnerCommand,
   runnerCommandsIn,
-} from '../__testUtils__/runnerCommandsIn';
+} from '../__tests__/__testUtils__/runnerCommandsIn';
 import { run } from '.';
-import { folderWith, runCli, runCliIn } from '../__testUtils__/runCli';
-import { serve } from '../__testUtils__/serve';
+import {
+  folderWith,
+  runCli,
+  runCliIn,
+} from '../__tests__/__testUtils__/runCli';
+import { serve } from '../__tests__/__testUtils__/serve';
 import { createGitHubLines } from './output';
 
 jest.setTimeout(60_000);

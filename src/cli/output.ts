@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { formatLocation, Location } from '../config/locate';
-import { printable } from '../util/logLine';
+import { formatLocation, Location } from '../settings/files/locate';
+import { printable } from '../settings/logLine';
 
 export interface Problem {
   message: string;

@@ -1,11 +1,11 @@
 import type { Config } from '@backstage/config';
 import { compact, differenceBy, partition } from 'lodash';
 import { parse } from 'yaml';
-import { PLUGIN_ID } from '../config/AllowRule';
-import { readAllowRules } from '../config/readAllowRules';
-import { CONFIG_KEY } from '../config/readApiGateConfig';
-import { holdsText } from '../config/requirements';
-import { isTrue } from '../config/values';
+import { PLUGIN_ID } from '../gate/rules/AllowRule';
+import { readAllowRules } from '../settings/read/readAllowRules';
+import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
+import { holdsText } from '../settings/read/requirements';
+import { isTrue } from '../settings/read/values';
 import {
   asTexts,
   createGet,
@@ -14,18 +14,18 @@ import {
   readProxyEndpoints,
   secretOf,
   VERIFIED_TOPICS,
-} from '../findings/backstageSettings';
+} from '../operators/findings/backstageSettings';
 import {
   describeRequests,
   describeWorked,
   formatWorked,
   POLICY_DISABLED,
   WorkedRequests,
-} from '../observability/describeReportOnly';
-import { isRecordableText } from '../observability/proposeRule';
-import { ConfiguredPolicy } from '../policy/ConfiguredPolicy';
-import { MAX_PATH_LENGTH } from '../util/hideTokens';
-import { shorten } from '../util/logLine';
+} from '../operators/reports/describeReportOnly';
+import { isRecordableText } from '../operators/reports/proposeRule';
+import { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
+import { MAX_PATH_LENGTH } from '../operators/hideTokens';
+import { shorten } from '../settings/logLine';
 import { firstLineOf } from './Command';
 import type { ProposalFacts, ProposedSetting } from './proposeSettings';
 

@@ -1,6 +1,6 @@
 import { symlinkSync } from 'node:fs';
 import path from 'node:path';
-import { folderWith, runCliIn } from '../__testUtils__/runCli';
+import { folderWith, runCliIn } from '../__tests__/__testUtils__/runCli';
 
 jest.setTimeout(60_000);
 

@@ -1,9 +1,9 @@
 import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { difference } from 'lodash';
-import { formatLocation, readYaml } from '../config/locate';
-import { ANY_SPELLING } from '../config/assertPlace';
-import { asObject, isObject } from '../config/values';
+import { formatLocation, readYaml } from '../settings/files/locate';
+import { ANY_SPELLING } from '../settings/read/assertPlace';
+import { asObject, isObject } from '../settings/read/values';
 import { CliError } from './Command';
 
 /** The names of configuration files, by Backstage's convention. */

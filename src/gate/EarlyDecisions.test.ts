@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import express from 'express';
-import { createGateServices } from '../__testUtils__/createGateServices';
-import { rawRequest } from '../__testUtils__/rawRequest';
-import { KEYS } from '../__testUtils__/requestParts';
-import { serve } from '../__testUtils__/serve';
+import { createGateServices } from '../__tests__/__testUtils__/createGateServices';
+import { rawRequest } from '../__tests__/__testUtils__/rawRequest';
+import { KEYS } from '../__tests__/__testUtils__/requestParts';
+import { serve } from '../__tests__/__testUtils__/serve';
 import { EarlyDecisions } from './EarlyDecisions';
 
 const TOKEN = 'jane';

@@ -1,11 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import type { RequestHandler } from 'express';
-import { Refusal } from '../decision/Refusal';
+import { Refusal } from './Refusal';
 import { carryOut, failClosed } from './createGate';
 import { decisionOf, Passed, settle } from './decide';
-import { ExpressRequest } from './GateRequest';
+import { ExpressRequest } from './read/GateRequest';
 import type { GateServices } from './GateServices';
-import type { UpgradeGuard } from './UpgradeGuard';
+import type { UpgradeGuard } from './upgrades/UpgradeGuard';
 
 /** A decision about a request that no listener of the server has got yet. */
 export interface EarlyDecision {

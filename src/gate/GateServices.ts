@@ -1,23 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import type { GateCookieIssuer } from '../cookie/CookieIssuer';
-import type { GateCookie } from '../cookie/GateCookie';
-import type { BackendPlugins } from '../credentials/BackendPlugins';
-import type { KeyEndpoints } from '../credentials/KeyEndpoints';
-import type { NegativeTokenCache } from '../credentials/NegativeTokenCache';
-import type { OwnIssuer } from '../credentials/OwnIssuer';
-import type { TokenCache } from '../credentials/TokenCache';
-import type { Decisions } from '../decision/Decision';
-import type { GateObserver } from '../decision/GateObserver';
-import type { Policy } from '../policy/Policy';
+import type { GateCookieIssuer } from './cookie/CookieIssuer';
+import type { GateCookie } from './cookie/GateCookie';
+import type { BackendPlugins } from './plugins/BackendPlugins';
+import type { KeyEndpoints } from './verify/KeyEndpoints';
+import type { NegativeTokenCache } from './verify/NegativeTokenCache';
+import type { OwnIssuer } from './verify/OwnIssuer';
+import type { TokenCache } from './verify/TokenCache';
+import type { Decisions } from './Decision';
+import type { GateObserver } from './GateObserver';
+import type { Policy } from './rules/Policy';
 import type {
   IssuerClock,
   Revocation,
   RevocationList,
   SessionClaims,
-} from '../revocation/Revocation';
-import type { SessionSockets } from '../revocation/SessionSockets';
-import type { RateLimit } from '../util/RateLimit';
+} from './sessions/Revocation';
+import type { SessionSockets } from './sessions/SessionSockets';
+import type { RateLimit } from './util/RateLimit';
 
 /** The list of revocations, which follows those of other replicas. */
 export interface Revocations extends Pick<

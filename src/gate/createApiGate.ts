@@ -1,24 +1,27 @@
 import type { IncomingMessage } from 'node:http';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
-import type { CookieIssuer } from '../cookie/CookieIssuer';
-import { DefaultCookieIssuer } from '../cookie/DefaultCookieIssuer';
-import { GateCookie } from '../cookie/GateCookie';
-import { NegativeTokenCache } from '../credentials/NegativeTokenCache';
-import { OwnIssuer } from '../credentials/OwnIssuer';
-import { substituteRequest } from '../credentials/readCredential';
-import { TokenCache } from '../credentials/TokenCache';
-import { Decisions } from '../decision/Decision';
-import { createClientAddress } from '../http/mountedRequest';
-import { PolicyChanges, SessionSockets } from '../revocation/SessionSockets';
+import type { CookieIssuer } from './cookie/CookieIssuer';
+import { DefaultCookieIssuer } from './cookie/DefaultCookieIssuer';
+import { GateCookie } from './cookie/GateCookie';
+import { NegativeTokenCache } from './verify/NegativeTokenCache';
+import { OwnIssuer } from './verify/OwnIssuer';
+import { substituteRequest } from './read/readCredential';
+import { TokenCache } from './verify/TokenCache';
+import { Decisions } from './Decision';
+import { createClientAddress } from './read/mountedRequest';
+import { PolicyChanges, SessionSockets } from './sessions/SessionSockets';
 import { createGate } from './createGate';
 import { EarlyDecisions } from './EarlyDecisions';
-import { UpgradeGate } from './UpgradeGate';
+import { UpgradeGate } from './upgrades/UpgradeGate';
 import type { GateServices } from './GateServices';
-import { wrapIssuer } from './issueCookie';
-import { findUndecidedOrder } from './orders';
-import { createOthersLimit } from './signOut';
-import { UpgradeGuard } from './UpgradeGuard';
-import { findSessionRefusal, verifyCredential } from './verifyCredential';
+import { wrapIssuer } from './cookie/issueCookie';
+import { findUndecidedOrder } from './verify/orders';
+import { createOthersLimit } from './sessions/signOut';
+import { UpgradeGuard } from './upgrades/UpgradeGuard';
+import {
+  findSessionRefusal,
+  verifyCredential,
+} from './verify/verifyCredential';
 
 /** What a backend system hands to its gate. */
 type FromSystem = Pick<

@@ -3,10 +3,10 @@ import { Socket } from 'node:net';
 import {
   createGateServices,
   ISSUER,
-} from '../__testUtils__/createGateServices';
-import { unsignedToken } from '../__testUtils__/unsignedToken';
+} from '../__tests__/__testUtils__/createGateServices';
+import { unsignedToken } from '../__tests__/__testUtils__/unsignedToken';
 import { decideAtOnce } from './createGate';
-import { ExpressRequest } from './GateRequest';
+import { ExpressRequest } from './read/GateRequest';
 
 const NOW = Math.floor(Date.now() / 1000);
 const user = unsignedToken('vnd.backstage.user', {

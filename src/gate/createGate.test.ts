@@ -9,11 +9,11 @@ import {
   BareGate,
   ISSUER,
   startBareGate,
-} from '../__testUtils__/startBareGate';
-import { unsignedToken } from '../__testUtils__/unsignedToken';
-import type { IssuedCookie } from '../cookie/CookieIssuer';
-import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
-import { Refusal } from '../decision/Refusal';
+} from '../__tests__/__testUtils__/startBareGate';
+import { unsignedToken } from '../__tests__/__testUtils__/unsignedToken';
+import type { IssuedCookie } from './cookie/CookieIssuer';
+import { MAX_TOKEN_BYTES } from './cookie/GateCookie';
+import { Refusal } from './Refusal';
 
 const NOW = Math.floor(Date.now() / 1000);
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';

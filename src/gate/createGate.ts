@@ -1,23 +1,23 @@
 import type { Request, RequestHandler, Response } from 'express';
-import type { CredentialsReader } from '../credentials/BackendPlugins';
-import type { PresentedToken } from '../credentials/readCredential';
-import { Refusal, refuseUndecided, toRefusal } from '../decision/Refusal';
-import { isCookieEndpoint } from '../http/requestLine';
+import type { CredentialsReader } from './plugins/BackendPlugins';
+import type { PresentedToken } from './read/readCredential';
+import { Refusal, refuseUndecided, toRefusal } from './Refusal';
+import { isCookieEndpoint } from './read/requestLine';
 import {
   clearCookie,
   isCookie,
   sendAnswer,
   setAnswerHeaders,
   setRefusalHeaders,
-} from './answer';
+} from './carryOut/answer';
 import { accept, conclude, Passed, settle } from './decide';
 import type { EarlyDecisions } from './EarlyDecisions';
-import { findForeignTokens } from './foreignAuthorization';
-import { ExpressRequest, readRequestToken } from './GateRequest';
+import { findForeignTokens } from './verify/foreignAuthorization';
+import { ExpressRequest, readRequestToken } from './read/GateRequest';
 import type { GateServices } from './GateServices';
-import { findIssuer } from './issueCookie';
-import { findMcpResource } from './resourceMetadata';
-import type { UpgradeGuard } from './UpgradeGuard';
+import { findIssuer } from './cookie/issueCookie';
+import { findMcpResource } from './carryOut/resourceMetadata';
+import type { UpgradeGuard } from './upgrades/UpgradeGuard';
 import {
   acceptsPrincipal,
   findKnownRefusal,
@@ -25,7 +25,7 @@ import {
   isSubject,
   observeToken,
   VerifiedCredential,
-} from './verifyCredential';
+} from './verify/verifyCredential';
 
 /** The arguments for `next`; `undefined` if the gate has answered the request itself. */
 type NextArguments = [error?: Error] | undefined;

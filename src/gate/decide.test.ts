@@ -1,5 +1,5 @@
-import { startBareGate } from '../__testUtils__/startBareGate';
-import { Plugins } from '../plugins/Plugins';
+import { startBareGate } from '../__tests__/__testUtils__/startBareGate';
+import { Plugins } from './plugins/Plugins';
 
 it('opens no path of a plugin that has not registered', async () => {
   const policies = { acceptsUserCookie: () => false, isKnown: () => true };

@@ -1,34 +1,35 @@
 import type { JsonObject } from '@backstage/types';
-import type { AllowRule } from '../config/AllowRule';
+import type { AllowRule } from './rules/AllowRule';
+import { PresentedToken, presentsCredential } from './read/readCredential';
+import type { Decision, PassReason } from './Decision';
+import { Refusal, toRefusal } from './Refusal';
+import { isCookieEndpoint } from './read/requestLine';
+import type { SocketSession } from './sessions/SessionSockets';
+import { restrictAnswer } from './carryOut/answer';
+import { decideUpgrade } from './upgrades/decideUpgrade';
+import { forward } from './carryOut/forward';
+import { assertForeign } from './verify/foreignAuthorization';
 import {
-  PresentedToken,
-  presentsCredential,
-} from '../credentials/readCredential';
-import type { Decision, PassReason } from '../decision/Decision';
-import { Refusal, toRefusal } from '../decision/Refusal';
-import { isCookieEndpoint } from '../http/requestLine';
-import type { SocketSession } from '../revocation/SessionSockets';
-import { restrictAnswer } from './answer';
-import { decideUpgrade } from './decideUpgrade';
-import { forward } from './forward';
-import { assertForeign } from './foreignAuthorization';
-import { ExpressRequest, GateRequest, readRequestToken } from './GateRequest';
-import { issueCookie } from './issueCookie';
-import { applyOrders } from './orders';
-import { answerKeys, answerSignOut } from './ownAnswers';
-import { findResourceMetadata } from './resourceMetadata';
+  ExpressRequest,
+  GateRequest,
+  readRequestToken,
+} from './read/GateRequest';
+import { issueCookie } from './cookie/issueCookie';
+import { applyOrders } from './verify/orders';
+import { answerKeys, answerSignOut } from './carryOut/ownAnswers';
+import { findResourceMetadata } from './carryOut/resourceMetadata';
 import {
   assertPublicTokensHarmless,
   removeRevokedUserCookie,
-} from './publicTokens';
-import { endSessions } from './signOut';
+} from './verify/publicTokens';
+import { endSessions } from './sessions/signOut';
 import {
   findRefusal,
   isUser,
   reportExternalToken,
   VerifiedCredential,
   verifyTimed,
-} from './verifyCredential';
+} from './verify/verifyCredential';
 
 /** Why a request passes. */
 export interface Passed {

@@ -1,8 +1,8 @@
 import type { Request, RequestHandler, Response } from 'express';
-import { createDecisionId } from '../decision/Decision';
-import { Refusal } from '../decision/Refusal';
-import { expressPath } from '../http/requestLine';
-import { setRefusalHeaders } from './answer';
+import { createDecisionId } from './Decision';
+import { Refusal } from './Refusal';
+import { expressPath } from './read/requestLine';
+import { setRefusalHeaders } from './carryOut/answer';
 import type { ApiGate } from './createApiGate';
 
 /**

@@ -5,7 +5,7 @@ import {
   codeIn,
   proseOf,
   readDocument,
-} from '../../../src/__testUtils__/documents';
+} from '../../../src/__tests__/__testUtils__/documents';
 import { listen } from '../../http';
 import type { Checks } from './Checks';
 

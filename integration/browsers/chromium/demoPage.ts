@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { BrowserContext, Page } from 'playwright-core';
-import { rawRequest } from '../../../src/__testUtils__/rawRequest';
+import { rawRequest } from '../../../src/__tests__/__testUtils__/rawRequest';
 import { Checks } from './Checks';
 import { BACKEND } from './devBackend';
 

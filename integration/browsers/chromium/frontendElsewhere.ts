@@ -1,12 +1,12 @@
 // Runs the scripts of docs/browsers-and-cookies.md and docs/websockets.md in a frontend whose origin is not that of the backend.
 import signalsPlugin from '@backstage/plugin-signals-backend';
 import type { Browser } from 'playwright-core';
-import { blocksAfter } from '../../../src/__testUtils__/documents';
-import { recordingPlugin } from '../../../src/__testUtils__/recordingPlugin';
+import { blocksAfter } from '../../../src/__tests__/__testUtils__/documents';
+import { recordingPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
 import {
   RunningBackend,
   startBackend,
-} from '../../../src/__testUtils__/startBackend';
+} from '../../../src/__tests__/__testUtils__/startBackend';
 import type { Checks } from './Checks';
 import { isGateCookie } from './exchangeDuring';
 import { startOtherOrigin } from './otherOrigin';

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { decodeJwt } from 'jose';
 import { Browser, BrowserContext, Page } from 'playwright-core';
-import { withTimeout } from '../../../src/util/time';
+import { withTimeout } from '../../../src/gate/util/time';
 import { afterSignOut } from './afterSignOut';
 import { basicInFront } from './basicInFront';
 import { cachedContent } from './cachedContent';

@@ -4,7 +4,7 @@ import type { Request, Response } from 'express';
 import onHeaders from 'on-headers';
 import { visitorProvider } from '../../../dev/visitorProvider';
 import apiGate from '../../../src';
-import { openPlugin } from '../../../src/__testUtils__/recordingPlugin';
+import { openPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
 import { childConfig, createChildBackend } from '../../createChildBackend';
 import { runAsChild } from '../../runAsChild';
 

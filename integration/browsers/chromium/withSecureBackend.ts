@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import type { Page } from 'playwright-core';
-import { freePort } from '../../../src/__testUtils__/freePort';
+import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
 import { BackendProcess } from '../../BackendProcess';
 import { listen } from '../../http';
 import { createAuthority } from './createAuthority';

@@ -1,9 +1,9 @@
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RequestHandler } from 'express';
 import type { Page } from 'puppeteer-core';
-import { freePort } from '../../../src/__testUtils__/freePort';
-import { openPlugin } from '../../../src/__testUtils__/recordingPlugin';
-import { startBackend } from '../../../src/__testUtils__/startBackend';
+import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
+import { openPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
+import { startBackend } from '../../../src/__tests__/__testUtils__/startBackend';
 import { PIXEL } from '../chromium/proxiedServer';
 import { until } from '../../http';
 import { Attacker, Certificate, startAttacker } from './attacker';

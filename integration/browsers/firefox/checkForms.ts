@@ -1,5 +1,5 @@
 import type { Page } from 'puppeteer-core';
-import { REFUSALS } from '../../../src/decision/Refusal';
+import { REFUSALS } from '../../../src/gate/Refusal';
 import type { Checks } from '../chromium/Checks';
 import type { AttackForm } from './attacker';
 import { signIn, World } from './World';

@@ -1,7 +1,7 @@
 // Checks what Firefox sends, and what the gate answers: see `run`.
 import { readFileSync } from 'node:fs';
 import puppeteer, { Page } from 'puppeteer-core';
-import { withTimeout } from '../../../src/util/time';
+import { withTimeout } from '../../../src/gate/util/time';
 import { Checks } from '../chromium/Checks';
 import { checkForms } from './checkForms';
 import { checkHostName, checkOwnRequests } from './checkOwnRequests';

@@ -4,13 +4,13 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import {
   openPlugin,
   recordingPlugin,
-} from '../../../src/__testUtils__/recordingPlugin';
-import type { SigningKey } from '../../../src/__testUtils__/signingKey';
-import { freePort } from '../../../src/__testUtils__/freePort';
+} from '../../../src/__tests__/__testUtils__/recordingPlugin';
+import type { SigningKey } from '../../../src/__tests__/__testUtils__/signingKey';
+import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
 import {
   RunningBackend,
   startBackend,
-} from '../../../src/__testUtils__/startBackend';
+} from '../../../src/__tests__/__testUtils__/startBackend';
 
 export const PAGE_PATH = '/api/auth/api-gate/';
 

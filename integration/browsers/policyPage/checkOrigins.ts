@@ -1,7 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
-import { blocksAfter } from '../../../src/__testUtils__/documents';
-import { recordingPlugin } from '../../../src/__testUtils__/recordingPlugin';
-import type { SigningKey } from '../../../src/__testUtils__/signingKey';
+import { blocksAfter } from '../../../src/__tests__/__testUtils__/documents';
+import { recordingPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
+import type { SigningKey } from '../../../src/__tests__/__testUtils__/signingKey';
 import type { Checks } from '../chromium/Checks';
 import { startOtherOrigin } from '../chromium/otherOrigin';
 import { startAlteringProxy } from './alteringProxy';

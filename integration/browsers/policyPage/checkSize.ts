@@ -1,6 +1,6 @@
 import type { Browser } from 'playwright-core';
-import { recordingPlugin } from '../../../src/__testUtils__/recordingPlugin';
-import type { SigningKey } from '../../../src/__testUtils__/signingKey';
+import { recordingPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
+import type { SigningKey } from '../../../src/__tests__/__testUtils__/signingKey';
 import type { Checks } from '../chromium/Checks';
 import { overflowOf } from './findViolations';
 import { USERS, withWorld } from './World';
@@ -49,7 +49,7 @@ export async function checkSize(
       }
       const fastest = Math.round(Math.min(...times));
       checks.that('bytes, at most 1,000,000', bytes <= 1_000_000, bytes);
-      // The least of several, since the machine has other work. `src/page/renderPage.test.ts` has the time of the page without its report.
+      // The least of several, since the machine has other work. `src/operators/page/renderPage.test.ts` has the time of the page without its report.
       checks.that(
         'ms of the processor for an answer, at most 200',
         fastest <= 200,

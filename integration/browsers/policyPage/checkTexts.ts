@@ -1,5 +1,5 @@
-import { rawRequest } from '../../../src/__testUtils__/rawRequest';
-import { bearer } from '../../../src/__testUtils__/requestParts';
+import { rawRequest } from '../../../src/__tests__/__testUtils__/rawRequest';
+import { bearer } from '../../../src/__tests__/__testUtils__/requestParts';
 import type { Checks } from '../chromium/Checks';
 import { overflowOf } from './findViolations';
 import { USERS, World } from './World';

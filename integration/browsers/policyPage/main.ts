@@ -1,6 +1,6 @@
 // Opens the page of the policy in a real browser: see `run`.
-import { createSigningKey } from '../../../src/__testUtils__/signingKey';
-import { withTimeout } from '../../../src/util/time';
+import { createSigningKey } from '../../../src/__tests__/__testUtils__/signingKey';
+import { withTimeout } from '../../../src/gate/util/time';
 import { Checks } from '../chromium/Checks';
 import { launchBrowser } from '../chromium/launchBrowser';
 import { checkAccess } from './checkAccess';

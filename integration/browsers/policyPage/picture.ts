@@ -4,9 +4,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
-import { createPageReport } from '../../../src/__testUtils__/pageReport';
-import { PAGE_HEADERS, PAGE_POLICY } from '../../../src/page/document';
-import { renderWholePage } from '../../../src/__testUtils__/renderWholePage';
+import { createPageReport } from '../../../src/__tests__/__testUtils__/pageReport';
+import {
+  PAGE_HEADERS,
+  PAGE_POLICY,
+} from '../../../src/operators/page/document';
+import { renderWholePage } from '../../../src/__tests__/__testUtils__/renderWholePage';
 import { Checks } from '../chromium/Checks';
 import { launchBrowser } from '../chromium/launchBrowser';
 import { listen } from '../../http';

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
-import { freePort } from '../../../src/__testUtils__/freePort';
+import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
 import { until } from '../../http';
 
 const UP_AFTER_MS = 120_000;

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { stringify } from 'yaml';
-import { freePort } from '../../../src/__testUtils__/freePort';
+import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
 import { BackendProcess } from '../../BackendProcess';
 import { postgresUrl, Run } from '../../runChecks';
 

@@ -1,14 +1,14 @@
 import type { JsonObject } from '@backstage/types';
 import { replay } from '../../../dev/attack';
 import { HANDLER_HEADER } from '../../../dev/openPlugins';
-import { rawRequest } from '../../../src/__testUtils__/rawRequest';
-import { ATTACKS } from '../../../src/__testUtils__/wellKnownAttacks';
-import type { PolicyReport } from '../../../src/observability/describePolicy';
+import { rawRequest } from '../../../src/__tests__/__testUtils__/rawRequest';
+import { ATTACKS } from '../../../src/__tests__/__testUtils__/wellKnownAttacks';
+import type { PolicyReport } from '../../../src/operators/reports/describePolicy';
 import { HELLO, send, signOut } from '../../http';
 import { expectEqual, Report } from '../../Report';
 import { DynamicBackend, linesAt, READER_TOKEN } from './World';
 
-/** The rules that the attacks of `src/attacks` are made for. */
+/** The rules that the attacks of `src/__tests__/attacks` are made for. */
 export const ATTACKED: JsonObject = {
   auth: {
     apiGate: {
@@ -62,7 +62,7 @@ export async function checkDecisions(
   );
 }
 
-/** Sends the attacks of `src/attacks` that need no keys of the tests. */
+/** Sends the attacks of `src/__tests__/attacks` that need no keys of the tests. */
 async function checkAttacks(open: DynamicBackend, gated: DynamicBackend) {
   let sent = 0;
   let reachedOpen = 0;

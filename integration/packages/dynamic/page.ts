@@ -1,6 +1,6 @@
 import type { JsonObject } from '@backstage/types';
 import { parse } from 'yaml';
-import { blocksAfter } from '../../../src/__testUtils__/documents';
+import { blocksAfter } from '../../../src/__tests__/__testUtils__/documents';
 
 const PAGE = 'docs/recipes/rhdh.md';
 

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import type { JsonObject } from '@backstage/types';
 import { stringify } from 'yaml';
-import { freePort } from '../../../src/__testUtils__/freePort';
+import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
 import { BackendProcess } from '../../BackendProcess';
 import type { Run } from '../../runChecks';
 

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { pipeline } from 'node:stream';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
-import { freePort } from '../../../src/__testUtils__/freePort';
+import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
 import { signOut, sleep, until } from '../../http';
 import { expectEqual } from '../../Report';
 import { Run, runChecks } from '../../runChecks';

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 import type { BackendProcess } from '../../BackendProcess';
-import type { FaultyProxy } from '../../../src/__testUtils__/FaultyProxy';
+import type { FaultyProxy } from '../../../src/__tests__/__testUtils__/FaultyProxy';
 
 export interface World {
   /** Three replicas behind the proxy. */

@@ -1,7 +1,7 @@
 // Runs a backend, with the gate or without, and a plugin.
 import apiGate from '../../../src';
-import { recordingPlugin } from '../../../src/__testUtils__/recordingPlugin';
-import { usageProbe } from '../../../src/__testUtils__/usageProbe';
+import { recordingPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
+import { usageProbe } from '../../../src/__tests__/__testUtils__/usageProbe';
 import { childConfig, createChildBackend } from '../../createChildBackend';
 import { runAsChild } from '../../runAsChild';
 

@@ -2,11 +2,14 @@
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import knexFactory, { Knex } from 'knex';
-import { freePort } from '../../../src/__testUtils__/freePort';
+import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
 import { BackendProcess } from '../../BackendProcess';
 import { postgresUrl, Run, runChecks } from '../../runChecks';
 import { checkFault, Fault } from './checkFault';
-import { FaultyProxy, Mode } from '../../../src/__testUtils__/FaultyProxy';
+import {
+  FaultyProxy,
+  Mode,
+} from '../../../src/__tests__/__testUtils__/FaultyProxy';
 import { startPgBouncer } from './pgBouncer';
 import { ROLE_CONNECTIONS, ROLES, World } from './World';
 

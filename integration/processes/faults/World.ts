@@ -1,5 +1,5 @@
 import type { JsonObject } from '@backstage/types';
-import type { UserTokenClaims } from '../../../src/__testUtils__/signingKey';
+import type { UserTokenClaims } from '../../../src/__tests__/__testUtils__/signingKey';
 import type { BackendProcess } from '../../BackendProcess';
 
 /** Options with which `backend.ts` is started. */

@@ -3,7 +3,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
-import { freePort } from '../../../src/__testUtils__/freePort';
+import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
 import { BackendProcess } from '../../BackendProcess';
 import { runChecks } from '../../runChecks';
 import { checkHangs } from './checkHangs';

@@ -1,8 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { Agent } from 'node:http';
-import type { UserTokenClaims } from '../../../src/__testUtils__/signingKey';
-import { rawUpgrade, RawUpgrade } from '../../../src/__testUtils__/rawUpgrade';
-import { withTimeout } from '../../../src/util/time';
+import type { UserTokenClaims } from '../../../src/__tests__/__testUtils__/signingKey';
+import {
+  rawUpgrade,
+  RawUpgrade,
+} from '../../../src/__tests__/__testUtils__/rawUpgrade';
+import { withTimeout } from '../../../src/gate/util/time';
 import { Answer, Credentials, send, signOut } from '../../http';
 
 /** Signs a user token as the backend under load would have issued it. */

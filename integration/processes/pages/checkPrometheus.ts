@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
-import { blocksAfter } from '../../../src/__testUtils__/documents';
-import { exportMetrics } from '../../../src/__testUtils__/exportMetrics';
-import { recordingPlugin } from '../../../src/__testUtils__/recordingPlugin';
-import { freePort } from '../../../src/__testUtils__/freePort';
-import { startBackend } from '../../../src/__testUtils__/startBackend';
+import { blocksAfter } from '../../../src/__tests__/__testUtils__/documents';
+import { exportMetrics } from '../../../src/__tests__/__testUtils__/exportMetrics';
+import { recordingPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
+import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
+import { startBackend } from '../../../src/__tests__/__testUtils__/startBackend';
 import { until } from '../../http';
 import { expectEqual } from '../../Report';
 import type { Run } from '../../runChecks';

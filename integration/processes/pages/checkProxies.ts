@@ -1,5 +1,8 @@
-import { codeIn, tableRows } from '../../../src/__testUtils__/documents';
-import { rawUpgrade } from '../../../src/__testUtils__/rawUpgrade';
+import {
+  codeIn,
+  tableRows,
+} from '../../../src/__tests__/__testUtils__/documents';
+import { rawUpgrade } from '../../../src/__tests__/__testUtils__/rawUpgrade';
 import { HELLO, send } from '../../http';
 import { expectEqual } from '../../Report';
 import type { Run } from '../../runChecks';

@@ -1,6 +1,6 @@
 // Runs a backend with 100 plugins and 1,000 rules, which are too many for the variable that has the configuration.
 import { merge } from 'lodash';
-import { recordingPlugin } from '../../../src/__testUtils__/recordingPlugin';
+import { recordingPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
 import { childConfig, createChildBackend } from '../../createChildBackend';
 import { runAsChild } from '../../runAsChild';
 

@@ -6,9 +6,9 @@ import { mapValues, merge } from 'lodash';
 import {
   accessWith,
   staticToken,
-} from '../../../src/__testUtils__/externalAccess';
-import { freePort } from '../../../src/__testUtils__/freePort';
-import { backendConfig } from '../../../src/__testUtils__/startBackend';
+} from '../../../src/__tests__/__testUtils__/externalAccess';
+import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
+import { backendConfig } from '../../../src/__tests__/__testUtils__/startBackend';
 import { BackendProcess } from '../../BackendProcess';
 import { send } from '../../http';
 import { Run, runChecks } from '../../runChecks';

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import type { UserTokenClaims } from '../../../src/__testUtils__/signingKey';
+import type { UserTokenClaims } from '../../../src/__tests__/__testUtils__/signingKey';
 import type { IdentityProvider } from './identityProvider';
 import type { NginxPorts } from './nginx';
 import type { BackendProcess } from '../../BackendProcess';

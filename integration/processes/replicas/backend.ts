@@ -1,6 +1,6 @@
 // Runs a replica: the gate, a plugin that has opened all its own paths, and Backstage's module for an identity provider.
 import apiGate from '../../../src';
-import { openPlugin } from '../../../src/__testUtils__/recordingPlugin';
+import { openPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
 import { childConfig, createChildBackend } from '../../createChildBackend';
 import { runAsChild } from '../../runAsChild';
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { MAX_TOKEN_BYTES } from '../../../src/cookie/GateCookie';
+import { MAX_TOKEN_BYTES } from '../../../src/gate/cookie/GateCookie';
 import { gateCookieOf, send, until } from '../../http';
 import { expectEqual, Report } from '../../Report';
 import type { World } from './World';

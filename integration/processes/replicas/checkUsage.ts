@@ -1,4 +1,4 @@
-import type { PolicyReport } from '../../../src/observability/describePolicy';
+import type { PolicyReport } from '../../../src/operators/reports/describePolicy';
 import { send, until } from '../../http';
 import { expectEqual, Report } from '../../Report';
 import type { World } from './World';

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import knex from 'knex';
-import { freePort } from '../../../src/__testUtils__/freePort';
+import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
 import { BackendProcess } from '../../BackendProcess';
 import { postgresUrl, runChecks } from '../../runChecks';
 import { checkBasicAuth } from './checkBasicAuth';

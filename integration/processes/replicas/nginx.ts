@@ -1,7 +1,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { blocksAfter, codeBlocks } from '../../../src/__testUtils__/documents';
-import { freePort } from '../../../src/__testUtils__/freePort';
+import {
+  blocksAfter,
+  codeBlocks,
+} from '../../../src/__tests__/__testUtils__/documents';
+import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
 import { runNginx } from '../../runNginx';
 
 const PAGE = 'docs/recipes/reverse-proxies.md';

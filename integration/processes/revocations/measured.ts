@@ -1,6 +1,6 @@
 // Runs the backend that `measure.ts` measures: the gate, and a plugin.
 import apiGate from '../../../src';
-import { recordingPlugin } from '../../../src/__testUtils__/recordingPlugin';
+import { recordingPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
 import { childConfig, createChildBackend } from '../../createChildBackend';
 import { runAsChild } from '../../runAsChild';
 

@@ -2,7 +2,7 @@
 // loaded once.
 import type { JsonObject } from '@backstage/types';
 import apiGate from '../../../src';
-import { recordingPlugin } from '../../../src/__testUtils__/recordingPlugin';
+import { recordingPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
 import { createChildBackend } from '../../createChildBackend';
 
 async function startAndStop(config: JsonObject, withGate: boolean) {

@@ -1,4 +1,4 @@
-import type { UserTokenClaims } from '../../../src/__testUtils__/signingKey';
+import type { UserTokenClaims } from '../../../src/__tests__/__testUtils__/signingKey';
 import type { BackendProcess } from '../../BackendProcess';
 import { send, until } from '../../http';
 

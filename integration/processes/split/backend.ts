@@ -8,7 +8,7 @@ import {
 } from '@backstage/backend-plugin-api';
 import type { Request, Response } from 'express';
 import apiGate from '../../../src';
-import { recordingPlugin } from '../../../src/__testUtils__/recordingPlugin';
+import { recordingPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
 import { createChildBackend } from '../../createChildBackend';
 import { runAsChild } from '../../runAsChild';
 

@@ -1,4 +1,4 @@
-import { withSubject } from '../../../src/__testUtils__/withSubject';
+import { withSubject } from '../../../src/__tests__/__testUtils__/withSubject';
 import { Answer, Credentials, send } from '../../http';
 import { expectEqual, Report } from '../../Report';
 import { CATALOG, EXTERNAL, forged, HELLO, tokenOf, World } from './World';

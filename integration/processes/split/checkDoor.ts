@@ -1,5 +1,5 @@
 import { send, signOut, until } from '../../http';
-import { withSubject } from '../../../src/__testUtils__/withSubject';
+import { withSubject } from '../../../src/__tests__/__testUtils__/withSubject';
 import { expectEqual, Report } from '../../Report';
 import {
   CATALOG,

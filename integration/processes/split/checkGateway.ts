@@ -1,6 +1,6 @@
 import { request } from 'node:http';
 import { createGunzip } from 'node:zlib';
-import { rawRequest } from '../../../src/__testUtils__/rawRequest';
+import { rawRequest } from '../../../src/__tests__/__testUtils__/rawRequest';
 import { Credentials, send, until } from '../../http';
 import { expectEqual, Report } from '../../Report';
 import { signIn } from './checkCallers';

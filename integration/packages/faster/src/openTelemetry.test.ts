@@ -15,10 +15,10 @@ import {
   SimpleSpanProcessor,
 } from '@opentelemetry/sdk-trace-node';
 import { Server as SocketIo } from 'socket.io';
-import { recordingPlugin } from '../../../../src/__testUtils__/recordingPlugin';
-import { bearer } from '../../../../src/__testUtils__/requestParts';
-import { rootRouterWith } from '../../../../src/__testUtils__/rootHandler';
-import { signedBackends } from '../../../../src/__testUtils__/signedBackends';
+import { recordingPlugin } from '../../../../src/__tests__/__testUtils__/recordingPlugin';
+import { bearer } from '../../../../src/__tests__/__testUtils__/requestParts';
+import { rootRouterWith } from '../../../../src/__tests__/__testUtils__/rootHandler';
+import { signedBackends } from '../../../../src/__tests__/__testUtils__/signedBackends';
 
 const SPANS = new InMemorySpanExporter();
 const prometheus = new PrometheusExporter({ preventServerStart: true });

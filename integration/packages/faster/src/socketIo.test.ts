@@ -2,9 +2,9 @@ import type { Server } from 'node:http';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import { Server as SocketIo } from 'socket.io';
 import { io } from 'socket.io-client';
-import { recordingPlugin } from '../../../../src/__testUtils__/recordingPlugin';
-import { bearer } from '../../../../src/__testUtils__/requestParts';
-import { signedBackends } from '../../../../src/__testUtils__/signedBackends';
+import { recordingPlugin } from '../../../../src/__tests__/__testUtils__/recordingPlugin';
+import { bearer } from '../../../../src/__tests__/__testUtils__/requestParts';
+import { signedBackends } from '../../../../src/__tests__/__testUtils__/signedBackends';
 
 const backends = signedBackends();
 

@@ -2,15 +2,18 @@ import { once } from 'node:events';
 import { createServer, RequestListener, Server } from 'node:http';
 import { Server as SocketIo } from 'socket.io';
 import { io, SocketOptions, ManagerOptions } from 'socket.io-client';
-import { freePort } from '../../../../src/__testUtils__/freePort';
-import { observeBackend } from '../../../../src/__testUtils__/observeBackend';
-import { rawRequest } from '../../../../src/__testUtils__/rawRequest';
-import { recordingPlugin } from '../../../../src/__testUtils__/recordingPlugin';
-import { bearer, from } from '../../../../src/__testUtils__/requestParts';
-import { rootRouterWith } from '../../../../src/__testUtils__/rootHandler';
-import { listen } from '../../../../src/__testUtils__/serve';
-import { signedBackends } from '../../../../src/__testUtils__/signedBackends';
-import { until } from '../../../../src/__testUtils__/until';
+import { freePort } from '../../../../src/__tests__/__testUtils__/freePort';
+import { observeBackend } from '../../../../src/__tests__/__testUtils__/observeBackend';
+import { rawRequest } from '../../../../src/__tests__/__testUtils__/rawRequest';
+import { recordingPlugin } from '../../../../src/__tests__/__testUtils__/recordingPlugin';
+import {
+  bearer,
+  from,
+} from '../../../../src/__tests__/__testUtils__/requestParts';
+import { rootRouterWith } from '../../../../src/__tests__/__testUtils__/rootHandler';
+import { listen } from '../../../../src/__tests__/__testUtils__/serve';
+import { signedBackends } from '../../../../src/__tests__/__testUtils__/signedBackends';
+import { until } from '../../../../src/__tests__/__testUtils__/until';
 
 const PATH = '/api/live/socket.io/';
 const FRONTEND = 'http://localhost:3000';

@@ -7,19 +7,19 @@ import type { JsonObject } from '@backstage/types';
 import {
   HandledRequest,
   recordingPlugin,
-} from '../../../../src/__testUtils__/recordingPlugin';
-import { rawRequest } from '../../../../src/__testUtils__/rawRequest';
+} from '../../../../src/__tests__/__testUtils__/recordingPlugin';
+import { rawRequest } from '../../../../src/__tests__/__testUtils__/rawRequest';
 import {
   createSigningKey,
   SigningKey,
   UserTokenClaims,
-} from '../../../../src/__testUtils__/signingKey';
-import { freePort } from '../../../../src/__testUtils__/freePort';
-import { startBackend } from '../../../../src/__testUtils__/startBackend';
+} from '../../../../src/__tests__/__testUtils__/signingKey';
+import { freePort } from '../../../../src/__tests__/__testUtils__/freePort';
+import { startBackend } from '../../../../src/__tests__/__testUtils__/startBackend';
 import {
   ATTACKS,
   nameOf,
-} from '../../../../src/__testUtils__/wellKnownAttacks';
+} from '../../../../src/__tests__/__testUtils__/wellKnownAttacks';
 import { Placement, startLegacyBackend } from './backend';
 import { createRecordingRouter } from './recordingRouter';
 

@@ -2,12 +2,12 @@ import { legacyPlugin } from '@backstage/backend-common';
 import {
   HandledRequest,
   recordingPlugin,
-} from '../../../../src/__testUtils__/recordingPlugin';
-import { rawRequest } from '../../../../src/__testUtils__/rawRequest';
+} from '../../../../src/__tests__/__testUtils__/recordingPlugin';
+import { rawRequest } from '../../../../src/__tests__/__testUtils__/rawRequest';
 import {
   RunningBackend,
   startBackend,
-} from '../../../../src/__testUtils__/startBackend';
+} from '../../../../src/__tests__/__testUtils__/startBackend';
 import { createRecordingRouter } from './recordingRouter';
 
 jest.setTimeout(120_000);

@@ -4,13 +4,13 @@ import { compressToEncodedURIComponent } from 'lz-string';
 import {
   codeBlocks,
   readDocument,
-} from '../../../../src/__testUtils__/documents';
-import { rawRequest } from '../../../../src/__testUtils__/rawRequest';
-import { recordingPlugin } from '../../../../src/__testUtils__/recordingPlugin';
+} from '../../../../src/__tests__/__testUtils__/documents';
+import { rawRequest } from '../../../../src/__tests__/__testUtils__/rawRequest';
+import { recordingPlugin } from '../../../../src/__tests__/__testUtils__/recordingPlugin';
 import {
   RunningBackend,
   startBackend,
-} from '../../../../src/__testUtils__/startBackend';
+} from '../../../../src/__tests__/__testUtils__/startBackend';
 
 jest.setTimeout(120_000);
 

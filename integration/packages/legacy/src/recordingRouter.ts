@@ -2,7 +2,7 @@ import { RequestHandler, Router } from 'express';
 import {
   HandledRequest,
   handledRequest,
-} from '../../../../src/__testUtils__/recordingPlugin';
+} from '../../../../src/__tests__/__testUtils__/recordingPlugin';
 
 /** Creates the router of a plugin that answers 200 to every request and records the requests that reached its handler. */
 export function createRecordingRouter(): {

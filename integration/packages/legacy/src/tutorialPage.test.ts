@@ -1,10 +1,10 @@
 import { ConfigReader } from '@backstage/config';
 import { merge } from 'lodash';
 import { parse } from 'yaml';
-import { blocksAfter } from '../../../../src/__testUtils__/documents';
-import { rawRequest } from '../../../../src/__testUtils__/rawRequest';
-import { runSnippet } from '../../../../src/__testUtils__/runSnippet';
-import { freePort } from '../../../../src/__testUtils__/freePort';
+import { blocksAfter } from '../../../../src/__tests__/__testUtils__/documents';
+import { rawRequest } from '../../../../src/__tests__/__testUtils__/rawRequest';
+import { runSnippet } from '../../../../src/__tests__/__testUtils__/runSnippet';
+import { freePort } from '../../../../src/__tests__/__testUtils__/freePort';
 import { createNames, serveApi } from './backend';
 
 jest.setTimeout(120_000);

@@ -1,8 +1,8 @@
 import badgesPlugin from '@backstage-community/plugin-badges-backend';
 import { parse } from 'yaml';
-import { blocksAfter } from '../../../../src/__testUtils__/documents';
-import { recordingPlugin } from '../../../../src/__testUtils__/recordingPlugin';
-import { signedBackends } from '../../../../src/__testUtils__/signedBackends';
+import { blocksAfter } from '../../../../src/__tests__/__testUtils__/documents';
+import { recordingPlugin } from '../../../../src/__tests__/__testUtils__/recordingPlugin';
+import { signedBackends } from '../../../../src/__tests__/__testUtils__/signedBackends';
 
 const [block] = blocksAfter('docs/recipes/webhooks.md', 'A status badge');
 const [ofOneEntity, ofAll] = parse(block);

@@ -15,10 +15,10 @@ import {
   blocksAfter,
   codeIn,
   tableRows,
-} from '../../../../src/__testUtils__/documents';
-import { recordingPlugin } from '../../../../src/__testUtils__/recordingPlugin';
-import { JSON_TYPE } from '../../../../src/__testUtils__/requestParts';
-import { signedBackends } from '../../../../src/__testUtils__/signedBackends';
+} from '../../../../src/__tests__/__testUtils__/documents';
+import { recordingPlugin } from '../../../../src/__tests__/__testUtils__/recordingPlugin';
+import { JSON_TYPE } from '../../../../src/__tests__/__testUtils__/requestParts';
+import { signedBackends } from '../../../../src/__tests__/__testUtils__/signedBackends';
 
 const PAGE = 'docs/recipes/webhooks.md';
 const SECRET = 'the-secret-of-a-test';

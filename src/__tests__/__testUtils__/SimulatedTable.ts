@@ -1,0 +1,155 @@
+import { createHash } from 'node:crypto';
+import {
+  joinRevocations,
+  Revocation,
+  revocationKey,
+} from '../../gate/sessions/Revocation';
+import {
+  RevocationRow,
+  RevocationTable,
+  SPAN_MS,
+  SpanSummary,
+} from '../../store/revocations/RevocationTable';
+
+/**
+ * A table of revocations in a database with a clock of its own, whose transactions are committed later than the time that they
+ * record. The time is that of jest's fake timers.
+ */
+export class SimulatedTable implements Pick<
+  RevocationTable,
+  keyof RevocationTable
+> {
+  /** The lead of the database's clock over the clock of the replicas. */
+  clockOffsetMs = 0;
+  readonly #rows = new Map<string, RevocationRow>();
+  #uncommitted: { row: RevocationRow; at: number }[] = [];
+  #byTime: RevocationRow[] = [];
+  /** The rows by id, sorted on demand: ids are in no order of time. */
+  #byId: RevocationRow[] | undefined;
+
+  get size(): number {
+    return this.#rows.size;
+  }
+
+  /** Records a row now, in a transaction that is committed later. */
+  writeLate(revocation: Revocation, delayMs: number): void {
+    const id = idOf(revocation);
+    const recorded_at = Date.now() + this.clockOffsetMs;
+    this.#uncommitted.push({
+      row: { ...revocation, id, recorded_at },
+      at: Date.now() + delayMs,
+    });
+  }
+
+  async write(revocation: Revocation): Promise<void> {
+    this.writeLate(revocation, 0);
+  }
+
+  async readLock(sub: string): Promise<RevocationRow | undefined> {
+    this.#commit();
+    return this.#rows.get(idOf({ scope: 'lock', sub, iat: 0, exp: 0 }));
+  }
+
+  async now(): Promise<number> {
+    return Date.now() + this.clockOffsetMs;
+  }
+
+  async readById(afterId: string, limit: number): Promise<RevocationRow[]> {
+    this.#commit();
+    this.#byId ??= [...this.#rows.values()].sort((a, b) => compare(a.id, b.id));
+    const from = this.#byId.findIndex(({ id }) => id > afterId);
+    return from === -1 ? [] : this.#byId.slice(from, from + limit);
+  }
+
+  async readByTime(
+    after: { recordedAt: number; id: string },
+    limit: number,
+  ): Promise<RevocationRow[]> {
+    this.#commit();
+    const { recordedAt, id } = after;
+    // Most rows are older.
+    const from =
+      this.#byTime.findLastIndex(
+        row =>
+          row.recorded_at < recordedAt ||
+          (row.recorded_at === recordedAt && row.id <= id),
+      ) + 1;
+    return this.#byTime.slice(from, from + limit);
+  }
+
+  async summarize(since: number): Promise<SpanSummary[]> {
+    this.#commit();
+    const spans = new Map<
+      number,
+      { rows: number; sum: number; iats: number }
+    >();
+    const begin = since - (since % SPAN_MS);
+    for (let i = this.#byTime.length - 1; i >= 0; i -= 1) {
+      const { recorded_at, iat, exp } = this.#byTime[i];
+      if (recorded_at < begin) {
+        break;
+      }
+      const from = recorded_at - (recorded_at % SPAN_MS);
+      const span = spans.get(from) ?? { rows: 0, sum: 0, iats: 0 };
+      spans.set(from, {
+        rows: span.rows + 1,
+        sum: span.sum + recorded_at - from + exp,
+        iats: span.iats + iat,
+      });
+    }
+    return [...spans].reverse().map(([from, { rows, sum, iats }]) => ({
+      from,
+      text: `${from}.${rows}.${sum}.${iats}`,
+    }));
+  }
+
+  async removeExpired(before: number, limit: number): Promise<number> {
+    const expired = [...this.#rows.values()]
+      .filter(({ exp }) => exp < before)
+      .slice(0, limit);
+    expired.forEach(({ id }) => this.#rows.delete(id));
+    this.#byTime = this.#byTime.filter(({ id }) => this.#rows.has(id));
+    this.#byId = undefined;
+    return expired.length;
+  }
+
+  #commit() {
+    const due = this.#uncommitted.filter(({ at }) => at <= Date.now());
+    if (due.length === 0) {
+      return;
+    }
+    this.#uncommitted = this.#uncommitted.filter(({ at }) => at > Date.now());
+    this.#byId = undefined;
+    for (const { row } of due) {
+      const known = this.#rows.get(row.id);
+      if (!known) {
+        this.#put(row);
+      } else if (row.scope !== 'session') {
+        this.#byTime = this.#byTime.filter(each => each !== known);
+        // The later transaction waits for the lock of the row, and records its time after that.
+        const recorded_at = Math.max(known.recorded_at, row.recorded_at);
+        const joined =
+          row.scope === 'user'
+            ? joinRevocations(known, row)
+            : { ...row, iat: Math.max(known.iat + 1, row.iat) };
+        this.#put({ ...row, ...joined, recorded_at });
+      }
+    }
+    this.#byTime.sort(
+      (a, b) => a.recorded_at - b.recorded_at || compare(a.id, b.id),
+    );
+  }
+
+  #put(row: RevocationRow) {
+    this.#rows.set(row.id, row);
+    this.#byTime.push(row);
+  }
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : 1;
+}
+
+function idOf(revocation: Revocation): string {
+  return createHash('sha256').update(revocationKey(revocation)).digest('hex');
+}

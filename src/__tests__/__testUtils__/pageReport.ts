@@ -1,0 +1,339 @@
+import { BUILT_IN_PUBLIC } from '../../operators/reports/describePolicy';
+import type { PolicyReport } from '../../operators/reports/describePolicy';
+
+/** Creates the report of a backend that enforces, as the page of the policy gets it. */
+export function createPageReport(
+  overrides: Partial<PolicyReport> = {},
+): PolicyReport {
+  const now = Date.now();
+  const minutesAgo = (minutes: number) =>
+    new Date(now - minutes * 60_000).toISOString();
+  const rule = {
+    plugin: 'events',
+    path: '/http/github',
+    methods: ['POST'],
+    reason: 'GitHub signs these',
+    requires: 'events.modules.github.webhookSecret',
+  };
+  const badge = {
+    plugin: 'badges',
+    path: '/entity/*/*/*/badge/*',
+    methods: ['GET'],
+    reason: 'badges in READMEs',
+  };
+  const health = {
+    plugin: 'permission',
+    path: '/health',
+    methods: ['GET'],
+    until: '2026-12-31T00:00:00.000Z',
+  };
+  const used = (requests30d: number) => ({
+    lastUsed: requests30d > 0 ? '2026-11-28' : null,
+    days: 30,
+    requests30d,
+    withoutCredential30d: requests30d,
+    installed: true,
+  });
+  return {
+    hash: '3f2a9c51e0b7',
+    loadedAt: '2026-11-27T08:15:02.120Z',
+    mode: 'enforce',
+    enforced: true,
+    needsRestart: [],
+    lists: [],
+    allow: [
+      { ...rule, installed: true },
+      { ...badge, installed: true },
+      { ...health, installed: true },
+    ],
+    tokens: [
+      {
+        subject: 'ci-deploy',
+        until: '2027-01-31T00:00:00.000Z',
+        reason: 'Jenkins',
+        only: [{ plugin: 'catalog', path: '/refresh', methods: ['POST'] }],
+      },
+    ],
+    builtIn: BUILT_IN_PUBLIC,
+    findings: [
+      {
+        id: 'rule-ends-soon',
+        at: 'auth.apiGate.allow[2] (GET /api/permission/health)',
+        why: 'opens nothing from 2026-12-31T00:00:00.000Z',
+        write: 'write a later until if the path has to stay public',
+      },
+    ],
+    installed: [
+      'app',
+      'auth',
+      'badges',
+      'catalog',
+      'events',
+      'permission',
+      'proxy',
+      'scaffolder',
+      'search',
+      'techdocs',
+    ],
+    closed: [
+      {
+        plugin: 'proxy',
+        path: '/status',
+        allow: 'unauthenticated',
+        isWebSocket: false,
+      },
+      {
+        plugin: 'techdocs',
+        path: '/static',
+        allow: 'user-cookie',
+        isWebSocket: false,
+      },
+    ],
+    unknown: [],
+    opensBeyondPlugins: [],
+    wouldRefuse: [],
+    wouldRefuseUncounted: 0,
+    usage: {
+      since: '2026-10-29T00:00:00.000Z',
+      days: 30,
+      complete: true,
+      scope: 'all replicas',
+      rules: [
+        {
+          rule: 'auth.apiGate.allow[0]',
+          ...rule,
+          ...used(1_098),
+        },
+        {
+          rule: 'auth.apiGate.allow[1]',
+          ...badge,
+          ...used(62_802),
+        },
+        {
+          rule: 'auth.apiGate.allow[2]',
+          ...health,
+          until: undefined,
+          ...used(0),
+        },
+      ],
+      externalTokens: [
+        {
+          subject: 'ci-deploy',
+          lastUsed: '2026-11-28',
+          requests30d: 412,
+          days: 30,
+          plugins: ['catalog'],
+          delegatedTo: ['permission'],
+          yaml: 'accessRestrictions:\n  - plugin: catalog\n  - plugin: permission # handlers call it for this token',
+        },
+        {
+          subject: 'mcp-readonly',
+          lastUsed: null,
+          requests30d: 0,
+          days: 12,
+          plugins: [],
+          delegatedTo: [],
+        },
+      ],
+    },
+    replica: {
+      host: 'backstage-7f9c4-x2x9p',
+      pid: 1,
+      startedAt: '2026-11-27T08:15:00.000Z',
+      gate: '0.1.0',
+      backstage: '0.19.1',
+      node: '24.11.0',
+      hasAuth: true,
+    },
+    revocations: { sessions: 17, lockedUsers: 1 },
+    refusals: {
+      since: minutesAgo(60),
+      minutes: [50, 49, 48, 31, 20, 19, 3, 2].map((ago, i) => ({
+        minute: minutesAgo(ago),
+        reasons: {
+          'missing-credentials': 3 + i * 2,
+          ...(i % 2 && { 'invalid-token': i }),
+        },
+      })),
+      last: [
+        {
+          id: '9f3c2a7be1d04c55',
+          time: minutesAgo(2),
+          outcome: 'refused',
+          reason: 'invalid-token',
+          detail: 'expired',
+          plugin: 'catalog',
+          method: 'GET',
+          path: '/entities/by-name/component/default/web',
+        },
+        {
+          id: '1b77c0de55aa9e21',
+          time: minutesAgo(3),
+          outcome: 'refused',
+          reason: 'missing-credentials',
+          plugin: 'proxy',
+          method: 'GET',
+          path: '/status/api/v2/components',
+        },
+        {
+          id: '77aa0de15c1b9e20',
+          time: minutesAgo(19),
+          outcome: 'refused',
+          reason: 'restricted',
+          detail: 'only',
+          subject: 'external:ci-deploy',
+          plugin: 'scaffolder',
+          method: 'POST',
+          path: '/v2/tasks',
+        },
+      ],
+    },
+    ...overrides,
+  };
+}
+
+/** The report of a backend in report-only, in which each part has what it has rarely. */
+export function createOddReport(): PolicyReport {
+  const { allow, findings, replica, tokens, usage, refusals } =
+    createPageReport();
+  const [rule, other] = allow;
+  const [token] = tokens;
+  const days = { firstSeen: '2026-11-01', lastSeen: '2026-11-02' };
+  const worked = { plugin: 'catalog', method: 'GET', requests: 1, ...days };
+  return createPageReport({
+    enforced: false,
+    until: '2026-12-31T00:00:00.000Z',
+    problem: 'x',
+    needsRestart: ['a', 'b'],
+    filesNewerThanPolicy: ['f', 'g'],
+    lists: [
+      { path: 'p', file: 'f', entries: 1, replaces: [] },
+      {
+        ...{ path: 'q', file: 'f', entries: 1 },
+        replaces: [
+          { file: 'g', entries: 2 },
+          { file: 'h', entries: 2 },
+        ],
+      },
+    ],
+    reportOnly: {
+      ...{ enforce: 'now', because: 'y', days: 7, workedLast: null, note: 'z' },
+      worked: [
+        { ...worked, path: '/a', status: 200, requests: 1234, yaml: '# - r' },
+        { ...worked, lastSeen: worked.firstSeen, isExpectedClosed: true },
+        { ...worked, plugin: 'not installed', why: 'no rule' },
+      ],
+    },
+    replica: { ...replica, backstage: undefined },
+    allow: [
+      { ...rule, unmet: true },
+      { ...other, reason: undefined, installed: false },
+      { ...other, path: '/c', until: '2026-11-01T00:00:00.000Z', ended: true },
+    ],
+    closed: [
+      ...[true, false].map(isWebSocket => ({
+        ...{ plugin: 'badges', path: '/d', isWebSocket },
+        allow: 'unauthenticated' as const,
+      })),
+      {
+        ...{ plugin: 'events', path: '/e', isWebSocket: false },
+        allow: 'user-cookie',
+      },
+    ],
+    unknown: ['search'],
+    opensBeyondPlugins: [{ ...other, path: '/c' }],
+    installed: ['search', 'badges', 'catalog'],
+    findings: [
+      {
+        ...findings[0],
+        at: 'auth.apiGate.allow[10]',
+        accepted: { reason: 'r' },
+      },
+      { ...findings[0], at: 'auth.apiGate.allow[1].path' },
+      { ...findings[0], at: 'x auth.apiGate.allow[1]' },
+    ] as PolicyReport['findings'],
+    tokens: [
+      { ...token, only: undefined, ended: true },
+      {
+        subject: token.subject,
+        only: [
+          { plugin: 'a', path: '/x', methods: ['GET'] },
+          { plugin: 'b', path: '/y', methods: ['GET', 'POST'] },
+        ],
+      },
+    ],
+    usage: {
+      ...usage!,
+      scope: 'replica',
+      complete: false,
+      rules: usage!.rules.slice(0, 1),
+      externalTokens: [
+        {
+          ...usage!.externalTokens[0],
+          ...{ yaml: 'a\nb', only: 'c', plugins: ['d', 'e'], delegatedTo: [] },
+        },
+        {
+          ...{ subject: 'f', lastUsed: null, requests30d: 1 },
+          ...{ plugins: [], delegatedTo: [] },
+        },
+      ],
+    },
+    refusals: {
+      ...refusals,
+      last: [{ ...refusals.last[0], outcome: 'would-refuse' }],
+      minutes: [],
+    },
+  });
+}
+
+/** The report of a backend that opens nothing and has seen nothing. */
+export const createEmptyReport = () =>
+  createPageReport({
+    allow: [],
+    builtIn: [],
+    closed: [],
+    findings: [],
+    installed: ['auth'],
+    tokens: [],
+    usage: undefined,
+    refusals: {
+      last: [],
+      minutes: [],
+      since: '2026-11-28T10:00:00.000Z',
+    } as never,
+  });
+
+/** The report of a backend with 1,000 rules, 200 plugins and 200 refusals. */
+export function createLargeReport(): PolicyReport {
+  const report = createPageReport();
+  const [rule] = report.allow;
+  const [use] = report.usage!.rules;
+  const [refusal] = report.refusals.last;
+  const plugins = Array.from({ length: 200 }, (_, i) => `some-plugin-${i}`);
+  const many = <T>(length: number, create: (i: number) => T) =>
+    Array.from({ length }, (_, i) => create(i));
+  return {
+    ...report,
+    installed: plugins,
+    allow: many(1000, i => ({
+      ...rule,
+      plugin: plugins[i % 200],
+      path: `/some/longer/path/${i}/*/of/a/rule`,
+    })),
+    closed: plugins.map(plugin => ({
+      plugin,
+      path: '/health',
+      allow: 'unauthenticated',
+      isWebSocket: false,
+    })),
+    findings: many(1000, i => ({
+      ...report.findings[0],
+      at: `auth.apiGate.allow[${i}] (GET /api/x/${i})`,
+    })),
+    usage: { ...report.usage!, rules: many(1000, () => use) },
+    refusals: {
+      ...report.refusals,
+      last: many(200, () => ({ ...refusal, path: '/x'.repeat(100) })),
+    },
+  };
+}

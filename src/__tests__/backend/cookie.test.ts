@@ -1,0 +1,214 @@
+import type { RawResponse } from '../__testUtils__/rawRequest';
+import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import {
+  bearer,
+  cookie,
+  COOKIE_ENDPOINT,
+  from,
+} from '../__testUtils__/requestParts';
+import { SignedBackend, signedBackends } from '../__testUtils__/signedBackends';
+import { MAX_TOKEN_BYTES } from '../../gate/cookie/GateCookie';
+
+const backends = signedBackends();
+const EVIL = from('https://evil.example.com');
+const TRUSTED = 'https://portal.example.com';
+
+describe("the gate's cookie in a backend", () => {
+  const plugin = recordingPlugin('hello', {
+    handle: (req, res) => {
+      if (req.path.startsWith('/public')) {
+        res.setHeader('Cache-Control', 'public, max-age=3600');
+      }
+      if (req.path === '/events') {
+        // Compression holds back the events of any other stream.
+        res.setHeader('Cache-Control', 'no-cache, no-transform');
+        res.type('text/event-stream').write('data: 1\n\n');
+        return;
+      }
+      res.cookie('mine', '1');
+      res.status(Number(req.query.status ?? 200)).json({});
+    },
+  });
+  let backend: SignedBackend;
+
+  beforeAll(async () => {
+    backend = await backends.start({
+      features: [plugin.feature, recordingPlugin('all').feature],
+      apiGate: {
+        allow: [
+          { plugin: 'hello', path: '/open' },
+          { plugin: 'all', path: '/**', methods: ['GET', 'DELETE'] },
+        ],
+        cookie: { trustedOrigins: [TRUSTED] },
+      },
+    });
+  });
+
+  const get = (target: string, ...headerLines: string[]) =>
+    backend.get(target, ...headerLines);
+  const sign: SignedBackend['sign'] = claims => backend.sign(claims);
+  /** Signs a token of a number of bytes, or a few less: base64 has no text of every length. */
+  async function signOfSize(bytes: number) {
+    const empty = await sign({ ent: [''] });
+    for (let size = Math.ceil(((bytes - empty.length) * 3) / 4); ; size -= 1) {
+      const token = await sign({ ent: ['x'.repeat(size)] });
+      if (token.length <= bytes) {
+        return token;
+      }
+    }
+  }
+  const setCookies = ({ headers }: RawResponse) =>
+    headers['set-cookie']?.split('\n') ?? [];
+
+  it.each([500, 3900, 4096, 5500, MAX_TOKEN_BYTES])(
+    'of a token of about %i bytes works alone, and never reaches the handler',
+    async size => {
+      const token = await signOfSize(size);
+      expect(Math.abs(token.length - size)).toBeLessThan(10);
+      expect(token.length).toBeLessThanOrEqual(MAX_TOKEN_BYTES);
+      const response = await get('/api/hello/x', bearer(token));
+      expect(response.status).toBe(200);
+      const pairs = setCookies(response).map(text => text.split(';')[0]);
+      const header = `Cookie: ${pairs.join('; ')}`;
+      const answer = await get('/api/hello/x', header);
+      expect(answer.status).toBe(200);
+      expect(plugin.handled.at(-1)!.headers).toMatchObject({
+        authorization: `Bearer ${token}`,
+        cookie: 'mine=1',
+      });
+      // A frontend sends bearer token and cookie together: the cookie is up to date, and is not set again.
+      const both = await get('/api/hello/x', bearer(token), header);
+      expect(both.status).toBe(200);
+      expect(setCookies(both)).toEqual(['mine=1; Path=/']);
+      await get('/api/hello/open', header);
+      expect(plugin.handled.at(-1)!.headers.cookie).toBe('mine=1');
+      expect(plugin.handled.at(-1)!.headers.authorization).toBeUndefined();
+    },
+  );
+
+  it.each([
+    'token.1=x',
+    'token.0=x; token.2=x',
+    'token=x; token.0=x',
+    'token=x; token=y',
+  ])('that can not be (%s) is 401, and cleared', async cookies => {
+    const response = await get('/api/hello/x', `Cookie: ${cookies}`);
+    expect(response.status).toBe(401);
+    const names = new Set(cookies.split('; ').map(text => text.split('=')[0]));
+    for (const name of names) {
+      expect(setCookies(response).join()).toContain(
+        `${name}=; Path=/; Expires=Thu, 01 Jan 1970`,
+      );
+      expect(setCookies(response).join()).toContain(
+        `${name}=; Domain=localhost; Path=/; Expires=Thu, 01 Jan 1970`,
+      );
+    }
+  });
+
+  it('keeps no-transform, by which an event stream arrives at once', async () => {
+    const response = await fetch(`${backend.url}/api/hello/events`, {
+      headers: {
+        Authorization: `Bearer ${await sign()}`,
+        'Accept-Encoding': 'gzip',
+      },
+    });
+    const reader = response.body!.getReader();
+    const { value } = await reader.read();
+    expect(new TextDecoder().decode(value)).toBe('data: 1\n\n');
+    await reader.cancel();
+    expect(response.headers.get('set-cookie')).toMatch(/^token=/);
+    expect(response.headers.get('cache-control')).toBe(
+      'no-store, no-transform',
+    );
+  });
+
+  it('[P9] is sent with no-store in place of the handler’s Cache-Control, and not with an error', async () => {
+    const token = await sign();
+    const response = await get('/api/hello/public', bearer(token));
+    expect(response.headers['cache-control']).toBe('no-store');
+    expect(setCookies(response)[1]).toMatch(/^token=/);
+    const later = await get('/api/hello/public', bearer(token), cookie(token));
+    expect(later.headers['cache-control']).toBe('public, max-age=3600');
+    for (const status of [304, 400, 404, 500]) {
+      const failed = await get(
+        `/api/hello/public?status=${status}`,
+        bearer(token),
+      );
+      expect(failed.status).toBe(status);
+      expect(setCookies(failed)).toEqual(['mine=1; Path=/']);
+      expect(failed.headers['cache-control']).toBe('public, max-age=3600');
+    }
+  });
+
+  it('is not issued by a rule that opens all other paths of a plugin', async () => {
+    const target = `/api/all${COOKIE_ENDPOINT}`;
+    const foreign = await sign({ iss: 'https://other.example.com/api/auth' });
+    expect((await get('/api/all/x')).status).toBe(200);
+    const refused = await get(target, bearer(foreign));
+    expect([refused.status, setCookies(refused)]).toEqual([401, []]);
+    expect((await get(target)).status).toBe(401);
+
+    const own = await get(target, bearer(await sign()));
+    expect(own.status).toBe(200);
+    expect(setCookies(own).map(text => text.split('=')[0])).toEqual([
+      'backstage-auth',
+      'token',
+    ]);
+  });
+
+  it('is not cleared, nor is anything refused, for a bearer that names no user on a public path', async () => {
+    for (const sub of [123, null, {}]) {
+      const odd = [{ typ: 'vnd.backstage.user' }, { sub, iat: 1, exp: 2 }]
+        .map(part => Buffer.from(JSON.stringify(part)).toString('base64url'))
+        .join('.');
+      for (const target of ['/api/hello/open', '/api/auth/guest/refresh']) {
+        const { status } = await get(target, bearer(`${odd}.AAAA`));
+        expect(status).toBe(200);
+      }
+    }
+  });
+
+  describe('[P8] used by another site', () => {
+    it.each([
+      ['POST', 'Sec-Fetch-Site: cross-site', 403],
+      ['PUT', 'Origin: null', 403],
+      ['POST', `Origin: ${TRUSTED}\r\nOrigin: ${TRUSTED}`, 403],
+      ['POST', `Origin: ${TRUSTED}`, 200],
+      ['GET', 'Sec-Fetch-Site: cross-site', 200],
+      ['GET', EVIL, 403],
+      ['HEAD', EVIL, 403],
+      ['OPTIONS', EVIL, 403],
+      ['GET', 'Origin: null', 403],
+      ['GET', `Origin: ${TRUSTED}\r\nSec-Fetch-Site: cross-site`, 200],
+    ])('%s with %s: %i', async (method, headerLine, expected) => {
+      const token = await sign();
+      const before = plugin.handled.length;
+      const response = await backend.request(method, '/api/hello/x', [
+        cookie(token),
+        headerLine,
+      ]);
+      expect(response.status).toBe(expected);
+      expect(plugin.handled.length - before).toBe(expected === 200 ? 1 : 0);
+      expect(
+        setCookies(response).filter(text => text.startsWith('token')),
+      ).toEqual([]);
+      const refusals = response.body.match(
+        /NotAllowedError.*auth\.apiGate\.cookie\.trustedOrigins/s,
+      );
+      expect(Boolean(refusals)).toBe(expected === 403 && method !== 'HEAD');
+    });
+
+    it.each(['POST', 'GET'])(
+      'never judges the bearer of a %s, but sets it no cookie (login CSRF)',
+      async method => {
+        const token = await sign();
+        const response = await backend.request(method, '/api/hello/x', [
+          bearer(token),
+          'Sec-Fetch-Site: cross-site',
+        ]);
+        expect(response.status).toBe(200);
+        expect(setCookies(response)).toEqual(['mine=1; Path=/']);
+      },
+    );
+  });
+});

@@ -1,0 +1,206 @@
+import type { JsonObject } from '@backstage/types';
+import { accessWith, staticToken } from '../__testUtils__/externalAccess';
+import { openPlugin, recordingPlugin } from '../__testUtils__/recordingPlugin';
+import { bearer, REVOCATIONS } from '../__testUtils__/requestParts';
+import { folderWith, runCliIn } from '../__testUtils__/runCli';
+import { serve } from '../__testUtils__/serve';
+import { SignedBackend, signedBackends } from '../__testUtils__/signedBackends';
+import { discovery } from '../__testUtils__/startBackend';
+import { usageProbe } from '../__testUtils__/usageProbe';
+
+const backends = signedBackends();
+afterEach(backends.stopAll);
+
+const startWith = (apiGate: JsonObject, config: JsonObject = {}) =>
+  backends.start({
+    apiGate,
+    config,
+    withAuth: false,
+    features: [recordingPlugin('hello').feature],
+  });
+
+/** Runs `api-gate check` with the policy of a backend that has the plugin `hello`, and returns its output. */
+async function checkWith(auth: JsonObject): Promise<string> {
+  const policy = { closed: [], installed: ['hello'], unknown: [] };
+  const { url } = await serve((_req, res) => res.end(JSON.stringify(policy)));
+  const backend = { baseUrl: 'http://localhost:7007' };
+  const cwd = folderWith({
+    'app-config.yaml': JSON.stringify({ backend, auth }),
+  });
+  const args = ['check', '--policy', url];
+  const { code, stdout, stderr } = await runCliIn(args, { cwd });
+  expect(code).toBeGreaterThan(0);
+  return stdout + stderr;
+}
+
+describe('a backend with expectations', () => {
+  it.each<[JsonObject, string]>([
+    [
+      { request: 'GET /api/hello/open', is: 'closed' },
+      'auth.apiGate.expect[0]: GET /api/hello/open should be closed, and is public by auth.apiGate.allow[0] (/open)',
+    ],
+    [
+      { request: 'GET /api/helo/secret', is: 'closed' },
+      'auth.apiGate.expect[0].request names the plugin helo, which is not installed',
+    ],
+    [
+      { plugin: 'helo', is: 'closed' },
+      'auth.apiGate.expect[0].plugin names the plugin helo, which is not installed',
+    ],
+  ])(
+    'does not start with %j, and fails in check',
+    async (expectation, message) => {
+      const apiGate = {
+        allow: [{ plugin: 'hello', path: '/open' }],
+        expect: [expectation],
+      };
+      await expect(startWith(apiGate)).rejects.toThrow(message);
+      expect(await checkWith({ apiGate })).toContain(`: ${message}`);
+    },
+  );
+
+  it.each(['apigate', 'APIGate', 'api-gate', 'api_gate'])(
+    'does not start with auth.%s in place of auth.apiGate, and fails in check',
+    async key => {
+      const auth = { [key]: { mode: 'report-only' } };
+      const message = `auth.${key} is not known: write auth.apiGate`;
+      await expect(startWith({}, { auth })).rejects.toThrow(message);
+      expect(await checkWith(auth)).toContain(`: ${message}`);
+    },
+  );
+
+  it('may expect something of a plugin that discovery.endpoints names', async () => {
+    const { statusOf } = await startWith(
+      { expect: [{ request: 'GET /api/elsewhere/x', is: 'closed' }] },
+      discovery(1, 'elsewhere'),
+    );
+    expect(await statusOf('/api/elsewhere/x')).toBe(401);
+  });
+
+  it('keeps its policy while a change breaks an expectation', async () => {
+    const configWith = (...paths: string[]): JsonObject => ({
+      allow: paths.map(path => ({ plugin: 'hello', path })),
+      expect: [{ request: 'GET /api/hello/secret', is: 'closed' }],
+    });
+    const { change, logged, statusOf } = await startWith(configWith('/open'));
+    const statuses = () =>
+      Promise.all(
+        ['open', 'also', 'secret'].map(path => statusOf(`/api/hello/${path}`)),
+      );
+    expect(await statuses()).toEqual([200, 401, 401]);
+    change({ apiGate: configWith('/also', '/secret') });
+    expect(await statuses()).toEqual([200, 401, 401]);
+    expect(
+      logged(
+        'API gate keeps its policy, as the new configuration is wrong: auth.apiGate.expect[0]: GET /api/hello/secret should be closed, and is public by auth.apiGate.allow[1] (/secret)',
+        'error',
+      ),
+    ).not.toEqual([]);
+    change({ apiGate: configWith('/also') });
+    expect(await statuses()).toEqual([401, 200, 401]);
+  });
+});
+
+describe('[P110] the go-ahead to enforce, where a whole plugin is expected to be closed', () => {
+  const tokenOf = (subject: string) => `${subject}-token-of-this-test`;
+  const access = [
+    ...['ops', 'ci-deploy', 'ci-old'].map(subject =>
+      staticToken(tokenOf(subject), subject),
+    ),
+    staticToken(tokenOf('lock'), 'lock', {
+      plugin: 'auth',
+      permission: 'auth.api-gate.revoke',
+    }),
+  ];
+  const tokens = [
+    { subject: 'ci-deploy', only: [{ plugin: 'hello', path: '/other' }] },
+    { subject: 'ci-old', until: '2026-01-01' },
+  ];
+  const expectation = { plugin: 'hello', is: 'closed' };
+  const settings = (mode: string) => ({
+    apiGate: { mode, tokens, expect: [expectation] },
+    config: accessWith(...access),
+  });
+
+  /** Starts a report-only gate in front of a plugin that has opened all its paths. */
+  async function start() {
+    const [hello, probe] = [openPlugin('hello'), usageProbe()];
+    const backend = await backends.start({
+      ...settings('report-only'),
+      features: [hello.feature, probe.feature],
+    });
+    return {
+      ...backend,
+      probe,
+      enforce: () => backend.change(settings('enforce')),
+      /** Reads the verdict after seven days. */
+      async readVerdict() {
+        await probe.sync();
+        await probe.letPass(7);
+        const { reportOnly } = await backend.policy(tokenOf('ops'));
+        const { because, enforce } = reportOnly!;
+        return `${enforce}: ${because}`;
+      },
+    };
+  }
+
+  it('is given while requests without a credential work', async () => {
+    const { get, readVerdict } = await start();
+    expect((await get('/api/hello/x')).status).toBe(200);
+    expect((await get('/api/hello/x%20y')).status).toBe(200);
+    expect(await readVerdict()).toBe(
+      'now: nothing that worked in the last 7 days would stop working, except what auth.apiGate.expect has as closed',
+    );
+  });
+
+  const JANE = 'user:default/jane';
+  it.each<[string, (backend: SignedBackend) => Promise<string>, string]>([
+    [
+      'with only',
+      async () => tokenOf('ci-deploy'),
+      'a token of ci-deploy would be refused (only)',
+    ],
+    [
+      'that has ended',
+      async () => tokenOf('ci-old'),
+      'a token of ci-old would be refused (token-ended)',
+    ],
+    [
+      'of a user who is locked out',
+      async ({ post, sign }) => {
+        const lockedUntil = new Date(Date.now() + 3600_000).toISOString();
+        const body = { userEntityRef: JANE, lockedUntil };
+        const locking = await post(REVOCATIONS, tokenOf('lock'), body);
+        expect(locking.status).toBe(201);
+        return sign({ sub: JANE });
+      },
+      'a credential would be refused (locked)',
+    ],
+    [
+      'of an issuer that is not trusted',
+      ({ sign }) => sign({ iss: 'https://other.example/api/auth' }),
+      'a credential would be refused (untrusted-issuer)',
+    ],
+    [
+      'that is not valid',
+      async () => 'nobody-knows-this-token',
+      'a credential would be refused (invalid-token)',
+    ],
+  ])('is not given while a token works %s', async (_, present, because) => {
+    const backend = await start();
+    const line = bearer(await present(backend));
+    const { status } = await backend.get('/api/hello/x', line);
+    const verdict = await backend.readVerdict();
+    backend.enforce();
+    expect(await backend.statusOf('/api/hello/x', line)).toBeGreaterThan(400);
+    // Report-only may carry a lock out, so that nothing stops working.
+    const isCarriedOut = because.includes('locked') && status === 401;
+    expect(isCarriedOut ? 200 : status).toBe(200);
+    expect(verdict).toMatch(
+      isCarriedOut ? /^now: / : /^not yet: .*, at hello: /,
+    );
+    expect(verdict.endsWith(because)).toBe(!isCarriedOut);
+    const recorded = JSON.stringify(await backend.probe.rows());
+    expect(verdict + recorded).not.toContain(JANE);
+  });
+});

@@ -1,0 +1,571 @@
+import path from 'node:path';
+import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import type { BackendFeature } from '@backstage/backend-plugin-api';
+import {
+  AuthenticationError,
+  ServiceUnavailableError,
+} from '@backstage/errors';
+import createKnex from 'knex';
+import { merge } from 'lodash';
+import { blocksAfter } from '../__testUtils__/documents';
+import { accessWith, staticToken } from '../__testUtils__/externalAccess';
+import { freePort } from '../__testUtils__/freePort';
+import { openPlugin } from '../__testUtils__/recordingPlugin';
+import {
+  bearer,
+  claimsOf,
+  cookie,
+  COOKIE_ENDPOINT,
+  forge,
+  from,
+  now,
+  protocol,
+  REVOCATIONS,
+  SAME_ORIGIN,
+} from '../__testUtils__/requestParts';
+import {
+  SignedBackend,
+  SignedBackendOptions,
+  signedBackends,
+} from '../__testUtils__/signedBackends';
+import { temporaryFolder } from '../__testUtils__/temporaryFolder';
+import { until } from '../__testUtils__/until';
+import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
+import { CachingHttpAuth } from '../../gate/verify/CachingHttpAuth';
+import { KeyEndpoints } from '../../gate/verify/KeyEndpoints';
+import { Refusal, RefusalReason, REFUSALS } from '../../gate/Refusal';
+import { GateReport } from '../../operators/reports/GateReport';
+import { Plugins } from '../../gate/plugins/Plugins';
+import { TokenLimits } from '../../gate/rules/TokenLimits';
+import { DatabaseRevocationStore } from '../../store/revocations/DatabaseRevocationStore';
+import { OfflineSessions } from '../../store/revocations/OfflineSessions';
+import { Revocations } from '../../store/revocations/Revocations';
+
+const backends = signedBackends();
+jest.setTimeout(120_000);
+
+const CI = 'a-token-for-one-path';
+const ENDED = 'a-token-that-has-ended';
+const HELLO = 'GET /api/hello/x';
+const SIGN_OUT = `DELETE /api/hello${COOKIE_ENDPOINT}`;
+
+/** The users whose valid token stands beside what a request is refused for. */
+const USERS = ['locked', 'signed out', 'unlocked'] as const;
+type User = (typeof USERS)[number];
+
+/** The credentials that a request may present: the user's, and others that say nothing about the user. */
+interface Tokens {
+  own: string;
+  /** The user's valid token of an issuer that is not trusted. */
+  untrusted: string;
+  /** The header line with Backstage's own cookie of the user. */
+  stock: string;
+  john: string;
+  forged: string;
+}
+
+interface Case {
+  /** The header lines of a request; `undefined` where no request is refused for the reason. */
+  request?: (tokens: Tokens) => string[];
+  /** Default: a request to a handler. */
+  to?: string;
+  upgrade?: (tokens: Tokens) => string[];
+  /** Brings about the state in which the gate refuses for the reason. */
+  during?: () => { mockRestore(): void };
+}
+
+const fail = (error: unknown) => async () => {
+  throw error;
+};
+
+/** A request and an upgrade that the gate refuses for each reason, with the valid token of a user beside what is wrong. */
+const CASES: Record<RefusalReason, Case> = {
+  'missing-credentials': {
+    request: ({ stock }) => [stock],
+    upgrade: ({ stock }) => [stock],
+  },
+  'invalid-token': {
+    request: ({ forged, stock }) => [bearer(forged), stock],
+    upgrade: ({ forged, stock }) => [protocol(forged), stock],
+  },
+  'untrusted-issuer': {
+    request: ({ untrusted }) => [bearer(untrusted)],
+    upgrade: ({ untrusted }) => [protocol(untrusted)],
+  },
+  'unsupported-scheme': {
+    request: ({ own }) => [`Authorization: Token ${own}`],
+    upgrade: ({ own }) => [`Authorization: Token ${own}`],
+  },
+  'too-many-tokens': {
+    to: 'GET /api/hello/foreign',
+    request: ({ john, own }) => [
+      cookie(john),
+      `Authorization: Digest eyJa, eyJb, eyJc, eyJd, eyJe, ${own}`,
+    ],
+    upgrade: ({ own }) => [protocol('a', 'b', 'c', 'd', 'e', own)],
+  },
+  'conflicting-cookies': {
+    request: ({ own }) => [`Cookie: token=other; token=${own}`],
+    upgrade: ({ own }) => [`Cookie: token=other; token=${own}`],
+  },
+  revoked: {
+    request: ({ own }) => [bearer(own)],
+    upgrade: ({ own }) => [protocol(own)],
+  },
+  locked: {
+    request: ({ own }) => [cookie(own)],
+    upgrade: ({ own }) => [bearer(own)],
+  },
+  'repeated-authorization': {
+    request: ({ own }) => ['Authorization: Bearer x', bearer(own)],
+    upgrade: ({ own }) => [bearer(own), 'Authorization: Bearer x'],
+  },
+  'cross-site': {
+    request: ({ own }) => [cookie(own), from('https://other.example.com')],
+    upgrade: ({ own }) => [cookie(own)],
+  },
+  'unsafe-destination': {
+    request: ({ own }) => [cookie(own), SAME_ORIGIN, 'Sec-Fetch-Dest: script'],
+  },
+  restricted: {
+    request: ({ stock }) => [bearer(CI), stock],
+    upgrade: ({ own }) => [protocol(CI), bearer(own)],
+  },
+  'token-ended': {
+    request: ({ stock }) => [bearer(ENDED), stock],
+    upgrade: ({ own }) => [protocol(ENDED), bearer(own)],
+  },
+  starting: {
+    request: ({ own }) => [bearer(own)],
+    upgrade: ({ own }) => [protocol(own)],
+    during() {
+      const { targetOf } = Plugins.prototype;
+      return jest
+        .spyOn(Plugins.prototype, 'targetOf')
+        .mockImplementation(function starting(this: Plugins, req) {
+          const started = fail(Refusal.because('starting'));
+          return { ...targetOf.call(this, req), isUp: () => false, started };
+        });
+    },
+  },
+  'keys-unavailable': {
+    request: ({ forged, stock }) => [bearer(forged), stock],
+    upgrade: ({ forged, stock }) => [protocol(forged), stock],
+    during: () =>
+      jest
+        .spyOn(KeyEndpoints.prototype, 'hasKeysOf')
+        .mockImplementation(fail(Refusal.because('keys-unavailable'))),
+  },
+  'revocations-unavailable': {
+    request: ({ john, stock }) => [bearer(john), stock],
+    upgrade: ({ john, own }) => [protocol(john), bearer(own)],
+    during: () =>
+      jest
+        .spyOn(Revocations.prototype, 'isLoaded', 'get')
+        .mockReturnValue(false),
+  },
+  'sign-out-not-stored': {
+    to: SIGN_OUT,
+    request: ({ own }) => [cookie(own), SAME_ORIGIN],
+    during: () =>
+      jest
+        .spyOn(DatabaseRevocationStore.prototype, 'add')
+        .mockImplementation(fail(new Error('The database is gone'))),
+  },
+  'sign-out-incomplete': {
+    to: SIGN_OUT,
+    request: ({ john, own }) => [cookie(own), bearer(john), SAME_ORIGIN],
+    during: () =>
+      jest
+        .spyOn(OfflineSessions.prototype, 'end')
+        .mockImplementation(fail(new Error('out of reach'))),
+  },
+  failed: {
+    request: ({ stock }) => [bearer(CI), stock],
+    upgrade: ({ own }) => [protocol(CI), bearer(own)],
+    during: () =>
+      jest
+        .spyOn(TokenLimits.prototype, 'findRefusal')
+        .mockImplementation(() => {
+          throw new TypeError('not thought of');
+        }),
+  },
+};
+
+const REASONS = Object.keys(REFUSALS) as RefusalReason[];
+
+/** The orders themselves: no request of another user is refused for them. */
+const ORDERS: readonly RefusalReason[] = ['locked', 'revoked'];
+
+/** Starts a backend with a user who is locked out. */
+async function start(
+  mode: string,
+  features: BackendFeature[] = [],
+  options: SignedBackendOptions = {},
+) {
+  const hello = openPlugin('hello');
+  const live = webSocketPlugin('live', { '/ws': 'unauthenticated' });
+  const app = openPlugin('app');
+  const backend = await backends.start({
+    ...options,
+    features: [app.feature, hello.feature, live.feature, ...features],
+    config: merge(
+      accessWith(staticToken(CI, 'ci'), staticToken(ENDED, 'ended')),
+      options.config,
+    ),
+    apiGate: {
+      mode,
+      allow: [{ plugin: 'hello', path: '/public' }],
+      operators: ['user:development/guest'],
+      foreignAuthorization: [{ plugin: 'hello', path: '/foreign' }],
+      signOut: { scope: 'user', offlineSessions: 'end' },
+      tokens: [
+        { subject: 'ci', only: [{ plugin: 'hello', path: '/other' }] },
+        { subject: 'ended', until: '2020-01-01' },
+      ],
+    },
+  });
+  let users = 0;
+  const issue = async (): Promise<Tokens> => {
+    users += 1;
+    const claims = { sub: `user:default/u${users}`, iat: now() - 60 };
+    const own = await backend.sign(claims);
+    const john = await backend.sign({ sub: `user:default/john${users}` });
+    return {
+      own,
+      untrusted: await backend.sign({ ...claims, iss: 'https://other' }),
+      stock: `Cookie: ${await backend.stockCookie('hello', bearer(own))}`,
+      john,
+      forged: forge(john),
+    };
+  };
+  // Without handlers, the plugin listens from its first request on.
+  // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
+  await backend.get('/api/live/first', bearer(await backend.guest()));
+  const lock = async (userEntityRef: string) => {
+    const lockedUntil = new Date(Date.now() + 3600_000).toISOString();
+    const body = { userEntityRef, lockedUntil };
+    const operator = await backend.guest();
+    const { status } = await backend.post(REVOCATIONS, operator, body);
+    expect(status).toBe(201);
+  };
+  const locked = await issue();
+  await lock('user:default/u1');
+  return {
+    ...backend,
+    hello,
+    lock,
+    handled: () => hello.handled.length + live.handled.length,
+    async tokensOf(user: User): Promise<Tokens> {
+      const { john, forged, ...tokens } = await issue();
+      if (user === 'signed out') {
+        const { status } = await backend.signOut(cookie(tokens.own));
+        expect(status).toBe(204);
+      }
+      return { ...tokens, ...(user === 'locked' && locked), john, forged };
+    },
+  };
+}
+
+type Backend = Awaited<ReturnType<typeof start>>;
+
+describe.each(['report-only', 'enforce'])(
+  '[P96] a request that is refused anyway, in %s',
+  mode => {
+    let backend: Backend;
+    let decided: jest.SpyInstance;
+    beforeAll(async () => {
+      decided = jest.spyOn(GateReport.prototype, 'decided');
+      backend = await start(mode);
+    });
+    afterAll(() => decided.mockRestore());
+    afterAll(backends.stopAll);
+
+    /** Sends a request or an upgrade, and returns its status, the gate's decision, and whether a handler ran. */
+    async function send(door: 'request' | 'upgrade', sent: Case, user: User) {
+      const { during, to = HELLO, [door]: linesOf } = sent;
+      const tokens = await backend.tokensOf(user);
+      const before = backend.handled();
+      const state = during?.();
+      decided.mockClear();
+      const [method, target] = to.split(' ');
+      const { status } =
+        door === 'upgrade'
+          ? await backend.upgradeOnce('/api/live/ws', ...linesOf!(tokens))
+          : await backend.request(method, target, linesOf!(tokens));
+      state?.mockRestore();
+      // The backend fetches its keys over HTTP, too.
+      const { outcome, reason } = decided.mock.calls
+        .map(([, decision]) => decision)
+        .find(({ plugin }) => plugin !== 'auth');
+      return {
+        status,
+        decision: `${outcome}: ${reason}`,
+        ran: backend.handled() > before,
+      };
+    }
+
+    const rows = REASONS.flatMap(reason =>
+      (['request', 'upgrade'] as const)
+        .filter(door => CASES[reason][door])
+        .map(door => ({ reason, door })),
+    );
+
+    it.each(rows)(
+      'no handler gets the token of a locked user, or of a revoked session, beside $reason, as $door',
+      async ({ door, reason }) => {
+        const sent = CASES[reason];
+        for (const [user, order] of [
+          ['locked', 'locked'],
+          ['signed out', 'revoked'],
+        ] as const) {
+          const isOrder =
+            ORDERS.includes(reason) ||
+            (mode === 'report-only' && sent.to !== SIGN_OUT);
+          const refusal = isOrder ? order : reason;
+          expect(await send(door, sent, user)).toEqual({
+            status: REFUSALS[refusal].status,
+            decision: `refused: ${refusal}`,
+            ran: false,
+          });
+        }
+      },
+    );
+
+    it.each(rows)(
+      'the token of another user is treated as before beside $reason, as $door',
+      async ({ door, reason }) => {
+        const sent = CASES[reason];
+        // A sign-out is an order itself, whose answer says that it is not in force everywhere.
+        const goesOn = mode === 'report-only' && sent.to !== SIGN_OUT;
+        const passes = {
+          status: { request: 200, upgrade: 101 }[door],
+          ran: true,
+        };
+        const refused = { status: REFUSALS[reason].status, ran: false };
+        const passedBy =
+          reason === 'locked' && door === 'request' ? 'cookie' : 'bearer';
+        expect(await send(door, sent, 'unlocked')).toEqual(
+          ORDERS.includes(reason)
+            ? { ...passes, decision: `passed: ${passedBy}` }
+            : {
+                ...(goesOn ? passes : refused),
+                decision: `${goesOn ? 'would-refuse' : 'refused'}: ${reason}`,
+              },
+        );
+      },
+    );
+  },
+);
+
+describe.each(['report-only', 'enforce'])(
+  '[P96] public routes and sockets, in %s',
+  mode => {
+    let backend: Backend;
+    beforeAll(async () => {
+      backend = await start(mode);
+    });
+    afterAll(backends.stopAll);
+
+    it.each<[string, (tokens: Tokens) => string, number, boolean]>([
+      ['bearer token', ({ own }) => bearer(own), 401, false],
+      ['cookie', ({ own }) => cookie(own), 200, false],
+      ["Backstage's own cookie", ({ stock }) => stock, 200, true],
+    ])(
+      'a public route treats the %s as in enforce',
+      async (_, lineOf, status, isForwarded) => {
+        const { hello, statusOf, tokensOf } = backend;
+        for (const user of USERS) {
+          const line = lineOf(await tokensOf(user));
+          const before = hello.handled.length;
+          const statuses = [
+            await statusOf('/api/hello/public', line),
+            await statusOf('/api/auth/guest/refresh', line),
+          ];
+          const [{ headers } = { headers: {} }] = hello.handled.slice(before);
+          const isOther = user === 'unlocked';
+          expect({ user, statuses, hasCookie: 'cookie' in headers }).toEqual({
+            user,
+            statuses: isOther ? [200, 200] : [status, status],
+            hasCookie: isOther && isForwarded,
+          });
+        }
+      },
+    );
+
+    it('a browser with an ended cookie loads the frontend, and signs in again', async () => {
+      const { get, guest, signOut, statusOf } = backend;
+      const ended = cookie(await guest());
+      expect((await signOut(ended)).status).toBe(204);
+      expect(await statusOf('/', ended)).toBe(200);
+      expect(await statusOf('/api/app/static/x.js', ended)).toBe(200);
+      const { status, headers } = await get('/api/hello/x', ended);
+      expect([status, headers['set-cookie']]).toEqual([
+        401,
+        expect.stringContaining('token=;'),
+      ]);
+      // The sign-out ends all tokens of its second.
+      await new Promise(resolve => setTimeout(resolve, 1_100));
+      const { body } = await get('/api/auth/guest/refresh', ended);
+      const { token } = JSON.parse(body).backstageIdentity;
+      const again = await get('/api/hello/x', bearer(token), ended);
+      expect([again.status, again.headers['set-cookie']]).toEqual([
+        200,
+        expect.stringContaining(`token=${token};`),
+      ]);
+    });
+
+    it.each(['lock', 'sign-out'])('a %s closes open sockets', async end => {
+      const { own, john } = await backend.tokensOf('unlocked');
+      const open = (...lines: string[]) =>
+        backend.upgrade('/api/live/ws', ...lines);
+      const opened = [await open(protocol(own))];
+      if (mode === 'report-only') {
+        // The gate would refuse this one, and a handler may read the second token.
+        opened.push(await open('Authorization: Bearer x', bearer(own)));
+      }
+      const other = await open(protocol(john));
+      expect([...opened, other].map(({ status }) => status)).toEqual(
+        Array(opened.length + 1).fill(101),
+      );
+      await (end === 'lock'
+        ? backend.lock(claimsOf(own).sub)
+        : backend.signOut(cookie(own)));
+      await Promise.all(opened.map(({ closed }) => closed));
+      expect(other.isClosed()).toBe(false);
+      other.destroy();
+    });
+  },
+);
+
+describe('in report-only', () => {
+  afterEach(() => jest.restoreAllMocks());
+  afterEach(backends.stopAll);
+
+  it('[P96] no mount of the app leads a locked user around the gate', async () => {
+    const { handled, statusOf, tokensOf } = await start('report-only', [
+      rootHttpRouterServiceFactory({ indexPath: '/api/hello' }),
+    ]);
+    const before = handled();
+    for (const user of USERS) {
+      const { own, stock } = await tokensOf(user);
+      for (const line of [bearer(own), stock]) {
+        expect([user, await statusOf('/elsewhere', line)]).toEqual([
+          user,
+          user === 'unlocked' ? 200 : 401,
+        ]);
+      }
+    }
+    expect(handled() - before).toBe(2);
+  });
+
+  it('[P97] a list that is not loaded refuses nobody, and is a finding', async () => {
+    jest
+      .spyOn(DatabaseRevocationStore.prototype, 'read')
+      .mockRejectedValue(new Error('The database is gone'));
+    const { guest, policy, statusOf, tokensOf } = await start('report-only');
+    const { own, stock } = await tokensOf('unlocked');
+    for (const line of [bearer(own), cookie(own), stock]) {
+      for (const target of ['/api/hello/x', '/api/hello/public']) {
+        expect(await statusOf(target, line)).toBe(200);
+      }
+    }
+    const ids = async () =>
+      (await policy(await guest())).findings.map(({ id }) => id);
+    expect(await ids()).toContain('orders-not-loaded');
+    jest.restoreAllMocks();
+    await until(async () => !(await ids()).includes('orders-not-loaded'));
+  });
+
+  it('[P97] a list that is at fault is emptied as the page has it, and then refuses nobody', async () => {
+    const directory = temporaryFolder();
+    const port = await freePort();
+    const onDisk = {
+      port,
+      config: {
+        backend: {
+          database: { client: 'better-sqlite3', connection: { directory } },
+        },
+      },
+    };
+    const before = await start('report-only', [], onDisk);
+    const ended = [
+      await before.tokensOf('locked'),
+      await before.tokensOf('signed out'),
+    ];
+    const statuses = ({ statusOf }: SignedBackend) =>
+      Promise.all(
+        ended.map(({ own }) => statusOf('/api/hello/x', bearer(own))),
+      );
+    expect(await statuses(before)).toEqual([401, 401]);
+    await backends.stopAll();
+    const database = createKnex({
+      client: 'better-sqlite3',
+      connection: { filename: path.join(directory, 'auth.sqlite') },
+      useNullAsDefault: true,
+    });
+    const [sql] = blocksAfter(
+      'docs/rollout.md',
+      'If the list is at fault',
+      'sql',
+    );
+    await database.raw(sql);
+    await database.destroy();
+    const after = await backends.start({
+      ...onDisk,
+      apiGate: { mode: 'report-only' },
+      features: [openPlugin('hello').feature],
+    });
+    expect(await statuses(after)).toEqual([200, 200]);
+  });
+
+  /** The reasons for which a token can't be verified now. What is behind the gate can't verify it either. */
+  it.each<[RefusalReason, () => void]>([
+    [
+      'keys-unavailable',
+      () => {
+        CASES['keys-unavailable'].during!();
+        jest
+          .spyOn(CachingHttpAuth.prototype, 'credentials')
+          .mockImplementation(fail(new AuthenticationError('Not verified')));
+      },
+    ],
+    [
+      'starting',
+      () =>
+        jest.spyOn(Plugins.prototype, 'userKeysPlugin').mockReturnValue({
+          isUp: () => false,
+          started: fail(new ServiceUnavailableError('Not up')),
+        } as never),
+    ],
+  ])(
+    'a token of a locked user that can not be verified now goes on: %s',
+    async (reason, during) => {
+      const decided = jest.spyOn(GateReport.prototype, 'decided');
+      const { hello, statusOf, tokensOf } = await start('report-only');
+      const { own } = await tokensOf('locked');
+      jest
+        .spyOn(CachingHttpAuth.prototype, 'recall')
+        .mockReturnValue(undefined);
+      during();
+      decided.mockClear();
+      expect(await statusOf('/api/hello/x', bearer(own))).toBe(200);
+      expect(decided.mock.calls.map(([, decision]) => decision)).toMatchObject([
+        { outcome: 'would-refuse', reason },
+      ]);
+      expect(hello.handled).toHaveLength(1);
+    },
+  );
+});
+
+it('[P96] the table has each reason, as a request, and all but these as an upgrade', () => {
+  expect(Object.keys(CASES).sort()).toEqual([...REASONS].sort());
+  const lacking = (door: 'request' | 'upgrade') =>
+    REASONS.filter(reason => !CASES[reason][door]);
+  expect(lacking('request')).toEqual([]);
+  expect(lacking('upgrade')).toEqual([
+    'unsafe-destination',
+    'sign-out-not-stored',
+    'sign-out-incomplete',
+  ]);
+});

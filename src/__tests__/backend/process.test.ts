@@ -1,0 +1,98 @@
+import type { JsonObject } from '@backstage/types';
+import {
+  BackendProcess,
+  startBackendProcess,
+} from '../__testUtils__/backendProcess';
+import { until as untilWithin } from '../__testUtils__/until';
+
+jest.setTimeout(60_000);
+
+// A process of its own compiles all that it loads.
+const until = (condition: () => Promise<boolean> | boolean) =>
+  untilWithin(condition, 25_000);
+
+const running: BackendProcess[] = [];
+async function start(...args: Parameters<typeof startBackendProcess>) {
+  const backend = await startBackendProcess(...args);
+  running.push(backend);
+  return backend;
+}
+afterEach(async () => {
+  await Promise.all(running.splice(0).map(backend => backend.stop()));
+});
+
+const RULE = { plugin: 'hello', path: '/health' };
+const withRule = (rule: JsonObject) => ({
+  auth: { apiGate: { allow: [rule] } },
+});
+
+describe('a backend in a process of its own', () => {
+  it('stays, live and not ready, while its configuration is wrong, and comes up after a restart with what the error asks for', async () => {
+    const first = await start(withRule({ ...RULE, path: 'health' }));
+    await until(async () => (await first.probe())[1] === 200);
+    // Kubernetes ends a pod after three failed probes of liveness in a row.
+    for (let i = 0; i < 5; i += 1) {
+      expect(await first.probe()).toEqual([503, 200]);
+      await new Promise(resolve => setTimeout(resolve, 1_000));
+    }
+    expect(first.isRunning()).toBe(true);
+    expect(await first.statusOf('/api/auth/guest/refresh')).toBe(404);
+    const [line, ...others] = first.logged('auth.apiGate');
+    expect(JSON.parse(line)).toMatchObject({
+      level: 'error',
+      message:
+        'Unhandled rejection auth.apiGate.allow[0].path must be text that starts with a slash, relative to the plugin, such as /health',
+    });
+    expect(others).toEqual([]);
+
+    // The process has given up: a corrected file changes nothing until it is restarted.
+    first.write(withRule(RULE));
+    await new Promise(resolve => setTimeout(resolve, 2_000));
+    expect(await first.probe()).toEqual([503, 200]);
+    const second = await start(withRule(RULE));
+    await until(async () => (await second.probe())[0] === 200);
+    expect(await second.waitForLogged('API gate: enforce')).toHaveLength(1);
+  });
+
+  it.each(['"report-only"', 'report-only'])(
+    'takes the mode from the environment: %s',
+    async mode => {
+      const backend = await start(withRule(RULE), {
+        APP_CONFIG_auth_apiGate_mode: mode,
+      });
+      await until(async () => (await backend.probe())[0] === 200);
+      expect(await backend.waitForLogged('API gate: report-only')).toHaveLength(
+        1,
+      );
+      expect(await backend.statusOf('/api/absent/x')).toBe(404);
+      expect(
+        await backend.waitForLogged('API gate would have refused a request'),
+      ).toHaveLength(1);
+    },
+  );
+
+  it('logs the id of a refusal in one line of the gate, and in two of the auditor unless that logs such events at debug', async () => {
+    const audited = await start({});
+    const alone = await start({
+      backend: { auditor: { severityLogLevelMappings: { medium: 'debug' } } },
+    });
+    const linesOf = async (backend: BackendProcess) => {
+      await until(async () => (await backend.probe())[0] === 200);
+      const { headers } = await backend.get('/api/auth/api-gate/v1/policy');
+      // One more refusal shows that all lines of the first are there.
+      await backend.get('/api/absent/x');
+      await backend.waitForLogged('"not installed"');
+      return backend
+        .logged(headers['api-gate-decision']!)
+        .map(line => JSON.parse(line))
+        .map(({ message, status }) => [message, status]);
+    };
+    const own = ['API gate refused a request', undefined];
+    expect(await linesOf(audited)).toEqual([
+      own,
+      ['auth.api-gate-denial', 'initiated'],
+      ['auth.api-gate-denial Missing credentials', 'failed'],
+    ]);
+    expect(await linesOf(alone)).toEqual([own]);
+  });
+});

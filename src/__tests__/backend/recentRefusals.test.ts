@@ -1,0 +1,231 @@
+import { hostname } from 'node:os';
+import packageJson from '../../../package.json';
+import { blocksAfter } from '../__testUtils__/documents';
+import { rawRequest } from '../__testUtils__/rawRequest';
+import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import {
+  bearer,
+  cookie,
+  forge,
+  from,
+  now,
+  protocol,
+  REVOCATIONS,
+} from '../__testUtils__/requestParts';
+import { describeWithCurl, runShell } from '../__testUtils__/runShell';
+import {
+  SignedBackendOptions,
+  signedBackends,
+} from '../__testUtils__/signedBackends';
+import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
+
+const OPERATOR = 'user:development/guest';
+const JANE = 'user:default/jane';
+
+const backends = signedBackends();
+afterEach(backends.stopAll);
+
+/** Starts a backend, and reads what an operator reads of it. */
+async function start(options: SignedBackendOptions = {}) {
+  const backend = await backends.start({
+    ...options,
+    features: [
+      recordingPlugin('hello').feature,
+      webSocketPlugin('live', { '/ws': undefined }).feature,
+    ],
+    apiGate: { operators: [OPERATOR], ...options.apiGate },
+  });
+  const operator = await backend.guest();
+  return {
+    ...backend,
+    operator,
+    refusals: async () => (await backend.policy(operator)).refusals,
+    report: () => backend.policy(operator),
+  };
+}
+
+const idOf = ({ headers }: { headers: Record<string, any> }) =>
+  headers['api-gate-decision'];
+
+describe('[P86] the last refusals', () => {
+  it('have each of the last 200 ids, and the number of all, though the log has one line a second', async () => {
+    const { get, logged, refusals } = await start();
+    const ids: string[] = [];
+    for (let i = 0; i < 230; i += 1) {
+      ids.push(idOf(await get(`/api/hello/${i}`)));
+    }
+    const { last, minutes, since } = await refusals();
+    expect(logged('API gate refused a request').length).toBeLessThan(230);
+    expect(last.map(({ id }) => id)).toEqual(ids.slice(30).reverse());
+    expect(last[0]).toEqual({
+      id: ids.at(-1),
+      time: expect.any(String),
+      outcome: 'refused',
+      reason: 'missing-credentials',
+      plugin: 'hello',
+      method: 'GET',
+      path: '/229',
+    });
+    expect(Math.abs(Date.now() - Date.parse(last[0].time))).toBeLessThan(
+      30_000,
+    );
+    const counts = minutes.map(({ reasons }) => reasons['missing-credentials']);
+    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(230);
+    expect(Date.parse(since)).toBeLessThanOrEqual(Date.parse(last[199].time));
+  });
+
+  it('have what the log has of each: a detail, the subject of a token that has verified, an upgrade', async () => {
+    const { endSessions, get, operator, refusals, sign, upgrade } =
+      await start();
+    const token = await sign({ sub: JANE });
+    await endSessions(operator, JANE);
+    const answers = [
+      await get('/api/hello/data?x=1', bearer(token)),
+      await get('/api/hello/data', bearer(await sign({ exp: now() - 60 }))),
+      await get('/api/hello/data', cookie(await sign()), from('null')),
+      await get('/api/not-there/data'),
+      await upgrade('/api/live/ws?x=1'),
+    ];
+    const { last } = await refusals();
+    expect(last.map(({ id }) => id).reverse()).toEqual(answers.map(idOf));
+    const ofHello = { plugin: 'hello', method: 'GET', path: '/data' };
+    const reason = 'missing-credentials';
+    expect(
+      last.map(({ id, time, outcome, ...refusal }) => refusal).reverse(),
+    ).toEqual([
+      { ...ofHello, reason: 'revoked', subject: JANE },
+      { ...ofHello, reason: 'invalid-token', detail: 'expired' },
+      { ...ofHello, reason: 'cross-site' },
+      { ...ofHello, plugin: 'not installed', reason },
+      { plugin: 'live', method: 'WEBSOCKET', path: '/ws', reason },
+    ]);
+  });
+
+  it('have no token, cookie or query, wherever a request has them, and no claim of a token that has not verified', async () => {
+    const { get, port, refusals, request, sign, upgrade } = await start();
+    const token = forge(await sign({ sub: 'user:default/mallory' }));
+    const half = token.slice(0, 40);
+    const target = '/api/hello/data';
+    const escaped = encodeURIComponent(`Bearer ${token}`);
+    const answers = [
+      await get(target, bearer(token)),
+      await get(target, cookie(token)),
+      await get(target, `Cookie: token.0=${half}; token.1=${half}`),
+      await get(target, `X-Forwarded-For: ${token}`, `Referer: /${token}`),
+      await get(`${target}?token=${token}`),
+      await get(`${target}/${token}`),
+      await get(`${target}/${escaped}`),
+      await get(`${target}/${half}`),
+      await get(`${target}/${'a'.repeat(180)}/${token}`),
+      await get(`${target}#access_token=${token}`),
+      await get(`${target};jsessionid=${half}`),
+      await get(`/api/${token}/data`),
+      await request('GET', `http://${half}@any${target}`),
+      await upgrade(`/api/live/ws?token=${token}`),
+      await upgrade(`/api/live/${token}`, protocol('bearer', token)),
+    ];
+    const { status } = await rawRequest(port, target, { method: token });
+    expect(status).toBe(400);
+    const { last } = await refusals();
+    expect(last.map(({ id }) => id).reverse()).toEqual(answers.map(idOf));
+    const text = JSON.stringify(last);
+    const payload = token.split('.')[1];
+    for (const part of [half, payload.slice(0, 30), 'mallory', 'eyJ']) {
+      expect(text).not.toContain(part);
+    }
+  });
+
+  it.each([
+    [false, undefined],
+    [true, '203.0.113.9'],
+  ])(
+    'with audit.clientAddress %s have the address %s',
+    async (clientAddress, address) => {
+      const { get, refusals } = await start({
+        apiGate: { audit: { clientAddress } },
+        config: { backend: { trustProxy: true } },
+      });
+      await get('/api/hello/x', 'X-Forwarded-For: 203.0.113.9');
+      await get('/api/hello/x', 'X-Forwarded-For: no-address-but-text');
+      const { last } = await refusals();
+      expect(last.map(each => each.address)).toEqual([undefined, address]);
+      expect(JSON.stringify(last)).not.toContain('no-address');
+    },
+  );
+
+  it('have what would be refused in report-only, with that outcome', async () => {
+    const { get, logged, refusals } = await start({
+      apiGate: { mode: 'report-only' },
+    });
+    expect((await get('/api/hello/data')).status).toBe(401);
+    const { last } = await refusals();
+    const [{ meta }] = logged('API gate would have refused a request');
+    const { decision: id } = meta as { decision: string };
+    expect(last).toMatchObject([
+      { id, outcome: 'would-refuse', reason: 'missing-credentials' },
+    ]);
+  });
+});
+
+describeWithCurl('docs/troubleshooting.md', () => {
+  const [command] = blocksAfter('docs/troubleshooting.md', 'From an id', 'sh');
+
+  // In development, Backstage sends JSON with line breaks.
+  it.each(['test', 'development'])(
+    'finds a refusal by its id (NODE_ENV %s)',
+    async NODE_ENV => {
+      const env = jest.replaceProperty(process, 'env', {
+        ...process.env,
+        NODE_ENV,
+      });
+      const { get, operator, url } = await start();
+      env.restore();
+      await get('/api/hello/before');
+      const id = idOf(await get('/api/hello/data'));
+      await get('/api/hello/after');
+      const find = (wanted: string) =>
+        runShell(command.replace(/\b[0-9a-f]{16}\b/, wanted), {
+          url,
+          env: { TOKEN: operator },
+        });
+      const found = JSON.parse(await find(id));
+      expect(found).toMatchObject({ id, reason: 'missing-credentials' });
+      expect(found.path).toBe('/data');
+      await expect(find('0'.repeat(16))).rejects.toMatchObject({ stdout: '' });
+    },
+  );
+});
+
+it('the policy route has the process that answers, and the sign-outs and locks in force', async () => {
+  const { endSessions, operator, post, report, request, sign } = await start({
+    config: { auth: { providers: { 'signs-in': { signIn: {} } } } },
+  });
+  const { replica, revocations } = await report();
+  expect(replica).toEqual({
+    host: hostname(),
+    pid: process.pid,
+    startedAt: expect.any(String),
+    gate: packageJson.version,
+    backstage: jest.requireActual('@backstage/backend-defaults/package.json')
+      .version,
+    node: process.versions.node,
+    hasAuth: true,
+  });
+  expect(Date.parse(replica.startedAt)).toBeLessThanOrEqual(Date.now());
+  expect(revocations).toEqual({ sessions: 0, lockedUsers: 0 });
+
+  await request('POST', '/api/auth/signs-in/logout', [cookie(await sign())]);
+  await endSessions(operator, JANE);
+  const lock = async (seconds: number) =>
+    await post(REVOCATIONS, operator, {
+      userEntityRef: 'user:default/john',
+      lockedUntil: new Date(Date.now() + seconds * 1000).toISOString(),
+    });
+  expect((await lock(3600)).status).toBe(201);
+  // The call that locks a user out signs that user out, too.
+  expect((await report()).revocations).toEqual({ sessions: 3, lockedUsers: 1 });
+  // A lock that is lifted leaves a sign-out behind.
+  const john = `${REVOCATIONS}/user:default/john`;
+  expect((await request('DELETE', john, [bearer(operator)])).status).toBe(200);
+  expect((await report()).revocations).toEqual({ sessions: 4, lockedUsers: 0 });
+});

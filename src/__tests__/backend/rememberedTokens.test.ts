@@ -1,0 +1,264 @@
+import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import type {
+  AuthService,
+  HttpAuthService,
+} from '@backstage/backend-plugin-api';
+import type { JsonObject } from '@backstage/types';
+import type { Request } from 'express';
+import { accessWith, staticToken } from '../__testUtils__/externalAccess';
+import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import {
+  bearer as bearerOf,
+  cookie as cookieOf,
+  COOKIE_ENDPOINT,
+  from,
+  now,
+} from '../__testUtils__/requestParts';
+import {
+  SignedBackend,
+  SignedBackendOptions,
+  signedBackends,
+} from '../__testUtils__/signedBackends';
+import { withSubject } from '../__testUtils__/withSubject';
+
+const USER = 'user:default/jane';
+
+/** The state of a request as soon as `next` returns to the middleware in front of the gate. */
+type Seen = 'passed' | 'answered' | 'waits';
+
+const backends = signedBackends();
+let backend: SignedBackend;
+let seen: Seen[];
+/** Runs in the handler behind the gate. Its result is the answer. */
+let handle: (
+  req: Request,
+  httpAuth: HttpAuthService,
+  auth: AuthService,
+) => unknown;
+const answerPrincipal: typeof handle = async (req, httpAuth) =>
+  (await httpAuth.credentials(req, { allow: ['user', 'service'] })).principal;
+let token: string;
+
+afterEach(backends.stopAll);
+
+const plugin = (pluginId: string) =>
+  recordingPlugin(pluginId, {
+    handle: async (req, res, { auth, httpAuth }) =>
+      res.json((await handle(req, httpAuth, auth)) ?? {}),
+  }).feature;
+
+const sign = (claims: object = {}) => backend.sign({ sub: USER, ...claims });
+
+/** Creates the settings of a static token with restrictions. */
+const restricted = (...restrictions: JsonObject[]) => ({
+  config: accessWith(
+    staticToken('restricted-token', 'external', ...restrictions),
+  ),
+});
+
+async function start(options: SignedBackendOptions = {}) {
+  seen = [];
+  handle = answerPrincipal;
+  backend = await backends.start({
+    ...options,
+    features: [
+      plugin('hello'),
+      plugin('other'),
+      rootHttpRouterServiceFactory({
+        configure({ app, applyDefaults }) {
+          app.use((req, res, next) => {
+            next();
+            // The gate sets `req.user` as it passes a user's request.
+            const isPassed = (req as { user?: unknown }).user !== undefined;
+            // Backstage fetches the keys of `auth` from this server too.
+            if (!req.originalUrl.startsWith('/api/auth/')) {
+              const state = isPassed ? 'passed' : 'waits';
+              seen.push(res.headersSent ? 'answered' : state);
+            }
+          });
+          applyDefaults();
+        },
+      }),
+    ],
+  });
+  token = await sign();
+}
+
+async function send(headerLines: string[], pluginId = 'hello', method = 'GET') {
+  const path = method === 'DELETE' ? COOKIE_ENDPOINT : '/x';
+  const { status, body } = await backend.request(
+    method,
+    `/api/${pluginId}${path}`,
+    headerLines,
+  );
+  return { status, body: body && JSON.parse(body) };
+}
+
+const cookie = (text = token) => [cookieOf(text)];
+/** A browser sends the cookie with the bearer token, once it has got it. */
+const bearer = (text = token) => [bearerOf(text), ...cookie(text)];
+
+/** Sends requests until the gate decides about the token at once, which it does from the second one on. */
+async function remember(headerLines: string[], pluginId?: string) {
+  for (let i = 0; i < 2; i += 1) {
+    expect((await send(headerLines, pluginId)).status).toBe(200);
+  }
+  expect(seen.at(-1)).toBe('passed');
+  seen = [];
+}
+
+it('[P12] decides at once about a token that it has verified for the plugin, and about none that it has not', async () => {
+  await start();
+  const first = await send(bearer());
+  const second = await send(bearer());
+  expect([first.status, second.status]).toEqual([200, 200]);
+  expect(seen).toEqual(['waits', 'passed']);
+  expect(second.body).toEqual({ type: 'user', userEntityRef: USER });
+
+  await send(cookie());
+  expect(seen.at(-1)).toBe('passed');
+  await send(bearer(), 'other');
+  expect(seen.at(-1)).toBe('waits');
+
+  const forged = withSubject(token, 'user:x/eve');
+  expect((await send(bearer(forged))).status).toBe(401);
+  expect((await send(bearer(`${token}x`))).status).toBe(401);
+});
+
+it('refuses a request without a credential at once', async () => {
+  await start();
+  // The first request of a plugin waits for its start.
+  for (let i = 0; i < 2; i += 1) {
+    expect((await send([])).status).toBe(401);
+  }
+  expect(seen.at(-1)).toBe('answered');
+});
+
+it('[P12] refuses a remembered token whose session was revoked, and one that has expired', async () => {
+  await start();
+  await remember(bearer());
+  expect((await send(cookie(), 'hello', 'DELETE')).status).toBe(204);
+  expect((await send(bearer())).status).toBe(401);
+  expect((await send(cookie())).status).toBe(401);
+
+  const exp = now() + 4;
+  const short = await sign({ sub: 'user:default/short', exp });
+  await remember(bearer(short));
+  await new Promise(resolve => setTimeout(resolve, exp * 1000 - Date.now()));
+  expect((await send(bearer(short))).status).toBe(401);
+});
+
+it('[P12] verifies a token again after the time to live', async () => {
+  await start({ apiGate: { tokenCache: { ttl: '1s' } } });
+  await remember(bearer());
+  await new Promise(resolve => setTimeout(resolve, 1_000));
+  expect((await send(bearer())).status).toBe(200);
+  expect(seen).toEqual(['waits']);
+});
+
+it('waits for the cookie of a client that does not return it, ten times for one token', async () => {
+  await start();
+  const [withoutCookie] = bearer();
+  for (let i = 0; i < 12; i += 1) {
+    expect((await send([withoutCookie])).status).toBe(200);
+  }
+  expect(seen).toEqual([...Array(10).fill('waits'), 'passed', 'passed']);
+});
+
+it('waits for each token where none is remembered', async () => {
+  await start({ apiGate: { tokenCache: false } });
+  for (let i = 0; i < 3; i += 1) {
+    expect((await send(bearer())).status).toBe(200);
+  }
+  expect(seen).toEqual(['waits', 'waits', 'waits']);
+});
+
+it('opens a remembered cookie to no page of another site', async () => {
+  await start();
+  await remember(cookie());
+  const lines = [...cookie(), from('https://evil.example')];
+  expect(await backend.statusOf('/api/hello/x', ...lines)).toBe(403);
+  expect(seen).toEqual(['answered']);
+});
+
+it('leaves what a handler does to its credentials with its request', async () => {
+  await start();
+  await remember(bearer());
+  handle = async (req, httpAuth, auth) => {
+    const credentials = await httpAuth.credentials(req, { allow: ['user'] });
+    credentials.principal.userEntityRef = 'user:default/evil';
+    return answerPrincipal(req, httpAuth, auth);
+  };
+  for (let i = 0; i < 2; i += 1) {
+    const { body } = await send(bearer());
+    expect(body.userEntityRef).toBe('user:default/evil');
+  }
+  handle = answerPrincipal;
+  expect((await send(bearer())).body.userEntityRef).toBe(USER);
+  expect(seen).toEqual(['passed', 'passed', 'passed']);
+});
+
+it('gives a handler that replaces the token the credentials of that token', async () => {
+  await start();
+  const other = await sign({ sub: 'user:default/other' });
+  await remember(bearer());
+  handle = async (req, httpAuth, auth) => {
+    req.headers.authorization = `Bearer ${other}`;
+    return answerPrincipal(req, httpAuth, auth);
+  };
+  expect((await send(bearer())).body.userEntityRef).toBe('user:default/other');
+  handle = async (req, httpAuth) => {
+    req.headers.authorization = `Bearer ${other}x`;
+    return httpAuth.credentials(req).then(
+      () => 'passed',
+      error => error.name,
+    );
+  };
+  expect((await send(bearer())).body).toBe('AuthenticationError');
+});
+
+it('judges the access restrictions of a remembered token for each plugin', async () => {
+  await start(restricted({ plugin: 'hello' }));
+  for (let i = 0; i < 3; i += 1) {
+    const { status, body } = await send(bearer('restricted-token'));
+    expect([status, body.subject]).toEqual([200, 'external']);
+    expect((await send(bearer('restricted-token'), 'other')).status).toBe(403);
+  }
+});
+
+it('[P50] gives no request the credentials that a handler has changed, of a user, of who acts for one, or with restrictions', async () => {
+  await start(
+    restricted({ plugin: 'hello', permission: ['catalog.entity.read'] }),
+  );
+  let onBehalf = '';
+  handle = async (req, httpAuth, auth) => {
+    const { token: forHello } = await auth.getPluginRequestToken({
+      onBehalfOf: await httpAuth.credentials(req),
+      targetPluginId: 'hello',
+    });
+    onBehalf = forHello;
+  };
+  await send(bearer(), 'other');
+  const changeAll = async (req: Request, httpAuth: HttpAuthService) => {
+    const credentials: any = await httpAuth.credentials(req);
+    const { principal } = credentials;
+    principal.subject = 'evil';
+    principal.userEntityRef = 'user:default/evil';
+    Object.assign(principal.actor ?? {}, { subject: 'plugin:evil' });
+    principal.accessRestrictions?.permissionNames.push('evil');
+    credentials.expiresAt?.setTime(0);
+  };
+  for (const [text, part] of [
+    [token, USER],
+    [onBehalf, 'plugin:other'],
+    ['restricted-token', 'catalog.entity.read'],
+  ]) {
+    handle = answerPrincipal;
+    const before = await send(bearer(text));
+    expect(JSON.stringify(before.body)).toContain(part);
+    handle = changeAll;
+    expect((await send(bearer(text))).status).toBe(200);
+    handle = answerPrincipal;
+    expect(await send(bearer(text))).toEqual(before);
+  }
+});

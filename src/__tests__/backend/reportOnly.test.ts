@@ -1,0 +1,461 @@
+import { connect } from 'node:net';
+import * as httpRouter from '@backstage/backend-defaults/httpRouter';
+import catalogPlugin from '@backstage/plugin-catalog-backend';
+import eventsPlugin from '@backstage/plugin-events-backend';
+import proxyPlugin from '@backstage/plugin-proxy-backend';
+import type { JsonObject } from '@backstage/types';
+import type { Request, Response } from 'express';
+import { merge } from 'lodash';
+import { parse } from 'yaml';
+import { codeBlocks } from '../__testUtils__/documents';
+import { staticToken } from '../__testUtils__/externalAccess';
+import { openPlugin } from '../__testUtils__/recordingPlugin';
+import { bearer, cookie } from '../__testUtils__/requestParts';
+import { Configuration, signedBackends } from '../__testUtils__/signedBackends';
+import { temporaryFolder } from '../__testUtils__/temporaryFolder';
+import { until } from '../__testUtils__/until';
+import { usageProbe } from '../__testUtils__/usageProbe';
+import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
+import { UsageTable } from '../../store/usage/UsageTable';
+import { DAY_MS } from '../../gate/util/time';
+
+const backends = signedBackends();
+afterEach(() => jest.restoreAllMocks());
+afterEach(backends.stopAll);
+
+const SERVICE = 'a-static-token-of-an-operator';
+const OPERATOR = { externalAccess: [staticToken(SERVICE, 'ops')] };
+const JWT = 'eyJhbGciOiJub25lIn0.eyJzdWIiOiJtZSJ9.c2lnbmF0dXJl';
+const ID = '3f2504e0-4f89-11d3-9a0c-0305e82c3301';
+const BADGE = '/api/badges/entity/default/component/x/badge/status';
+
+/** Answers as a plugin that has opened all of its routes in code. */
+function answerBadges(req: Request, res: Response): unknown {
+  switch (req.path) {
+    case '/entity/default/component/x/badge/status':
+      return req.method === 'POST' ? res.status(405).end() : res.send('<svg/>');
+    case `/t/${JWT}`:
+    case `/t/${ID}`:
+    case '/odd%20path':
+      return res.send('ok');
+    case '/home':
+      return res.redirect('/api/badges/start');
+    case '/old':
+      return res.status(304).end();
+    case '/private':
+      return res.redirect('https://idp.example/authorize?client_id=x');
+    case '/login-first':
+      return res.redirect('/oauth2/sign_in?rd=%2F');
+    case '/broken':
+      return res.status(500).end();
+    case '/hangs':
+      return undefined;
+    default:
+      return res.status(404).end();
+  }
+}
+
+/** Starts the stock app, where these routes are open without the gate: badges, a webhook, an endpoint of the proxy, a WebSocket. */
+async function start(apiGate: JsonObject, config: JsonObject = {}) {
+  const port = await backends.serve((req, res) => {
+    res.statusCode = req.url!.startsWith('/page') ? 200 : 404;
+    res.end();
+  });
+  const badges = openPlugin('badges', {
+    handle: answerBadges,
+  });
+  const live = webSocketPlugin('live', {
+    '/open': 'unauthenticated',
+    '/closed': undefined,
+  });
+  const probe = usageProbe();
+  const settings = merge({}, config, {
+    backend: { auth: OPERATOR },
+    events: { http: { topics: ['github'] } },
+    proxy: {
+      endpoints: {
+        '/open': {
+          target: `http://localhost:${port}`,
+          credentials: 'dangerously-allow-unauthenticated',
+        },
+      },
+    },
+  });
+  let latest: Configuration = { apiGate, config: settings };
+  const started = await backends.start({
+    apiGate,
+    features: [
+      badges.feature,
+      catalogPlugin,
+      eventsPlugin,
+      live.feature,
+      probe.feature,
+      proxyPlugin,
+    ],
+    config: settings,
+  });
+  return {
+    ...started,
+    badges,
+    probe,
+    change(changed: Configuration) {
+      latest = changed;
+      started.change(changed);
+    },
+    readPolicy: () => started.policy(SERVICE),
+    async readReportOnly() {
+      // After a change of the configuration, the report is not one that was made before.
+      started.change(latest);
+      const { reportOnly } = await started.policy(SERVICE);
+      return reportOnly!;
+    },
+    block: () => started.logged('API gate: report-only')[0].message,
+  };
+}
+
+type Backend = Awaited<ReturnType<typeof start>>;
+
+/** Requests of scanners and of expired sessions: each is refused by Backstage, or finds nothing. */
+async function sendUseless({ get, request, sign, upgrade }: Backend) {
+  const expired = await sign({ iat: 1_000_000_000, exp: 1_000_003_600 });
+  const answers = [
+    await get('/api/badges/.env'),
+    await get('/api/badges/wp-login.php?x=1'),
+    await get("/api/badges/'%20}%0A-%20{x"),
+    await get('/api/nosuchplugin/x'),
+    await get('/api/proxy/open/admin'),
+    await get('/api/catalog/entities'),
+    await request('POST', '/api/catalog/refresh'),
+    await request('POST', BADGE),
+    await request('POST', '/api/events/http/nosuchtopic'),
+    await get('/api/catalog/entities', bearer(expired)),
+    await get('/api/catalog/entities', cookie(expired)),
+    await get('/api/badges/broken'),
+    await get('/api/badges/private'),
+    await get('/api/badges/login-first'),
+    await upgrade('/api/live/closed'),
+    await upgrade('/api/live/nothing'),
+  ];
+  expect(answers.map(({ status }) => status)).toEqual([
+    ...[404, 404, 404, 404, 404, 401, 401, 405, 404, 401, 401, 500, 302, 302],
+    ...[401, 404],
+  ]);
+}
+
+/** Requests that work, and that nobody should have to guess. */
+async function sendUseful({ get, request, sign, upgrade }: Backend) {
+  const expired = await sign({ iat: 1_000_000_000, exp: 1_000_003_600 });
+  const opened = await upgrade('/api/live/open');
+  opened.destroy();
+  const answers = [
+    await get(BADGE),
+    await get(`${BADGE}?style=flat&token=secret`),
+    await request('HEAD', BADGE),
+    await get('/api/badges/home'),
+    await get('/api/badges/old'),
+    await get(BADGE, bearer(expired)),
+    await get(`/api/badges/t/${JWT}`),
+    await get(`/api/badges/t/${ID}`),
+    await get('/api/badges/odd%20path'),
+    await request(
+      'POST',
+      '/api/events/http/github',
+      ['Content-Type: application/json'],
+      '{}',
+    ),
+    await get('/api/proxy/open/page.html'),
+    opened,
+  ];
+  expect(answers.map(({ status }) => status)).toEqual([
+    ...[200, 200, 200, 302, 304, 200, 200, 200, 200, 202, 200, 101],
+  ]);
+}
+
+/** Sends a request whose client leaves before the answer. */
+async function sendAborted({ badges, port }: Backend) {
+  const socket = connect(port, 'localhost', () =>
+    socket.write('GET /api/badges/hangs HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+  );
+  await until(() => badges.handled.some(each => each.path === '/hangs'));
+  socket.destroy();
+}
+
+/** The rules that are proposed, with the comment taken away. */
+const uncommented = (lines: (string | undefined)[]) =>
+  lines.flatMap(line => parse((line ?? '').replace(/^# /, '')) ?? []);
+
+// Goes in October 2027: releases before November 2026 have no handlers, and the plugin listens from its first request on.
+const describeWithWebSockets =
+  'createWebSocketRouter' in httpRouter ? describe : describe.skip;
+
+describeWithWebSockets(
+  '[P60] report-only, after a day of requests to the stock app',
+  () => {
+    it('lists what worked and would be refused, and nothing else', async () => {
+      const backend = await start({ mode: 'report-only' });
+      await sendUseless(backend);
+      await sendAborted(backend);
+      await until(async () => {
+        const { wouldRefuse } = await backend.readPolicy();
+        return wouldRefuse.some(({ answers }) => answers.aborted === 1);
+      });
+      expect(await backend.readReportOnly()).toMatchObject({
+        workedLast: null,
+        worked: [],
+      });
+
+      await sendUseful(backend);
+      const today = new Date().toISOString().slice(0, 10);
+      const seen = { firstSeen: today, lastSeen: today };
+      /** Returns what has worked at a path, such as `badges GET /home`. */
+      const workedAt = (at: string, status: number, requests = 1) => {
+        const [plugin, method, below] = at.split(' ');
+        return { ...seen, plugin, method, path: below, status, requests };
+      };
+      /** Returns the same with the rule that is proposed for it. */
+      const proposed = (
+        at: string,
+        status: number,
+        requests = 1,
+        more = '',
+      ) => {
+        const each = workedAt(at, status, requests);
+        const { plugin, method, path: below } = each;
+        return {
+          ...each,
+          yaml: `# - { plugin: ${plugin}, path: '${below}', methods: [${method}]${more} }  # ${requests} request${requests === 1 ? '' : 's'} on ${today}, answered ${status}`,
+        };
+      };
+      const badge = BADGE.replace('/api/badges', '');
+      const { worked, ...others } = await backend.readReportOnly();
+      expect(others).toEqual({
+        enforce: 'not yet',
+        because: `requests that would be refused still worked on ${today}, at badges, events, live, proxy: a credential would be refused (invalid-token)`,
+        days: 0,
+        workedLast: today,
+      });
+      const why = expect.stringMatching(/^no rule is proposed/);
+      expect(worked).toHaveLength(9);
+      expect(worked).toEqual(
+        expect.arrayContaining([
+          proposed(`badges GET ${badge}`, 200, 2),
+          proposed(`badges HEAD ${badge}`, 200),
+          proposed('badges GET /home', 302),
+          proposed('badges GET /old', 304),
+          // Two with something like a token, and one that no rule may have.
+          { ...seen, plugin: 'badges', method: 'GET', requests: 3, why },
+          {
+            ...{ ...seen, plugin: 'badges', method: 'GET', requests: 1 },
+            reason: 'invalid-token',
+            why: 'a credential would be refused (invalid-token)',
+          },
+          proposed(
+            'events POST /http/github',
+            202,
+            1,
+            ', requires: events.modules.github.webhookSecret',
+          ),
+          { ...workedAt('live WEBSOCKET /open', 101), why },
+          { ...workedAt('proxy GET /open/page.html', 200), why },
+        ]),
+      );
+      expect(JSON.stringify(worked)).not.toMatch(/eyJ|3f2504e0|secret|style/);
+
+      const { wouldRefuse } = await backend.readPolicy();
+      const answersAt = (plugin: string, method: string, segment: string) =>
+        wouldRefuse.find(
+          group =>
+            group.plugin === plugin &&
+            group.method === method &&
+            group.segment === segment,
+        )?.answers;
+      expect(answersAt('badges', 'GET', 'entity')).toEqual({ worked: 3 });
+      for (const segment of ['private', 'login-first']) {
+        expect(answersAt('badges', 'GET', segment)).toEqual({ redirected: 1 });
+      }
+      expect(answersAt('badges', 'GET', 'broken')).toEqual({ failed: 1 });
+      expect(answersAt('badges', 'GET', '.env')).toEqual({ 'not-found': 1 });
+      expect(answersAt('catalog', 'GET', 'entities')).toEqual({ refused: 3 });
+      expect(answersAt('live', 'WEBSOCKET', 'closed')).toEqual({ refused: 1 });
+      expect(answersAt('live', 'WEBSOCKET', 'nothing')).toEqual({
+        'not-found': 1,
+      });
+    });
+
+    it('proposes rules that open nothing as printed, and that keep working what they name', async () => {
+      const reporting = await start({ mode: 'report-only' });
+      await sendUseless(reporting);
+      await sendUseful(reporting);
+      const { worked } = await reporting.readReportOnly();
+      const proposed = worked!.flatMap(({ yaml }) => yaml ?? []);
+      expect(parse(proposed.join('\n'))).toBeNull();
+      const asPrinted = parse(
+        `allow:\n${proposed.map(line => `  ${line}\n`).join('')}`,
+      );
+
+      for (const [apiGate, status] of [
+        [asPrinted, 401],
+        [{ allow: uncommented(proposed) }, 200],
+      ] as const) {
+        const enforcing = await start(apiGate);
+        const { allow } = await enforcing.readPolicy();
+        expect(allow).toHaveLength(status === 401 ? 0 : 5);
+        const { get, request, statusOf, upgradeStatus } = enforcing;
+        expect(await statusOf(BADGE)).toBe(status);
+        expect((await request('HEAD', BADGE)).status).toBe(status);
+        expect((await get('/api/badges/home')).status).toBe(
+          status === 401 ? 401 : 302,
+        );
+        for (const target of [
+          '/api/badges/start',
+          `/api/badges/t/${ID}`,
+          '/api/badges/.env',
+          '/api/proxy/open/page.html',
+          '/api/catalog/entities',
+          `${BADGE}/below`,
+        ]) {
+          expect([target, await statusOf(target)]).toEqual([target, 401]);
+        }
+        expect((await request('POST', BADGE)).status).toBe(401);
+        // No secret is set, so that the rule of the webhook opens nothing.
+        expect((await request('POST', '/api/events/http/github')).status).toBe(
+          401,
+        );
+        expect(await upgradeStatus('/api/live/open')).toBe(401);
+        await backends.stopAll();
+      }
+    });
+
+    it('proposes nothing while the default auth policy is disabled, and says so in one line', async () => {
+      const { get, readReportOnly } = await start(
+        { mode: 'report-only' },
+        { backend: { auth: { dangerouslyDisableDefaultAuthPolicy: true } } },
+      );
+      await get('/api/catalog/entities');
+      const { note, worked } = await readReportOnly();
+      expect(note).toContain('dangerouslyDisableDefaultAuthPolicy');
+      expect(worked).toMatchObject([
+        { plugin: 'catalog', path: '/entities', status: 200, requests: 1 },
+      ]);
+      expect(worked![0]).not.toHaveProperty('yaml');
+    });
+
+    it('says now once nothing has worked for seven days that would stop working, in the log of the start too', async () => {
+      const realToday = Math.floor(Date.now() / DAY_MS);
+      const databaseDay = jest
+        .spyOn(UsageTable.prototype, 'today')
+        .mockResolvedValue(realToday);
+      const dateOf = (day: number) =>
+        new Date(day * DAY_MS).toISOString().slice(0, 10);
+      const backend = await start({ mode: 'report-only' });
+      const syncOn = async (day: number) => {
+        databaseDay.mockResolvedValue(day);
+        const clock = jest.spyOn(Date, 'now').mockReturnValue(day * DAY_MS);
+        await backend.probe.sync();
+        clock.mockRestore();
+      };
+      expect(backend.block()).toContain(
+        'Enforce: not yet, since report-only was observed on 0 of the 7 days before today, and all are needed',
+      );
+      const verdicts: string[] = [];
+      for (let day = 0; day < 10; day += 1) {
+        if (day === 2) {
+          await sendUseful(backend);
+        }
+        await sendUseless(backend);
+        const { enforce, workedLast } = await backend.readReportOnly();
+        verdicts.push(`${enforce} ${workedLast}`);
+        await syncOn(realToday + day);
+        await syncOn(realToday + day + 1);
+      }
+      const last = dateOf(realToday + 2);
+      expect(verdicts).toEqual([
+        ...Array(2).fill('not yet null'),
+        ...Array(8).fill(`not yet ${last}`),
+      ]);
+      expect(await backend.readReportOnly()).toMatchObject({
+        enforce: 'now',
+        because: 'nothing that worked in the last 7 days would stop working',
+        days: 10,
+        workedLast: last,
+      });
+    });
+
+    it('lists what worked in the log of the next start, with its rules as comments', async () => {
+      const directory = temporaryFolder();
+      const database = { client: 'better-sqlite3', connection: { directory } };
+      const before = await start(
+        { mode: 'report-only' },
+        { backend: { database } },
+      );
+      await sendUseless(before);
+      await sendUseful(before);
+      await backends.stopAll();
+      const backend = await start(
+        { mode: 'report-only' },
+        { backend: { database } },
+      );
+      const [, listed] = backend
+        .block()
+        .match(
+          /\n {2}Worked, and will be refused .* first #:\n((?: {4}.*\n?)+)/,
+        )!;
+      const lines = listed.trimEnd().split('\n');
+      const { worked } = await backend.readReportOnly();
+      expect(lines).toHaveLength(9);
+      expect(parse(listed.replace(/^ {4}(?!#).*\n?/gm, ''))).toBeNull();
+      expect(lines.filter(line => line.startsWith('    # - {'))).toEqual(
+        worked!.flatMap(({ yaml }) => (yaml ? [`    ${yaml}`] : [])),
+      );
+      const today = new Date().toISOString().slice(0, 10);
+      for (const expected of [
+        `    GET /api/proxy/open/page.html: 1 request on ${today}, answered 200; no rule is proposed for the plugin proxy, whose handlers act with credentials of their own`,
+        `    GET /api/badges/…: 3 requests on ${today}; no rule is proposed, since the path is not recorded: see docs/usage.md`,
+        `    GET /api/badges/…: 1 request on ${today}; a credential would be refused (invalid-token)`,
+      ]) {
+        expect(lines).toContain(expected);
+      }
+    });
+
+    it('leaves out of the verdict what a rule opens and what is expected to be closed, with the YAML of docs/rollout.md', async () => {
+      const backend = await start({ mode: 'report-only' });
+      await backend.get('/api/badges/home');
+      await backend.get('/api/badges/old');
+      expect((await backend.readReportOnly()).worked).toHaveLength(2);
+      const [page] = codeBlocks('yaml').filter(
+        ({ file, text }) => file === 'docs/rollout.md' && /expect:/.test(text),
+      );
+      const { apiGate } = parse(page.text).auth;
+      backend.change({ apiGate, config: { backend: { auth: OPERATOR } } });
+      expect(await backend.readReportOnly()).toMatchObject({
+        enforce: 'not yet',
+        because: expect.stringContaining('observed on 0 of the 7 days'),
+        workedLast: null,
+        worked: [{ path: '/old', isExpectedClosed: true }],
+      });
+    });
+
+    it('does not know without a record', async () => {
+      const backend = await start({ mode: 'report-only', usage: false });
+      await backend.get(BADGE);
+      const { reportOnly, wouldRefuse } = await backend.readPolicy();
+      expect(reportOnly).toEqual({
+        enforce: 'not known',
+        because:
+          'auth.apiGate.usage is false, so that no record has the last days',
+        days: 0,
+        workedLast: null,
+        worked: [],
+      });
+      expect(wouldRefuse).toMatchObject([{ answers: { worked: 1 } }]);
+    });
+
+    it('is not described where the gate enforces', async () => {
+      const backend = await start({});
+      await backend.get(BADGE);
+      expect(await backend.readPolicy()).not.toHaveProperty('reportOnly');
+      const rows = await backend.probe.rows();
+      expect(rows.filter(({ kind }) => kind === 'worked')).toEqual([]);
+    });
+  },
+);

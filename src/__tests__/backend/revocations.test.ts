@@ -1,0 +1,347 @@
+import { randomBytes } from 'node:crypto';
+import path from 'node:path';
+import type { JsonObject } from '@backstage/types';
+import knexFactory, { Knex } from 'knex';
+import { blocksAfter, codeIn, tableRows } from '../__testUtils__/documents';
+import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import { bearer, claimsOf, REVOCATIONS } from '../__testUtils__/requestParts';
+import { describeWithCurl, runShell } from '../__testUtils__/runShell';
+import { signedBackends } from '../__testUtils__/signedBackends';
+import { temporaryFolder } from '../__testUtils__/temporaryFolder';
+import { until } from '../__testUtils__/until';
+
+const TABLE = 'api_gate_revocations';
+const GUEST = 'user:development/guest';
+const [JANE, JOE, JOHN, EVE] = ['jane', 'joe', 'john', 'eve'].map(
+  name => `user:default/${name}`,
+);
+
+const backends = signedBackends();
+afterEach(backends.stopAll);
+
+/** A database that outlives a backend, with the test's own connection to the database of the `auth` plugin. */
+interface Database {
+  config: JsonObject;
+  open(): Knex;
+}
+
+function createSqlite(): Database {
+  const directory = temporaryFolder();
+  return {
+    config: { client: 'better-sqlite3', connection: { directory } },
+    open: () =>
+      knexFactory({
+        client: 'better-sqlite3',
+        connection: { filename: path.join(directory, 'auth.sqlite') },
+        useNullAsDefault: true,
+      }),
+  };
+}
+
+const postgresUrl = process.env.API_GATE_TEST_POSTGRES;
+
+function createPostgres(): Database {
+  const prefix = `test_${randomBytes(6).toString('hex')}_`;
+  return {
+    config: { client: 'pg', connection: postgresUrl!, prefix },
+    open: () => {
+      const url = new URL(postgresUrl!);
+      url.pathname = `${prefix}auth`;
+      return knexFactory({ client: 'pg', connection: url.href });
+    },
+  };
+}
+
+/** Creates one database for all plugins, each of which has its own schema. */
+function createSchemas(): Database {
+  const schemaPrefix = `test_${randomBytes(6).toString('hex')}_`;
+  return {
+    config: {
+      client: 'pg',
+      connection: postgresUrl!,
+      pluginDivisionMode: 'schema',
+      schemaPrefix,
+    },
+    open: () =>
+      knexFactory({
+        client: 'pg',
+        connection: postgresUrl!,
+        searchPath: [`${schemaPrefix}auth`],
+      }),
+  };
+}
+
+const databases: [string, () => Database][] = [
+  ['SQLite', createSqlite],
+  ...(postgresUrl
+    ? ([
+        ['PostgreSQL', createPostgres],
+        ['PostgreSQL with a schema for each plugin', createSchemas],
+      ] as [string, () => Database][])
+    : []),
+];
+
+describe.each(databases)(
+  'the table of revoked sessions, on %s',
+  (_, create) => {
+    let database: Database;
+    beforeEach(() => {
+      database = create();
+    });
+
+    async function start(
+      options: { withGate?: boolean; config?: JsonObject } = {},
+    ) {
+      const hello = recordingPlugin('hello');
+      const backend = await backends.start({
+        withGate: options.withGate,
+        apiGate: { operators: [GUEST], revocation: { pollInterval: '250ms' } },
+        features: [hello.feature],
+        config: {
+          backend: { database: { ...database.config, ...options.config } },
+        },
+      });
+      const service = await hello.tokenFor('auth');
+      return {
+        ...backend,
+        service,
+        statusOf: (token: string) =>
+          backend.statusOf('/api/hello/x', bearer(token)),
+        /** Returns the status for a session, whose token another backend may have issued. */
+        statusOfSession: async (token: string) => {
+          const iss = `${backend.url}/api/auth`;
+          const again = await backends.key.sign({ ...claimsOf(token), iss });
+          return backend.statusOf('/api/hello/x', bearer(again));
+        },
+        revoke: async (userEntityRef: string) =>
+          (await backend.post(REVOCATIONS, service, { userEntityRef })).status,
+        read: async (query = '') => {
+          const target = `${REVOCATIONS}${query}`;
+          return JSON.parse((await backend.get(target, bearer(service))).body);
+        },
+      };
+    }
+
+    /** Runs a function with the database of the `auth` plugin while no backend runs. */
+    async function withDatabase<T>(
+      work: (knex: Knex) => Promise<T>,
+    ): Promise<T> {
+      const knex = database.open();
+      try {
+        return await work(knex);
+      } finally {
+        await knex.destroy();
+      }
+    }
+
+    async function expectWorking() {
+      const backend = await start();
+      // The user differs each time: tokens of one second are one session.
+      const sub = `user:default/${randomBytes(4).toString('hex')}`;
+      const token = await backend.sign({ sub });
+      expect(await backend.statusOf(token)).toBe(200);
+      expect(await backend.revoke(sub)).toBe(201);
+      expect(await backend.statusOf(token)).toBe(401);
+      await backend.stop();
+      return token;
+    }
+
+    it('[P24] may be dropped', async () => {
+      await expectWorking();
+      const [tables] = tableRows('docs/upgrade-and-rollback.md', [
+        'What',
+        'Where',
+      ]).map(([what]) => codeIn(what));
+      expect(tables).toContain(TABLE);
+      await withDatabase(async knex => {
+        for (const table of tables) {
+          await knex.schema.dropTable(table);
+        }
+      });
+      await expectWorking();
+    });
+
+    it('is all that the gate leaves in the database', async () => {
+      const tables = () =>
+        withDatabase(async knex => {
+          const rows = await knex
+            .select('name')
+            .from(
+              knex.client.dialect === 'sqlite3'
+                ? knex.raw("sqlite_master where type = 'table'")
+                : knex.raw(
+                    '(select table_name as name from information_schema.tables where table_schema = current_schema()) as t',
+                  ),
+            )
+            .orderBy('name');
+          return rows.map(({ name }) => name);
+        });
+      await (await start({ withGate: false })).stop();
+      const without = await tables();
+      await (await start()).stop();
+      expect((await tables()).filter(name => !without.includes(name))).toEqual([
+        TABLE,
+        'api_gate_usage',
+      ]);
+    });
+
+    it('keeps a sign-out over a restart', async () => {
+      const revoked = await expectWorking();
+      for (let i = 0; i < 2; i += 1) {
+        const backend = await start();
+        expect(await backend.statusOfSession(revoked)).toBe(401);
+        await backend.stop();
+      }
+    });
+
+    it('[P24] stops the start with the SQL that creates it where migrations are skipped, and works once that has run', async () => {
+      await (await start({ withGate: false })).stop();
+      const config = { skipMigrations: true };
+      const failure = await start({ config }).then(
+        () => {
+          throw new Error('It has started');
+        },
+        error => error,
+      );
+      // Backstage puts the name of the module in front of the message.
+      const message: string = [failure, failure.cause]
+        .map(String)
+        .find(text => text.includes('Create it with: '))!;
+      const sql = message.split('Create it with: ')[1].split('\n')[0];
+      await withDatabase(async knex => {
+        for (const statement of sql.split(';').filter(text => text.trim())) {
+          await knex.raw(statement);
+        }
+      });
+      const backend = await start({ config });
+      const token = await backend.sign({ sub: JANE });
+      expect(await backend.revoke(JANE)).toBe(201);
+      expect(await backend.statusOf(token)).toBe(401);
+      await backend.stop();
+      await expectWorking();
+    });
+
+    describeWithCurl('after a restore', () => {
+      const page = 'docs/upgrade-and-rollback.md';
+      const [lock, lift] = blocksAfter(page, 'After a restore', 'sh');
+      const lockedUntil = new Date(Date.now() + 86_400_000).toISOString();
+      const wait = (ms: number) => new Promise(r => setTimeout(r, ms));
+      const readRows = (knex: Knex) => knex(TABLE).select();
+
+      /** Replaces the rows by those of a backup, while a backend runs and can't read the table for a while. */
+      const restore = (rows: object[]) =>
+        withDatabase(async knex => {
+          await knex.schema.renameTable(TABLE, 'away');
+          // More than three polls.
+          await wait(7_000);
+          await knex('away').delete();
+          await knex('away').insert(rows);
+          await knex.schema.renameTable('away', TABLE);
+        });
+
+      it('[P105] is as before for a replica that starts, once the calls of the page have run', async () => {
+        const ran = await start();
+        const operator = await ran.guest();
+        const lockOut = async (userEntityRef: string) => {
+          const body = { userEntityRef, lockedUntil };
+          const { status } = await ran.post(REVOCATIONS, operator, body);
+          expect(status).toBe(201);
+        };
+        await lockOut(JOHN);
+        const backup = await withDatabase(readRows);
+        const [jane, joe] = [
+          await ran.sign({ sub: JANE }),
+          await ran.sign({ sub: JOE }),
+        ];
+        const { request } = ran;
+        expect(
+          await request('DELETE', `${REVOCATIONS}/${JOHN}`, [bearer(operator)]),
+        ).toMatchObject({ status: 200 });
+        await lockOut(EVE);
+        expect((await ran.signOut(bearer(jane))).status).toBeLessThan(300);
+        expect(await ran.revoke(JOE)).toBe(201);
+        /** Returns the statuses for the sessions of Jane and Joe, and for new ones of John and Eve. */
+        const statusesAt = async (backend: typeof ran) =>
+          Promise.all([
+            ...[jane, joe].map(backend.statusOfSession),
+            ...[JOHN, EVE].map(async sub =>
+              backend.statusOf(await backend.sign({ sub })),
+            ),
+          ]);
+        const findMissing = async () => {
+          const { findings } = await ran.policy(ran.service);
+          const id = 'revocations-missing-in-table';
+          return findings.find(each => each.id === id)?.why;
+        };
+        const right = [401, 401, 200, 401];
+        // A lift leaves a sign-out of that second behind.
+        await wait(1_100);
+        expect(await statusesAt(ran)).toEqual(right);
+        expect(await findMissing()).toBeUndefined();
+
+        await restore(backup);
+        await until(async () =>
+          /^has 2 entries /.test((await findMissing()) ?? ''),
+        );
+        expect(await statusesAt(ran)).toEqual(right);
+        expect(ran.logged('has written sign-outs back', 'warn')).toHaveLength(
+          1,
+        );
+        const started = await start();
+        expect(await statusesAt(started)).toEqual([401, 401, 401, 200]);
+
+        const token = await started.guest();
+        const run = (command: string, user: string) =>
+          runShell(
+            command
+              .replace(/user:default\/\w+/, user)
+              .replace(/\d{4}-\d\d-\d\d/, lockedUntil),
+            { url: started.url, env: { TOKEN: token } },
+          );
+        const answered = [await run(lock, EVE), await run(lift, JOHN)];
+        expect(answered.map(text => Object.keys(JSON.parse(text)))).toEqual([
+          expect.arrayContaining(['lockedUntil']),
+          expect.arrayContaining(['lifted']),
+        ]);
+        await wait(1_100);
+        expect(await findMissing()).toBeUndefined();
+        for (const backend of [ran, started, await start()]) {
+          expect(await statusesAt(backend)).toEqual(right);
+        }
+      });
+
+      it('is emptied on purpose by the statement of the page while no backend runs', async () => {
+        const revoked = await expectWorking();
+        const [sql] = blocksAfter(page, 'After a restore', 'sql');
+        await withDatabase(knex => knex.raw(sql));
+        const backend = await start();
+        expect(await backend.statusOfSession(revoked)).toBe(200);
+      });
+    });
+
+    it('[P43] is read on by a backend that could not read it for two hours', async () => {
+      await (await start()).stop();
+      const now = Date.now();
+      await withDatabase(knex =>
+        knex.batchInsert(
+          TABLE,
+          [...Array(700).keys()].map(i => ({
+            id: `${i}`,
+            scope: 'session',
+            sub: 'user:default/jane',
+            iat: i,
+            exp: Math.floor(now / 1000) + 3600,
+            recorded_at: now - i * 10_000,
+          })),
+          100,
+        ),
+      );
+      const backend = await start();
+      const after = async (cursor: string) =>
+        backend.read(`?since=${encodeURIComponent(cursor)}`);
+      const page = await after(`${now - 7_200_000}`);
+      expect(page.revocations).toHaveLength(700);
+      expect((await after(page.cursor)).revocations).toEqual([]);
+    });
+  },
+);

@@ -1,0 +1,137 @@
+import { createBackendModule } from '@backstage/backend-plugin-api';
+import type { JsonObject } from '@backstage/types';
+import { longestPiece } from '../__testUtils__/longestPiece';
+import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import { bearer, POLICY, REVOCATIONS } from '../__testUtils__/requestParts';
+import { signedBackends } from '../__testUtils__/signedBackends';
+import { apiGateServiceRef } from '../../backstage/apiGateService';
+import type { GateParts } from '../../backstage/createParts';
+
+const OLIVIA = 'user:default/olivia';
+const RITA = 'user:default/rita';
+const JANE = 'user:default/jane';
+const PAGE = '/api/auth/api-gate/';
+
+const rule = (path: string) => ({
+  plugin: 'hello',
+  path,
+  methods: ['GET', 'POST'],
+  reason: 'it is public',
+  until: '2099-01-01',
+});
+const allow = Array.from({ length: 1_000 }, (_, i) => rule(`/public/${i}/x`));
+const apiGate = { operators: [OLIVIA], readers: [RITA], allow };
+
+const backends = signedBackends();
+afterEach(backends.stopAll);
+
+/** Starts a backend with 1,000 rules, whose report is kept for seconds. */
+async function start(config?: JsonObject) {
+  let gate: GateParts;
+  const backend = await backends.start({
+    apiGate,
+    config,
+    features: [
+      recordingPlugin('hello').feature,
+      createBackendModule({
+        pluginId: 'hello',
+        moduleId: 'looks',
+        register: reg =>
+          reg.registerInit({
+            deps: { parts: apiGateServiceRef },
+            async init({ parts }) {
+              gate = parts;
+            },
+          }),
+      }),
+    ],
+  });
+  const describe = jest.spyOn(gate!, 'describePolicy');
+  const rita = bearer(await backend.sign({ sub: RITA }));
+  return {
+    ...backend,
+    gate: gate!,
+    /** Returns how often a report was made. */
+    made: () => describe.mock.calls.length,
+    read: async (path: string) => {
+      const { status, body } = await backend.get(path, rita);
+      return status === 200 ? body : status;
+    },
+  };
+}
+
+describe('[P89] a report of 1,000 rules', () => {
+  it('is made once for 50 readers at once, and for those who ask something', async () => {
+    const { get, made, read } = await start();
+    const { headers } = await get('/api/hello/x');
+    const id = headers['api-gate-decision'];
+    const paths = [
+      PAGE,
+      POLICY,
+      `${PAGE}?request=GET+/api/hello/x`,
+      `${PAGE}?id=${id}`,
+    ];
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => read(paths[i % paths.length])),
+    );
+    expect(made()).toBe(1);
+    answers.forEach(answer => expect(answer).toContain('/public/999/x'));
+    expect(answers[2]).toContain('needs a credential: no rule names it');
+    // As the one that was found, and among the last.
+    expect(String(answers[3]).split(`>${id}<`)).toHaveLength(3);
+  });
+
+  it('is made in pieces of less than 5 ms', async () => {
+    const { gate } = await start();
+    expect(longestPiece(() => gate.describePolicy())).toBeLessThan(5);
+  });
+
+  it('shows a lock, a refusal by its id, and the policy of a reload at once', async () => {
+    const { change, get, made, post, read, sign } = await start();
+    const locked = (count: number) =>
+      new RegExp(` ${count} users? locked out<`);
+    expect(await read(PAGE)).toMatch(locked(0));
+
+    const operator = await sign({ sub: OLIVIA });
+    const lockedUntil = new Date(Date.now() + 3_600_000).toISOString();
+    const lock = { userEntityRef: JANE, lockedUntil };
+    expect((await post(REVOCATIONS, operator, lock)).status).toBe(201);
+    expect(await read(PAGE)).toMatch(locked(1));
+    expect(await read(POLICY)).toContain('"lockedUsers":1');
+
+    const { headers } = await get('/api/hello/later');
+    const id = headers['api-gate-decision'];
+    expect(await read(`${PAGE}?id=${id}`)).toContain('GET /api/hello/later');
+    expect(await read(POLICY)).toContain(id);
+    // All of that is beside one report.
+    expect(made()).toBe(1);
+
+    change({ apiGate: { ...apiGate, allow: [rule('/new')] } });
+    expect(await read(PAGE)).toContain('/api/hello/new');
+    expect(await read(POLICY)).not.toContain('/public/999/x');
+    change({ apiGate: { ...apiGate, allow: [rule('wrong')] } });
+    expect(await read(PAGE)).toContain('has changed and is not in force');
+    expect(await read(POLICY)).toContain('"problem":"auth.apiGate.allow[0]');
+  });
+
+  it('shows a finding about a setting of Backstage at once', async () => {
+    const { change, read } = await start();
+    expect(await read(POLICY)).not.toContain('no-barrier-behind');
+    const auth = { dangerouslyDisableDefaultAuthPolicy: true };
+    change({ apiGate, config: { backend: { auth } } });
+    expect(await read(POLICY)).toContain('no-barrier-behind');
+  });
+
+  it('is for those alone who may read it now, whoever has read it before', async () => {
+    const { change, made, read, sign, statusOf } = await start();
+    for (const path of [PAGE, POLICY]) {
+      expect(await read(path)).toContain('/public/999/x');
+      const jane = bearer(await sign({ sub: JANE }));
+      expect(await statusOf(path, jane)).toBe(403);
+      expect(await statusOf(path)).toBe(401);
+    }
+    expect(made()).toBe(1);
+    change({ apiGate: { ...apiGate, readers: [] } });
+    expect([await read(PAGE), await read(POLICY)]).toEqual([403, 403]);
+  });
+});

@@ -1,0 +1,527 @@
+import {
+  createExternalTokenHandler,
+  externalTokenHandlersServiceRef,
+} from '@backstage/backend-defaults/auth';
+import { createServiceFactory } from '@backstage/backend-plugin-api';
+import type { JsonObject } from '@backstage/types';
+import { accessWith, staticToken } from '../__testUtils__/externalAccess';
+import {
+  createIssuer,
+  legacyEntry,
+  legacyToken,
+} from '../__testUtils__/externalIssuers';
+import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import { bearer } from '../__testUtils__/requestParts';
+import {
+  SignedBackend,
+  SignedBackendOptions,
+  signedBackends,
+} from '../__testUtils__/signedBackends';
+import { startLegacyGate } from '../__testUtils__/startLegacyGate';
+import { usageProbe } from '../__testUtils__/usageProbe';
+import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
+
+const tokenOf = (subject: string) => `${subject}-token-of-this-test`;
+const external = (subject: string, ...restrictedTo: string[]) =>
+  staticToken(tokenOf(subject), subject, ...restrictedTo);
+const CI = bearer(tokenOf('ci'));
+const OTHER = bearer(tokenOf('other'));
+
+/** A handler of the adopter's own, whose tokens are `own <subject>`. */
+const ownHandler = createServiceFactory({
+  service: externalTokenHandlersServiceRef,
+  deps: {},
+  factory: () =>
+    createExternalTokenHandler<undefined>({
+      type: 'own',
+      initialize: () => undefined,
+      verifyToken: async token =>
+        token.startsWith('own-') ? { subject: token.slice(4) } : undefined,
+    }),
+});
+
+const backends = signedBackends();
+afterEach(() => jest.restoreAllMocks());
+afterEach(backends.stopAll);
+
+const only = [{ plugin: 'hello', path: '/ok', methods: ['GET', 'POST'] }];
+
+async function start(
+  tokens: JsonObject[],
+  options: {
+    access?: JsonObject[];
+    apiGate?: JsonObject;
+    features?: SignedBackendOptions['features'];
+  } = {},
+) {
+  const { access = [external('ci'), external('other')] } = options;
+  const hello = recordingPlugin('hello');
+  const settings = (limits: JsonObject[], externalAccess = access) => ({
+    config: accessWith(...externalAccess),
+    apiGate: { ...options.apiGate, tokens: limits },
+  });
+  const backend = await backends.start({
+    ...settings(tokens),
+    features: [hello.feature, ...(options.features ?? [])],
+  });
+  return {
+    ...backend,
+    handled: hello.handled,
+    hello,
+    /** Replaces the limits by a change of the configuration. */
+    limit: (limits: JsonObject[]) => backend.change(settings(limits)),
+  };
+}
+
+/** Returns the status and, of a refusal of the gate, its message. */
+async function outcome(
+  backend: SignedBackend,
+  request: string,
+  ...lines: string[]
+) {
+  const [method, target] = request.split(' ');
+  const { body, headers, status } = await backend.request(
+    method,
+    target,
+    lines,
+  );
+  return headers['api-gate-decision']
+    ? [status, JSON.parse(body).error.message]
+    : status;
+}
+
+const REFUSED = [403, 'The token is restricted to other requests'];
+const ENDED = [401, 'Invalid credentials'];
+
+describe('an external token with only', () => {
+  it('[P82] may make these requests, and no others, whatever the spelling', async () => {
+    const subtree = { plugin: 'hello', path: '/sub/**' };
+    const backend = await start([{ subject: 'ci', only: [...only, subtree] }]);
+    for (const request of [
+      'GET /api/hello/sub/a/b',
+      'GET /api/hello/ok',
+      'HEAD /api/hello/ok?x=1',
+      'POST /api/hello/ok',
+    ]) {
+      expect([request, await outcome(backend, request, CI)]).toEqual([
+        request,
+        200,
+      ]);
+    }
+    const handled = backend.handled.splice(0);
+    expect(handled.map(({ path }) => path)).toEqual([
+      '/sub/a/b',
+      '/ok',
+      '/ok',
+      '/ok',
+    ]);
+    for (const request of [
+      'PUT /api/hello/ok',
+      'OPTIONS /api/hello/ok',
+      'DELETE /api/hello/ok',
+      'GET /api/hello/ok/',
+      'GET /api/hello/OK',
+      'GET /api/HELLO/ok',
+      'GET /api/hello//ok',
+      'GET /api/hello/x/../ok',
+      'GET /api/hello/sub',
+      'POST /api/hello/sub/a',
+      'GET /api/hello/sub/../x',
+      'GET /api/hello/sub//a',
+      'GET /api/hello/sub/%61',
+      'GET /api/hello/sub/..;/x',
+      'GET /api/hello/%6Fk',
+      'GET /api/hello/ok#x',
+      'GET /api/hello/ok;x',
+      'GET /api\\hello/ok#',
+      'GET http://any/api/hello/ok',
+      'GET /api/hello/.backstage/auth/v1/cookie',
+      'GET /api/auth/api-gate/v1/policy',
+      'GET /api/absent/ok',
+      'POST /api/absent/ok',
+    ]) {
+      expect([request, await outcome(backend, request, CI)]).toEqual([
+        request,
+        REFUSED,
+      ]);
+    }
+    expect(backend.handled).toEqual([]);
+    // Nobody else is limited, and the entry opens nothing.
+    expect(await backend.statusOf('/api/hello/x', OTHER)).toBe(200);
+    expect(await backend.statusOf('/api/hello/ok')).toBe(401);
+    const user = bearer(await backend.sign());
+    expect(await backend.statusOf('/api/hello/x', user)).toBe(200);
+    expect(
+      await outcome(backend, 'GET /api/hello/ok', bearer(tokenOf('nobody'))),
+    ).toEqual([401, 'Invalid credentials']);
+  });
+
+  it('[P82] is limited on public routes too, where a handler could read it', async () => {
+    const backend = await start([{ subject: 'ci', only }], {
+      apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
+    });
+    expect(await outcome(backend, 'GET /api/hello/open', CI)).toEqual(REFUSED);
+    expect(await outcome(backend, 'GET /api/auth/v1/userinfo', CI)).toEqual(
+      REFUSED,
+    );
+    expect(backend.handled).toEqual([]);
+    // Tokens of other systems, and other external tokens, pass as they do without the setting.
+    for (const text of ['of-another-system', tokenOf('other')]) {
+      expect(await backend.statusOf('/api/hello/open', bearer(text))).toBe(200);
+    }
+    expect(await backend.statusOf('/api/hello/open')).toBe(200);
+  });
+
+  it('[P82] leaves the tokens of plugins alone', async () => {
+    const caller = recordingPlugin('caller');
+    const backend = await start([{ subject: 'ci', only }], {
+      features: [caller.feature],
+    });
+    const token = await caller.tokenFor('hello');
+    expect(await backend.statusOf('/api/hello/x', bearer(token))).toBe(200);
+  });
+
+  it('[P82] is limited at the next request after a change of the configuration, and as before after a wrong one', async () => {
+    const backend = await start([]);
+    expect(await outcome(backend, 'GET /api/hello/x', CI)).toBe(200);
+    backend.limit([{ subject: 'ci', only }]);
+    expect(await outcome(backend, 'GET /api/hello/x', CI)).toEqual(REFUSED);
+    backend.limit([{ subject: 'cii', only }]);
+    expect(await outcome(backend, 'GET /api/hello/x', CI)).toEqual(REFUSED);
+    expect(backend.logged('keeps its policy')).toHaveLength(1);
+    backend.limit([]);
+    expect(await outcome(backend, 'GET /api/hello/x', CI)).toBe(200);
+  });
+
+  it('keeps its limits until a restart, if a change removes them with the token, which Backstage accepts until then', async () => {
+    const backend = await start([{ subject: 'ci', only }]);
+    backend.change({
+      config: accessWith(external('other')),
+      apiGate: { tokens: [] },
+    });
+    expect(await outcome(backend, 'GET /api/hello/x', CI)).toEqual(REFUSED);
+    expect(await outcome(backend, 'GET /api/hello/ok', CI)).toBe(200);
+    expect(
+      backend.logged('takes effect after a restart', 'warn'),
+    ).toMatchObject([
+      { message: expect.stringContaining('backend.auth.externalAccess') },
+    ]);
+  });
+
+  it.each([
+    [{ type: 'own', options: {} }, 'ci'],
+    [
+      { type: 'jwks', options: { url: 'https://a.test', issuer: 'a' } },
+      'external:ci',
+    ],
+  ])(
+    '[P82] keeps them beside an entry of the type %j, whose tokens may have any subject',
+    async (entry, subject) => {
+      const backend = await start([{ subject, only }], {
+        access: [external(subject), entry],
+        features: [ownHandler],
+      });
+      backend.change({ config: accessWith(entry), apiGate: { tokens: [] } });
+      const token = bearer(tokenOf(subject));
+      expect(await outcome(backend, 'GET /api/hello/x', token)).toEqual(
+        REFUSED,
+      );
+      expect(await outcome(backend, 'GET /api/hello/ok', token)).toBe(200);
+    },
+  );
+
+  it('[P82] would be refused in report-only, and passes', async () => {
+    const backend = await start([{ subject: 'ci', only }], {
+      apiGate: { mode: 'report-only' },
+    });
+    expect(await backend.statusOf('/api/hello/x', CI)).toBe(200);
+    expect(backend.logged('would have refused')).toMatchObject([
+      { meta: { reason: 'restricted', detail: 'only', subject: 'ci' } },
+    ]);
+  });
+});
+
+describe('an external token with until', () => {
+  /** Moves the clock of both replicas, whose monotonic clock stands still: no verdict expires by its time to live. */
+  const moveClock = (time: string) =>
+    jest.spyOn(Date, 'now').mockReturnValue(Date.parse(time));
+
+  it('[P83] is refused from then on at each replica, though it is remembered', async () => {
+    const until = new Date(Date.now() + 3_600_000).toISOString();
+    const replicas = [];
+    for (let i = 0; i < 2; i += 1) {
+      replicas.push(
+        await start([{ subject: 'ci', until }], {
+          apiGate: { tokenCache: { ttl: '5m' } },
+        }),
+      );
+    }
+    const monotonic = performance.now();
+    jest.spyOn(performance, 'now').mockReturnValue(monotonic);
+    for (const replica of replicas) {
+      for (let i = 0; i < 2; i += 1) {
+        expect(await outcome(replica, 'GET /api/hello/x', CI)).toBe(200);
+      }
+    }
+    moveClock(until);
+    for (const replica of replicas) {
+      replica.handled.splice(0);
+      expect(await outcome(replica, 'GET /api/hello/x', CI)).toEqual(ENDED);
+      const answer = await replica.get('/api/hello/x', CI);
+      expect(answer.headers['www-authenticate']).toBe(
+        'Bearer realm="Backstage", error="invalid_token"',
+      );
+      expect(answer.body).not.toMatch(/ci|ended/);
+      expect(replica.handled).toEqual([]);
+      expect(await replica.statusOf('/api/hello/x', OTHER)).toBe(200);
+    }
+    // It stays refused if the clock is set back.
+    jest.spyOn(Date, 'now').mockReturnValue(Date.parse(until) - 1_000);
+    expect(await outcome(replicas[0], 'GET /api/hello/x', CI)).toEqual(ENDED);
+  });
+
+  it('[P83] is refused on public routes too', async () => {
+    const backend = await start([{ subject: 'ci', until: '2020-01-01' }], {
+      apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
+    });
+    expect(await outcome(backend, 'GET /api/hello/open', CI)).toEqual(ENDED);
+    // A sign-out call passes, as without a credential: it does not show which plugins are installed.
+    for (const plugin of ['hello', 'absent']) {
+      const request = `DELETE /api/${plugin}/.backstage/auth/v1/cookie`;
+      expect(await outcome(backend, request, CI)).toBe(204);
+    }
+  });
+});
+
+describe('a WebSocket of an external token', () => {
+  const wsOnly = [{ plugin: 'ws', path: '/live', methods: ['WEBSOCKET'] }];
+
+  async function startSockets(tokens: JsonObject[], apiGate: JsonObject = {}) {
+    const ws = webSocketPlugin('ws', {
+      '/live': undefined,
+      '/other': undefined,
+      '/open': undefined,
+      '/unauthenticated': 'unauthenticated',
+    });
+    const backend = await start(tokens, { apiGate, features: [ws.feature] });
+    // Releases before November 2026 have their handlers after a first request.
+    await backend.get('/api/ws/x', OTHER);
+    return { ...backend, upgrades: ws.handled };
+  }
+
+  it('[P82][P83] opens where only has it, and is refused elsewhere and from until on', async () => {
+    const backend = await startSockets([{ subject: 'ci', only: wsOnly }]);
+    expect(await backend.upgradeStatus('/api/ws/live', CI)).toBe(101);
+    expect(await backend.upgradeStatus('/api/ws/other', CI)).toBe(403);
+    expect(await backend.upgradeStatus('/api/ws/live/', CI)).toBe(403);
+    expect(await backend.upgradeStatus('/api/ws//live', CI)).toBe(403);
+    expect(await outcome(backend, 'GET /api/ws/live', CI)).toEqual(REFUSED);
+    expect(backend.upgrades.map(({ path }) => path)).toEqual(['/live']);
+    backend.limit([{ subject: 'ci', only: wsOnly, until: '2020-01-01' }]);
+    expect(await backend.upgradeStatus('/api/ws/live', CI)).toBe(401);
+  });
+
+  it('[P82] is closed when a change of the configuration excludes it, and stays open otherwise', async () => {
+    const backend = await startSockets([]);
+    const open = (subject: string) =>
+      backend.upgrade('/api/ws/live', bearer(tokenOf(subject)));
+    const [ci, other] = [await open('ci'), await open('other')];
+    backend.limit([{ subject: 'ci', only: wsOnly }]);
+    expect(await backend.statusOf('/api/hello/x', OTHER)).toBe(200);
+    expect(ci.isClosed()).toBe(false);
+    backend.limit([{ subject: 'ci', only }]);
+    await ci.closed;
+    other.destroy();
+    await other.closed;
+  });
+
+  it('[P83] is closed at its end, which a change of the configuration may bring forward', async () => {
+    const backend = await startSockets([
+      { subject: 'ci', until: '2999-01-01' },
+    ]);
+    const ci = await backend.upgrade('/api/ws/live', CI);
+    const until = new Date(Date.now() + 300).toISOString();
+    backend.limit([{ subject: 'ci', until }]);
+    await ci.closed;
+    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(until));
+  });
+
+  it('[P82] gets no credentials on a public path that only does not have', async () => {
+    const backend = await startSockets([{ subject: 'ci', only: wsOnly }], {
+      allow: ['/open', '/unauthenticated'].map(path => ({
+        plugin: 'ws',
+        path,
+        methods: ['WEBSOCKET'],
+      })),
+    });
+    expect(await backend.upgradeStatus('/api/ws/open', CI)).toBe(403);
+    const offered = `Sec-WebSocket-Protocol: graphql-ws, ${tokenOf('ci')}`;
+    expect(await backend.upgradeStatus('/api/ws/open', offered)).toBe(403);
+    expect(backend.upgrades).toEqual([]);
+    const others = `Sec-WebSocket-Protocol: graphql-ws, ${tokenOf('other')}`;
+    expect(await backend.upgradeStatus('/api/ws/open', others)).not.toBe(403);
+    // An open one is closed when a change excludes it.
+    const open = [
+      await backend.upgrade('/api/ws/open', others),
+      await backend.upgrade('/api/ws/unauthenticated', others),
+    ];
+    backend.limit([{ subject: 'other', only: wsOnly }]);
+    await Promise.all(open.map(({ closed }) => closed));
+    expect(await backend.upgradeStatus('/api/ws/open')).not.toBe(403);
+  });
+});
+
+describe('the tokens of each kind of handler', () => {
+  it('[P82][P83] of static, legacy and jwks entries, and of handlers of the adopter, are limited by their subject', async () => {
+    const { entry, sign } = await createIssuer(backends.serve);
+    const subjects = [
+      'ci',
+      'old',
+      'external:gh:repo:a/b:ref:refs/heads/main',
+      'bot',
+    ];
+    const [, , ofIssuer] = subjects;
+    const access = [
+      external('ci'),
+      legacyEntry,
+      entry({ audience: 'ci', subjectPrefix: 'gh' }),
+      { type: 'own', options: {} },
+    ];
+    const backend = await start(
+      subjects.map(subject => ({ subject, only })),
+      { access, features: [ownHandler] },
+    );
+    const sub = ofIssuer.replace('external:gh:', '');
+    const tokens = [
+      tokenOf('ci'),
+      await legacyToken(),
+      await sign({ sub }),
+      'own-bot',
+    ];
+    for (const token of tokens) {
+      const ok = await outcome(backend, 'GET /api/hello/ok', bearer(token));
+      const x = await outcome(backend, 'GET /api/hello/x', bearer(token));
+      expect([ok, x]).toEqual([200, REFUSED]);
+    }
+    // Other subjects of the same issuer and handler are not limited.
+    for (const token of [await sign({ sub: 'another' }), 'own-another']) {
+      expect(await backend.statusOf('/api/hello/x', bearer(token))).toBe(200);
+    }
+    // An issuer can't pass its token off as that of a plugin.
+    const asPlugin = await sign({ sub }, 'vnd.backstage.plugin');
+    expect(await backend.statusOf('/api/hello/x', bearer(asPlugin))).toBe(401);
+
+    backend.change({
+      config: accessWith(...access),
+      apiGate: {
+        tokens: subjects.map(subject => ({ subject, until: '2020-01-01' })),
+      },
+    });
+    for (const token of tokens) {
+      expect(
+        await outcome(backend, 'GET /api/hello/ok', bearer(token)),
+      ).toEqual(ENDED);
+    }
+    const refused = backend.logged('API gate refused a request');
+    expect(refused.map(({ meta }) => meta)).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          reason: 'restricted',
+          detail: 'only',
+          subject: 'ci',
+        }),
+        expect.objectContaining({ reason: 'token-ended', subject: 'ci' }),
+      ]),
+    );
+  });
+
+  it('of the legacy backend system can not be limited, since they share a subject with the tokens of plugins', async () => {
+    await expect(
+      startLegacyGate({ apiGate: { tokens: [{ subject: 'ci' }] } }),
+    ).rejects.toThrow(
+      /^auth\.apiGate\.tokens needs the new backend system, [^\n]+: remove it$/,
+    );
+  });
+});
+
+describe('the reports', () => {
+  it('[P82] have the limits, the finding of a subject that was never seen, and after seven days the entry that allows what was called', async () => {
+    const probe = usageProbe();
+    const access = [
+      external('ci'),
+      external('other'),
+      external('reporter'),
+      { type: 'own', options: {} },
+    ];
+    const backend = await start(
+      [
+        { subject: 'other', only, until: '2999-01-01', reason: 'demo' },
+        { subject: 'bot', only: [{ plugin: 'hello', path: '/ok' }] },
+      ],
+      { access, features: [probe.feature, ownHandler] },
+    );
+    const limited = [
+      {
+        subject: 'other',
+        only,
+        until: '2999-01-01T00:00:00.000Z',
+        reason: 'demo',
+      },
+      {
+        subject: 'bot',
+        only: [{ plugin: 'hello', path: '/ok', methods: ['GET'] }],
+      },
+    ];
+    const [block] = backend.logged('API gate: enforce');
+    expect(block.message).toContain(
+      `  Limits of external tokens:
+    other: GET,POST /api/hello/ok  (demo)  (until 2999-01-01T00:00:00.000Z)
+    bot: GET /api/hello/ok
+`,
+    );
+    for (const request of [
+      'GET /api/hello/a/0b9b4c1e-6f0e-4c6f-9d0e-0123456789ab',
+      'POST /api/hello/a',
+      'HEAD /api/hello/a',
+    ]) {
+      expect(await outcome(backend, request, CI)).toBe(200);
+    }
+    await backend.get('/api/hello/x', OTHER);
+    const seenIds = async () => {
+      await probe.sync();
+      const { findings } = await backend.policy(tokenOf('reporter'));
+      return findings
+        .filter(({ id }) => id === 'token-never-seen')
+        .map(({ at }) => at);
+    };
+    expect(await seenIds()).toEqual(['auth.apiGate.tokens[1] (bot)']);
+    const before = await backend.policy(tokenOf('reporter'));
+    expect(before.tokens).toEqual(limited);
+    expect(before.usage!.externalTokens.map(token => token.only)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(await outcome(backend, 'GET /api/hello/ok', bearer('own-bot'))).toBe(
+      200,
+    );
+    expect(await seenIds()).toEqual([]);
+    await probe.letPass(7);
+    const { usage } = await backend.policy(tokenOf('reporter'));
+    expect(
+      Object.fromEntries(
+        usage!.externalTokens.map(token => [token.subject, token.only]),
+      ),
+    ).toEqual({
+      ci: `# - subject: "ci"
+#   only:
+#     - { plugin: hello, path: '/a', methods: [GET, POST] }
+#     - { plugin: hello, path: '/a/*', methods: [GET] }`,
+      other: undefined,
+      reporter: `# - subject: "reporter"
+#   only:
+#     - { plugin: auth, path: '/api-gate/v1/policy', methods: [GET] }`,
+      bot: undefined,
+    });
+  });
+});

@@ -1,0 +1,784 @@
+import { randomUUID } from 'node:crypto';
+import { connect } from 'node:net';
+import * as httpRouter from '@backstage/backend-defaults/httpRouter';
+import {
+  BackstageCredentials,
+  coreServices,
+  createBackendPlugin,
+} from '@backstage/backend-plugin-api';
+import { exportMetrics } from '../__testUtils__/exportMetrics';
+import { accessWith, staticToken } from '../__testUtils__/externalAccess';
+import { latch } from '../__testUtils__/latch';
+import { rawUpgrade } from '../__testUtils__/rawUpgrade';
+import { openPlugin } from '../__testUtils__/recordingPlugin';
+import {
+  bearer,
+  COOKIE_ENDPOINT,
+  forge,
+  from,
+  now,
+  protocol,
+} from '../__testUtils__/requestParts';
+import {
+  SignedBackendOptions,
+  signedBackends,
+} from '../__testUtils__/signedBackends';
+import { freePort } from '../__testUtils__/freePort';
+import { discovery } from '../__testUtils__/startBackend';
+import { until } from '../__testUtils__/until';
+import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
+
+const APP = 'http://localhost:3000';
+const TRUSTED = 'https://portal.example.com';
+const FOREIGN = 'https://evil.example.com';
+const RESTRICTED = 'restricted-static-token';
+
+// Goes in October 2027: releases before November 2026 have no WebSocket handlers.
+const describeIfRouted =
+  'createWebSocketRouter' in httpRouter ? describe : describe.skip;
+
+const backends = signedBackends();
+
+/** Starts a backend with a plugin `live`: its handler `/open` declares itself unauthenticated, `/closed` does not. */
+async function start(
+  options: SignedBackendOptions & {
+    /** Default true. */
+    withHandlers?: boolean;
+    init?: () => Promise<void> | void;
+  } = {},
+) {
+  const { withHandlers = true, init, ...others } = options;
+  const live = webSocketPlugin(
+    'live',
+    withHandlers
+      ? {
+          '/open': 'unauthenticated',
+          '/closed': undefined,
+          '/open/': 'unauthenticated',
+        }
+      : {},
+    init,
+  );
+  const caller = openPlugin('caller');
+  const backend = await backends.start({
+    ...others,
+    features: [live.feature, caller.feature],
+    config: {
+      ...accessWith(staticToken(RESTRICTED, 'script', 'caller')),
+      ...options.config,
+    },
+    apiGate: {
+      revocation: { pollInterval: { milliseconds: 200 } },
+      cookie: { trustedOrigins: [TRUSTED] },
+      ...options.apiGate,
+    },
+  });
+  const withHandled =
+    (upgrade: typeof backend.upgrade) =>
+    async (target: string, ...headerLines: string[]) => {
+      const before = live.handled.length;
+      const answer = await upgrade(target, ...headerLines);
+      return { ...answer, handled: live.handled[before] };
+    };
+  return {
+    ...backend,
+    live,
+    caller,
+    upgrade: withHandled(backend.upgrade),
+    upgradeOnce: withHandled(backend.upgradeOnce),
+    endSessions: async (userEntityRef: string) =>
+      backend.endSessions(await caller.tokenFor('auth'), userEntityRef),
+    policy: async () => backend.policy(await caller.tokenFor('auth')),
+    /** Returns the refusals in the log, at most one a second for each plugin and reason. */
+    refusals: () =>
+      backend.logged('API gate refused a request').map(({ meta }) => meta),
+  };
+}
+
+type Backend = Awaited<ReturnType<typeof start>>;
+
+const cookie = (value: string) => `Cookie: a=1; token=${value}`;
+
+const principalOf = (credentials: BackstageCredentials) =>
+  credentials.principal as { type: string };
+
+/**
+ * Returns the header lines of a caller that is written in words, such as `protocol=a,user bearer=forged`. The names of tokens
+ * and of origins stand for their values.
+ */
+function linesOf(caller: string, values: Record<string, string>): string[] {
+  const valuesOf = (list: string) =>
+    list.split(',').map(name => values[name] ?? name);
+  return caller.split(' ').flatMap(word => {
+    const [kind, list = ''] = word.split('=');
+    const [value, ...others] = valuesOf(list);
+    switch (kind) {
+      case 'protocol':
+        return protocol(value, ...others);
+      case 'bearer':
+        return bearer(value);
+      case 'cookie':
+        return [cookie(value), ...others].join('; token=');
+      case 'stock':
+        return `Cookie: backstage-auth=${value}`;
+      case 'from':
+        return from(value);
+      default:
+        return kind === 'nobody' ? [] : `${kind}: ${value}`;
+    }
+  });
+}
+
+const ORIGINS = { app: APP, trusted: TRUSTED, foreign: FOREIGN };
+const BASIC = { basic: 'Basic dXNlcjpwYXNz' };
+
+describe('[P8] an upgrade', () => {
+  let backend: Backend;
+  let exported: Awaited<ReturnType<typeof exportMetrics>>;
+  let tokens: Record<string, string>;
+  let values: Record<string, string>;
+
+  beforeAll(async () => {
+    exported = await exportMetrics();
+    backends.add(exported);
+    backend = await start();
+    const { sign, caller } = backend;
+    const user = await sign();
+    const ended = `user:default/${randomUUID()}`;
+    tokens = {
+      user,
+      expired: await sign({ iat: now() - 60, exp: now() - 1 }),
+      forged: forge(user),
+      ofOther: await sign({ iss: 'https://other.example.com/api/auth' }),
+      revoked: await sign({ sub: ended }),
+      limited: await sign({ typ: 'vnd.backstage.limited-user' }),
+      service: await caller.tokenFor('live'),
+      otherService: await caller.tokenFor('caller'),
+      restricted: RESTRICTED,
+    };
+    values = { ...ORIGINS, ...BASIC, backend: backend.url, ...tokens };
+    await backend.endSessions(ended);
+    // Plugins without handlers listen from a first request on.
+    // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
+    await backend.get('/api/live/x', bearer(user));
+  });
+  afterAll(backends.stopAll);
+
+  const passing = [
+    ['bearer', 'protocol=user'],
+    ['bearer', 'protocol=a,b,c,d,user'],
+    ['bearer', 'bearer=user'],
+    ['bearer', 'bearer=user from=foreign'],
+    ['bearer', 'protocol=graphql-ws bearer=user'],
+    // A stock backend tries each token, too.
+    ['bearer', 'protocol=forged bearer=user'],
+    ['bearer', 'protocol=user Authorization=basic'],
+    ['bearer', 'protocol=user cookie=forged'],
+    ['bearer', 'protocol=service'],
+    ['bearer', 'bearer=service'],
+    ['cookie', 'cookie=user from=app'],
+    ['cookie', 'cookie=user from=backend'],
+    ['cookie', 'cookie=user from=trusted'],
+    ['cookie', 'cookie=user from=app protocol=graphql-ws'],
+  ];
+  const refused: [status: number, reason: string, caller: string][] = [
+    [401, 'missing-credentials', 'nobody'],
+    [401, 'missing-credentials', 'nobody from=app'],
+    [401, 'missing-credentials', 'stock=limited from=app'],
+    [401, 'invalid-token', 'protocol=graphql-ws'],
+    [401, 'invalid-token', 'protocol=forged'],
+    [401, 'invalid-token', 'bearer=forged'],
+    [401, 'invalid-token', 'cookie=forged from=app'],
+    [401, 'invalid-token', 'bearer=expired'],
+    [401, 'invalid-token', 'cookie=expired from=app'],
+    [401, 'invalid-token', 'protocol=limited'],
+    [401, 'invalid-token', 'bearer=otherService'],
+    [401, 'invalid-token', 'cookie=service from=app'],
+    // No cookie stands in for a token that fails.
+    [401, 'invalid-token', 'bearer=forged cookie=user from=app'],
+    [401, 'invalid-token', 'protocol=expired cookie=user from=app'],
+    [401, 'untrusted-issuer', 'protocol=ofOther'],
+    [401, 'untrusted-issuer', 'cookie=ofOther from=app'],
+    [401, 'revoked', 'protocol=revoked'],
+    [401, 'revoked', 'bearer=revoked'],
+    [401, 'revoked', 'cookie=revoked from=app'],
+    [401, 'revoked', 'protocol=revoked bearer=user'],
+    [403, 'restricted', 'bearer=restricted'],
+    [403, 'restricted', 'protocol=restricted,graphql-ws'],
+    [401, 'too-many-tokens', 'protocol=a,b,c,d,e,user'],
+    [401, 'too-many-tokens', 'protocol=a,b,c,d,e bearer=user'],
+    [401, 'too-many-tokens', 'protocol=a,b,c protocol=d,e,user'],
+    [400, 'repeated-authorization', 'bearer=user bearer=user'],
+    [400, 'repeated-authorization', 'protocol=user bearer=x bearer=user'],
+    [401, 'unsupported-scheme', 'Authorization=basic cookie=user from=app'],
+    [401, 'conflicting-cookies', 'cookie=user,service from=app'],
+    [403, 'cross-site', 'cookie=user'],
+    [403, 'cross-site', 'cookie=user from=foreign'],
+    [403, 'cross-site', 'cookie=user from=foreign protocol=graphql-ws'],
+    [403, 'cross-site', 'cookie=user from=foreign Sec-Fetch-Site=same-origin'],
+    [403, 'cross-site', 'cookie=user from=null'],
+    [403, 'cross-site', 'cookie=user from=app from=foreign'],
+  ];
+
+  describe.each(['/open', '/closed'])('to %s', path => {
+    const target = `/api/live${path}`;
+
+    it.each(passing)('passes by %s: %s', async (reason, sender) => {
+      const headerLines = linesOf(sender, values);
+      const { status, message, handled } = await backend.upgradeOnce(
+        target,
+        ...headerLines,
+      );
+      expect([status, message]).toEqual([101, 'hello']);
+      expect(handled.path).toBe(path);
+      expect(handled.headers.cookie).toBe(
+        sender.includes('cookie') ? 'a=1' : undefined,
+      );
+      expect(JSON.stringify(handled.rawHeaders)).not.toContain('token=');
+      // Only the token of an accepted cookie is forwarded as a header.
+      const sent = headerLines.find(line => line.startsWith('Authorization'));
+      expect(handled.headers.authorization).toBe(
+        reason === 'cookie'
+          ? `Bearer ${tokens.user}`
+          : sent?.replace('Authorization: ', ''),
+      );
+      expect(await exported.decisions()).toContainEqual(
+        expect.objectContaining({ plugin: 'live', outcome: 'passed', reason }),
+      );
+    });
+
+    it.each(refused)('refuses: %i %s: %s', async (expected, reason, sender) => {
+      const { status, headers, handled, closed } = await backend.upgrade(
+        target,
+        ...linesOf(sender, values),
+      );
+      await closed;
+      expect([status, handled]).toEqual([expected, undefined]);
+      expect(headers.connection).toBe('close');
+      expect(headers['content-length']).toBe('0');
+      expect(headers['www-authenticate']).toBe(
+        {
+          400: 'Bearer realm="Backstage", error="invalid_request"',
+          401:
+            reason === 'missing-credentials'
+              ? 'Bearer realm="Backstage"'
+              : 'Bearer realm="Backstage", error="invalid_token"',
+        }[expected],
+      );
+      expect(headers['api-gate-decision']).toMatch(/^[0-9a-f]{16}$/);
+      expect(backend.refusals()).toContainEqual(
+        expect.objectContaining({
+          plugin: 'live',
+          reason,
+          method: 'WEBSOCKET',
+          path: expect.stringMatching(/^\/(open|closed)$/),
+          errorType: {
+            400: 'InputError',
+            401: 'AuthenticationError',
+            403: 'NotAllowedError',
+          }[expected],
+        }),
+      );
+    });
+  });
+});
+
+describeIfRouted('[P11] a backend with WebSocket handlers', () => {
+  afterEach(backends.stopAll);
+
+  const rule = (path: string, ...methods: string[]) => ({
+    plugin: 'live',
+    path,
+    methods,
+  });
+
+  it('passes to handlers the same requests as a stock backend', async () => {
+    const [stock, gated] = [await start({ withGate: false }), await start()];
+    const user = await gated.sign({ sub: 'user:default/jane' });
+    const contextsAt = async (backend: Backend) => {
+      const service = await backend.caller.tokenFor('live');
+      const contexts = [];
+      for (const headerLines of [
+        [protocol(user)],
+        [protocol('graphql-ws', user, service)],
+        [protocol('graphql-ws'), bearer(user)],
+        [bearer(user)],
+        [bearer(service)],
+      ]) {
+        const { status, handled } = await backend.upgradeOnce(
+          '/api/live/closed?a=1',
+          ...headerLines,
+        );
+        const { credentials, authProtocol } = handled;
+        contexts.push({
+          status,
+          credentials: JSON.parse(JSON.stringify(credentials)),
+          tokenOf: Object.getOwnPropertyNames(credentials),
+          authProtocol: authProtocol === user ? 'the token' : authProtocol,
+        });
+      }
+      return contexts;
+    };
+    expect(await contextsAt(gated)).toEqual(await contextsAt(stock));
+  });
+
+  it('opens a handler to everybody by a rule for its exact path and WEBSOCKET', async () => {
+    const backend = await start({
+      apiGate: {
+        allow: [rule('/open', 'WEBSOCKET'), rule('/closed', 'GET', 'POST')],
+      },
+    });
+    const { status, handled } = await backend.upgradeOnce(
+      '/api/live/open?x=1',
+      cookie(await backend.sign()),
+      from(FOREIGN),
+    );
+    expect(status).toBe(101);
+    expect(principalOf(handled.credentials)).toEqual({ type: 'none' });
+    expect(handled.headers.cookie).toBe('a=1');
+    expect(handled.headers.authorization).toBeUndefined();
+    expect(await backend.upgradeStatus('/api/live/closed')).toBe(401);
+    expect(await backend.upgradeStatus('/api/live/open/')).toBe(401);
+    // Verifying each token takes time.
+    const many = Array.from({ length: 6 }, (_, i) => `protocol${i}`);
+    expect(
+      await backend.upgradeStatus('/api/live/open', protocol(...many)),
+    ).toBe(401);
+  });
+
+  it('opens no HTTP request by such a rule, whatever its headers', async () => {
+    const backend = await start({
+      apiGate: { allow: [rule('/open', 'WEBSOCKET')] },
+    });
+    for (const method of ['GET', 'POST', 'WEBSOCKET', 'DELETE']) {
+      for (const headerLines of [[], ['Upgrade: websocket']]) {
+        const { status } = await backend.request(
+          method,
+          '/api/live/open',
+          headerLines,
+        );
+        // Node itself has no such method.
+        expect([method, status]).toEqual([
+          method,
+          method === 'WEBSOCKET' ? 400 : 401,
+        ]);
+      }
+    }
+  });
+
+  it('gives to an opened handler the credentials that it requests, unless their session was revoked', async () => {
+    const backend = await start({
+      apiGate: {
+        allow: [rule('/open', 'WEBSOCKET'), rule('/closed', 'WEBSOCKET')],
+      },
+    });
+    const [user, ended] = [
+      await backend.sign(),
+      await backend.sign({ sub: 'user:default/ended' }),
+    ];
+    const principalsOf = async (...headerLines: string[]) => {
+      const types = [];
+      for (const path of ['open', 'closed']) {
+        const { handled, status } = await backend.upgradeOnce(
+          `/api/live/${path}`,
+          ...headerLines,
+        );
+        types.push(handled ? principalOf(handled.credentials).type : status);
+      }
+      return types;
+    };
+    expect(await principalsOf()).toEqual(['none', 'none']);
+    expect(await principalsOf(protocol(user))).toEqual(['none', 'user']);
+    expect(await principalsOf(protocol(forge(user)))).toEqual(['none', 'none']);
+    expect(await principalsOf(cookie(user), from(APP))).toEqual([
+      'none',
+      'none',
+    ]);
+    await backend.endSessions('user:default/ended');
+    expect(await principalsOf(protocol('a', ended))).toEqual([401, 401]);
+    expect(await principalsOf(bearer(ended))).toEqual([401, 401]);
+  });
+
+  it('brings to a handler, and to a rule, no other spelling of the path', async () => {
+    const backend = await start({
+      apiGate: { allow: [rule('/open', 'WEBSOCKET')] },
+    });
+    expect(await backend.upgradeStatus('/api/live/open')).toBe(101);
+    const handledBefore = backend.live.handled.length;
+    for (const target of [
+      ...['/API/live/open', '/api/LIVE/open', '/api/live/OPEN'],
+      ...['/api//live/open', '/api/live//open', '/api/live/./open'],
+      ...['/api/live/x/../open', '/api/live/o%70en', '/api/live/open%2f'],
+      ...['/api/live/open;x', '/api/live/open#x', '/api/live\\open'],
+      ...['/api/live/open/x', '/api/live/nowhere'],
+      ...['http://localhost/api/live/open', 'foo://any/api/live/open'],
+      ...['api/live/open', '*'],
+    ]) {
+      const { status, closed } = await backend.upgrade(target);
+      await closed;
+      // Node itself rejects such a target.
+      const isRead = target !== 'api/live/open';
+      expect([target, status]).toEqual([target, isRead ? 401 : 400]);
+    }
+    for (const target of ['/open', '/live/open', '/apis/live/open']) {
+      const { status, closed } = await backend.upgrade(target);
+      await closed;
+      // A stock backend answers the same.
+      expect([target, status]).toEqual([target, 404]);
+    }
+    expect(backend.live.handled).toHaveLength(handledBefore);
+  });
+
+  it('lists in the policy report the handlers that plugins have opened', async () => {
+    const declared = { plugin: 'live', allow: 'unauthenticated' };
+    const backend = await start();
+    const closedAt = async (each: Backend) =>
+      (await each.policy()).closed.filter(
+        ({ plugin }: { plugin: string }) => plugin === 'live',
+      );
+    expect(await closedAt(backend)).toEqual([
+      { ...declared, path: '/open', isWebSocket: true },
+      { ...declared, path: '/open/', isWebSocket: true },
+    ]);
+    const atStart = ({ logged }: Backend) =>
+      logged('API gate: enforce')[0].message;
+    expect(atStart(backend)).toContain('live /open (WebSocket), to everybody');
+
+    const opened = await start({
+      apiGate: {
+        allow: [rule('/open', 'WEBSOCKET'), rule('/closed', 'WEBSOCKET')],
+      },
+    });
+    expect(await closedAt(opened)).toMatchObject([{ path: '/open/' }]);
+    expect((await opened.policy()).opensBeyondPlugins).toMatchObject([
+      { path: '/closed' },
+    ]);
+    expect(atStart(opened)).toContain('WEBSOCKET /api/live/open\n');
+  });
+
+  it('makes upgrades wait while it starts, then answers 503', async () => {
+    const port = await freePort();
+    const token = await backends.signFor(port);
+    const { open, opened } = latch();
+    const starting = start({
+      port,
+      init: () => opened,
+      config: {
+        backend: {
+          lifecycle: { startupRequestPauseTimeout: { milliseconds: 500 } },
+        },
+      },
+    });
+    let early: Awaited<ReturnType<typeof rawUpgrade>> | undefined;
+    await until(async () => {
+      early = await rawUpgrade(port, '/api/live/open', [bearer(token)]).catch(
+        () => undefined,
+      );
+      // The answer is of the upgrade handler: other answers of the gate have a body.
+      return early?.status === 503 && early.headers['content-length'] === '0';
+    });
+    expect(early!.headers['retry-after']).toMatch(/^\d+$/);
+    const waiting = rawUpgrade(port, '/api/live/open', [bearer(token)]);
+    open();
+    const backend = await starting;
+    const { status, destroy } = await waiting;
+    destroy();
+    expect(status).toBe(101);
+    expect(backend.refusals()).toContainEqual(
+      expect.objectContaining({
+        reason: 'starting',
+        errorType: 'ServiceUnavailableError',
+      }),
+    );
+  });
+
+  it('answers 503 where the keys of a token can not be had', async () => {
+    const authPort = await freePort();
+    const backend = await start({
+      withAuth: false,
+      config: discovery(authPort, 'auth'),
+    });
+    const token = await backends.signFor(authPort);
+    for (const [status, retryAfter, ...headerLines] of [
+      [503, '5', protocol(token)],
+      [503, '5', protocol('graphql-ws', token, 'a.b')],
+      [503, '5', bearer(token)],
+      [503, '5', cookie(token), from(APP)],
+      [401, undefined],
+    ] as [number, string | undefined, ...string[]][]) {
+      const target = '/api/live/open';
+      const answer = await backend.upgrade(target, ...headerLines);
+      expect(answer).toMatchObject({ status, handled: undefined });
+      expect(answer.headers['retry-after']).toBe(retryAfter);
+    }
+  });
+
+  it('closes a WebSocket when its session is revoked or its token expires, and no other', async () => {
+    const backend = await start();
+    const exp = now() + 2;
+    const own = { sub: 'user:default/own' };
+    const signedOut = await backend.sign({ sub: 'user:default/signed-out' });
+    const [ended, endedByCookie, bySignOut, expiring, other] = [
+      await backend.upgrade('/api/live/open', bearer(await backend.sign(own))),
+      await backend.upgrade(
+        '/api/live/closed',
+        cookie(await backend.sign(own)),
+        from(APP),
+      ),
+      await backend.upgrade('/api/live/open', protocol(signedOut)),
+      await backend.upgrade(
+        '/api/live/open',
+        bearer(await backend.sign({ sub: 'user:default/brief', exp })),
+      ),
+      await backend.upgrade('/api/live/open', bearer(await backend.sign())),
+    ];
+    expect([ended, endedByCookie, bySignOut, expiring, other]).toMatchObject(
+      Array(5).fill({ status: 101 }),
+    );
+    const { status } = await backend.request(
+      'DELETE',
+      `/api/live${COOKIE_ENDPOINT}`,
+      [cookie(signedOut), from(APP)],
+    );
+    expect(status).toBe(204);
+    await bySignOut.closed;
+    await backend.endSessions('user:default/own');
+    await Promise.all([ended.closed, endedByCookie.closed]);
+    expect(Date.now()).toBeLessThan(exp * 1000);
+    await expiring.closed;
+    expect(Date.now()).toBeGreaterThanOrEqual(exp * 1000 - 100);
+    expect(other.isClosed()).toBe(false);
+    other.destroy();
+  });
+
+  describe('in report-only', () => {
+    const reportOnly = {
+      mode: 'report-only',
+      allow: [rule('/closed', 'WEBSOCKET')],
+    };
+
+    it('refuses what a stock backend refuses, and reports the rest', async () => {
+      const [stock, reporting] = [
+        await start({ withGate: false }),
+        await start({ apiGate: reportOnly }),
+      ];
+      const { sign } = reporting;
+      const [user, revoked, foreign] = [
+        await sign(),
+        await sign({ sub: 'user:default/ended' }),
+        await sign({ iss: 'https://other.example.com/api/auth' }),
+      ];
+      await reporting.endSessions('user:default/ended');
+      const callers: Record<string, string[]> = {
+        nobody: [],
+        user: [protocol(user)],
+        forged: [bearer(forge(user))],
+        foreign: [bearer(foreign)],
+        revoked: [bearer(revoked)],
+        twice: [bearer(user), bearer(user)],
+        sixth: [protocol('a', 'b', 'c', 'd', 'e'), bearer(user)],
+        crossSite: [cookie(user), from(FOREIGN)],
+      };
+      const outcomesAt = async (backend: Backend) => {
+        const outcomes: Record<string, unknown> = {};
+        for (const path of ['open', 'open/', 'closed']) {
+          for (const [name, headerLines] of Object.entries(callers)) {
+            const { status, handled } = await backend.upgradeOnce(
+              `/api/live/${path}`,
+              ...headerLines,
+            );
+            outcomes[`${name} at ${path}`] = [
+              status,
+              handled && principalOf(handled.credentials).type,
+            ];
+          }
+        }
+        return outcomes;
+      };
+      const expected = await outcomesAt(stock);
+      // Handlers receive the credentials that the gate has verified, whatever they have declared.
+      expect(expected['user at open']).toEqual([101, 'none']);
+      expected['user at open'] = [101, 'user'];
+      expected['user at open/'] = [101, 'user'];
+      for (const path of ['open', 'open/', 'closed']) {
+        expected[`revoked at ${path}`] = [401, undefined];
+      }
+      expect(await outcomesAt(reporting)).toEqual(expected);
+
+      const report = await reporting.policy();
+      const reasons = report.refusals.last
+        .filter(({ outcome }: any) => outcome === 'would-refuse')
+        .map(({ reason }: any) => reason);
+      expect([...new Set(reasons)].sort()).toEqual([
+        'cross-site',
+        'invalid-token',
+        'missing-credentials',
+        'repeated-authorization',
+        'too-many-tokens',
+        'untrusted-issuer',
+      ]);
+      expect(report.wouldRefuse).toContainEqual(
+        expect.objectContaining({
+          method: 'WEBSOCKET',
+          segment: 'open',
+          answers: expect.objectContaining({ worked: expect.any(Number) }),
+        }),
+      );
+      // The gate's cookie does not reach a handler, whether or not the gate accepts it.
+      expect(
+        JSON.stringify(
+          reporting.live.handled.map(({ rawHeaders }) => rawHeaders),
+        ),
+      ).not.toContain('token=');
+    });
+
+    it('accepts the cookie', async () => {
+      const backend = await start({ apiGate: reportOnly });
+      const { status, handled } = await backend.upgradeOnce(
+        '/api/live/open',
+        cookie(await backend.sign()),
+        from(APP),
+      );
+      expect(status).toBe(101);
+      expect(principalOf(handled.credentials).type).toBe('user');
+    });
+
+    it('closes what it has only reported when it ends', async () => {
+      const instant = new Date(Date.now() + 4_000);
+      const backend = await start({
+        apiGate: { ...reportOnly, until: instant.toISOString() },
+      });
+      const [nobody, user] = [
+        await backend.upgrade('/api/live/open'),
+        await backend.upgrade('/api/live/open', bearer(await backend.sign())),
+      ];
+      expect([nobody.status, user.status]).toEqual([101, 101]);
+      await nobody.closed;
+      expect(Date.now()).toBeGreaterThanOrEqual(+instant);
+      expect(user.isClosed()).toBe(false);
+      user.destroy();
+      expect(await backend.upgradeStatus('/api/live/open')).toBe(401);
+      expect(await backend.upgradeStatus('/api/live/closed')).toBe(101);
+    });
+  });
+});
+
+// Upgrades pass Express as long as no listener for upgrades is at the server.
+describe('an upgrade that passes Express', () => {
+  let backend: Backend;
+  let tokens: { user: string; forged: string; revoked: string };
+
+  beforeAll(async () => {
+    backend = await start({
+      withHandlers: false,
+      apiGate: {
+        allow: [{ plugin: 'caller', path: '/public', methods: ['WEBSOCKET'] }],
+      },
+    });
+    const user = await backend.sign();
+    const revoked = await backend.sign({ sub: 'user:default/ended' });
+    tokens = { user, forged: forge(user), revoked };
+    await backend.endSessions('user:default/ended');
+  });
+  afterAll(backends.stopAll);
+
+  it.each([
+    ['nobody', 401, 200],
+    ['protocol=graphql-ws', 401, 200],
+    ['protocol=user', 200, 200],
+    ['protocol=a,user', 200, 200],
+    ['protocol=forged', 401, 200],
+    ['protocol=revoked', 401, 401],
+    ['protocol=a,b,c,d,e,user', 401, 401],
+    ['bearer=user', 200, 200],
+    ['bearer=revoked', 401, 401],
+    ['cookie=user from=app', 200, 200],
+    ['cookie=user', 403, 200],
+    ['cookie=user from=foreign', 403, 200],
+    ['cookie=revoked from=app', 401, 200],
+    ['bearer=user bearer=user', 400, 200],
+  ])(
+    'of %s is %i, and %i under a rule',
+    async (sender, expected, underRule) => {
+      const { handled } = backend.caller;
+      for (const path of ['x', 'public/', 'public']) {
+        const before = handled.length;
+        const { status, headers } = await backend.upgradeOnce(
+          `/api/caller/${path}`,
+          ...linesOf(sender, { ...ORIGINS, ...tokens }),
+        );
+        const isUnderRule = path === 'public';
+        expect([path, status]).toEqual([
+          path,
+          isUnderRule ? underRule : expected,
+        ]);
+        const passed = status === 200;
+        const [request] = handled.slice(before);
+        expect(Boolean(request)).toBe(passed);
+        // The caller of a public path has no principal.
+        expect(Boolean(request?.user)).toBe(passed && !isUnderRule);
+        expect(request?.headers.cookie ?? 'a=1').toBe('a=1');
+        // The gate issues no cookie, though the bearer token comes without one.
+        expect(passed && headers['set-cookie']).toBe(passed && undefined);
+      }
+      expect(backend.refusals()).toContainEqual(
+        expect.objectContaining({ plugin: 'caller', method: 'WEBSOCKET' }),
+      );
+    },
+  );
+
+  it('needs a credential under a rule for WEBSOCKET if Node does not take it for an upgrade', async () => {
+    expect(
+      await backend.statusOf('/api/caller/public', 'Upgrade: websocket'),
+    ).toBe(401);
+  });
+
+  it('leaves a connection alone that goes on to other requests after it was answered', async () => {
+    const sub = 'user:default/kept-alive';
+    const token = await backend.sign({ sub });
+    const socket = connect(backend.port, 'localhost');
+    const answers: string[] = [];
+    socket.on('data', chunk => answers.push(String(chunk)));
+    const send = (...headerLines: string[]) =>
+      socket.write(
+        [
+          'GET /api/caller/x HTTP/1.1',
+          'Host: localhost',
+          ...headerLines,
+          '',
+          '',
+        ].join('\r\n'),
+      );
+    send('Connection: Upgrade', 'Upgrade: websocket', protocol(token));
+    await until(() => answers.join('').includes(' 200 OK'));
+    await backend.endSessions(sub);
+    send();
+    await until(() => answers.join('').includes(' 401 Unauthorized'));
+    socket.destroy();
+  });
+
+  it('is all that plugins see where the release has no handlers', async () => {
+    let isThere: boolean | undefined;
+    const asking = createBackendPlugin({
+      pluginId: 'asking',
+      register(reg) {
+        reg.registerInit({
+          deps: { router: coreServices.httpRouter },
+          async init({ router }) {
+            isThere = 'addWebSocketHandler' in router;
+          },
+        });
+      },
+    });
+    await backends.start({ features: [asking] });
+    expect(isThere).toBe('createWebSocketRouter' in httpRouter);
+  });
+
+  it('is no request of another method', async () => {
+    const { status } = await backend.request('POST', '/api/caller/x', [
+      'Upgrade: websocket',
+      protocol(tokens.user),
+    ]);
+    expect(status).toBe(401);
+  });
+});

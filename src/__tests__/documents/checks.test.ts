@@ -1,0 +1,204 @@
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { root } from '../__testUtils__/documents';
+import { folderWith } from '../__testUtils__/runCli';
+import { until } from '../__testUtils__/until';
+
+jest.setTimeout(30_000);
+
+interface Ended {
+  code: number;
+  stdout: string;
+}
+
+/** Runs a script that has the functions of `.ci/checks.sh`. */
+function start(script: string, env: Record<string, string> = {}) {
+  const functions = path.join(root, '.ci/checks.sh');
+  const running = promisify(execFile)(
+    'bash',
+    ['-uo', 'pipefail', '-c', `. '${functions}'\n${script}`],
+    { env: { PATH: process.env.PATH, ...env } },
+  );
+  const ended: Promise<Ended> = running.then(
+    ({ stdout }) => ({ code: 0, stdout }),
+    error => error,
+  );
+  return { child: running.child, ended };
+}
+
+const run = (script: string) => start(script).ended;
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}
+
+// `timeout` and `tail --pid` are those of GNU.
+const describeOnLinux = process.platform === 'linux' ? describe : describe.skip;
+
+describeOnLinux('.ci/checks.sh', () => {
+  it('prints the output of each check whole, of checks beside others when they are joined', async () => {
+    const { code, stdout } = await run(`
+      beside slow bash -c 'echo 1 of slow; sleep 1; echo 2 of slow'
+      beside fast bash -c 'echo 1 of fast; echo Tests: 7 passed, 7 total'
+      check first bash -c 'echo 1 of first; sleep 0.5; echo 2 of first'
+      check second echo 1 of second
+      join
+      check last echo 1 of last
+      finish`);
+    const withoutTimes = stdout
+      .replace(/, from \d+ s(, last line at \d+ s)?$/gm, '')
+      .replace(/\d+ s(:| {2})/g, 'N s$1');
+    expect(withoutTimes).toBe(`
+=== first
+1 of first
+2 of first
+
+=== second
+1 of second
+
+=== slow
+1 of slow
+2 of slow
+
+=== fast
+1 of fast
+Tests: 7 passed, 7 total
+
+=== last
+1 of last
+
+All checks took N s:
+    N s  first
+    N s  second
+    N s  slow
+    N s  fast
+    N s  last
+11 passed, 0 failed
+`);
+    expect(code).toBe(0);
+  });
+
+  it('runs checks beside each other', async () => {
+    const folder = folderWith({});
+    const meet = (own: string, other: string) =>
+      `bash -c 'touch ${folder}/${own}; until [ -e ${folder}/${other} ]; do sleep 0.1; done'`;
+    const { stdout } = await run(`
+      limit=20s
+      beside one ${meet('one', 'two')}
+      check two ${meet('two', 'one')}
+      finish`);
+    expect(stdout).toContain('2 passed, 0 failed');
+  });
+
+  it('runs one of the queued checks at a time, beside others', async () => {
+    const folder = folderWith({});
+    const { stdout } = await run(`
+      limit=20s
+      queue one bash -c 'sleep 1; touch ${folder}/one'
+      queue two bash -c '[ -e ${folder}/one ] && touch ${folder}/two'
+      queue broken false
+      queue three touch ${folder}/three
+      check beside bash -c 'until [ -e ${folder}/two ]; do sleep 0.1; done'
+      join
+      queue four test -e ${folder}/three
+      finish`);
+    expect(stdout).toMatch(/\nFAILED: broken\n5 passed, 1 failed\n$/);
+  });
+
+  it.each([
+    ['check', 'false', 1],
+    ['beside', 'false', 1],
+    ['beside', "bash -c 'echo Tests: 2 failed, 3 passed, 5 total; exit 1'", 2],
+    ['check', "bash -c 'echo Tests: 0 failed, 3 passed, 3 total; exit 1'", 1],
+  ])(
+    'fails and names a check that fails at the end: %s %s',
+    async (how, command, failed) => {
+      const { code, stdout } = await run(`
+        ${how} broken ${command}
+        check whole true
+        finish`);
+      expect(code).toBe(1);
+      expect(stdout).toMatch(
+        new RegExp(`\\nFAILED: broken\\n\\d passed, ${failed} failed\\n$`),
+      );
+    },
+  );
+
+  it.each(['check', 'beside', 'queue'])(
+    'ends a check after its limit: %s',
+    async how => {
+      const { code, stdout } = await run(`
+        limit=0.5s
+        ${how} endless sleep 60
+        finish`);
+      expect(code).toBe(1);
+      expect(stdout).toContain(
+        'The check was ended after 0.5s\nFAILED: endless\n',
+      );
+    },
+  );
+
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    'leaves no process and no file when it is ended by %s',
+    async signal => {
+      const folder = folderWith({ 'temporary/.keep': '' });
+      const pidIn = (name: string) =>
+        Number(readFileSync(path.join(folder, name), 'utf8'));
+      const { child, ended } = start(
+        `
+        queue one bash -c 'sleep 60 & echo $! >${folder}/one; wait'
+        queue never touch ${folder}/three
+        check two bash -c 'sleep 60 & echo $! >${folder}/two; wait'
+        check three touch ${folder}/three
+        finish`,
+        { TMPDIR: path.join(folder, 'temporary') },
+      );
+      await until(
+        async () =>
+          existsSync(path.join(folder, 'one')) &&
+          existsSync(path.join(folder, 'two')) &&
+          pidIn('two') > 0,
+      );
+      child.kill(signal);
+      expect((await ended).code).toBe(signal === 'SIGINT' ? 130 : 143);
+      await until(() => !isRunning(pidIn('one')) && !isRunning(pidIn('two')));
+      expect(existsSync(path.join(folder, 'three'))).toBe(false);
+      expect(readdirSync(path.join(folder, 'temporary'))).toEqual(['.keep']);
+    },
+  );
+});
+
+it('.ci/run or .ci/nightly runs every suite', () => {
+  const text = ['.ci/run', '.ci/longChecks.sh']
+    .map(file => readFileSync(path.join(root, file), 'utf8'))
+    .join('\n');
+  const suites = [
+    'integration/browsers',
+    'integration/packages',
+    'integration/processes',
+    '.ci',
+  ].flatMap(folder =>
+    readdirSync(path.join(root, folder))
+      .map(name => `${folder}/${name}/run`)
+      .filter(file => existsSync(path.join(root, file))),
+  );
+  expect(suites.length).toBeGreaterThan(10);
+  expect(suites.filter(file => !text.includes(file))).toEqual([]);
+});
+
+it('each long check depends on files that are there, without which no change would run it', () => {
+  const text = readFileSync(path.join(root, '.ci/longChecks.sh'), 'utf8');
+  const dependencies = [...text.matchAll(/^ {4}'([^']+)' /gm)].flatMap(
+    ([, files]) => files.split(' '),
+  );
+  expect(dependencies.length).toBeGreaterThan(10);
+  expect(
+    dependencies.filter(file => !existsSync(path.join(root, file))),
+  ).toEqual([]);
+});

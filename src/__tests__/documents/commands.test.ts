@@ -1,0 +1,322 @@
+import path from 'node:path';
+import catalogPlugin from '@backstage/plugin-catalog-backend';
+import permissionPlugin from '@backstage/plugin-permission-backend';
+import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
+import {
+  blocksAfter,
+  codeBlocks,
+  codeIn,
+  documents,
+  proseOf,
+} from '../__testUtils__/documents';
+import { accessWith, staticToken } from '../__testUtils__/externalAccess';
+import { rawRequest } from '../__testUtils__/rawRequest';
+import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import {
+  folderWith,
+  runCli,
+  runCliHere,
+  runCliIn,
+  writeInto,
+} from '../__testUtils__/runCli';
+import { describeWithCurl, runShell } from '../__testUtils__/runShell';
+import { serve } from '../__testUtils__/serve';
+import { RunningBackend, startBackend } from '../__testUtils__/startBackend';
+
+jest.setTimeout(60_000);
+
+const ADDRESS = 'https://backstage.example.com';
+const API_GATE = 'yarn --cwd packages/backend api-gate ';
+
+/** The beginnings of commands that no test can run here, and why. */
+const NOT_RUN: Record<string, string> = {
+  'git clone': 'needs the address of the repository, which its owner has',
+  'npm start': 'integration/browsers/chromium/run runs it',
+  'npm test': 'runs this test',
+  'node bench/hiddenClasses.js':
+    'src/__tests__/documents/performance.test.ts runs it',
+  'yarn bench': 'takes eight minutes and two idle cores',
+  'yarn --cwd packages/backend add': '.ci/install/run runs it',
+  'yarn --cwd packages/backend up': '.ci/install/run runs it',
+  'yarn --cwd packages/backend remove': '.ci/install/run runs it',
+  ...Object.fromEntries(
+    [
+      'mkdir api-gate-dynamic',
+      'npm install @red-hat-developer-hub/cli',
+      'npm pack backstage-plugin-auth-backend-module-api-gate',
+      'tar -xzf backstage-plugin-auth-backend-module-api-gate',
+      'npm pkg delete exports',
+      'npm pkg set main',
+      'YARN_NODE_LINKER=node-modules npx rhdh-cli',
+      'cd dist-dynamic',
+    ].map(start => [start, 'integration/packages/dynamic/run runs it']),
+  ),
+  'npx --package=backstage-plugin-auth-backend-module-api-gate api-gate audit':
+    'sends two requests a second: src/cli/audit.test.ts runs it',
+  [`curl -s --fail-with-body -d '{ "userEntityRef": "user:default/jane", "lockedUntil"`]:
+    'its date will have passed: src/__tests__/backend/pages/signOut.test.ts runs it with another one',
+  [`curl -s -H "Authorization: Bearer $TOKEN" ${ADDRESS}/api/auth/api-gate/v1/policy`]:
+    'needs a refusal: src/__tests__/backend/recentRefusals.test.ts runs it',
+  'curl -s --fail-with-body -X DELETE':
+    'needs a lock: src/__tests__/backend/pages/signOut.test.ts runs it',
+  [`${API_GATE}check --config ../../app-config.yaml`]:
+    'needs the repository of an app: src/__tests__/documents/workflow.test.ts runs it',
+  [`${API_GATE}init --policy`]:
+    'needs a backend in report-only: integration/packages/init/run runs it',
+  ...Object.fromEntries(
+    ['git worktree', `${API_GATE}diff`].map(start => [
+      start,
+      'needs another checkout: src/__tests__/documents/workflow.test.ts runs it',
+    ]),
+  ),
+};
+
+/** Returns the commands of a block, each on one line, and the status that a comment behind each expects. */
+function commandsOf(block: string): { command: string; status?: string }[] {
+  return block
+    .replace(/\\\n\s*/g, '')
+    .split('\n')
+    .map(line => line.match(/^(.*?)(?:\s+# (.*))?$/)!)
+    .filter(([, command]) => command !== '')
+    .map(([, command, comment]) => ({
+      command,
+      ...(/^\d{3}$/.test(comment) && { status: comment }),
+    }));
+}
+
+interface Command {
+  file: string;
+  command: string;
+  status?: string;
+}
+
+const commands: Command[] = [
+  ...codeBlocks('sh').flatMap(({ file, text }) =>
+    commandsOf(text).map(command => ({ file, ...command })),
+  ),
+  // Steps of a workflow, and commands within a sentence.
+  ...codeBlocks('yaml').flatMap(({ file, text }) =>
+    [...text.matchAll(/ run: (.*)$/gm)].map(([, command]) => ({
+      file,
+      command,
+    })),
+  ),
+  ...documents
+    .filter(({ file }) => file !== 'CHANGELOG.md')
+    .flatMap(document =>
+      codeIn(proseOf(document))
+        .filter(code => code.startsWith(API_GATE))
+        .map(command => ({ file: document.file, command })),
+    ),
+].filter(({ command }) => command !== 'yarn install --immutable');
+
+/** Returns the arguments of a command as a shell splits them. */
+const argsIn = (command: string) =>
+  command.match(/'[^']*'|\S+/g)!.map(arg => arg.replace(/^'|'$/g, ''));
+
+const reasonNotToRun = ({ command }: Command) =>
+  Object.keys(NOT_RUN).find(start => command.startsWith(start));
+const isCli = ({ command }: Command) => command.startsWith(API_GATE);
+
+const run = commands.filter(command => !reasonNotToRun(command));
+const named = (all: Command[]) =>
+  all.map(command => [`${command.file}: ${command.command}`, command] as const);
+
+it.each(Object.keys(NOT_RUN))('the documents have what is not run: %s', start =>
+  expect(commands.some(({ command }) => command.startsWith(start))).toBe(true),
+);
+
+describe('a command of the documents that calls api-gate', () => {
+  const folder = folderWith({
+    'app-config.yaml': `
+backend:
+  baseUrl: https://backstage.example.com
+  auth: { externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: catalog-script } }] }
+auth:
+  apiGate:
+    allow: [{ plugin: hello, path: /health }]
+    expect: [{ plugin: catalog, is: closed }]
+`,
+  });
+
+  it.each(named(run.filter(isCli)))(
+    'ends with 0: %s',
+    async (_, { command }) => {
+      const args = argsIn(command.slice(API_GATE.length));
+      const result = await runCliHere([
+        ...args,
+        ...(args.includes('--help')
+          ? []
+          : ['--config', path.join(folder, 'app-config.yaml')]),
+      ]);
+      expect(result).toMatchObject({
+        code: 0,
+        stderr: expect.stringMatching(
+          // `init` says what to do next.
+          args[0] === 'init'
+            ? /^Read \S+\n/
+            : /^(Read \S+\nauth\.apiGate\.mode is enforce\n)?$/,
+        ),
+      });
+    },
+  );
+});
+
+const WORKSPACE = {
+  'package.json': '{"name":"root","workspaces":["packages/*"]}',
+  'packages/backend/package.json': '{"name":"backend"}',
+};
+const WITH_RULE = `backend:
+  baseUrl: http://localhost:7007
+auth:
+  apiGate:
+    allow:
+      - { plugin: hello, path: /health }
+`;
+
+describe('a sample of docs/cli.md', () => {
+  const checkouts = folderWith({
+    'app/.git': '',
+    'base/app-config.yaml': WITH_RULE,
+    'base/app-config.production.yaml': 'app: {}\n',
+  });
+  const folder = path.join(checkouts, 'app');
+  writeInto(folder, {
+    ...WORKSPACE,
+    'app-config.yaml': WITH_RULE,
+    'app-config.production.yaml': `auth:
+  apiGate:
+    allow:
+      - { plugin: techdocs, path: /static/**, reason: docs on the intranet }
+      - { plugin: catalog, path: /entities/** }
+    expect:
+      - { plugin: catalog, is: closed }
+`,
+  });
+  const withExpectations = folderWith({
+    ...WORKSPACE,
+    'app-config.yaml': `${WITH_RULE}    expect:
+      - { request: GET /api/hello/users, is: closed }
+      - { plugin: catalog, is: closed }
+`,
+  });
+  let backend: RunningBackend;
+  beforeAll(async () => {
+    backend = await startBackend({
+      features: ['hello', 'catalog'].map(id => recordingPlugin(id).feature),
+    });
+  });
+  afterAll(() => backend.stop());
+
+  const samples = codeBlocks('text')
+    .filter(({ file }) => file === 'docs/cli.md')
+    .map(({ text }) => text.match(/^\$ api-gate (.*?)\n(.*)$/s)!);
+
+  it('is found', () => expect(samples).toHaveLength(5));
+
+  it.each(samples.map(([, args, output]) => [args, output] as const))(
+    'is what the command prints: %s',
+    async (line, output) => {
+      const args = argsIn(line.replace(ADDRESS, backend.url));
+      const isLive = args.includes('--live');
+      const { stdout, stderr } = await runCli(args, {
+        cwd: path.join(isLive ? withExpectations : folder, 'packages/backend'),
+      });
+      // The files are listed first.
+      expect((stderr + stdout).trimEnd()).toBe(
+        output
+          .replace(`${ADDRESS}/api/`, 'http://localhost:7007/api/')
+          .replace(ADDRESS, backend.url),
+      );
+    },
+  );
+});
+
+it('the block of docs/cli.md is what api-gate init prints', async () => {
+  const seen = { firstSeen: '2026-11-21', lastSeen: '2026-11-27' };
+  const worked = [
+    {
+      ...{ plugin: 'badges', method: 'GET', status: 200, requests: 214 },
+      path: '/entity/default/component/website/badge/pingback',
+    },
+    {
+      ...{ plugin: 'catalog', method: 'GET', status: 200, requests: 3 },
+      path: '/export',
+    },
+    {
+      ...{ plugin: 'events', method: 'POST', status: 202, requests: 38 },
+      path: '/http/github',
+    },
+    { plugin: 'proxy', method: 'GET', requests: 7 },
+  ].map(each => ({ ...each, ...seen }));
+  const policy = {
+    ...{ closed: [], unknown: [] },
+    installed: ['badges', 'catalog', 'events', 'scaffolder', 'search'],
+    reportOnly: {
+      enforce: 'not yet',
+      because:
+        'requests that would be refused still worked on 2026-11-27, at badges, catalog, events, proxy',
+      worked,
+    },
+  };
+  const { url } = await serve((_req, res) => res.end(JSON.stringify(policy)));
+  const folder = folderWith({
+    ...WORKSPACE,
+    'app-config.yaml': `backend:
+  baseUrl: https://backstage.example.com
+  auth:
+    externalAccess:
+      - type: static
+        options: { token: '\${CI_TOKEN}', subject: ci-deploy }
+        accessRestrictions: [{ plugin: scaffolder }]
+events: { modules: { github: { webhookSecret: of-a-test } } }
+`,
+  });
+  const now = jest
+    .spyOn(Date, 'now')
+    .mockReturnValue(Date.parse('2026-11-28T12:00:00Z'));
+  const { stdout } = await runCliIn(['init', '--policy', url], {
+    cwd: path.join(folder, 'packages/backend'),
+  });
+  now.mockRestore();
+  const [block] = blocksAfter('docs/cli.md', '`api-gate init`');
+  expect(stdout.trimEnd().replace(url, ADDRESS)).toBe(block.trimEnd());
+});
+
+describeWithCurl('a command of the documents for a shell', () => {
+  let backend: RunningBackend;
+  let env: Record<string, string>;
+
+  beforeAll(async () => {
+    backend = await startBackend({
+      features: [catalogPlugin, permissionPlugin, allowAllPolicy],
+      config: {
+        permission: { enabled: true },
+        ...accessWith(
+          staticToken('catalog-script-of-a-test', 'catalog-script', 'catalog'),
+          staticToken('api-gate-policy-of-a-test', 'api-gate-policy', {
+            plugin: 'auth',
+            permission: 'auth.api-gate.read',
+          }),
+        ),
+        auth: { apiGate: { operators: ['user:development/guest'] } },
+      },
+    });
+    const signedIn = await rawRequest(backend.port, '/api/auth/guest/refresh');
+    env = {
+      TOKEN: JSON.parse(signedIn.body).backstageIdentity.token,
+      CATALOG_SCRIPT_TOKEN: 'catalog-script-of-a-test',
+      API_GATE_POLICY_TOKEN: 'api-gate-policy-of-a-test',
+    };
+  });
+  afterAll(() => backend.stop());
+
+  it.each(named(run.filter(command => !isCli(command))))(
+    'succeeds: %s',
+    async (_, { command, status }) => {
+      const output = await runShell(command, { url: backend.url, env });
+      expect(output.trim()).not.toBe('');
+      expect(status ?? output.trim()).toBe(output.trim());
+    },
+  );
+});

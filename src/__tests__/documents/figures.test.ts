@@ -1,0 +1,63 @@
+import { readDocument } from '../__testUtils__/documents';
+
+/** Returns the value of a constant in a file of `src`. */
+function constant(file: string, name: string): number {
+  const { text } = readDocument(`src/${file}.ts`);
+  const [, value] = text.match(
+    new RegExp(`^(?:export )?const ${name} = ([\\d_]+);`, 'm'),
+  )!;
+  return Number(value.replaceAll('_', ''));
+}
+
+const WORDS: Record<number, string> = {
+  5: 'five',
+  7: 'seven',
+  10: 'ten',
+  60: 'sixty',
+};
+const inWords = (value: number) => WORDS[value];
+const inDigits = (value: number) => value.toLocaleString('en-US');
+
+const NEW_ENDPOINTS = constant('credentials/KeyEndpoints', 'NEW_PER_MINUTE');
+const NEW_PLUGINS = constant(
+  'credentials/uninstalledPluginAuth',
+  'NEW_PER_MINUTE',
+);
+const RETURNING = constant('credentials/NewcomerLimit', 'RETURNING_PER_SECOND');
+const TURNED_AWAY = constant('credentials/NewcomerLimit', 'MAX_TURNED_AWAY');
+const TOKENS = constant('credentials/TokenCache', 'MAX_TOKENS');
+const PENDING = constant('revocation/PendingRevocations', 'MAX_PENDING');
+const GROUPS = constant('observability/Refusals', 'MAX_GROUPS');
+const OF_USER = constant('routes/createRevocationRouter', 'MAX_PER_USER');
+const OF_SERVICE = constant('routes/createRevocationRouter', 'MAX_PER_SERVICE');
+const DAYS_NEEDED = constant('usage/Use', 'RECENT_DAYS');
+const MIN_DAYS = constant('observability/describeUsage', 'MIN_DAYS');
+const endpointsAtWorst = inDigits(NEW_ENDPOINTS + 60 * RETURNING);
+const pluginsAtWorst = inDigits(NEW_PLUGINS + 60 * RETURNING);
+
+it.each([
+  ['how-it-works', `until ${inDigits(TOKENS)} others have come`],
+  ['how-it-works', `${inWords(NEW_ENDPOINTS)} new ids a minute`],
+  ['how-it-works', `${inWords(RETURNING)} a second at most`],
+  ['how-it-works', `cause ${endpointsAtWorst} fetches a minute`],
+  ['how-it-works', `${inWords(NEW_PLUGINS)} new ones a minute`],
+  ['performance', `remembers ${inDigits(TOKENS)} tokens`],
+  ['assurance', `share ${inWords(RETURNING)} key fetches a second`],
+  ['assurance', `at worst ${endpointsAtWorst} fetches a minute`],
+  ['assurance', `if ${inDigits(TURNED_AWAY)} other ids come`],
+  ['assurance', `at ${NEW_PLUGINS} new ones a minute, and ${pluginsAtWorst}`],
+  ['assurance', `holds at most ${inDigits(PENDING)}`],
+  ['rollout', `on at each of the ${inWords(DAYS_NEEDED)} days before today`],
+  ['first-week', `needs ${inWords(DAYS_NEEDED)} days of observation`],
+  ['first-week', `Day ${DAYS_NEEDED + 1}: enforce`],
+  ['usage', `${inWords(MIN_DAYS)} of the days before today`],
+  ['recipes/clients', `after ${inWords(MIN_DAYS)} days`],
+  ['reference/http-api', `at most ${GROUPS} of them`],
+  [
+    'reference/http-api',
+    `more than ${OF_USER} a minute from one user, or ${inDigits(OF_SERVICE)} from one service`,
+  ],
+])('docs/%s.md has the figure of the code: %s', (page, sentence) => {
+  const { text } = readDocument(`docs/${page}.md`);
+  expect(text.replace(/\s+/g, ' ')).toContain(sentence);
+});

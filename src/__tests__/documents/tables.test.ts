@@ -1,0 +1,377 @@
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import ts from 'typescript';
+import { parse } from 'yaml';
+import { FINDING_IDS } from '../../settings/read/readAcceptedFindings';
+import { REFUSALS } from '../../gate/Refusal';
+import { BUILT_IN_PUBLIC } from '../../operators/reports/describePolicy';
+import { describeReplica } from '../../operators/reports/describeReplica';
+import { Refusals } from '../../operators/reports/Refusals';
+import {
+  blocksAfter,
+  codeIn,
+  documents,
+  productSources,
+  proseOf,
+  readDocument,
+  root,
+  tableRows,
+} from '../__testUtils__/documents';
+
+const sources = productSources();
+
+/** Returns the texts that match in the code of the product, each once. */
+function inCode(pattern: RegExp): string[] {
+  return [
+    ...new Set(
+      sources.flatMap(({ text }) =>
+        [...text.matchAll(pattern)].map(([, found]) => found),
+      ),
+    ),
+  ].sort();
+}
+
+interface Option {
+  /** The config path below `auth.apiGate`; `[]` stands for an item of a list. */
+  name: string;
+  /** The default as `config.d.ts` names it. */
+  fallback: string | undefined;
+}
+
+/** Reads the options of `config.d.ts`. */
+function readOptions(): Option[] {
+  const { text } = readDocument('config.d.ts');
+  const file = ts.createSourceFile(
+    'config.d.ts',
+    text,
+    ts.ScriptTarget.Latest,
+    true,
+  );
+  const options: Option[] = [];
+  const visit = (node: ts.Node, prefix: string): void => {
+    if (!ts.isPropertySignature(node)) {
+      ts.forEachChild(node, child => visit(child, prefix));
+      return;
+    }
+    const isList =
+      node.type !== undefined &&
+      /^(Array<|.*\[\]$)/.test(node.type.getText().split('\n')[0]);
+    const name = `${prefix}${node.name.getText()}`;
+    const comment = text.slice(node.getFullStart(), node.getStart());
+    options.push({ name, fallback: defaultIn(comment) });
+    ts.forEachChild(node, child =>
+      visit(child, `${name}${isList ? '[]' : ''}.`),
+    );
+  };
+  visit(file, '');
+  const below = 'auth.apiGate.';
+  return options
+    .filter(({ name }) => name.startsWith(below))
+    .map(({ name, fallback }) => ({
+      name: name.slice(below.length),
+      fallback,
+    }));
+}
+
+function defaultIn(text: string): string | undefined {
+  return text
+    .replace(/\s*\n\s*(\* )?/g, ' ')
+    .match(/\bDefault: (`[^`]+`|\w+)/)?.[1];
+}
+
+describe('docs/configuration.md', () => {
+  const sections = readDocument('docs/configuration.md')
+    .text.split(/^(?=#+ )/m)
+    .flatMap(section => {
+      const [, name] = section.match(/^### `([^`]+)`$/m) ?? [];
+      return name ? [{ name, fallback: defaultIn(section) }] : [];
+    });
+  const byName = (a: Option, b: Option) => a.name.localeCompare(b.name);
+
+  it('has a heading for every option of config.d.ts, and its default', () => {
+    expect(sections.sort(byName)).toEqual(readOptions().sort(byName));
+  });
+
+  it('finds the options of config.d.ts', () => {
+    expect(readOptions()).toEqual(
+      expect.arrayContaining([
+        { name: 'mode', fallback: '`enforce`' },
+        { name: 'allow[].path', fallback: undefined },
+        { name: 'cookie.trustedPaths[].plugin', fallback: undefined },
+        { name: 'tokenCache.ttl', fallback: '`30s`' },
+      ]),
+    );
+  });
+});
+
+describe('docs/observability.md', () => {
+  const page = 'docs/observability.md';
+  const metrics = tableRows(page, ['name', 'kind, unit', 'attributes']);
+
+  it('has every metric, with its kind and unit', () => {
+    const created = sources.flatMap(({ text }) =>
+      [
+        ...text.matchAll(
+          /create(Counter|Histogram|Gauge)\(\s*'(api_gate[^']+)',\s*(?:\{.*?unit: )?'([^']+)'/gs,
+        ),
+      ].map(([, kind, name, unit]) => [name, kind.toLowerCase(), unit]),
+    );
+    expect(
+      metrics
+        .map(([name, kind]) => [
+          ...codeIn(name),
+          kind.split(',')[0],
+          ...codeIn(kind),
+        ])
+        .sort(),
+    ).toEqual(created.sort());
+    expect(inCode(/'(api_gate\.[a-z_.]+)'/g)).toEqual(
+      expect.arrayContaining(created.map(([name]) => name)),
+    );
+  });
+
+  it('has every alert, with its severity and the time after which it fires', () => {
+    const { rules } = parse(readDocument('ops/alerts.yaml').text).groups[0];
+    const words = { h: 'hour', m: 'minute' };
+    const inWords = (time = '') =>
+      time.replace(
+        /^(\d+)([hm])$/,
+        (_, count: string, unit: 'h' | 'm') =>
+          `${count} ${words[unit]}${count === '1' ? '' : 's'}`,
+      );
+    expect(
+      tableRows(page, ['Alert', 'Severity', 'It fires where', 'For']).map(
+        ([alert, severity, , time]) => [...codeIn(alert), severity, time],
+      ),
+    ).toEqual(
+      rules.map((each: any) => [
+        each.alert,
+        each.labels.severity,
+        inWords(each.for),
+      ]),
+    );
+  });
+
+  it('has every event of the audit, with its severity', () => {
+    const recorded = sources.flatMap(({ text }) =>
+      [
+        ...text.matchAll(
+          /'(api-gate-[a-z-]+)',\s*'(low|medium|high|critical)'/g,
+        ),
+      ].map(([, id, severity]) => [id, severity]),
+    );
+    expect(
+      tableRows(page, ['eventId', 'severity', 'meta']).map(([id, severity]) => [
+        ...codeIn(id),
+        severity,
+      ]),
+    ).toEqual(expect.arrayContaining(recorded));
+    expect(tableRows(page, ['eventId', 'severity', 'meta'])).toHaveLength(
+      recorded.length,
+    );
+  });
+});
+
+it('the reasons of requests that pass are those of the code', () => {
+  const decision = readDocument('src/gate/Decision.ts').text;
+  const [, union] = decision.match(/type PassReason =\s*([^;]+);/)!;
+  const reasons = [...union.matchAll(/'([^']+)'/g)].map(([, reason]) => reason);
+  expect(
+    tableRows('docs/troubleshooting.md', ['reason', 'meaning']).flatMap(
+      ([reason]) => codeIn(reason),
+    ),
+  ).toEqual(reasons);
+});
+
+it('the table of reasons lists every reason once, in the order of the code, with its status', () => {
+  const rows = tableRows('docs/troubleshooting.md', [
+    'reason',
+    'status',
+    'meaning',
+  ]);
+  expect(
+    rows.map(([reason, status]) => [codeIn(reason), Number(status)]),
+  ).toEqual(
+    Object.entries(REFUSALS).map(([reason, { status }]) => [[reason], status]),
+  );
+});
+
+it('the reasons in the table of symptoms are those of the code', () => {
+  const used = tableRows('docs/troubleshooting.md', [
+    'Symptom',
+    'Reason',
+    'What to do',
+  ]).flatMap(([, reason]) => codeIn(reason));
+  expect(Object.keys(REFUSALS)).toEqual(expect.arrayContaining(used));
+});
+
+describe('docs/reference/http-api.md', () => {
+  const page = 'docs/reference/http-api.md';
+
+  it('has every route of the gate', () => {
+    const paths = readDocument('src/gate/read/requestLine.ts').text;
+    const own = [...paths.matchAll(/`\$\{OWN_ROUTES_PATH\}(\/[^`]*)`/g)].map(
+      ([, below]) => `/api/auth/api-gate${below}`,
+    );
+    const documented = tableRows(page, ['Route', 'For', 'Permission'])
+      .flatMap(([route]) => codeIn(route))
+      .map(route => route.split(' ')[1]);
+    expect(own.length).toBeGreaterThan(1);
+    expect([...new Set(documented)].sort()).toEqual(own.sort());
+  });
+
+  it('has the permissions of the code', () => {
+    const permissions = inCode(/name: '(auth\.api-gate\.[a-z]+)'/g);
+    const documented = tableRows(page, ['Route', 'For', 'Permission']).flatMap(
+      ([, , permission]) => codeIn(permission),
+    );
+    expect([...new Set(documented)].sort()).toEqual(permissions);
+  });
+
+  it('has a sample of the policy with every field, and no others', () => {
+    const { text } = readDocument(page);
+    const sample = JSON.parse(text.match(/```json\n(.*?)\n```/s)![1]);
+    const [, body] = readDocument(
+      'src/operators/reports/describePolicy.ts',
+    ).text.match(/^export interface PolicyReport[^{]*\{\n(.*?)^\}/ms)!;
+    const fields = [
+      ...[...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field),
+      ...Object.keys(
+        describeReplica({
+          backstage: undefined,
+          plugins: { isInstalled: () => true },
+          refusals: new Refusals(),
+          revocations: { locks: () => [], size: 0 },
+        }),
+      ),
+    ];
+    // A sample with a problem would confuse.
+    expect([...Object.keys(sample), 'problem'].sort()).toEqual(fields.sort());
+    expect(sample.builtIn).toEqual(BUILT_IN_PUBLIC);
+  });
+});
+
+it('each alert of ops/alerts.yaml has a test of promtool and one on a live Prometheus', () => {
+  const { text } = readDocument('ops/alerts.yaml');
+  const alerts = [...text.matchAll(/- alert: (\w+)/g)].map(([, name]) => name);
+  expect(alerts.length).toBeGreaterThan(10);
+  for (const alert of alerts) {
+    expect(readDocument('.ci/alerts.test.yaml').text).toContain(
+      `alertname="${alert}"`,
+    );
+    expect(readDocument('integration/processes/alerts/main.ts').text).toContain(
+      `'${alert}'`,
+    );
+  }
+});
+
+it('docs/reference/http-api.md describes each field of its sample of the policy', () => {
+  const page = 'docs/reference/http-api.md';
+  const [sample] = blocksAfter(page, 'GET policy', 'json');
+  const policy = JSON.parse(sample);
+  const described = ['Field', 'Field of `reportOnly`'].flatMap(first =>
+    tableRows(page, [first, 'Meaning']).flatMap(([field]) => codeIn(field)),
+  );
+  const fields = [policy, policy.reportOnly].flatMap(Object.keys);
+  expect(fields.filter(field => !described.includes(field))).toEqual([]);
+});
+
+it('the version of the package is the newest of CHANGELOG.md, and in README.md', () => {
+  const { version } = JSON.parse(readDocument('package.json').text);
+  const [, newest] = readDocument('CHANGELOG.md').text.match(/^## \[(.+?)\]/m)!;
+  expect(newest).toBe(version);
+  const [[gate]] = tableRows('README.md', ['Gate', 'Backstage', 'Node']);
+  expect(version.startsWith(`${gate}.`)).toBe(true);
+});
+
+describe('docs/releases.md', () => {
+  it('numbers each release, and README.md has the first and the last of them', () => {
+    const numbers = tableRows('docs/releases.md', [
+      'Release',
+      'Backstage',
+      'backend-defaults',
+      'Node',
+      'Runs',
+      'Missing',
+    ]).map(([, number]) => number);
+    expect(numbers).toEqual(numbers.map((_, i) => `1.${46 + i}`));
+    const [[, backstage]] = tableRows('README.md', [
+      'Gate',
+      'Backstage',
+      'Node',
+    ]);
+    expect(backstage).toContain(`${numbers[0]} to ${numbers.at(-1)}`);
+  });
+
+  it('is what the runs on releases and the marks of the code say', () => {
+    const script = path.join(root, '.ci/releases/writeTable.js');
+    const { status, stderr } = spawnSync('node', [script, '--check'], {
+      encoding: 'utf8',
+    });
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+  });
+
+  it('has each test that depends on the release', () => {
+    const rows = tableRows('docs/releases.md', [
+      'Goes in',
+      'Why it is there',
+      'Where',
+    ]);
+    const dependent = ts.sys
+      .readDirectory(path.join(root, 'src/__tests__/backend'), ['.ts'])
+      .filter(file =>
+        /API_GATE_TEST_RELEASE|'createWebSocketRouter' in/.test(
+          ts.sys.readFile(file)!,
+        ),
+      )
+      .map(file => path.relative(root, file));
+    expect(dependent.length).toBeGreaterThan(0);
+    expect(rows.flatMap(([, , where]) => codeIn(where))).toEqual(
+      expect.arrayContaining(dependent),
+    );
+  });
+});
+
+it('docs/findings.md has every id of a finding', () => {
+  const ids = tableRows('docs/findings.md', [
+    'id',
+    'it means',
+    'what to do',
+  ]).flatMap(([id]) => codeIn(id));
+  expect(ids).toEqual([...FINDING_IDS]);
+});
+
+describe('the messages that the documents and the runbooks quote from the log', () => {
+  const { rules } = parse(readDocument('ops/alerts.yaml').text).groups[0];
+  const inRunbooks = rules.flatMap((rule: any) =>
+    [...rule.annotations.runbook.matchAll(/"(.+?)"/g)].map(([, text]) => text),
+  );
+  const quoted = documents
+    .filter(({ file }) => file !== 'CHANGELOG.md')
+    .flatMap(document => codeIn(proseOf(document)))
+    .concat(inRunbooks)
+    .filter(text => /^API gate[ :]/.test(text));
+
+  it.each([...new Set(quoted)])('are in the code: %s', message => {
+    expect(sources.some(({ text }) => text.includes(message))).toBe(true);
+  });
+
+  it('are found', () => {
+    expect(quoted.length).toBeGreaterThan(5);
+    expect(inRunbooks).toContain('API gate refused a request');
+  });
+});
+
+it('the published bypasses in docs/assurance.md are those of src/__tests__/attacks', () => {
+  const attacks = ts.sys
+    .readDirectory(path.join(root, 'src/__tests__/attacks'), ['.ts', '.json'])
+    .map(file => ts.sys.readFile(file)!)
+    .join('\n');
+  const idsIn = (text: string) =>
+    [...new Set(text.match(/CVE-\d{4}-\d+|GHSA(-[a-z0-9]{4}){3}/g))].sort();
+  const rows = tableRows('docs/assurance.md', ['Product', 'Advisories']);
+  expect(idsIn(rows.flat().join())).toEqual(idsIn(attacks));
+  const counted = `${idsIn(attacks).length} advisories`;
+  expect(proseOf(readDocument('docs/assurance.md'))).toContain(counted);
+  expect(readDocument('README.md').text).toContain(counted);
+});

@@ -1,0 +1,507 @@
+import fc from 'fast-check';
+import type { JsonObject } from '@backstage/types';
+import { checkProperty } from '../__testUtils__/checkProperty';
+import { exchangeBytes } from '../__testUtils__/exchangeBytes';
+import { targetsNear } from '../__testUtils__/oddRequests';
+import {
+  isNamedBy,
+  isPublicWithoutRule,
+  WrittenRule,
+} from '../__testUtils__/publicModel';
+import { rawRequest } from '../__testUtils__/rawRequest';
+import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import { RunningBackend, startBackend } from '../__testUtils__/startBackend';
+import { readAllowRules } from '../../settings/read/readAllowRules';
+import { AllowList } from '../../gate/rules/AllowList';
+import { comparePolicies } from '../../settings/expectations/comparePolicies';
+import {
+  explainRequest,
+  findNearestRule,
+} from '../../settings/expectations/explainRequest';
+import { isUnambiguousPath } from '../../gate/read/requestLine';
+
+jest.setTimeout(90_000);
+
+const PLUGINS = ['one', 'two', 'absent'];
+const NO_DIFFERENCE = { opened: [], closed: [], longer: [], shorter: [] };
+const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
+
+// The table is small, so that rules and requests often match.
+const anySegment = fc.constantFrom(
+  ...['a', 'b', 'ab', 'A', 'a.b', '.a', '..a', '...', '~', '@', '-_'],
+);
+const anyPath = fc.oneof(
+  {
+    weight: 9,
+    arbitrary: fc
+      .array(anySegment, { maxLength: 3 })
+      .map(segments => `/${segments.join('/')}`),
+  },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom('/.backstage', '/.backstage/auth/v1'),
+  },
+);
+const anyRulePath = fc
+  .tuple(
+    anyPath,
+    fc.array(fc.constantFrom('/*', '/*', '/a'), { maxLength: 3 }),
+    fc.boolean(),
+  )
+  .map(([path, more, isSubtree]) => {
+    // The first segment of a rule is literal.
+    const beginning = path === '/' && more[0] === '/*' ? '/b' : path;
+    const whole = withoutSlash(beginning) + more.join('');
+    return isSubtree ? `${whole}/**` : whole || '/';
+  });
+const anyMethod = fc.constantFrom(
+  ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'],
+);
+const anyRule: fc.Arbitrary<WrittenRule> = fc.record(
+  {
+    plugin: fc.constantFrom(...PLUGINS),
+    path: anyRulePath,
+    methods: fc.array(anyMethod, { minLength: 1, maxLength: 3 }),
+    until: fc.constantFrom('2020-02-29', '2099-12-31T23:59:59Z'),
+  },
+  { requiredKeys: ['plugin', 'path'] },
+);
+const anyRules = fc.array(anyRule, { maxLength: 6 });
+
+interface NamedRequest {
+  method: string;
+  plugin: string;
+  /** The rest of the target after the plugin: empty for the plugin's root, `/`. */
+  below: string;
+}
+
+/** Generates requests that a rule names, requests beside or below its path, and unrelated ones. */
+function requestsNear(rules: WrittenRule[]): fc.Arbitrary<NamedRequest> {
+  const any = fc.record({
+    method: anyMethod,
+    plugin: fc.constantFrom(...PLUGINS),
+    below: anyPath.map(withoutSlash),
+  });
+  if (rules.length === 0) {
+    return any;
+  }
+  const near = fc.constantFrom(...rules).chain(rule =>
+    fc.record({
+      method: fc.oneof(
+        fc.constantFrom(...(rule.methods ?? ['GET', 'HEAD'])),
+        anyMethod,
+      ),
+      plugin: fc.constant(rule.plugin),
+      below: fc
+        .constantFrom(
+          ...['', '', '/a', '/b/A', 'x', '/', '/..', '/./a', '/%61'],
+          COOKIE_ENDPOINT,
+        )
+        .chain(more =>
+          fillWildcards(withoutSlash(rule.path.replace(/\/\*\*$/, '')) + more),
+        ),
+    }),
+  );
+  return fc.oneof(
+    { weight: 4, arbitrary: near },
+    { weight: 1, arbitrary: any },
+  );
+}
+
+/** Generates a path with a segment for each `*`, and sometimes with none, two, or one that is not plain. */
+function fillWildcards(path: string): fc.Arbitrary<string> {
+  const count = path.split('*').length - 1;
+  const anyFilling = fc.oneof(
+    { weight: 8, arbitrary: anySegment },
+    {
+      weight: 2,
+      arbitrary: fc.constantFrom(
+        ...['*', '**', 'a:b', 'a=b', '(a)', '', 'a/b', '..', 'a;b', '%61'],
+      ),
+    },
+  );
+  return fc
+    .array(anyFilling, { minLength: count, maxLength: count })
+    .map(fillings => path.replace(/\*/g, () => fillings.shift()!));
+}
+
+function withoutSlash(path: string): string {
+  return path === '/' ? '' : path;
+}
+
+const anyScene = anyRules.chain(rules =>
+  fc.record({
+    rules: fc.constant(rules),
+    requests: fc.array(requestsNear(rules), { minLength: 1, maxLength: 5 }),
+  }),
+);
+
+function allowListOf(rules: WrittenRule[]): AllowList {
+  return new AllowList(readAllowRules(rules, 'allow'));
+}
+
+describe('AllowList', () => {
+  it('[P36] opens what one of its rules names, and nothing else', () =>
+    checkProperty(
+      fc.property(anyScene, ({ rules, requests }) => {
+        const list = allowListOf(rules);
+        for (const { plugin, method, below } of requests) {
+          // `/api/one/` is another target than `/api/one`, and no rule can name its path.
+          const path = below || '/';
+          const isOpen =
+            below !== '/' &&
+            isUnambiguousPath(path) &&
+            list.match(plugin, method, path) !== undefined;
+          expect([below, isOpen]).toEqual([
+            below,
+            rules.some(rule =>
+              isNamedBy(rule, method, `/api/${plugin}${below}`),
+            ),
+          ]);
+        }
+      }),
+      { runs: 200, seconds: 2 },
+    ));
+
+  it('opens together with other rules what each of both opens, in any order', () =>
+    checkProperty(
+      fc.property(anyScene, anyRules, ({ rules, requests }, others) => {
+        const list = allowListOf(rules);
+        const added = allowListOf(others);
+        const both = allowListOf([...rules, ...others]);
+        const reversed = allowListOf([...others, ...rules].reverse());
+        for (const { plugin, method, below } of requests) {
+          const isOpen = (some: AllowList) =>
+            some.match(plugin, method, below || '/') !== undefined;
+          expect(isOpen(both)).toBe(isOpen(list) || isOpen(added));
+          expect(isOpen(reversed)).toBe(isOpen(both));
+        }
+      }),
+      { runs: 200, seconds: 2 },
+    ));
+});
+
+describe('comparePolicies', () => {
+  const allowRulesOf = (rules: WrittenRule[]) => readAllowRules(rules, 'allow');
+  const isOpen = (list: AllowList, { method, plugin, below }: NamedRequest) =>
+    list.match(plugin, method, below || '/') !== undefined;
+
+  const withHead = (method: string) =>
+    method === 'GET' ? ['HEAD', 'GET'] : [method];
+
+  /**
+   * Rewrites rules without changing their meaning: order, splits, repetitions, paths below a subtree or in place of `*`, a subtree
+   * in two parts, and rules that have ended.
+   */
+  const rewritten = (rules: WrittenRule[]) =>
+    fc
+      .tuple(
+        fc.shuffledSubarray(rules, { minLength: rules.length }),
+        fc.array(fc.nat(6), {
+          minLength: rules.length,
+          maxLength: rules.length,
+        }),
+      )
+      .map(([shuffled, ways]) =>
+        shuffled.flatMap((rule, i): WrittenRule[] => {
+          const { methods = ['GET'] } = rule;
+          switch (ways[i]) {
+            case 0:
+              return [rule, rule];
+            case 1:
+              return methods.map(method => ({ ...rule, methods: [method] }));
+            case 2:
+              return [{ ...rule, methods: [...methods].reverse() }];
+            case 3:
+              return rule.path.endsWith('/**')
+                ? [{ ...rule, path: rule.path.replace('**', 'b') }, rule]
+                : [{ ...rule, path: rule.path.replace('*', 'b') }, rule];
+            case 4:
+              return /.\/\*\*$/.test(rule.path)
+                ? ['*', '*/**'].map(end => ({
+                    ...rule,
+                    path: rule.path.replace('**', end),
+                  }))
+                : [rule];
+            case 5:
+              return [{ ...rule, until: '2019-01-01' }, rule];
+            default:
+              return [{ ...rule, methods: methods.flatMap(withHead) }];
+          }
+        }),
+      );
+
+  it('finds no difference in rules that say the same in other words', () =>
+    checkProperty(
+      fc.property(
+        anyRules.chain(rules => fc.tuple(fc.constant(rules), rewritten(rules))),
+        ([rules, others]) => {
+          const before = allowRulesOf(rules);
+          const after = allowRulesOf(others);
+          expect(comparePolicies(before, after)).toEqual(NO_DIFFERENCE);
+          expect(comparePolicies(after, before)).toEqual(NO_DIFFERENCE);
+        },
+      ),
+      { runs: 200, seconds: 2 },
+    ));
+
+  it('finds every request that one list opens alone, and only such', () =>
+    checkProperty(
+      fc.property(anyScene, anyRules, ({ rules, requests }, others) => {
+        const before = allowListOf(others);
+        const after = allowListOf(rules);
+        const { opened, closed } = comparePolicies(before.rules, after.rules);
+        for (const request of requests.filter(
+          ({ below }) => below !== '/' && isUnambiguousPath(below || '/'),
+        )) {
+          const isNew = isOpen(after, request) && !isOpen(before, request);
+          const isFound = isOpen(new AllowList(opened), request);
+          // A subtree that opens may have parts that were open before.
+          expect(isFound || !isNew).toBe(true);
+          expect(!isFound || isOpen(after, request)).toBe(true);
+        }
+        for (const [changes, with_, without] of [
+          [opened, after, before],
+          [closed, before, after],
+        ] as const) {
+          for (const { plugin, path, methods } of changes) {
+            // No rule has this segment literally. Rules of the other list may open a subtree to some depth.
+            const belows = [1, 2, 3, 4, 5, 6, 7].map(depth =>
+              withoutSlash(
+                path
+                  .replace('**', Array(depth).fill('*').join('/'))
+                  .replaceAll('*', 'fresh'),
+              ),
+            );
+            for (const method of methods) {
+              const fresh = belows.map(below => ({ method, plugin, below }));
+              expect(fresh.every(each => isOpen(with_, each))).toBe(true);
+              expect(fresh.every(each => isOpen(without, each))).toBe(false);
+            }
+          }
+        }
+      }),
+      { runs: 300, seconds: 3 },
+    ));
+});
+
+describe('findNearestRule', () => {
+  const asWritten = ({ plugin, path }: { plugin: string; path: string }) => ({
+    plugin,
+    path,
+  });
+
+  it('finds a rule that shares as many segments as any other', () =>
+    checkProperty(
+      fc.property(anyScene, ({ rules, requests }) => {
+        const all = readAllowRules(rules, 'allow');
+        for (const { plugin, below } of requests) {
+          const words = below.split('/').slice(1);
+          // A rule shares its first segments if a rule of these alone opens the first segments of the path.
+          const sharedBy = (rule: WrittenRule) => {
+            const own = rule.path
+              .split('/')
+              .filter(word => !/^(\*\*)?$/.test(word));
+            const lengths = own.map((_, i) => i + 1);
+            return (
+              lengths.findLast(length =>
+                isNamedBy(
+                  { plugin, path: `/${own.slice(0, length).join('/')}` },
+                  'GET',
+                  `/api/${plugin}/${words.slice(0, length).join('/')}`,
+                ),
+              ) ?? 0
+            );
+          };
+          const others = all.filter(rule => rule.plugin === plugin);
+          const nearest = findNearestRule(all, plugin, below);
+          expect(nearest === undefined).toBe(others.length === 0);
+          if (nearest && isUnambiguousPath(below || '/')) {
+            expect(nearest.plugin).toBe(plugin);
+            expect(sharedBy(asWritten(nearest))).toBe(
+              Math.max(...others.map(rule => sharedBy(asWritten(rule)))),
+            );
+          }
+        }
+      }),
+      { runs: 200, seconds: 2 },
+    ));
+});
+
+describe('a backend whose rules change', () => {
+  const handled: string[] = [];
+  const plugins = ['one', 'two'].map(id =>
+    recordingPlugin(id, {
+      handle: (req, res) => {
+        handled.push(`${req.method} ${req.originalUrl}`);
+        res.json({});
+      },
+    }),
+  );
+  let backend: RunningBackend;
+  const change = (allow: WrittenRule[]) =>
+    backend.change({
+      auth: { apiGate: { allow: allow as unknown as JsonObject[] } },
+    });
+
+  beforeAll(async () => {
+    backend = await startBackend({
+      withAuth: false,
+      features: plugins.map(({ feature }) => feature),
+    });
+  });
+  afterAll(() => backend.stop());
+
+  const anyRawScene = anyRules.chain(rules =>
+    fc.record({
+      rules: fc.constant(rules),
+      requests: fc.array(
+        requestsNear(rules).chain(({ method, plugin, below }) =>
+          fc.record({
+            method: fc.constant(method),
+            target: targetsNear(
+              fc
+                .constantFrom('', '', '', '?x=1', '?/../a', '?', '#', '?#')
+                .map(query => `/api/${plugin}${below}${query}`),
+            ),
+            upgrade: fc.constantFrom(
+              ...['', '', '', '', '', '', 'h2c', 'websocket', 'WebSocket'],
+            ),
+          }),
+        ),
+        { minLength: 1, maxLength: 5 },
+      ),
+    }),
+  );
+
+  const anyOtherTarget = fc.constantFrom(
+    ...['/api/auth/x', '/api/auth/api-gate/v1/policy', '/api/app/x'],
+    ...['/API/one/a', '/api/ONE/a', '/api', '/api//a', '/a', '/'],
+    ...['one', 'absent'].map(id => `/api/${id}/.backstage/auth/v1/jwks.json`),
+    `/api/one${COOKIE_ENDPOINT}`,
+  );
+  const anyExplainedScene = anyRules.chain(rules =>
+    fc.record({
+      rules: fc.constant(rules),
+      requests: fc.array(
+        fc.oneof(
+          {
+            weight: 4,
+            arbitrary: requestsNear(rules).chain(({ method, plugin, below }) =>
+              fc.record({
+                method: fc.constant(method),
+                target: targetsNear(
+                  fc
+                    .constantFrom('', '', '?x=1', '#')
+                    .map(query => `/api/${plugin}${below}${query}`),
+                ),
+              }),
+            ),
+          },
+          {
+            weight: 1,
+            arbitrary: fc.record({
+              method: anyMethod,
+              target: targetsNear(anyOtherTarget),
+            }),
+          },
+        ),
+        { minLength: 5, maxLength: 5 },
+      ),
+    }),
+  );
+
+  it('[P40] passes without a credential exactly the requests that `explain` calls public', () =>
+    checkProperty(
+      fc.asyncProperty(anyExplainedScene, async ({ rules, requests }) => {
+        change(rules);
+        const policy = {
+          allowList: allowListOf(rules),
+          config: {
+            allow: readAllowRules(rules, 'allow'),
+            signOut: { providers: new Set<string>() },
+          },
+        };
+        for (const { method, target: sent } of requests) {
+          const target = sent.replace(/^ +| +$/g, '');
+          const { anonymous, plugin } = explainRequest(
+            { method, target },
+            policy,
+            id => id === 'one' || id === 'two',
+          );
+          const isPublic = anonymous === 'public';
+          handled.length = 0;
+          const [answer] = await exchangeBytes(
+            backend.port,
+            Buffer.from(
+              `${method} ${sent} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
+              'latin1',
+            ),
+          );
+          const isRefused = [400, 401].includes(answer.status);
+          if (isPublic) {
+            expect([target, isRefused]).toEqual([target, false]);
+          } else {
+            expect([target, ...handled]).toEqual([target]);
+            // The gate does not see every other target: Express may have no route for it.
+            const isUnrouted = answer.status === 404 && plugin === undefined;
+            expect([target, isRefused || isUnrouted]).toEqual([target, true]);
+          }
+        }
+      }),
+      { runs: 40, seconds: 30 },
+    ));
+
+  it('keeps the cookie endpoint closed under a rule for the whole plugin, as a property has found', async () => {
+    change([{ plugin: 'one', path: '/**' }]);
+    for (const [path, status] of [
+      ['/a', 200],
+      [COOKIE_ENDPOINT, 401],
+      [COOKIE_ENDPOINT.toUpperCase(), 401],
+    ] as const) {
+      const answer = await rawRequest(backend.port, `/api/one${path}`);
+      expect([path, answer.status]).toEqual([path, status]);
+      expect(answer.headers['www-authenticate'] !== undefined).toBe(
+        status === 401,
+      );
+    }
+  });
+
+  // A credentials barrier stays open once it has been opened, so that in the end only the gate refuses.
+  it('[P2] runs the handlers that the current rules name, and no others', () =>
+    checkProperty(
+      fc.asyncProperty(anyRawScene, async ({ rules, requests }) => {
+        change(rules);
+        for (const { method, target: sent, upgrade } of requests) {
+          // Spaces around a target are not part of it (RFC 9112, section 3: a parser may be lenient about them).
+          const target = sent.replace(/^ +| +$/g, '');
+          const isOpen =
+            !(/^websocket$/i.test(upgrade) && method === 'GET') &&
+            rules.some(rule => isNamedBy(rule, method, target));
+          const lines = upgrade
+            ? `Connection: upgrade\r\nUpgrade: ${upgrade}\r\n`
+            : '';
+          handled.length = 0;
+          const answers = await exchangeBytes(
+            backend.port,
+            Buffer.from(
+              `${method} ${sent} HTTP/1.1\r\nHost: localhost\r\n${lines}Connection: close\r\n\r\n`,
+              'latin1',
+            ),
+          );
+          const statuses = answers.map(({ status }) => status);
+          if (isPublicWithoutRule(method, target)) {
+            expect(handled).toEqual([]);
+          } else if (isOpen) {
+            const isInstalled = !target.startsWith('/api/absent');
+            expect(handled).toEqual(isInstalled ? [`${method} ${target}`] : []);
+            expect(statuses).toEqual([isInstalled ? 200 : 404]);
+          } else {
+            expect(handled).toEqual([]);
+            expect([400, 401, 404]).toContain(statuses[0]);
+          }
+        }
+      }),
+      { runs: 60, seconds: 14 },
+    ));
+});

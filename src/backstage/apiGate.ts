@@ -1,0 +1,30 @@
+import { createBackendFeatureLoader } from '@backstage/backend-plugin-api';
+import { authModuleApiGate } from './module';
+import { apiGateServiceFactory } from './apiGateService';
+import { cachingHttpAuthServiceFactory } from './httpAuthService';
+import { pluginRegistrationServiceFactory } from './pluginRegistration';
+import { pluginTokenGuardServiceFactory } from './pluginTokenGuard';
+import {
+  defaultHttpRouterServiceFactory,
+  gatedHttpRouterServiceFactory,
+} from './httpRouterService';
+
+/**
+ * The API gate: `backend.add(import('backstage-plugin-auth-backend-module-api-gate'))`, and every route of every plugin
+ * needs a valid Backstage credential, except what `auth.apiGate.allow` names.
+ *
+ * A wrong value below `auth.apiGate` stops the start of the backend with an `InputError` that names its path.
+ *
+ * @public
+ */
+export const apiGate = createBackendFeatureLoader({
+  *loader() {
+    yield apiGateServiceFactory;
+    yield pluginTokenGuardServiceFactory;
+    yield cachingHttpAuthServiceFactory;
+    yield defaultHttpRouterServiceFactory;
+    yield gatedHttpRouterServiceFactory;
+    yield pluginRegistrationServiceFactory;
+    yield authModuleApiGate;
+  },
+});

@@ -1,0 +1,85 @@
+import {
+  coreServices,
+  createServiceFactory,
+  createServiceRef,
+} from '@backstage/backend-plugin-api';
+import { FindingsLog } from '../operators/reports/FindingsLog';
+import {
+  formatPolicyReport,
+  pageAddressOf,
+  splitBlock,
+} from '../operators/reports/formatPolicyReport';
+import { atOnce } from '../operators/pieces';
+import { rootSystemMetadataServiceRef } from './backstageFeatures';
+import { createParts, GateParts } from './createParts';
+import { mountGate } from './mountGate';
+
+export const apiGateServiceRef = createServiceRef<GateParts>({
+  id: 'auth.apiGate',
+  scope: 'root',
+});
+
+/**
+ * Mounts the gate. A root service starts before any plugin, so that this is the first route of the root router: behind
+ * the root middleware (CORS, logging, rate limits), in front of every plugin, installed or not.
+ */
+export const apiGateServiceFactory = createServiceFactory({
+  service: apiGateServiceRef,
+  deps: {
+    config: coreServices.rootConfig,
+    instance: coreServices.rootInstanceMetadata,
+    lifecycle: coreServices.rootLifecycle,
+    logger: coreServices.rootLogger,
+    rootHttpRouter: coreServices.rootHttpRouter,
+    system: rootSystemMetadataServiceRef,
+  },
+  async factory({ config, lifecycle, rootHttpRouter, ...services }) {
+    const logger = services.logger.child({ service: 'apiGate' });
+    const gate = await createParts({ ...services, config, logger });
+    const { audit, plugins, source } = gate;
+    // The routes of the gate are the `auth` plugin's.
+    const page = plugins.isInstalled('auth')
+      ? pageAddressOf(config.getString('backend.baseUrl'))
+      : undefined;
+    const findingsLog = new FindingsLog(logger, gate.findFindings, page);
+    const presetPrototypes = source.current.config.fasterServer
+      ? await loadPresetPrototypes()
+      : undefined;
+    const stopGate = mountGate({
+      gate,
+      rootHttpRouter,
+      onServer: server => presetPrototypes?.(server, logger),
+    });
+    source.onReload(outcome => audit.reloaded(outcome));
+    source.start();
+    lifecycle.addStartupHook(() => {
+      const report = atOnce(gate.describePolicy());
+      for (const part of splitBlock(formatPolicyReport(report, page))) {
+        logger.info(part, { policy: report.hash });
+      }
+      findingsLog.start();
+      source.onReload(() => findingsLog.update());
+      // Settings of other plugins change without a change of the policy.
+      config.subscribe?.(() => findingsLog.update());
+    });
+    lifecycle.addShutdownHook(() => {
+      stopGate();
+      findingsLog.stop();
+      source.stop();
+      gate.revocations.stop();
+      gate.observer.stop();
+      gate.offlineSessions.stop();
+    });
+    return gate;
+  },
+});
+
+type Loaded = typeof import('./presetPrototypes');
+
+/** Loads code that most backends do not need. From TypeScript, as in development, Node has the exports of a file in `default`. */
+async function loadPresetPrototypes() {
+  const loaded = (await import('./presetPrototypes')) as Loaded & {
+    default?: Loaded;
+  };
+  return (loaded.default ?? loaded).presetPrototypes;
+}

@@ -1,0 +1,97 @@
+import { readExternalSubjects } from '../settings/read/readExternalTokens';
+import { listClosed } from '../operators/reports/describePolicy';
+import {
+  Explained,
+  explainInWords,
+  MAX_REQUEST_LENGTH,
+  readRequest,
+} from '../operators/reports/explainInWords';
+import type { Policy } from '../gate/rules/Policy';
+import { PolicyFiles } from '../settings/files/PolicyFiles';
+import { ReportAnswers } from '../operators/routes/ReportAnswers';
+import { inPieces } from '../operators/pieces';
+import type { GateParts } from './createParts';
+
+/**
+ * A report is kept twenty times as long as it took to make, most of which were pauses. So the reports cost the users of Backstage a hundredth of the
+ * processor, however many read them, and a small backend answers with what it has had a moment ago.
+ */
+const KEPT_TIMES = 20;
+const MAX_KEPT_MS = 10_000;
+
+/** A report, for those who ask before it is too old. */
+interface SharedReport {
+  policy: Policy;
+  answers: Promise<ReportAnswers>;
+  keptUntil: number;
+}
+
+/** Returns a function that returns the answers that others have got, unless they are too old or the policy has changed. */
+function shareReport(gate: GateParts): () => Promise<ReportAnswers> {
+  const { config, source } = gate;
+  const files = new PolicyFiles(config);
+  let shared: SharedReport | undefined;
+  // Findings are about the settings of other plugins, too.
+  config.subscribe?.(() => {
+    shared = undefined;
+  });
+
+  const make = async (report: Pick<SharedReport, 'keptUntil'>) => {
+    const filesNewerThanPolicy = await files.findNewer();
+    const begin = performance.now();
+    const described = await inPieces(gate.describePolicy());
+    const end = performance.now();
+    report.keptUntil = end + Math.min((end - begin) * KEPT_TIMES, MAX_KEPT_MS);
+    return new ReportAnswers(
+      { ...described, filesNewerThanPolicy },
+      gate.describeProcess,
+    );
+  };
+
+  return () => {
+    if (
+      shared?.policy !== source.current ||
+      performance.now() >= shared.keptUntil
+    ) {
+      const report = { policy: source.current, keptUntil: Infinity };
+      const answers = make(report);
+      answers.catch(() => {
+        report.keptUntil = 0;
+      });
+      shared = Object.assign(report, { answers });
+    }
+    return shared.answers;
+  };
+}
+
+/** Creates the answers about the policy in force. */
+export function createPolicyAnswers(gate: GateParts) {
+  const { config, plugins, policies, source } = gate;
+  // Backstage reads these at the start only.
+  const externalSubjects = readExternalSubjects(config);
+  return {
+    /** Returns the answers of a report that is shared with other readers. */
+    read: shareReport(gate),
+
+    /**
+     * Explains what comes of a request, as the command `api-gate explain` does.
+     *
+     * @param subject - that of an external token; without one, the answer is about a request without a credential
+     */
+    explain(text: string, subject?: string): Explained {
+      const request = readRequest(text);
+      if (!request) {
+        return {
+          error: `Write one request of at most ${MAX_REQUEST_LENGTH} characters, such as GET /api/catalog/entities`,
+        };
+      }
+      const policy = source.current;
+      return explainInWords(request, subject?.trim() || undefined, {
+        policy,
+        externalSubjects,
+        closed: listClosed(policies, policy),
+        isInstalled: id => plugins.isInstalled(id),
+      });
+    },
+  };
+}

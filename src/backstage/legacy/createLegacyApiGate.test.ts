@@ -1,0 +1,605 @@
+import type { Server } from 'node:http';
+import { ConfigReader } from '@backstage/config';
+import { DefaultIdentityClient } from '@backstage/plugin-auth-node';
+import cookieParser from 'cookie-parser';
+import type { RequestHandler } from 'express';
+import { rawRequest } from '../../__tests__/__testUtils__/rawRequest';
+import { rawUpgrade } from '../../__tests__/__testUtils__/rawUpgrade';
+import { createSigningKey } from '../../__tests__/__testUtils__/signingKey';
+import {
+  discoveryWithoutKeys,
+  RunningLegacyGate,
+  SERVICE_TOKEN,
+  startLegacyGate,
+} from '../../__tests__/__testUtils__/startLegacyGate';
+import { testDatabases } from '../../__tests__/__testUtils__/testDatabases';
+import { unsignedToken } from '../../__tests__/__testUtils__/unsignedToken';
+import { until } from '../../__tests__/__testUtils__/until';
+import { answerUpgrade } from '../../gate/upgrades/dispatchUpgrade';
+import type { LegacyApiGate, LegacyApiGateOptions } from './index.ts';
+
+const USER = 'user:default/test';
+
+/** Verifies the token of one user, whatever is presented. */
+const identityOf = (token: string): LegacyApiGateOptions['identity'] => {
+  const identity = { type: 'user', userEntityRef: USER } as const;
+  return {
+    getIdentity: async () => ({
+      token,
+      identity: { ...identity, ownershipEntityRefs: [] },
+    }),
+  };
+};
+
+// Tests that need a whole legacy backend are in `integration/packages/legacy`.
+jest.setTimeout(30_000);
+
+describe('createLegacyApiGate', () => {
+  let app: RunningLegacyGate;
+  afterEach(() => app?.stop());
+
+  const start = async (options: Parameters<typeof startLegacyGate>[0] = {}) => {
+    app = await startLegacyGate(options);
+  };
+  const get = (target: string, ...headerLines: string[]) =>
+    rawRequest(app.port, target, { headerLines });
+  const statusOf = async (target: string, ...headerLines: string[]) =>
+    (await get(target, ...headerLines)).status;
+  const service = `Authorization: Bearer ${SERVICE_TOKEN}`;
+  const lines = (text: string) => app.log.filter(line => line.includes(text));
+
+  it('logs what it refuses, without what was presented', async () => {
+    await start();
+    const secret = 'not-the-service-token';
+    const { status, headers } = await get(
+      `/api/pub/x?a=${secret}`,
+      `Authorization: Bearer ${secret}`,
+    );
+    expect(status).toBe(401);
+    expect(headers['api-gate-decision']).toMatch(/^[0-9a-f]{16}$/);
+    expect(lines('API gate refused a request')).toEqual([
+      `API gate refused a request {"plugin":"pub","reason":"invalid-token","method":"GET","path":"/x","errorType":"AuthenticationError","detail":"malformed","decision":"${headers['api-gate-decision']}"}`,
+    ]);
+    expect(app.log.join()).not.toContain(secret);
+    expect(await statusOf('/api/')).toBe(401);
+    expect(lines('API gate refused a request {"plugin":"",')).toHaveLength(1);
+  });
+
+  it('decides at once about a request without a credential', async () => {
+    const decidedAtOnce: boolean[] = [];
+    await start({
+      mount: (apiRouter, gate) =>
+        apiRouter.use('/pub', (req, res, next) => {
+          let isDecided = false;
+          gate('pub')(req, res, error => {
+            isDecided = true;
+            next(error);
+          });
+          decidedAtOnce.push(isDecided);
+        }),
+    });
+    expect(await statusOf('/api/pub/x')).toBe(401);
+    expect(decidedAtOnce).toEqual([true]);
+  });
+
+  it.each([
+    ['credentialHeader', { credentialHeader: 'X-Backstage-Token' }],
+    ['fasterServer', { fasterServer: true }],
+    [
+      'foreignAuthorization',
+      { foreignAuthorization: [{ plugin: 'pub', path: '/a' }] },
+    ],
+  ])('[P64][P93] refuses %s at the start', async (key, apiGate) => {
+    await expect(startLegacyGate({ apiGate })).rejects.toThrow(
+      `auth.apiGate.${key} is for the new backend system: remove it`,
+    );
+  });
+
+  it('logs a flood once a second, and leaves none out unreported', async () => {
+    await start();
+    const startedAt = Date.now();
+    for (let i = 0; i < 10; i += 1) {
+      await Promise.all(Array.from({ length: 20 }, () => statusOf('/api/pub')));
+    }
+    const seconds = (Date.now() - startedAt) / 1000;
+    await new Promise(resolve => setTimeout(resolve, 2_100));
+    const refusals = lines('API gate refused a request');
+    expect(refusals.length).toBeLessThanOrEqual(Math.ceil(seconds) + 2);
+    const omitted = refusals.map(line =>
+      Number(line.match(/"omitted":(\d+)/)?.[1] ?? 0),
+    );
+    expect(refusals.length + omitted.reduce((sum, n) => sum + n, 0)).toBe(200);
+  });
+
+  it("[P1] answers the path of plugins' keys itself: a handler there would be any handler", async () => {
+    await start();
+    const keys = '/api/pub/.backstage/auth/v1/jwks.json';
+    expect(await statusOf(keys)).toBe(404);
+    expect(await statusOf(keys, service)).toBe(404);
+    expect(app.handled).toEqual([]);
+  });
+
+  // The keys of a user are out of reach here, and are asked for: the answer is 503.
+  it("opens nothing by Backstage's own cookie, which this system has not", async () => {
+    await start();
+    const token = unsignedToken('vnd.backstage.limited-user', { sub: 'x' });
+    const status = await statusOf(
+      '/api/techdocs/static/docs/x.css',
+      `Cookie: backstage-auth=${token}`,
+    );
+    // The keys of that cookie can't be had here.
+    expect(status).toBe(503);
+  });
+
+  it('refuses service tokens of the new backend system, and asks nobody about them', async () => {
+    const authenticate = jest.fn(async (token: string) => {
+      if (!token.includes('.')) {
+        throw new Error('Invalid server token');
+      }
+    });
+    await start({ env: { tokenManager: { authenticate } } });
+    const token = unsignedToken('vnd.backstage.plugin', { sub: 'catalog' });
+    authenticate.mockClear();
+    expect(await statusOf('/api/pub/x', `Authorization: Bearer ${token}`)).toBe(
+      401,
+    );
+    expect(authenticate).not.toHaveBeenCalled();
+    expect(lines('"detail":"unknown-key"')).toHaveLength(1);
+  });
+
+  it('does not start with a token manager that accepts any token', async () => {
+    const authenticate = async (token: string) => {
+      if (token === '') {
+        throw new Error('Missing server token');
+      }
+    };
+    await expect(
+      startLegacyGate({ env: { tokenManager: { authenticate } } }),
+    ).rejects.toThrow('make it with ServerTokenManager.fromConfig');
+  });
+
+  it('starts with a configuration that does not change', async () => {
+    const config = new ConfigReader({
+      backend: { baseUrl: 'http://localhost' },
+      auth: { apiGate: { allow: [{ plugin: 'pub', path: '/health' }] } },
+    });
+    await start({ env: { config } });
+    expect(await statusOf('/api/pub/health')).toBe(200);
+  });
+
+  it.each(['/api/pub', '/api/elsewhere', '/api/auth'])(
+    '[P1] answers a sign-out call without a credential at %s itself: a handler there would be any handler',
+    async plugin => {
+      await start({
+        mount(apiRouter, gate) {
+          const handler: RequestHandler = (req, res) => {
+            app.handled.push(req.originalUrl);
+            res.json({});
+          };
+          apiRouter.use('/pub', gate('pub'), handler);
+          apiRouter.use(gate(), handler);
+        },
+      });
+      const target = `${plugin}/.backstage/auth/v1/cookie?x=1`;
+      const signOut = (...headerLines: string[]) =>
+        rawRequest(app.port, target, { method: 'DELETE', headerLines });
+      expect(await signOut()).toMatchObject({ status: 204, body: '' });
+      expect((await signOut('Authorization: Bearer x')).status).toBe(204);
+      expect(app.handled).toEqual([]);
+      expect((await signOut(service)).status).toBe(200);
+      expect(app.handled).toEqual([target]);
+    },
+  );
+
+  it('says at start how strict it is, and what should be looked at', async () => {
+    await start({
+      apiGate: {
+        allow: [{ plugin: 'pub', path: '/**', methods: ['POST'] }],
+      },
+    });
+    expect(app.log[0]).toBe('child {"service":"apiGate"}');
+    expect(lines('API gate: enforce, 1 allow rule(s)')).toEqual([
+      expect.stringMatching(/ \{"policy":"[0-9a-f]{12}"\}$/),
+    ]);
+    expect(lines('API gate: auth.apiGate.allow: 1 of')).toHaveLength(1);
+    expect(lines('makes the whole plugin pub public')).toHaveLength(1);
+    expect(lines('API gate has no database')).toHaveLength(1);
+  });
+
+  it('follows the configuration', async () => {
+    await start();
+    expect(await statusOf('/api/pub/health')).toBe(401);
+    app.change({ allow: [{ plugin: 'pub', path: '/health' }] });
+    expect(await statusOf('/api/pub/health')).toBe(200);
+    app.change({ allow: [{ plugin: 'pub', path: 'wrong' }] });
+    expect(await statusOf('/api/pub/health')).toBe(200);
+    expect(lines('the new configuration is wrong')).toHaveLength(1);
+    expect(lines('makes the whole plugin pub public')).toEqual([]);
+    app.change({ allow: [{ plugin: 'pub', path: '/**' }] });
+    expect(lines('makes the whole plugin pub public')).toHaveLength(1);
+    app.change({});
+    expect(await statusOf('/api/pub/health')).toBe(401);
+  });
+
+  it('refuses nothing by rule in report-only, and logs that', async () => {
+    await start({ apiGate: { mode: 'report-only' } });
+    expect(await statusOf('/api/pub/x')).toBe(200);
+    expect(await statusOf('/api/elsewhere/x')).toBe(404);
+    expect(lines('API gate would have refused a request')).toHaveLength(2);
+    expect(lines('API gate refuses only locked users')).toHaveLength(1);
+  });
+
+  it('judges a request once where it stands twice', async () => {
+    const authenticate = jest.fn(async () => {});
+    await start({
+      env: {
+        tokenManager: {
+          authenticate: async token => {
+            if (token !== SERVICE_TOKEN) {
+              throw new Error('Invalid server token');
+            }
+            await authenticate();
+          },
+        },
+      },
+      mount(apiRouter, gate) {
+        apiRouter.use(gate());
+        apiRouter.use('/pub', gate('pub'), (_req, res) => res.json({}));
+        apiRouter.use(gate());
+      },
+    });
+    expect(await statusOf('/api/pub/x', service)).toBe(200);
+    expect(authenticate).toHaveBeenCalledTimes(1);
+    expect(await statusOf('/api/elsewhere/x', service)).toBe(404);
+    expect(authenticate).toHaveBeenCalledTimes(2);
+  });
+
+  it('opens nothing where it stands at another path than its plugin', async () => {
+    await start({
+      apiGate: { allow: [{ plugin: 'pub', path: '/health' }] },
+      mount(apiRouter, gate) {
+        for (const [path, id] of [
+          ['/other', 'pub'],
+          ['/login', 'auth'],
+          ['/pub', undefined],
+        ] as const) {
+          apiRouter.use(path, gate(id), (_req, res) => res.json({}));
+        }
+      },
+    });
+    for (const target of [
+      'other/health',
+      'login/x',
+      'pub/health',
+      'pub/auth',
+    ]) {
+      expect([target, await statusOf(`/api/${target}`)]).toEqual([target, 401]);
+      expect(await statusOf(`/api/${target}`, service)).toBe(200);
+    }
+  });
+
+  it('leaves the parameters of a route to its handler', async () => {
+    await start({
+      mount(apiRouter, gate) {
+        apiRouter.get('/pub/:id', gate('pub'), (req, res) =>
+          res.json(req.params),
+        );
+      },
+    });
+    const { body } = await get('/api/pub/7', service);
+    expect(JSON.parse(body)).toEqual({ id: '7' });
+  });
+
+  it('answers 503 while the keys of users can not be had, and leaves the cookie alone', async () => {
+    const key = await createSigningKey();
+    await start({
+      env: {
+        identity: DefaultIdentityClient.create({
+          discovery: discoveryWithoutKeys,
+        }),
+      },
+    });
+    const token = await key.sign({ iss: 'http://localhost/api/auth' });
+    await key.remove();
+    const { status, headers } = await get(
+      '/api/pub/x',
+      `Cookie: token=${token}`,
+    );
+    expect(status).toBe(503);
+    expect(headers['retry-after']).toBe('5');
+    expect(headers['set-cookie']).toBeUndefined();
+    const signOut = '/api/pub/.backstage/auth/v1/cookie';
+    const answer = await rawRequest(app.port, signOut, {
+      method: 'DELETE',
+      headerLines: [`Cookie: token=${token}`],
+    });
+    expect(answer.status).toBe(503);
+    expect(app.handled).toHaveLength(0);
+  });
+
+  it.each([
+    ['no user', async () => undefined],
+    [
+      'an error of any kind',
+      async () => {
+        throw new TypeError('odd');
+      },
+    ],
+  ])(
+    'refuses a user token where the identity client says %s',
+    async (_, getIdentity) => {
+      const asked = jest.fn(getIdentity);
+      const key = await createSigningKey();
+      await start({
+        env: {
+          identity: { getIdentity: asked },
+          discovery: {
+            ...discoveryWithoutKeys,
+            getBaseUrl: async id => `http://localhost:${app.port}/api/${id}`,
+          },
+        },
+        mount(apiRouter, gate) {
+          apiRouter.use(gate());
+          apiRouter.get('/auth/.well-known/jwks.json', (_req, res) =>
+            res.json({ keys: [{}] }),
+          );
+          apiRouter.use('/pub', (_req, res) => res.json({}));
+        },
+      });
+      const token = await key.sign({ iss: 'http://localhost/api/auth' });
+      await key.remove();
+      expect(
+        await statusOf('/api/pub/x', `Authorization: Bearer ${token}`),
+      ).toBe(401);
+      expect(asked).toHaveBeenCalledTimes(1);
+    },
+  );
+
+  it('sets no cookie of a token with characters that its verifier has skipped', async () => {
+    const key = await createSigningKey();
+    const token = await key.sign({ iss: 'http://localhost/api/auth' });
+    await key.remove();
+    await start({ env: { identity: identityOf(token) } });
+    for (const [junk, expected] of [
+      ['', [200, true]],
+      ['%', [401, false]],
+      ['%'.repeat(3000), [401, false]],
+    ] as const) {
+      const { status, headers } = await get(
+        '/api/pub/x',
+        `Authorization: Bearer ${token}${junk}`,
+      );
+      expect([status, headers['set-cookie'] !== undefined]).toEqual(expected);
+    }
+  });
+
+  describe('with a signed-in user', () => {
+    const iss = 'http://localhost/api/auth';
+    const now = Math.floor(Date.now() / 1000);
+    let token: string;
+    let older: string;
+    let parsed: unknown[] = [];
+
+    const startWith = async (env: Partial<LegacyApiGateOptions>) =>
+      start({
+        env: { identity: identityOf(token), ...env },
+        mount(apiRouter, gate) {
+          apiRouter.use(cookieParser('secret'));
+          apiRouter.use(gate());
+          apiRouter.use((req, res) => {
+            parsed.push({ ...req.cookies, ...req.signedCookies });
+            res.type(String(req.query.type ?? 'json')).send('{}');
+          });
+        },
+      });
+    beforeEach(async () => {
+      const key = await createSigningKey();
+      token = await key.sign({ iss, sub: USER });
+      older = await key.sign({ iss, sub: USER, iat: now - 60 });
+      await key.remove();
+      parsed = [];
+      await startWith({});
+    });
+
+    it('leaves a cookie alone that is newer than the token', async () => {
+      const setCookieOf = async (cookie: string) => {
+        const { headers } = await get(
+          '/api/pub/x',
+          `Authorization: Bearer ${older}`,
+          `Cookie: token=${cookie}`,
+        );
+        return headers['set-cookie'];
+      };
+      expect(await setCookieOf(token)).toBeUndefined();
+      expect(await setCookieOf(`${token}%`)).toBeDefined();
+    });
+
+    it('[P96] refuses the token of an ended session in report-only, whatever else is wrong', async () => {
+      await app.stop();
+      await start({
+        apiGate: { mode: 'report-only' },
+        env: { identity: identityOf(token) },
+      });
+      const bearer = (text: string) => `Authorization: Bearer ${text}`;
+      const twice = (text: string) =>
+        statusOf('/api/pub/x', bearer('x'), bearer(text));
+      expect([await twice(token), await twice(older)]).toEqual([200, 200]);
+      await rawRequest(app.port, '/api/pub/.backstage/auth/v1/cookie', {
+        method: 'DELETE',
+        headerLines: [bearer(token)],
+      });
+      expect([await twice(token), await twice(older)]).toEqual([401, 200]);
+      expect(await statusOf('/api/pub/x', bearer(token))).toBe(401);
+    });
+
+    it('ends a session until its token expires, if there is a database', async () => {
+      const [[, createSqlite]] = testDatabases;
+      const { knex, remove } = await createSqlite();
+      const database = { getClient: async () => knex };
+      let queries = 0;
+      knex.on('query', () => {
+        queries += 1;
+      });
+      const cookie = `Cookie: token=${token}`;
+      const restart = async () => {
+        await app.stop();
+        await startWith({ database });
+      };
+      await restart();
+      // It reads the list again after an interval.
+      queries = 0;
+      await new Promise(resolve => setTimeout(resolve, 200));
+      expect(queries).toBeLessThan(5);
+      expect(lines('API gate has no database')).toEqual([]);
+      expect(await statusOf('/api/pub/x', cookie)).toBe(200);
+      const signOut = '/api/pub/.backstage/auth/v1/cookie';
+      await rawRequest(app.port, signOut, {
+        method: 'DELETE',
+        headerLines: [cookie],
+      });
+      expect(await statusOf('/api/pub/x', cookie)).toBe(401);
+      await restart();
+      expect(await statusOf('/api/pub/x', cookie)).toBe(401);
+      await remove();
+    });
+
+    it('reads the list at the interval of the configuration in force', async () => {
+      const [[, createSqlite]] = testDatabases;
+      const { knex, remove } = await createSqlite();
+      let queries = 0;
+      knex.on('query', () => {
+        queries += 1;
+      });
+      const revocation = { pollInterval: '100ms' };
+      const env = { database: { getClient: async () => knex } };
+      await app.stop();
+      await start({ apiGate: { revocation }, env });
+      queries = 0;
+      await until(() => queries > 5);
+      app.change({ revocation: { pollInterval: '5m' } });
+      await new Promise(resolve => setTimeout(resolve, 200));
+      queries = 0;
+      await new Promise(resolve => setTimeout(resolve, 500));
+      expect(queries).toBe(0);
+      await remove();
+    });
+
+    it('[P9] leaves the cookie in nothing that cookie-parser has parsed', async () => {
+      const cookies = `Cookie: a=1; token=${token}; b=2`;
+      expect(await statusOf('/api/pub/x', cookies)).toBe(200);
+      expect(await statusOf('/api/auth/x', cookies)).toBe(200);
+      expect(
+        await statusOf('/api/pub/x', cookies, `Authorization: Bearer ${token}`),
+      ).toBe(200);
+      expect(parsed).toEqual(Array(3).fill({ a: '1', b: '2' }));
+    });
+
+    it('sets the cookie of a frontend on another origin by /api/cookie alone, as the tutorial does', async () => {
+      const headerLines = [
+        `Authorization: Bearer ${token}`,
+        'Origin: http://localhost:3000',
+      ];
+      app.change({ cookie: { trustedOrigins: ['http://localhost:3000'] } });
+      const setCookies = [];
+      for (const target of ['/api/cookie', '/api/pub/x', '/api/cookie/x']) {
+        const { headers } = await get(target, ...headerLines);
+        setCookies.push(headers['set-cookie']?.split('=')[0]);
+      }
+      expect(setCookies).toEqual(['token', undefined, undefined]);
+    });
+
+    it('sandboxes what the cookie opens, and opens no styles, except the pages of TechDocs', async () => {
+      const look = async (target: string) => {
+        const cookie = `Cookie: token=${token}`;
+        const page = await get(`${target}?type=html`, cookie);
+        return [
+          page.headers['content-security-policy'],
+          page.headers['cache-control'],
+          await statusOf(target, cookie, 'Sec-Fetch-Dest: style'),
+        ];
+      };
+      expect(await look('/api/pub/x')).toEqual(['sandbox', 'private', 403]);
+      for (const target of ['/api/techdocs/x', '/api/pub/static/x.css']) {
+        expect(await look(target)).toEqual(['sandbox', 'private', 403]);
+      }
+      expect(await look('/api/techdocs/static/docs/x.css')).toEqual([
+        undefined,
+        'private',
+        200,
+      ]);
+    });
+  });
+
+  describe('has upgrades judged at the server', () => {
+    /** A plugin that listens at the server from its first request on, as http-proxy-middleware does. */
+    const startListening = async (
+      gates: (gate: LegacyApiGate) => RequestHandler[],
+    ) => {
+      const heard: string[] = [];
+      await start({
+        mount: (apiRouter, gate) => {
+          apiRouter.use('/pub', ...gates(gate), (req, res) => {
+            const { server } = req.socket as unknown as { server: Server };
+            if (server.listenerCount('upgrade') === 0) {
+              server.on('upgrade', ({ url }, socket) => {
+                heard.push(url!);
+                answerUpgrade(socket, 418);
+              });
+            }
+            res.json({});
+          });
+        },
+      });
+      expect(await statusOf('/api/pub/x', service)).toBe(200);
+      return heard;
+    };
+    const upgradeStatus = async (target: string, ...headerLines: string[]) => {
+      const { status, destroy } = await rawUpgrade(
+        app.port,
+        target,
+        headerLines,
+      );
+      destroy();
+      return status;
+    };
+
+    it('for all plugins, where the gate is in front of all', async () => {
+      const heard = await startListening(gate => [gate(), gate('pub')]);
+      for (const target of ['/api/pub/x', '/api/other', '/api/../x']) {
+        expect(await upgradeStatus(target)).toBe(401);
+      }
+      expect(await upgradeStatus('/x')).toBe(404);
+      expect(heard).toEqual([]);
+      expect(await upgradeStatus('/api/pub/x', service)).toBe(418);
+      expect(heard).toEqual(['/api/pub/x']);
+    });
+
+    it('while the decision about the first request waits', async () => {
+      const authenticate = jest.fn(() => new Promise<void>(() => {}));
+      authenticate.mockRejectedValueOnce(new Error('Invalid server token'));
+      await start({
+        env: { tokenManager: { authenticate } },
+        mount: (apiRouter, gate) => {
+          apiRouter.use(({ socket }: any, _res, next) => {
+            socket.server.on('upgrade', (_: any, to: any) =>
+              answerUpgrade(to, 418),
+            );
+            next();
+          }, gate());
+        },
+      });
+      statusOf('/api/pub/x', service).catch(() => {});
+      await until(() => authenticate.mock.calls.length === 2);
+      expect(await upgradeStatus('/api/pub/x')).toBe(401);
+    });
+
+    it('for those plugins that it is in front of', async () => {
+      await startListening(gate => [gate('pub')]);
+      expect(await upgradeStatus('/api/pub/x')).toBe(401);
+      expect(await upgradeStatus('/api/PUB/x')).toBe(401);
+      expect(await upgradeStatus('/api/other/../pub/x')).toBe(401);
+      expect(await upgradeStatus('/api/pub/x', service)).toBe(418);
+      expect(await upgradeStatus('/api/other/x')).toBe(418);
+    });
+  });
+});

@@ -1,0 +1,226 @@
+import type {
+  DatabaseService,
+  DiscoveryService,
+  LoggerService,
+  RootConfigService,
+} from '@backstage/backend-plugin-api';
+import { tokenTypes } from '@backstage/plugin-auth-node';
+import { RequestHandler, Router } from 'express';
+import { KeyEndpoints } from '../../gate/verify/KeyEndpoints';
+import { formatListSource } from '../../settings/files/configFiles';
+import {
+  ApiGateConfig,
+  CONFIG_KEY,
+} from '../../settings/read/readApiGateConfig';
+import { check } from '../../settings/read/values';
+import { findFindings } from '../../operators/findings/findFindings';
+import { ApiGate, createApiGate } from '../../gate/createApiGate';
+import { FindingsLog } from '../../operators/reports/FindingsLog';
+import { GateReport } from '../../operators/reports/GateReport';
+import { pluginIdOf } from '../../gate/read/mountedRequest';
+import { PolicySource } from '../../settings/PolicySource';
+import { Refusal } from '../../gate/Refusal';
+import { DatabaseRevocationStore } from '../../store/revocations/DatabaseRevocationStore';
+import type { RevocationStore } from '../../store/revocations/RevocationStore';
+import { createUserSignOut } from '../../store/revocations/createUserSignOut';
+import { IssuerClock } from '../../gate/sessions/Revocation';
+import { Revocations } from '../../store/revocations/Revocations';
+import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
+import { DatabaseConnections } from '../../store/DatabaseConnections';
+import { ALL_PLUGINS, LegacyPlugins } from './LegacyPlugins';
+
+/** Without a database, the list in memory is complete for this process. */
+const NO_STORE: RevocationStore = {
+  read: async () => ({ revocations: [] }),
+  add: async () => {},
+};
+
+/**
+ * The services of a legacy backend that the gate uses. The environment of its `auth` plugin has all of them.
+ *
+ * @public
+ */
+export interface LegacyApiGateOptions extends LegacyVerifiers {
+  /** The configuration with `auth.apiGate`. The gate follows the changes of one that `loadBackendConfig` returned. */
+  config: RootConfigService;
+  discovery: DiscoveryService;
+  logger: LoggerService;
+  /**
+   * The database in which replicas share revoked sessions, in a table of its own. Default: none, so that a sign-out is in force
+   * only in the process that answered it, until that process stops.
+   */
+  database?: Pick<DatabaseService, 'getClient'>;
+}
+
+/**
+ * Makes the Express handlers of one gate. With no id, the handler is for a whole `apiRouter` or for its `notFoundHandler()`;
+ * with the id of a plugin it is for the path `/<id>` of that router, in front of the plugin's own.
+ *
+ * A handler passes a refusal to `next` as an error of `@backstage/errors`, which the `errorHandler` of `@backstage/backend-common`
+ * answers.
+ *
+ * @public
+ */
+export type LegacyApiGate = (pluginId?: string) => RequestHandler;
+
+/**
+ * Makes the gate for a backend on the legacy system. Its decisions follow from `auth.apiGate` as in the new system. Make it
+ * once, and put it in front of each plugin or, safer, of all of them:
+ *
+ * ```ts
+ * const gate = await createLegacyApiGate(authEnv);
+ * apiRouter.use(gate());
+ * ```
+ *
+ * @throws InputError if `auth.apiGate` is wrong; Error if the `tokenManager` accepts any token
+ * @public
+ */
+export async function createLegacyApiGate(
+  options: LegacyApiGateOptions,
+): Promise<LegacyApiGate> {
+  const { config, database, discovery } = options;
+  const logger = options.logger.child({ service: 'apiGate' });
+  await assertVerifying(options);
+
+  const source = new PolicySource({ config, logger, isLegacy: true });
+  const settings = source.current.config;
+  assertNoSettingsOfNewSystem(settings);
+  const revocations = new Revocations({
+    logger,
+    pollIntervalMs: () => source.current.config.revocation.pollIntervalMs,
+  });
+  await revocations.follow(
+    database
+      ? await DatabaseRevocationStore.create(
+          await DatabaseConnections.open(database, logger),
+        )
+      : NO_STORE,
+  );
+  const httpAuth = createLegacyHttpAuth(options);
+  const plugins = new LegacyPlugins({ discovery, httpAuth });
+  const issuerClock = new IssuerClock();
+  const apiGate = createApiGate({
+    config,
+    // The `auth` plugin of this system may give its tokens no type.
+    cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
+    issuerClock,
+    keyEndpoints: new KeyEndpoints({ isKnown: refusePlugin, logger }),
+    logger,
+    observer: new GateReport({ logger, plugins }),
+    plugins,
+    revocations,
+    signOutUser: createUserSignOut({
+      issuerClock,
+      // The route that ends them accepts tokens of the new backend system only.
+      offlineSessions: undefined,
+      revocations,
+    }),
+    source,
+  });
+
+  source.start();
+  logger.info(
+    `API gate: ${settings.mode}, ${settings.allow.length} allow rule(s)`,
+    { policy: source.current.hash },
+  );
+  source.lists.forEach(list =>
+    logger.info(`API gate: ${formatListSource(list)}`),
+  );
+  startFindingsLog(options, logger, source, revocations);
+  if (!database) {
+    logger.warn(
+      'API gate has no database: a sign-out is in force in the process that answers it only, until that stops',
+    );
+  }
+  return createMounts(apiGate, plugins.gatedIds);
+}
+
+/** Makes the handlers of one gate. The id of each plugin that has one is added to `gatedIds`. */
+function createMounts(
+  { decisions, handler }: ApiGate,
+  gatedIds: Set<string>,
+): LegacyApiGate {
+  // The gate decides once per request, however many of these handlers the request passes.
+  const gateOnce: RequestHandler = (req, res, next) =>
+    decisions.hasPassed(req, pluginIdOf(req))
+      ? next()
+      : handler(req, res, next);
+  const handlerFor =
+    (gatedPluginId: string): RequestHandler =>
+    (req, res, next) => {
+      const { params } = req;
+      req.params = { gatedPluginId };
+      gateOnce(req, res, error => {
+        req.params = params;
+        next(error);
+      });
+    };
+  return pluginId => {
+    gatedIds.add(pluginId?.toLowerCase() ?? ALL_PLUGINS);
+    if (pluginId !== undefined) {
+      return handlerFor(pluginId);
+    }
+    const router = Router();
+    router.use('/:gatedPluginId', (req, res, next) =>
+      gateOnce(req, res, error => next(error ?? 'router')),
+    );
+    // A path that names no plugin, such as `/` and `//catalog`, may have a handler all the same.
+    router.use(handlerFor(''));
+    return router;
+  };
+}
+
+/** @throws InputError for the settings that need an `httpAuth` service, which plugins of this system do not have */
+function assertNoSettingsOfNewSystem({
+  credentialHeader,
+  fasterServer,
+  foreignAuthorization,
+}: ApiGateConfig) {
+  const [key] = [
+    ...(credentialHeader ? ['credentialHeader'] : []),
+    ...(fasterServer ? ['fasterServer'] : []),
+    ...(foreignAuthorization.length > 0 ? ['foreignAuthorization'] : []),
+  ];
+  check(
+    key === undefined,
+    `${CONFIG_KEY}.${key} is for the new backend system: remove it`,
+  );
+}
+
+/** @throws Error if a token that nobody signed is accepted, as `ServerTokenManager.noop()` does */
+async function assertVerifying({ tokenManager }: LegacyVerifiers) {
+  try {
+    await tokenManager.authenticate('nobody-signed-this');
+  } catch {
+    return;
+  }
+  throw new Error(
+    'The API gate needs a tokenManager that verifies tokens, and this one accepts any: make it with ServerTokenManager.fromConfig',
+  );
+}
+
+/** @throws Refusal 401 for the caller of a service token of the new backend system: plugins have no keys here */
+async function refusePlugin(): Promise<never> {
+  throw Refusal.because('invalid-token', 'unknown-key');
+}
+
+/** Logs the findings now, and again when others are among them. */
+function startFindingsLog(
+  { config }: LegacyApiGateOptions,
+  logger: LoggerService,
+  source: PolicySource,
+  revocations: Revocations,
+) {
+  const findingsLog = new FindingsLog(logger, () =>
+    findFindings({
+      config,
+      gate: source.current.config,
+      areOrdersLoaded: revocations.isLoaded,
+      isLegacy: true,
+      now: new Date(),
+    }),
+  );
+  findingsLog.start();
+  source.onReload(() => findingsLog.update());
+  config.subscribe?.(() => findingsLog.update());
+}

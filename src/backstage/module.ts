@@ -1,0 +1,109 @@
+import {
+  coreServices,
+  createBackendModule,
+} from '@backstage/backend-plugin-api';
+import { ConflictError } from '@backstage/errors';
+import {
+  AuthCookieIssuanceExtensionPoint,
+  authCookieIssuanceExtensionPoint,
+} from './extensionPoint';
+import { createPolicyRouter } from '../operators/routes/createPolicyRouter';
+import { createUserLookup } from '../operators/routes/createUserLookup';
+import { createRevocationRouter } from '../operators/routes/createRevocationRouter';
+import {
+  RouteAccess,
+  authApiGateReadPermission,
+  authApiGateRevokePermission,
+} from '../operators/routes/RouteAccess';
+import { DatabaseRevocationStore } from '../store/revocations/DatabaseRevocationStore';
+import { UserLocks } from '../store/revocations/UserLocks';
+import { apiGateServiceRef } from './apiGateService';
+import { createPolicyAnswers } from './createPolicyAnswers';
+import { DatabaseConnections } from '../store/DatabaseConnections';
+
+type IssuerChoice = Parameters<
+  AuthCookieIssuanceExtensionPoint['setCookieIssuer']
+>[0];
+
+const deps = {
+  gate: apiGateServiceRef,
+  auth: coreServices.auth,
+  database: coreServices.database,
+  discovery: coreServices.discovery,
+  httpAuth: coreServices.httpAuth,
+  httpRouter: coreServices.httpRouter,
+  lifecycle: coreServices.lifecycle,
+  logger: coreServices.logger,
+  permissions: coreServices.permissions,
+  permissionsRegistry: coreServices.permissionsRegistry,
+  rootLifecycle: coreServices.rootLifecycle,
+  userInfo: coreServices.userInfo,
+};
+
+/**
+ * The part of the gate in the `auth` plugin: the store of revocations, and the gate's own routes. It does not run in a backend
+ * without that plugin, so no code that refuses requests is here.
+ */
+export const authModuleApiGate = createBackendModule({
+  pluginId: 'auth',
+  moduleId: 'api-gate',
+  register(reg) {
+    // The issuer that another module sets is kept until the gate can be reached.
+    let chosen: IssuerChoice | undefined;
+    reg.registerExtensionPoint(authCookieIssuanceExtensionPoint, {
+      setCookieIssuer(choice) {
+        if (chosen) {
+          throw new ConflictError(
+            `The modules ${chosen.moduleId} and ${choice.moduleId} both set an issuer of the API gate's cookie: install one of them`,
+          );
+        }
+        chosen = choice;
+      },
+    });
+
+    reg.registerInit({
+      deps,
+      async init({ database: pluginDatabase, ...services }) {
+        const { gate, httpRouter, lifecycle, logger } = services;
+        if (chosen) {
+          const { issuer } = chosen;
+          gate.setCookieIssuer(issuer === 'off' ? undefined : issuer);
+        }
+        const database = await DatabaseConnections.open(pluginDatabase, logger);
+        const store = await DatabaseRevocationStore.create(database);
+        await gate.revocations.follow(store);
+        await gate.usage.follow(database);
+        // The hooks of plugins run before those of the root, when Backstage closes its connections to databases, too.
+        lifecycle.addShutdownHook(() => gate.usage.stop());
+        services.rootLifecycle.addShutdownHook(() => database.close());
+
+        services.permissionsRegistry.addPermissions([
+          authApiGateReadPermission,
+          authApiGateRevokePermission,
+        ]);
+        const access = new RouteAccess({ ...services, source: gate.source });
+        httpRouter.use(
+          createRevocationRouter({
+            ...gate,
+            access,
+            locks: new UserLocks({ revocations: gate.revocations, store }),
+            lookUpUser: createUserLookup({ ...services, database }),
+          }),
+        );
+        const answers = createPolicyAnswers(gate);
+        const { config } = gate;
+        httpRouter.use(createPolicyRouter({ ...answers, access, config }));
+        // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
+        lifecycle.addStartupHook(() => {
+          gate.offlineSessions
+            .check()
+            .catch(() =>
+              logger.warn(
+                'API gate could not ask the auth plugin whether it can end refresh tokens',
+              ),
+            );
+        });
+      },
+    });
+  },
+});

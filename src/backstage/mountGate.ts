@@ -1,0 +1,117 @@
+import type { Server } from 'node:http';
+import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import type { RootHttpRouterService } from '@backstage/backend-plugin-api';
+import type { ErrorResponseBody } from '@backstage/errors';
+import type { ErrorRequestHandler, Request, RequestHandler } from 'express';
+import { DECISION_HEADER, ERRORS } from '../gate/Refusal';
+import type { ApiGate } from '../gate/createApiGate';
+import { isPageDestination } from '../gate/read/browsers';
+import {
+  PAGE_PATH,
+  requestMethod,
+  withoutQuery,
+} from '../gate/read/requestLine';
+import { createPageErrorAnswer } from '../operators/page/createPageErrorAnswer';
+import { createFront, mountAt } from './createFront';
+import { findServers, leadsTo } from './findServers';
+import { RequestGuard } from '../gate/RequestGuard';
+
+const STATUSES = new Map(
+  Object.entries(ERRORS).map(([status, { name }]) => [name, Number(status)]),
+);
+
+/**
+ * Mounts the gate at the root router. At the backend's HTTP servers, this puts it in front of the listeners for upgrades, and of the
+ * listeners for requests where the app is not the only one.
+ *
+ * @returns a function that stops the search for the server, and refuses all further upgrades
+ */
+export function mountGate(options: {
+  gate: Pick<
+    ApiGate,
+    'config' | 'earlyDecisions' | 'handler' | 'logger' | 'upgradeGuard'
+  >;
+  rootHttpRouter: RootHttpRouterService;
+  /** Called with each server, once the gate is in front of its listeners. */
+  onServer?(server: Server): void;
+}): () => void {
+  const { gate, rootHttpRouter, onServer } = options;
+  const { config, handler, logger, upgradeGuard } = gate;
+  const answerError = createErrorAnswer({ config, logger });
+  const requestGuard = new RequestGuard({
+    logger,
+    isApp: listener => leadsTo(listener, mount),
+    createFront: () => createFront({ gate, mount, answerError }),
+  });
+  // A plain function, because a router of Express skips all of its handlers for a target without a path, such as `foo://any/api/x`.
+  function mount(...[req, res, next]: Parameters<RequestHandler>): void {
+    requestGuard.guardServerOf(req);
+    handler(req, res, error =>
+      error ? answerError(error, req, res, next) : next(),
+    );
+  }
+  mountAt(rootHttpRouter, mount);
+  const stopFinding = findServers({
+    config,
+    mount,
+    onFound: server => {
+      upgradeGuard.guard(server);
+      requestGuard.guard(server);
+      onServer?.(server);
+    },
+  });
+  return () => {
+    stopFinding();
+    upgradeGuard.stop();
+  };
+}
+
+/**
+ * Makes a handler that answers the errors of the gate as Backstage's error middleware does, byte for byte but for the `ETag`. An
+ * app that configures its own root router may have no such middleware.
+ *
+ * Refusals do not go through that middleware: anybody can cause them, it takes a fifth of the time of the whole request, and it
+ * logs each 503. The gate's own log has one line a second of each kind, with the number of those left out.
+ */
+export function createErrorAnswer(
+  options: Parameters<typeof MiddlewareFactory.create>[0],
+): ErrorRequestHandler {
+  const middleware = MiddlewareFactory.create(options).error();
+  const answerPageError = createPageErrorAnswer(options.config);
+  return (error: Error, req, res, next) => {
+    const { name, message } = error;
+    const statusCode = STATUSES.get(name);
+    // Backstage's middleware logs any other error.
+    if (statusCode === undefined || res.headersSent) {
+      middleware(error, req, res, next);
+      return;
+    }
+    if (opensPolicyPage(req)) {
+      const id = String(res.getHeader(DECISION_HEADER));
+      answerPageError(res, { status: statusCode, message, id });
+      return;
+    }
+    const { method, url } = req;
+    const answer: ErrorResponseBody = {
+      error: { name, message },
+      request: { method, url },
+      response: { statusCode },
+    };
+    const body = Buffer.from(JSON.stringify(answer));
+    // Not chained: a middleware in front may have replaced `writeHead` by one that returns nothing.
+    res.writeHead(statusCode, {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': body.length,
+    });
+    res.end(body);
+  };
+}
+
+function opensPolicyPage(req: Request): boolean {
+  return (
+    `${withoutQuery(req.originalUrl).replace(/\/$/, '')}/` ===
+      `/api/auth${PAGE_PATH}` &&
+    requestMethod(req) === 'GET' &&
+    isPageDestination(req)
+  );
+}

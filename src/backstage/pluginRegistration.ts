@@ -1,0 +1,168 @@
+import { createLifecycleMiddleware } from '@backstage/backend-defaults/httpRouter';
+import {
+  coreServices,
+  createServiceFactory,
+  createServiceRef,
+  DiscoveryService,
+  HttpAuthService,
+  LoggerService,
+} from '@backstage/backend-plugin-api';
+import { isError } from '@backstage/errors';
+import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
+import { check } from '../settings/read/values';
+import { CachingHttpAuth } from '../gate/verify/CachingHttpAuth';
+import { uninstalledPluginAuthServiceRef } from './uninstalledPluginAuth';
+import { PROXY_PLUGIN } from '../gate/verify/foreignAuthorization';
+import { COOKIE_PATH } from '../gate/read/requestLine';
+import { RemoteRevocationStore } from '../store/revocations/RemoteRevocationStore';
+import { apiGateServiceRef } from './apiGateService';
+import { watchStart } from '../gate/plugins/Plugins';
+import { barrierPathsFor } from '../settings/expectations/commonPrefixes';
+import { watchDelegations } from './watchDelegations';
+
+const pluginRegistrationServiceRef = createServiceRef<{}>({
+  id: 'auth.apiGate.pluginRegistration',
+  scope: 'plugin',
+});
+
+/** What the gate lacks where a backend has its own service. */
+const LOSSES = {
+  httpRouter:
+    'the policy does not list what plugins open in code, and no second check is in front of their routes',
+  httpAuth: 'verified tokens are not remembered',
+};
+
+/**
+ * Hands each plugin's own services to the gate before the plugin's `init` runs. A service token is valid for one plugin,
+ * and an external token's access restrictions are judged per plugin, so no single instance can verify for all.
+ */
+export const pluginRegistrationServiceFactory = createServiceFactory({
+  service: pluginRegistrationServiceRef,
+  initialization: 'always',
+  deps: {
+    gate: apiGateServiceRef,
+    uninstalledPluginAuth: uninstalledPluginAuthServiceRef,
+    auditor: coreServices.auditor,
+    auth: coreServices.auth,
+    discovery: coreServices.discovery,
+    httpAuth: coreServices.httpAuth,
+    httpRouter: coreServices.httpRouter,
+    lifecycle: coreServices.lifecycle,
+    logger: coreServices.logger,
+    plugin: coreServices.pluginMetadata,
+  },
+  createRootContext: ({ gate }) => createOwnServicesLog(gate.logger),
+  async factory({ gate, plugin, ...services }, logOwnServices) {
+    const id = plugin.getId();
+    const { auth, discovery, httpAuth } = services;
+    const { httpRouter, lifecycle, logger } = services;
+    const { config, plugins, policies, revocations, source } = gate;
+
+    checkCredentialSettings(id, gate.source.current.config, httpAuth, logger);
+    logOwnServices({
+      httpRouter: !policies.isWatched(httpRouter),
+      httpAuth:
+        source.current.config.tokenCache !== undefined &&
+        !(httpAuth instanceof CachingHttpAuth),
+    });
+    // An allow rule must also open the plugin's barrier. Barrier policies are prefixes for all methods and can't be removed, so
+    // add them only once the gate enforces.
+    const opened = new Set<string>();
+    const openBarriers = () => {
+      const { openRules } = source.current;
+      // Frontends sign out without a bearer token. The stock handler behind clears Backstage's own cookie.
+      const paths = [COOKIE_PATH, ...barrierPathsFor(id, openRules)];
+      for (const path of paths) {
+        if (!opened.has(path)) {
+          opened.add(path);
+          policies.openBarrier(httpRouter, path);
+        }
+      }
+    };
+    source.onEnforced(() => {
+      openBarriers();
+      source.onReload(openBarriers);
+    });
+
+    watchDelegations(auth, gate.observer);
+    plugins.register({
+      ...services,
+      id,
+      ...watchStart(
+        createLifecycleMiddleware({ config, lifecycle }),
+        lifecycle,
+      ),
+    });
+
+    if (!plugins.isInstalled('auth') && !revocations.isSyncing) {
+      logAuthBaseUrl(discovery, logger);
+      revocations.follow(
+        new RemoteRevocationStore({ auth, discovery, logger }),
+      );
+    }
+    return {};
+  },
+});
+
+/**
+ * Creates the log of the services that a backend has in place of the gate's. All plugins share it, and each line is logged once. The
+ * line names what to set in Red Hat Developer Hub, where a dynamic plugin replaces a service only if a variable allows it.
+ */
+function createOwnServicesLog(logger: LoggerService) {
+  const logged = new Set<string>();
+
+  return (isOwn: Record<keyof typeof LOSSES, boolean>): void => {
+    const own = (['httpRouter', 'httpAuth'] as const).filter(id => isOwn[id]);
+    if (own.length === 0) {
+      return;
+    }
+    const services = `${own.join(' and ')} service${own.length > 1 ? 's' : ''}`;
+    const losses = own.map(id => LOSSES[id]).join('; ');
+    const variables = own
+      .map(id => `ENABLE_CORE_${id.toUpperCase()}_OVERRIDE=true`)
+      .join(' and ');
+    const line = `API gate decides every request, but this backend has its own ${services}: ${losses}. In Red Hat Developer Hub, set ${variables}`;
+    if (!logged.has(line)) {
+      logged.add(line);
+      logger[isOwn.httpRouter ? 'warn' : 'info'](line);
+    }
+  };
+}
+
+/**
+ * Only the gate's own `httpAuth` reads a token that `Authorization` does not hold.
+ *
+ * @throws InputError if a setting depends on it, which stops the start
+ */
+function checkCredentialSettings(
+  pluginId: string,
+  { credentialHeader, foreignAuthorization }: ApiGateConfig,
+  httpAuth: HttpAuthService,
+  logger: LoggerService,
+) {
+  if (httpAuth instanceof CachingHttpAuth) {
+    return;
+  }
+  check(
+    foreignAuthorization.every(({ plugin }) => plugin !== pluginId),
+    `${CONFIG_KEY}.foreignAuthorization needs the httpAuth service of the gate, and this backend has its own for the plugin ${pluginId}: remove that service, or the setting`,
+  );
+  if (credentialHeader) {
+    logger.info(
+      `API gate: this backend has its own httpAuth service for the plugin ${pluginId}. A token in ${credentialHeader} ${pluginId === PROXY_PLUGIN ? 'opens none' : 'replaces the Authorization'} of its requests`,
+    );
+  }
+}
+
+/** Logs the address: a wrong one would show only as 503 for every user token. */
+async function logAuthBaseUrl(
+  discovery: DiscoveryService,
+  logger: LoggerService,
+) {
+  const address = await discovery
+    .getBaseUrl('auth')
+    .catch(error => `no address (${isError(error) ? error.name : 'error'})`);
+  logger.info(
+    `API gate: the auth plugin is not installed in this backend. Discovery has it at ${address}: from there come the keys of users, and the sessions that have ended`,
+  );
+}

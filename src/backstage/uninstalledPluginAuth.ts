@@ -1,0 +1,119 @@
+import { authServiceFactory } from '@backstage/backend-defaults/auth';
+import { DefaultHttpAuthService } from '@backstage/backend-defaults/httpAuth';
+import {
+  AuthService,
+  createServiceFactory,
+  createServiceRef,
+  DatabaseService,
+  DiscoveryService,
+  HttpAuthService,
+  PluginMetadataService,
+  RootConfigService,
+  ServiceRef,
+} from '@backstage/backend-plugin-api';
+import { tokenTypes } from '@backstage/plugin-auth-node';
+import { LRUCache } from 'lru-cache';
+import { Refusal } from '../gate/Refusal';
+import { NewcomerLimit } from '../gate/verify/NewcomerLimit';
+import type { UninstalledPluginAuth } from '../gate/plugins/BackendPlugins';
+
+// The number covers the optional plugins that clients probe for; others are created again when a request needs them.
+const MAX_PLUGINS = 100;
+
+// Each instance fetches keys of its own, for any id that a client has made up.
+const NEW_PER_MINUTE = 60;
+
+const SERVABLE_PLUGIN_ID = /^[a-z0-9_-]{1,200}$/i;
+
+// No token is for this plugin: it replaces a name that can't be a plugin id.
+const NO_PLUGIN = '-';
+
+// A service factory has fields that its public type does not have. Only this file relies on them.
+const { deps: authDeps, factory: createAuth } =
+  authServiceFactory as unknown as {
+    deps: Record<string, ServiceRef<unknown>>;
+    factory(
+      deps: Record<string, unknown> & {
+        config: RootConfigService;
+        plugin: PluginMetadataService;
+        database: DatabaseService;
+        discovery: DiscoveryService;
+      },
+    ): Promise<AuthService>;
+  };
+
+/**
+ * Provides {@link UninstalledPluginAuth}. A service token is valid only for the plugin in its `aud`, and an external token's
+ * access restrictions are evaluated per plugin, so no registered plugin's services can verify a token for a plugin that is not
+ * installed. This factory builds services as Backstage builds an installed plugin's. They only verify: they issue no token, and
+ * do not write to the database of the plugin that lends its services.
+ */
+export const uninstalledPluginAuthServiceRef =
+  createServiceRef<UninstalledPluginAuth>({
+    id: 'auth.apiGate.uninstalledPluginAuth',
+    scope: 'plugin',
+    defaultFactory: async service =>
+      createServiceFactory({
+        service,
+        deps: authDeps as typeof authServiceFactory & Record<string, never>,
+        factory: deps => createUninstalledPluginAuth(deps as never),
+      }),
+  });
+
+function createUninstalledPluginAuth(
+  deps: Parameters<typeof createAuth>[0],
+): UninstalledPluginAuth {
+  const cache = new LRUCache<string, Promise<HttpAuthService>>({
+    max: MAX_PLUGINS,
+  });
+  const create = async (pluginId: string) => {
+    const auth = await createAuth({
+      ...deps,
+      plugin: { getId: () => pluginId },
+      // The lending plugin's own `auth` has migrated these tables already.
+      database: {
+        getClient: () => deps.database.getClient(),
+        migrations: { skip: true },
+      },
+    });
+    const { discovery } = deps;
+    return DefaultHttpAuthService.create({ auth, discovery, pluginId });
+  };
+  const limit = new NewcomerLimit(NEW_PER_MINUTE);
+  const restrictedPlugins = readRestrictedPlugins(deps.config);
+  return async (requestedId, token) => {
+    const isConfigured = restrictedPlugins.has(requestedId);
+    const dependsOnPlugin =
+      token?.typ === tokenTypes.plugin.typParam
+        ? token.aud === requestedId
+        : isConfigured;
+    const pluginId =
+      dependsOnPlugin && SERVABLE_PLUGIN_ID.test(requestedId)
+        ? requestedId
+        : NO_PLUGIN;
+    let httpAuth = cache.get(pluginId);
+    if (!httpAuth) {
+      const canBeMadeUp = pluginId !== NO_PLUGIN && !isConfigured;
+      if (canBeMadeUp && !limit.admits(pluginId)) {
+        throw Refusal.because('keys-unavailable');
+      }
+      httpAuth = create(pluginId);
+      cache.set(pluginId, httpAuth);
+      httpAuth.catch(() => cache.delete(pluginId));
+    }
+    return httpAuth;
+  };
+}
+
+/** Returns the plugins that external tokens are restricted to. All other plugins treat restricted tokens alike. */
+function readRestrictedPlugins(config: RootConfigService): Set<string> {
+  const entries =
+    config.getOptionalConfigArray('backend.auth.externalAccess') ?? [];
+  return new Set(
+    entries
+      .flatMap(
+        entry => entry.getOptionalConfigArray('accessRestrictions') ?? [],
+      )
+      .map(restriction => restriction.getString('plugin')),
+  );
+}

@@ -1,0 +1,76 @@
+import { randomBytes } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { AllowRule } from './rules/AllowRule';
+import type { RefusalDetail, RefusalReason } from './Refusal';
+
+/**
+ * Why a request passed. The log, the metrics, the audit and the policy route use the same words.
+ *
+ * - `built-in-public`: keys, signing in, the frontend bundle
+ * - `allow-rule`: a rule of `auth.apiGate.allow`
+ * - `sign-out`: it ends a session, or there was none
+ * - `bearer`, `cookie`, `user-cookie`: the credential that verified
+ */
+export type PassReason =
+  | 'built-in-public'
+  | 'allow-rule'
+  | 'sign-out'
+  | 'bearer'
+  | 'cookie'
+  | 'user-cookie';
+
+/**
+ * The outcome of a decision. `would-refuse`: in report-only, a request that only the rules refuse goes on, and the backend serves it
+ * as it does without the gate.
+ */
+export type Outcome = 'passed' | 'refused' | 'would-refuse';
+
+/** The kind of credential that a request was decided by. */
+export type CredentialKind = 'none' | 'bearer' | 'cookie' | 'user-cookie';
+
+export interface Decision {
+  /** Id of the plugin, in lower case, installed or not. */
+  plugin: string;
+  outcome: Outcome;
+  reason: PassReason | RefusalReason;
+  credential: CredentialKind;
+  /** With the reason `allow-rule`. */
+  rule?: AllowRule;
+  /** With the reason `allow-rule`: whether the request presents no credential. */
+  isAnonymous?: boolean;
+  /** Identifies a refusal, and one that report-only omits. A request that passed has none. */
+  id?: string;
+  /** Narrows the reason, in the log and in the audit only. */
+  detail?: RefusalDetail;
+  /** The subject of a refused token that has verified; never a claim of any other token. */
+  subject?: string;
+  /** The client's address, with `auth.apiGate.audit.clientAddress`. */
+  clientAddress?: string;
+}
+
+/** Returns 64 random bits as 16 hex digits. Nobody can derive other ids, or the number of refusals, from an id. */
+export function createDecisionId(): string {
+  return randomBytes(8).toString('hex');
+}
+
+/** Keeps the last decision about each request. In front of each plugin's routes, a second check reads there which requests have passed. */
+export class Decisions {
+  readonly #byRequest = new WeakMap<IncomingMessage, Decision>();
+
+  set(req: IncomingMessage, decision: Decision): void {
+    this.#byRequest.set(req, decision);
+  }
+
+  get(req: IncomingMessage): Decision | undefined {
+    return this.#byRequest.get(req);
+  }
+
+  /** Whether the gate has let this request through to this plugin. */
+  hasPassed(req: IncomingMessage, pluginId: string): boolean {
+    const decision = this.#byRequest.get(req);
+    return (
+      decision?.outcome === 'passed' &&
+      decision.plugin === pluginId.toLowerCase()
+    );
+  }
+}

@@ -1,0 +1,237 @@
+import type { IncomingMessage } from 'node:http';
+import type { Request } from 'express';
+import { Refusal } from '../Refusal';
+import { createCookieNames, readCookies } from './cookieHeader';
+import { countHeader } from '../carryOut/requestHeaders';
+import { decodeToken, readBearer } from './token';
+
+/** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
+export const BACKSTAGE_AUTH_COOKIE = 'backstage-auth';
+
+/** The same name, for searches in a `Cookie` header. */
+export const BACKSTAGE_AUTH_COOKIES = createCookieNames([
+  BACKSTAGE_AUTH_COOKIE,
+]);
+
+// Backstage tries the same number of tokens.
+const MAX_UPGRADE_TOKENS = 5;
+
+/**
+ * The token of the gate's cookie in a `Cookie` header. `conflict` marks an inconsistent set of cookies, of which the gate accepts
+ * no part.
+ */
+export type ReadCookie =
+  { kind: 'none' } | { kind: 'token'; token: string } | { kind: 'conflict' };
+
+/** Reads the gate's cookie. */
+export interface CookieReader {
+  read(header: string | undefined): ReadCookie;
+}
+
+/** The places where a request may hold its credential. */
+export interface CredentialPlaces {
+  /** `undefined`: the gate's cookie is not accepted. */
+  cookie: CookieReader | undefined;
+  /** The token in the credential header; empty for any other value, such as two, which Node joins by a comma. */
+  headerToken: string | undefined;
+  /** Whether the server behind the handler reads `Authorization`, and the protocols of an upgrade. */
+  isForeignPath: boolean;
+  /** Whether `Authorization` is no credential for the gate: `httpAuth` reads the token that the gate has bound to the request. */
+  isBound: boolean;
+}
+
+/**
+ * Finds the places where a request may hold its credential.
+ *
+ * @param header - the name of the credential header in lower case
+ */
+export function readPlaces(
+  { headers }: IncomingMessage,
+  {
+    cookie,
+    header,
+    isForeignPath,
+  }: Pick<CredentialPlaces, 'cookie' | 'isForeignPath'> & { header?: string },
+): CredentialPlaces {
+  const value = header && headers[header];
+  const headerToken =
+    value === undefined
+      ? undefined
+      : (String(value).match(/^(?:Bearer +)?([^\s,]+)$/i)?.[1] ?? '');
+  // An ingress with a password of its own sends another scheme with every request, which must not refuse a cookie.
+  const isOtherScheme =
+    header !== undefined && /^(?!bearer\b)./i.test(headers.authorization ?? '');
+  const isBound = headerToken !== undefined || isForeignPath || isOtherScheme;
+  return { cookie, headerToken, isForeignPath, isBound };
+}
+
+/** Returns the bearer token of a request, in the credential header or in an `Authorization` that is the gate's to read. */
+export function findBearer(
+  req: IncomingMessage,
+  { headerToken, isBound }: CredentialPlaces,
+): string | undefined {
+  return isBound ? headerToken || undefined : readBearer(req);
+}
+
+/** The token that a request presents, and where. */
+export interface PresentedToken {
+  kind: 'bearer' | 'cookie' | 'user-cookie';
+  token: string;
+  /** The offered protocol of a WebSocket that holds the token. */
+  authProtocol?: string;
+}
+
+/**
+ * Reads the one credential of a request. A second kind is never tried when the first fails, and of several values where one is
+ * allowed the gate accepts none.
+ *
+ * - the credential header is final, if the configuration names one
+ * - `Authorization`, unless empty or foreign, is final: a bearer token (RFC 6750, section 2.1) or a credential that this gate refuses
+ * - otherwise the gate's cookie, then Backstage's own if `acceptsUserCookie` returns true
+ *
+ * @returns a refusal unless the request presents exactly one token. The refusal is not thrown: anybody can send requests without a
+ *   credential, and an exception takes longer than all other steps of refusing one.
+ */
+export function readCredential(
+  req: IncomingMessage,
+  places: CredentialPlaces,
+  acceptsUserCookie: () => boolean,
+): PresentedToken | Refusal {
+  if (countHeader(req, 'authorization') > 1) {
+    return Refusal.because('repeated-authorization');
+  }
+  const token = findBearer(req, places);
+  if (token) {
+    return { kind: 'bearer', token };
+  }
+  if (places.headerToken !== undefined) {
+    return Refusal.because('invalid-token', 'malformed');
+  }
+  if (req.headers.authorization && !places.isBound) {
+    return Refusal.because('unsupported-scheme');
+  }
+  const gateCookie = places.cookie?.read(req.headers.cookie) ?? {
+    kind: 'none',
+  };
+  if (gateCookie.kind !== 'none' || !acceptsUserCookie()) {
+    return presentCookie('cookie', gateCookie);
+  }
+  return presentCookie('user-cookie', readUserCookie(req));
+}
+
+function presentCookie(
+  kind: PresentedToken['kind'],
+  cookie: ReadCookie,
+): PresentedToken | Refusal {
+  switch (cookie.kind) {
+    case 'token':
+      return { kind, token: cookie.token };
+    case 'conflict':
+      return Refusal.because('conflicting-cookies');
+    default:
+      return Refusal.because('missing-credentials');
+  }
+}
+
+/** Returns the token in Backstage's own cookie, if there is one; `conflict` if the cookie has several values. */
+export function readUserCookie(req: IncomingMessage): ReadCookie {
+  const cookies = readCookies(req.headers.cookie, BACKSTAGE_AUTH_COOKIES);
+  if (!cookies) {
+    return { kind: 'conflict' };
+  }
+  const token = cookies.get(BACKSTAGE_AUTH_COOKIE);
+  return token ? { kind: 'token', token } : { kind: 'none' };
+}
+
+/** Returns the protocols that a WebSocket handshake offers (RFC 6455, section 11.3.4). Node joins several headers by a comma. */
+export function readProtocols({ headers }: IncomingMessage): string[] {
+  return (headers['sec-websocket-protocol'] ?? '')
+    .split(',')
+    .map(protocol => protocol.trim())
+    .filter(Boolean);
+}
+
+/**
+ * Returns the tokens that may authenticate a WebSocket handshake, in the order in which the gate tries them. A page's script can
+ * set no header but `Sec-WebSocket-Protocol`, so Backstage's frontends send the token there.
+ *
+ * - each offered protocol, then the bearer token, as in Backstage: external tokens may be any text, so every protocol may be a
+ *   token
+ * - the gate's cookie, if there is no `Authorization` and no offered protocol is a JWT: a cookie does not replace a token that
+ *   fails, and a page that offers a protocol such as `graphql-ws` can use its cookie
+ *
+ * The protocols of a foreign path are for the server behind the handler, and the credential header is final.
+ *
+ * @throws Refusal if the handshake has no token, or more than one value where one is allowed
+ */
+export function readUpgradeTokens(
+  req: IncomingMessage,
+  places: CredentialPlaces,
+): PresentedToken[] {
+  const credential = readCredential(req, places, () => false);
+  const protocols = readProtocols(req);
+  assertFew(protocols);
+  if (
+    protocols.length === 0 ||
+    places.isForeignPath ||
+    places.headerToken !== undefined ||
+    credential === Refusal.because('repeated-authorization')
+  ) {
+    if (credential instanceof Refusal) {
+      throw credential;
+    }
+    return [credential];
+  }
+  const tokens: PresentedToken[] = protocols.map(token => ({
+    kind: 'bearer',
+    token,
+    authProtocol: token,
+  }));
+  const other = credential instanceof Refusal ? undefined : credential;
+  if (other?.kind === 'bearer') {
+    tokens.push(other);
+  }
+  assertFew(tokens);
+  if (other?.kind === 'cookie' && !protocols.some(decodeToken)) {
+    tokens.push(other);
+  }
+  return tokens;
+}
+
+/** @throws Refusal if a handshake offers more tokens than Backstage tries: verifying each one takes time */
+export function assertFew(tokens: unknown[]): void {
+  if (tokens.length > MAX_UPGRADE_TOKENS) {
+    throw Refusal.because('too-many-tokens');
+  }
+}
+
+/**
+ * Returns whether a request for a public route presents a credential, for statistics only. The credential is not verified: anything
+ * in `Authorization`, in the gate's cookie or in Backstage's own is one, and so is a JWT among the protocols of a WebSocket.
+ */
+export function presentsCredential(
+  req: IncomingMessage,
+  places: CredentialPlaces,
+): boolean {
+  return (
+    readCredential(req, places, () => true) !==
+      Refusal.because('missing-credentials') ||
+    readProtocols(req).some(decodeToken)
+  );
+}
+
+/**
+ * Returns a request that holds a token and nothing else: in Backstage's own cookie, where an app's own `httpAuth` may look for it, or
+ * as a bearer token. Backstage's `httpAuth` reads the token of a request only, and caches one result per request, which must not be
+ * that of a token which the real request does not present as its own.
+ */
+export function substituteRequest(
+  token: string,
+  kind: PresentedToken['kind'] = 'bearer',
+): Request {
+  const headers =
+    kind === 'user-cookie'
+      ? { cookie: `${BACKSTAGE_AUTH_COOKIE}=${encodeURIComponent(token)}` }
+      : { authorization: `Bearer ${token}` };
+  return { headers } as Request;
+}

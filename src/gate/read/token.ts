@@ -1,0 +1,191 @@
+import { createHash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import type { BackstageCredentials } from '@backstage/backend-plugin-api';
+import { tokenTypes } from '@backstage/plugin-auth-node';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import type { SessionClaims } from '../sessions/Revocation';
+
+/** The claims of a token that is not verified. They may decide which check to make, never that a request passes. */
+export interface DecodedToken {
+  /** `typ` of the header; `undefined` for tokens of Backstage before 1.24. */
+  typ?: string;
+  /** The id of the key in the header. */
+  kid?: string;
+  /** Whether the header names an algorithm with a shared secret, as legacy tokens have. */
+  isSymmetric?: boolean;
+  sub?: string;
+  iss?: string;
+  aud?: string | string[];
+  /** Seconds since the epoch, like `exp`. */
+  iat?: number;
+  exp?: number;
+  /** Entities that the user owns. */
+  ent?: string[];
+  /** The limited user token that a service token carries when it acts for a user. */
+  obo?: DecodedToken;
+}
+
+/** The credentials that Backstage has made of a token for one plugin. */
+export interface Verdict {
+  /** Makes credentials for one request. */
+  copy: () => BackstageCredentials;
+  /** The end of the token, in milliseconds since the epoch. */
+  expiresAt: number;
+  /** The end of the verdict by `performance.now()`, which does not follow changes of the clock. */
+  keptUntil: number;
+}
+
+/** A token as a request has presented it. It is decoded at most once, and hashed at most once. */
+export class Token {
+  #claims: { decoded: DecodedToken | undefined } | undefined;
+  #digest: string | undefined;
+  #isCompact: boolean | undefined;
+  #session: { claims: SessionClaims | undefined } | undefined;
+
+  /** The verdicts of plugins, by a key that the cache of tokens chooses. A token that has not verified has none. */
+  readonly verdicts = new Map<string, Verdict>();
+  /**
+   * The time by `performance.now()` from which the browser's cookie is to be set again; `undefined` if this replica has not set it.
+   */
+  renewCookieAt: number | undefined;
+  /** The number of times that the cookie was sent to clients that have not returned it. */
+  sentCookies = 0;
+
+  constructor(readonly text: string) {}
+
+  /** The SHA-256 of the text in base64, by which caches refer to tokens that have not verified. */
+  get digest(): string {
+    this.#digest ??= createHash('sha256').update(this.text).digest('base64');
+    return this.#digest;
+  }
+
+  /** The claims; `undefined` for text that is no JWT. */
+  get claims(): DecodedToken | undefined {
+    this.#claims ??= { decoded: decodeToken(this.text) };
+    return this.#claims.decoded;
+  }
+
+  /** The claims of the user's own token: this one, or the one that a service token carries. */
+  get userToken(): DecodedToken | undefined {
+    const { claims } = this;
+    return claims && effectiveUserToken(claims);
+  }
+
+  /** The claims that identify the session of the user's own token. The gate accepts no user token without them. */
+  get session(): SessionClaims | undefined {
+    this.#session ??= { claims: sessionOf(this.userToken) };
+    return this.#session.claims;
+  }
+
+  /**
+   * Whether the token has only the characters of a compact JWS (RFC 7515, section 7.1). Some verifiers skip other characters
+   * (`jose` 5 does, of the legacy system and of releases before November 2026), so a valid token may be followed by any number of
+   * them.
+   */
+  get isCompact(): boolean {
+    this.#isCompact ??= /^[A-Za-z0-9\-_.]+$/.test(this.text);
+    return this.#isCompact;
+  }
+}
+
+function sessionOf(token: DecodedToken | undefined): SessionClaims | undefined {
+  const { sub, iat, exp } = token ?? {};
+  return sub !== undefined && iat !== undefined && exp !== undefined
+    ? { sub, iat, exp }
+    : undefined;
+}
+
+/** Reads a JWT without verifying it. Returns `undefined` for any other text, such as a static external token. */
+export function decodeToken(token: string): DecodedToken | undefined {
+  // Skip text that is no JWT: decoding it would throw, which is slow.
+  if (token.split('.', 4).length !== 3) {
+    return undefined;
+  }
+  try {
+    const { alg, typ, kid } = decodeProtectedHeader(token);
+    const { sub, iss, aud, iat, exp, ent, obo } = decodeJwt(token);
+    return {
+      typ: isString(typ) ? typ : undefined,
+      kid: isString(kid) ? kid : undefined,
+      isSymmetric: /^HS/.test(alg ?? ''),
+      sub: isString(sub) ? sub : undefined,
+      iss: isString(iss) ? iss : undefined,
+      aud,
+      iat: isNumber(iat) ? iat : undefined,
+      exp: isNumber(exp) ? exp : undefined,
+      ent: Array.isArray(ent) ? ent.filter(isString) : undefined,
+      obo: isString(obo) ? decodeToken(obo) : undefined,
+    };
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns the user token behind a decoded token: the token itself, or the one that a service token carries. */
+export function effectiveUserToken(
+  token: DecodedToken,
+): DecodedToken | undefined {
+  if (token.typ === tokenTypes.plugin.typParam) {
+    return token.obo;
+  }
+  return isUserToken(token) ? token : undefined;
+}
+
+/** Returns whether a Backstage token has expired. The expiry of other tokens is up to their verifier. */
+export function isExpired(token: DecodedToken): boolean {
+  return (
+    (token.typ === tokenTypes.plugin.typParam || isUserToken(token)) &&
+    isPast(token.exp)
+  );
+}
+
+/** Returns whether a time in seconds since the epoch has passed. */
+export function isPast(seconds: number | undefined): boolean {
+  return seconds !== undefined && seconds * 1000 <= Date.now();
+}
+
+function isUserToken({ typ, aud }: DecodedToken): boolean {
+  return (
+    typ === tokenTypes.user.typParam ||
+    typ === tokenTypes.limitedUser.typParam ||
+    aud === tokenTypes.user.audClaim
+  );
+}
+
+/** Returns whether two tokens are of one sign-in: same user, issued and expiring in the same second. */
+export function sameSession(a: DecodedToken, b: DecodedToken): boolean {
+  return a.sub === b.sub && a.iat === b.iat && a.exp === b.exp;
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === 'number';
+}
+
+/** Returns the bearer token of a request, if its `Authorization` holds one (RFC 6750, section 2.1). */
+export function readBearer({ headers }: IncomingMessage): string | undefined {
+  return headers.authorization?.match(/^Bearer +(\S+)$/i)?.[1];
+}
+
+/** The tokens of requests whose `Authorization` does not hold them. */
+const boundTokens = new WeakMap<object, string>();
+
+/**
+ * Makes a token the one that `httpAuth` reads in a request, whatever `Authorization` holds; `undefined` makes it read that header,
+ * as a handler may have a request decided a second time.
+ */
+export function bindToken(req: object, token: string | undefined): void {
+  if (token === undefined) {
+    boundTokens.delete(req);
+  } else {
+    boundTokens.set(req, token);
+  }
+}
+
+/** Returns the token of a request behind the gate: the bound one, or that in `Authorization`. */
+export function tokenOf(req: IncomingMessage): string | undefined {
+  return boundTokens.get(req) ?? readBearer(req);
+}

@@ -1,0 +1,170 @@
+import {
+  AllowRule,
+  ANY_SEGMENT,
+  endOf,
+  isSubtree,
+  openedMethods,
+  PluginPath,
+  prefixOf,
+  segmentsOf,
+} from './AllowRule';
+import { isCookieEndpoint } from '../read/requestLine';
+
+/** Holds the allow rules of all plugins: for each plugin and method, a tree of the segments of their paths. */
+export class AllowList {
+  readonly #trees = new Map<string, Map<string, RuleTree>>();
+
+  constructor(
+    readonly rules: readonly AllowRule[],
+    private readonly now: () => number = Date.now,
+  ) {
+    for (const rule of rules) {
+      openedMethods(rule).forEach(method => this.#add(rule, method));
+    }
+  }
+
+  /**
+   * Returns the rule that opens an unambiguous path, if any. The comparison is case-sensitive, as the paths of URLs are. No rule
+   * opens the cookie endpoint, not even the rule for a whole plugin.
+   */
+  match(plugin: string, method: string, path: string): AllowRule | undefined {
+    const tree = this.#trees.get(plugin)?.get(method);
+    if (!tree || !path.startsWith('/')) {
+      return undefined;
+    }
+    // The part of a long path that is deeper than every rule is left out: only `/**` can cover it.
+    const segments =
+      path === '/' ? [] : path.slice(1).split('/', tree.depth + 1);
+    const rule = find(tree.root, { segments, accepts: this.#isInForce });
+    return rule && isCookieEndpoint(path) ? undefined : rule;
+  }
+
+  /** Returns the rules that each open every path that a rule opens for a method, whether or not they have ended. */
+  covering(rule: PluginPath, method: string): AllowRule[] {
+    const rules: AllowRule[] = [];
+    const tree = this.#trees.get(rule.plugin)?.get(method);
+    const search = {
+      segments: segmentsOf(rule),
+      isSubtree: isSubtree(rule),
+      accepts(found: AllowRule) {
+        rules.push(found);
+        // The search goes on to the next one.
+        return false;
+      },
+    };
+    if (tree) {
+      find(tree.root, search);
+    }
+    return rules;
+  }
+
+  /**
+   * Returns the time until which the rules together open every path that a rule opens for a method; `-Infinity` if they do not.
+   *
+   * `*` has infinitely many values, so that several rules cover an exact path only if one of them does. A subtree is the same as
+   * the segment below its path and the subtree below that segment, which different rules may cover.
+   */
+  coveredUntil(rule: PluginPath, method: string): number {
+    const depth = this.#trees.get(rule.plugin)?.get(method)?.depth ?? 0;
+    if (!isSubtree(rule) || segmentsOf(rule).length >= depth) {
+      return Math.max(...this.covering(rule, method).map(endOf));
+    }
+    const path = `${prefixOf(rule)}/${ANY_SEGMENT}`;
+    return Math.min(
+      this.coveredUntil({ ...rule, path }, method),
+      this.coveredUntil({ ...rule, path: `${path}/**` }, method),
+    );
+  }
+
+  // Most rules do not end, and need no clock.
+  readonly #isInForce = (rule: AllowRule) =>
+    endOf(rule) === Infinity || this.now() < endOf(rule);
+
+  #add(rule: AllowRule, method: string) {
+    const ofPlugin = this.#trees.get(rule.plugin) ?? new Map();
+    this.#trees.set(rule.plugin, ofPlugin);
+    const tree = ofPlugin.get(method) ?? { root: newNode(), depth: 0 };
+    ofPlugin.set(method, tree);
+    const segments = segmentsOf(rule);
+    tree.depth = Math.max(tree.depth, segments.length);
+    const node = segments.reduce(childOf, tree.root);
+    const place = isSubtree(rule) ? 'subtree' : 'exact';
+    const other = node[place];
+    // If several rules have the same path, the one that ends last is in force as long as any of them.
+    if (!other || endOf(rule) > endOf(other)) {
+      node[place] = rule;
+    }
+  }
+}
+
+interface RuleTree {
+  root: RuleNode;
+  depth: number;
+}
+
+interface RuleNode {
+  exact?: AllowRule;
+  subtree?: AllowRule;
+  literals: Map<string, RuleNode>;
+  /** The child for `*`. It is not among the literals, where a request with the segment `*` would reach it a second time. */
+  any?: RuleNode;
+}
+
+interface Search {
+  /** A segment `*` finds the child for any segment only, since no node has it among its literals. */
+  segments: readonly string[];
+  /** Whether the rule has to cover everything below the path, and not the path itself. */
+  isSubtree?: boolean;
+  accepts(rule: AllowRule): boolean;
+}
+
+/**
+ * Finds the first rule at a node or below it that covers a path and is accepted. A literal segment precedes `*`, and `*` precedes
+ * `/**`.
+ *
+ * Each node has one parent, so that the search visits it at most once, however literal segments and `*` alternate: a request
+ * costs at most one visit for each segment of the rules for its plugin and method.
+ */
+function find(
+  node: RuleNode,
+  search: Search,
+  index = 0,
+): AllowRule | undefined {
+  const { segments, isSubtree: isBelow } = search;
+  if (index === segments.length) {
+    return (
+      (isBelow ? undefined : accepted(node.exact, search)) ??
+      // `/**` covers the root of the plugin too, and every other subtree begins below its path.
+      (isBelow || index === 0 ? accepted(node.subtree, search) : undefined)
+    );
+  }
+  const segment = segments[index];
+  const { any, literals } = node;
+  const literal = literals.get(segment);
+  return (
+    (literal && find(literal, search, index + 1)) ??
+    (any && segment !== '' ? find(any, search, index + 1) : undefined) ??
+    accepted(node.subtree, search)
+  );
+}
+
+function accepted(
+  rule: AllowRule | undefined,
+  { accepts }: Search,
+): AllowRule | undefined {
+  return rule && accepts(rule) ? rule : undefined;
+}
+
+function newNode(): RuleNode {
+  return { literals: new Map() };
+}
+
+function childOf(node: RuleNode, segment: string): RuleNode {
+  if (segment === ANY_SEGMENT) {
+    node.any ??= newNode();
+    return node.any;
+  }
+  const child = node.literals.get(segment) ?? newNode();
+  node.literals.set(segment, child);
+  return child;
+}

@@ -1,0 +1,138 @@
+import type { TokenEntry } from './GateSettings';
+import { TokenLimits } from './TokenLimits';
+
+const rule = (path: string, ...methods: string[]) => ({
+  plugin: 'a',
+  path,
+  methods: methods.length ? methods : ['GET'],
+});
+
+let now = 1_000;
+
+/** Returns a function that judges a request of the subject `ci`, such as `GET /x`, to the plugin `a`. */
+function limits(...entries: Partial<TokenEntry>[]) {
+  now = 1_000;
+  const all = new TokenLimits(
+    entries.map(entry => ({ subject: 'ci', ...entry })),
+    () => now,
+  );
+  return {
+    all,
+    judge(request: string, subject = 'ci', pluginId = 'a') {
+      const [method, path] = request.split(' ');
+      return all.findRefusal(subject, { pluginId, method, path });
+    },
+    endFor(request: string) {
+      const [method, path] = request.split(' ');
+      return all.endFor('ci', { pluginId: 'a', method, path });
+    },
+  };
+}
+
+describe('TokenLimits', () => {
+  it('[P82] allows what only has, with the grammar of allow rules, and nothing else', () => {
+    const { judge } = limits({
+      only: [rule('/x', 'GET', 'POST'), rule('/y/**'), rule('/z/*/w')],
+    });
+    for (const allowed of [
+      'GET /x',
+      'HEAD /x',
+      'POST /x',
+      'GET /y/a/b',
+      'GET /z/any/w',
+    ]) {
+      expect([allowed, judge(allowed)]).toEqual([allowed, undefined]);
+    }
+    for (const refused of [
+      'PUT /x',
+      'OPTIONS /x',
+      'GET /X',
+      'GET /x/',
+      'GET /x/y',
+      'GET /y',
+      'POST /y/a',
+      'GET /y//a',
+      'GET /y/../x',
+      'GET /y/%61',
+      'GET /z/a/b/w',
+      'WEBSOCKET /x',
+      'GET',
+    ]) {
+      expect([refused, judge(refused)]).toEqual([refused, 'restricted']);
+    }
+    expect(judge('GET /x', 'ci', 'b')).toBe('restricted');
+    const cookie = 'GET /.backstage/auth/v1/cookie';
+    expect(limits({ only: [rule('/**')] }).judge(cookie)).toBe('restricted');
+  });
+
+  it('leaves other subjects alone', () => {
+    const { all, judge } = limits({ only: [rule('/x')], until: 500 });
+    for (const subject of ['CI', 'c', 'ci2', 'plugin:a', 'toString']) {
+      expect(judge('POST /z', subject)).toBeUndefined();
+    }
+    expect(all.isEmpty).toBe(false);
+    expect(limits().all.isEmpty).toBe(true);
+  });
+
+  it('limits each subject by its own entries', () => {
+    const { judge } = limits(
+      { only: [rule('/x')], until: 2_000 },
+      { subject: 'other', only: [rule('/y')], until: 3_000 },
+    );
+    const judgeBoth = () => [
+      ...['GET /x', 'GET /y'].map(r => judge(r)),
+      ...['GET /x', 'GET /y'].map(r => judge(r, 'other')),
+    ];
+    expect(judgeBoth()).toEqual([
+      ...[undefined, 'restricted'],
+      ...['restricted', undefined],
+    ]);
+    now = 2_000;
+    expect(judgeBoth()).toEqual([
+      ...['token-ended', 'token-ended'],
+      ...['restricted', undefined],
+    ]);
+  });
+
+  it('[P83] refuses from until on', () => {
+    const { judge, endFor } = limits({ until: 2_000 });
+    expect([judge('GET /any'), endFor('GET /any')]).toEqual([undefined, 2_000]);
+    now = 2_000;
+    expect([judge('GET /any'), endFor('GET /any')]).toEqual([
+      'token-ended',
+      -Infinity,
+    ]);
+  });
+
+  it('[P83] ends each entry of a subject by itself', () => {
+    const { judge, endFor } = limits(
+      { only: [rule('/x/**')], until: 2_000 },
+      { only: [rule('/x/y'), rule('/z')], until: 3_000 },
+    );
+    expect(['GET /x/a', 'GET /x/y', 'GET /z'].map(r => judge(r))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect([endFor('GET /x/a'), endFor('GET /x/y')]).toEqual([2_000, 3_000]);
+    now = 2_000;
+    expect(['GET /x/a', 'GET /x/y', 'GET /z'].map(r => judge(r))).toEqual([
+      'restricted',
+      undefined,
+      undefined,
+    ]);
+    now = 3_000;
+    expect(['GET /x/a', 'GET /x/y', 'GET /q'].map(r => judge(r))).toEqual([
+      'token-ended',
+      'token-ended',
+      'token-ended',
+    ]);
+  });
+
+  it('has no end for what no entry ends', () => {
+    const { endFor } = limits({ only: [rule('/x')] });
+    expect([endFor('GET /x'), endFor('GET /y')]).toEqual([Infinity, -Infinity]);
+    expect(limits().endFor('GET /x')).toBe(Infinity);
+    expect(limits({ reason: 'x' }).judge('GET /x')).toBeUndefined();
+  });
+});

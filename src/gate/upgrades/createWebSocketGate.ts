@@ -1,0 +1,132 @@
+import type {
+  AuthService,
+  HttpRouterServiceWebSocketContext,
+  HttpRouterServiceWebSocketHandler,
+  RootHttpRouterServiceWebSocketHandler,
+} from '@backstage/backend-plugin-api';
+import { Refusal, refuseUndecided, toRefusal } from '../Refusal';
+import { answerUpgrade } from './dispatchUpgrade';
+import { readUpgradeTarget } from '../read/mountedRequest';
+import type { AdmittedUpgrade, UpgradeGate } from './UpgradeGate';
+import { AuthenticatedUpgrade, authenticateUpgrade } from './decideUpgrade';
+import { socketSessionOf } from '../verify/verifyCredential';
+import type { GateServices } from '../GateServices';
+
+type RootHandler = RootHttpRouterServiceWebSocketHandler['handler'];
+type Upgrade = Parameters<RootHandler>[0];
+
+/** A WebSocket handler of a plugin. */
+export interface WebSocketRoute {
+  pluginId: string;
+  auth: AuthService;
+  declared: HttpRouterServiceWebSocketHandler;
+  /** Backstage's own handler, which authenticates as the plugin has declared, and then calls the plugin's. */
+  backstageHandler: RootHandler;
+}
+
+/**
+ * Wraps the WebSocket handlers that plugins register since backend-defaults 0.19. A handler gets the credentials that the gate
+ * has verified at the server, even if it declares itself unauthenticated. An upgrade that has not passed the server's gate is
+ * decided here.
+ *
+ * @returns a function that returns the handler to register in place of a plugin's own
+ */
+export function createWebSocketGate({
+  logger,
+  upgradeGate,
+}: Pick<GateServices, 'logger'> & {
+  upgradeGate: Pick<UpgradeGate, 'admit' | 'admitted'>;
+}): (route: WebSocketRoute) => RootHandler {
+  return route => async upgrade => {
+    const { socket } = upgrade;
+    const admitted = await admit(route, upgrade, upgradeGate);
+    const runHandler =
+      admitted &&
+      (await prepare(route, upgrade, admitted).catch(error => {
+        const refusal = toRefusal(error, logger);
+        const id = refuseUndecided(refusal, logger);
+        answerUpgrade(socket, refusal.status, refusal.headersFor(id));
+        return undefined;
+      }));
+    if (!socket.destroyed) {
+      await runHandler?.();
+    }
+  };
+}
+
+/** Returns the decision of the server's gate, or decides now. Returns `undefined` for an upgrade that was refused. */
+async function admit(
+  { declared: { path }, pluginId }: WebSocketRoute,
+  { request, socket }: Upgrade,
+  upgradeGate: Pick<UpgradeGate, 'admit' | 'admitted'>,
+): Promise<AdmittedUpgrade | undefined> {
+  const admitted = upgradeGate.admitted(request);
+  if (admitted?.request.pluginId === pluginId.toLowerCase()) {
+    return admitted;
+  }
+  const target = readUpgradeTarget(
+    `/api/${pluginId}${path === '/' ? '' : path}`,
+  );
+  return target && upgradeGate.admit(request, socket, target);
+}
+
+/**
+ * Returns a function that runs the handler of an admitted upgrade. In report-only that is Backstage's own handler where the
+ * gate would refuse the upgrade, or where only an allow rule makes its path public.
+ */
+async function prepare(
+  { auth, backstageHandler, declared }: WebSocketRoute,
+  upgrade: Upgrade,
+  { passed, request }: AdmittedUpgrade,
+): Promise<() => void | Promise<void>> {
+  if (!passed || (passed.rule && !request.policy.isEnforced)) {
+    return () => backstageHandler(upgrade);
+  }
+  const authenticated = passed.verified
+    ? (passed as AuthenticatedUpgrade)
+    : await authenticateUnderRule(request, declared);
+  const session =
+    authenticated && socketSessionOf(authenticated.verified, request);
+  if (session && !passed.verified) {
+    request.services.sockets.track(upgrade.socket, session);
+  }
+  const context = await contextOf(authenticated, auth);
+  return () => declared.handler({ ...upgrade, ...context });
+}
+
+/**
+ * Authenticates an upgrade by its tokens, for a handler that needs credentials although a rule has made its path public.
+ * Returns `undefined` if no token is valid. The cookie is not read.
+ */
+async function authenticateUnderRule(
+  request: AdmittedUpgrade['request'],
+  { authPolicy }: HttpRouterServiceWebSocketHandler,
+): Promise<AuthenticatedUpgrade | undefined> {
+  if (authPolicy === 'unauthenticated') {
+    return undefined;
+  }
+  try {
+    const places = { ...request.places, cookie: undefined };
+    return await authenticateUpgrade(request, places);
+  } catch (error) {
+    if (error instanceof Refusal) {
+      return undefined;
+    }
+    throw error;
+  }
+}
+
+/** Returns the context that Backstage's own handler would get: no credentials if nothing has authenticated the upgrade. */
+async function contextOf(
+  authenticated: AuthenticatedUpgrade | undefined,
+  auth: AuthService,
+): Promise<
+  Pick<HttpRouterServiceWebSocketContext, 'credentials' | 'authProtocol'>
+> {
+  return authenticated
+    ? {
+        credentials: authenticated.verified.credentials,
+        authProtocol: authenticated.presented.authProtocol,
+      }
+    : { credentials: await auth.getNoneCredentials() };
+}

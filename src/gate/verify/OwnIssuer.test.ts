@@ -1,0 +1,78 @@
+import type { Policy } from '../rules/Policy';
+import { OwnIssuer } from './OwnIssuer';
+import type { DecodedToken } from '../read/token';
+
+function create() {
+  let answer = async (id: string) => `https://a/api/${id}`;
+  let asked = 0;
+  const ownIssuer = new OwnIssuer({
+    anyRegistered: () =>
+      ({
+        discovery: {
+          getExternalBaseUrl: (id: string) => {
+            asked += 1;
+            return answer(id);
+          },
+        },
+      }) as never,
+  });
+  return {
+    ownIssuer,
+    asked: () => asked,
+    answerWith(next: typeof answer) {
+      answer = next;
+    },
+  };
+}
+
+describe('OwnIssuer', () => {
+  beforeEach(() => {
+    jest.useFakeTimers();
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  const policy = { config: { issuers: ['https://x'] } } as Policy;
+  const by = (iss?: string) => ({ typ: 'vnd.backstage.user', iss });
+
+  it('asks discovery once a second', async () => {
+    const { ownIssuer, asked, answerWith } = create();
+    const a = by('https://a/api/auth');
+    const b = by('https://b/api/auth');
+    const atOnce = () => [a, b].map(of => ownIssuer.trustsAtOnce(of, policy));
+    expect(atOnce()).toEqual([undefined, undefined]);
+    expect(await ownIssuer.trusts(a, policy)).toBe(true);
+    answerWith(async id => `https://b/api/${id}`);
+    jest.advanceTimersByTime(999);
+    expect(atOnce()).toEqual([true, false]);
+    expect(await ownIssuer.trusts(b, policy)).toBe(false);
+    expect(asked()).toBe(1);
+    jest.advanceTimersByTime(1);
+    expect(atOnce()).toEqual([undefined, undefined]);
+    expect(await ownIssuer.trusts(b, policy)).toBe(true);
+    expect(atOnce()).toEqual([false, true]);
+    expect(asked()).toBe(2);
+  });
+
+  it.each<[string, DecodedToken | undefined, boolean]>([
+    ['no user', undefined, true],
+    ['a limited token', { ...by(), typ: 'vnd.backstage.limited-user' }, true],
+    ['a configured issuer', by('https://x'), true],
+    ['no issuer', by(), false],
+  ])('decides about %s without discovery', async (_, token, trusts) => {
+    const { ownIssuer, asked } = create();
+    expect(ownIssuer.trustsAtOnce(token, policy)).toBe(trusts);
+    expect(await ownIssuer.trusts(token, policy)).toBe(trusts);
+    expect(asked()).toBe(0);
+  });
+
+  it('remembers no failure', async () => {
+    const { ownIssuer, answerWith } = create();
+    const token = by('https://b/api/auth');
+    answerWith(() => Promise.reject(new Error('gone')));
+    await expect(ownIssuer.trusts(token, policy)).rejects.toThrow('gone');
+    answerWith(async id => `https://b/api/${id}`);
+    expect(await ownIssuer.trusts(token, policy)).toBe(true);
+  });
+});

@@ -1,0 +1,58 @@
+import { tokenTypes } from '@backstage/plugin-auth-node';
+import type { Policy } from '../rules/Policy';
+import type { BackendPlugins } from '../plugins/BackendPlugins';
+import type { DecodedToken } from '../read/token';
+
+const KEPT_MS = 1_000;
+
+/**
+ * Decides whether the issuer of a user token is this deployment's own `auth` plugin, found by discovery, or one that the
+ * configuration adds (RFC 7519, section 4.1.1). Backstage does not check it, but two deployments may share their keys. Limited
+ * tokens carry no issuer.
+ *
+ * Discovery is asked once a second, so that most requests need not wait for it.
+ */
+export class OwnIssuer {
+  #discovered: { issuer: string; until: number } | undefined;
+
+  constructor(
+    private readonly plugins: Pick<BackendPlugins, 'anyRegistered'>,
+  ) {}
+
+  /** As {@link OwnIssuer.trusts}, but `undefined` where discovery has to be asked. */
+  trustsAtOnce(
+    userToken: DecodedToken | undefined,
+    { config }: Policy,
+  ): boolean | undefined {
+    if (!userToken || userToken.typ === tokenTypes.limitedUser.typParam) {
+      return true;
+    }
+    const { iss } = userToken;
+    if (iss === undefined) {
+      return false;
+    }
+    if (config.issuers.includes(iss)) {
+      return true;
+    }
+    return this.#discovered && performance.now() < this.#discovered.until
+      ? iss === this.#discovered.issuer
+      : undefined;
+  }
+
+  async trusts(
+    userToken: DecodedToken | undefined,
+    policy: Policy,
+  ): Promise<boolean> {
+    return (
+      this.trustsAtOnce(userToken, policy) ??
+      userToken?.iss === (await this.#discover())
+    );
+  }
+
+  async #discover(): Promise<string> {
+    const { discovery } = this.plugins.anyRegistered();
+    const issuer = await discovery.getExternalBaseUrl('auth');
+    this.#discovered = { issuer, until: performance.now() + KEPT_MS };
+    return issuer;
+  }
+}

@@ -1,0 +1,330 @@
+import type { AuthService } from '@backstage/backend-plugin-api';
+import { AuthenticationError } from '@backstage/errors';
+import { unsignedToken } from '../../__tests__/__testUtils__/unsignedToken';
+import { TokenCache } from './TokenCache';
+
+const jwt = (claims: object) => unsignedToken('vnd.backstage.user', claims);
+
+function create(ttlMs = 30_000) {
+  const calls: [string, unknown][] = [];
+  let answer: (token: string) => Promise<object> = async subject => ({
+    principal: { type: 'service', subject },
+  });
+  const auth = {
+    authenticate: async (token: string, options?: unknown) => {
+      calls.push([token, options]);
+      return answer(token);
+    },
+    isPrincipal: () => true,
+  } as unknown as AuthService;
+  const cache = new TokenCache({ ttlMs });
+  return {
+    calls,
+    auth,
+    cache,
+    wrapped: cache.wrap(auth, 'catalog'),
+    answerWith(next: typeof answer) {
+      answer = next;
+    },
+  };
+}
+
+describe('[P12] TokenCache', () => {
+  beforeEach(() => {
+    jest.useFakeTimers({ now: new Date('2026-06-01T00:00:00Z') });
+  });
+  afterEach(() => {
+    jest.useRealTimers();
+  });
+
+  it('verifies a token once, per plugin and per kind of access', async () => {
+    const { auth, cache, calls, wrapped } = create();
+    const token = jwt({ exp: 1_900_000_000 });
+    const first = await wrapped.authenticate(token);
+    expect(await wrapped.authenticate(token)).toEqual(first);
+    expect(await wrapped.authenticate(token, {})).toEqual(first);
+    expect(calls).toHaveLength(1);
+    await wrapped.authenticate(token, { allowLimitedAccess: true });
+    await cache.wrap(auth, 'hello').authenticate(token);
+    await wrapped.authenticate(`${token}x`);
+    expect(calls.map(([, options]) => options)).toEqual([
+      undefined,
+      { allowLimitedAccess: true },
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('verifies it again after its time to live', async () => {
+    const { calls, wrapped } = create(1_000);
+    await wrapped.authenticate('static');
+    jest.advanceTimersByTime(900);
+    await wrapped.authenticate('static');
+    expect(calls).toHaveLength(1);
+    jest.advanceTimersByTime(200);
+    await wrapped.authenticate('static');
+    expect(calls).toHaveLength(2);
+  });
+
+  it('[P12] never remembers it beyond its expiry', async () => {
+    const { calls, wrapped, answerWith } = create();
+    const token = jwt({ exp: Date.now() / 1000 + 5 });
+    await wrapped.authenticate(token);
+    jest.advanceTimersByTime(5_000);
+    answerWith(() => Promise.reject(new AuthenticationError('expired')));
+    await expect(wrapped.authenticate(token)).rejects.toThrow('expired');
+    expect(calls).toHaveLength(2);
+  });
+
+  it('verifies a token once for concurrent requests', async () => {
+    const { calls, wrapped } = create();
+    await Promise.all(
+      Array.from({ length: 20 }, () => wrapped.authenticate('x')),
+    );
+    expect(calls).toHaveLength(1);
+  });
+
+  it('reads the token that was verified, also if its text was read again meanwhile', async () => {
+    const { cache, calls, wrapped } = create();
+    const first = wrapped.authenticate('a');
+    cache.read('b');
+    const second = wrapped.authenticate('a');
+    await Promise.all([first, second]);
+    await wrapped.authenticate('a');
+    expect(cache.recall(cache.read('a'), 'catalog')).toBeDefined();
+    expect(calls).toHaveLength(1);
+  });
+
+  it('verifies it again after its time to live if the clock is set back', async () => {
+    const { calls, wrapped } = create(1_000);
+    await wrapped.authenticate('a');
+    jest.setSystemTime(Date.now() - 3_600_000);
+    await wrapped.authenticate('a');
+    expect(calls).toHaveLength(1);
+    jest.advanceTimersByTime(1_000);
+    await wrapped.authenticate('a');
+    expect(calls).toHaveLength(2);
+  });
+
+  it('caches no failure', async () => {
+    const { calls, wrapped, answerWith } = create();
+    answerWith(() => Promise.reject(new AuthenticationError('no')));
+    await expect(wrapped.authenticate('x')).rejects.toThrow('no');
+    answerWith(async () => ({ principal: { type: 'service', subject: 'b' } }));
+    expect(await wrapped.authenticate('x')).toMatchObject({
+      principal: { subject: 'b' },
+    });
+    expect(calls).toHaveLength(2);
+  });
+
+  it('verifies again after a timeout', async () => {
+    const { wrapped, answerWith } = create();
+    answerWith(() => new Promise(() => {}));
+    const failure = wrapped.authenticate('x').catch(error => error.message);
+    await jest.advanceTimersByTimeAsync(11_000);
+    expect(await failure).toContain('not verified in time');
+    answerWith(async () => ({ principal: { type: 'service', subject: 'b' } }));
+    expect(await wrapped.authenticate('x')).toMatchObject({
+      principal: { subject: 'b' },
+    });
+  });
+
+  it('gives each request its own credentials, also those that wait for the same verification', async () => {
+    const { calls, wrapped } = create();
+    const principals = [];
+    for (let i = 0; i < 2; i += 1) {
+      const waiting = [wrapped.authenticate('x'), wrapped.authenticate('x')];
+      for (const { principal } of await Promise.all(waiting)) {
+        principals.push(principal as { subject: string });
+        expect(principal).toEqual({ type: 'service', subject: 'x' });
+        (principal as { subject: string }).subject = 'evil';
+      }
+    }
+    expect(new Set(principals).size).toBe(4);
+    expect(calls).toHaveLength(1);
+  });
+
+  it("[P50] gives each request what an adopter's auth makes for it alone, and remembers none of it", async () => {
+    const { cache, calls, wrapped, answerWith } = create();
+    const made: object[] = [];
+    answerWith(async () => {
+      const principal = { type: 'user', groups: new Set(['a']) };
+      made.push({ principal });
+      return made.at(-1)!;
+    });
+    const waiting = [wrapped.authenticate('x'), wrapped.authenticate('x')];
+    const given = [...(await Promise.all(waiting))];
+    given.push(await wrapped.authenticate('x'));
+    expect(given.map(each => made.indexOf(each)).sort()).toEqual([0, 1, 2]);
+    expect(calls).toHaveLength(3);
+    expect(cache.recall(cache.read('x'), 'catalog')).toBeUndefined();
+  });
+
+  it('caches a service no longer than the user for whom it acts', async () => {
+    const { calls, wrapped } = create();
+    const exp = Date.now() / 1000 + 5;
+    const token = unsignedToken('vnd.backstage.plugin', {
+      exp: exp + 3600,
+      obo: jwt({ exp }),
+    });
+    await wrapped.authenticate(token);
+    jest.advanceTimersByTime(5_000);
+    await wrapped.authenticate(token);
+    expect(calls).toHaveLength(2);
+  });
+
+  describe('recalls without a promise', () => {
+    const token = jwt({ exp: Date.parse('2026-06-01T01:00:00Z') / 1000 });
+    const recallOf = (cache: TokenCache, text: string, pluginId = 'catalog') =>
+      cache.recall(cache.read(text), pluginId);
+
+    it('what the plugin has verified, and nothing else', async () => {
+      const { cache, wrapped } = create();
+      expect(recallOf(cache, token)).toBeUndefined();
+      const credentials = await wrapped.authenticate(token);
+      expect(recallOf(cache, token)).toEqual(credentials);
+      expect(recallOf(cache, token)).not.toBe(credentials);
+      expect(recallOf(cache, token, 'hello')).toBeUndefined();
+      expect(recallOf(cache, token, 'catalog limited')).toBeUndefined();
+      expect(recallOf(cache, `${token}x`)).toBeUndefined();
+    });
+
+    it('no token while it is verified, or that has failed', async () => {
+      const { cache, wrapped, answerWith } = create();
+      answerWith(() => Promise.reject(new AuthenticationError('no')));
+      const failure = wrapped.authenticate(token).catch(() => {});
+      expect(recallOf(cache, token)).toBeUndefined();
+      await failure;
+      expect(recallOf(cache, token)).toBeUndefined();
+    });
+
+    it('no limited access', async () => {
+      const { auth, cache, calls, wrapped } = create();
+      await wrapped.authenticate(token, { allowLimitedAccess: true });
+      expect(recallOf(cache, token)).toBeUndefined();
+      await cache
+        .wrap(auth, 'hello')
+        .authenticate(token, { allowLimitedAccess: true });
+      expect(calls).toHaveLength(2);
+    });
+
+    it('nothing after the time to live', async () => {
+      const { cache, wrapped } = create(1_000);
+      await wrapped.authenticate(token);
+      jest.advanceTimersByTime(999);
+      expect(recallOf(cache, token)).toBeDefined();
+      jest.advanceTimersByTime(1);
+      expect(recallOf(cache, token)).toBeUndefined();
+    });
+
+    it('nothing after the expiry of the token', async () => {
+      const { cache, wrapped } = create();
+      const short = jwt({ exp: Date.now() / 1000 + 5 });
+      await wrapped.authenticate(short);
+      jest.advanceTimersByTime(4_999);
+      expect(recallOf(cache, short)).toBeDefined();
+      jest.advanceTimersByTime(1);
+      expect(recallOf(cache, short)).toBeUndefined();
+    });
+
+    it('nothing at all where no verdicts are kept', async () => {
+      const { cache, wrapped } = create(0);
+      await wrapped.authenticate(token);
+      expect(recallOf(cache, token)).toBeUndefined();
+    });
+  });
+
+  it('reads the same text again as the same token', () => {
+    const { cache } = create();
+    expect(cache.read('a')).toBe(cache.read('a'));
+  });
+
+  it('reads a text as the token that it remembers', async () => {
+    const { cache, wrapped } = create();
+    await wrapped.authenticate('a');
+    const token = cache.read('a');
+    expect(cache.read('b')).not.toBe(token);
+    expect(cache.read('a')).toBe(token);
+    const forgotten = cache.read('b');
+    cache.read('a');
+    expect(cache.read('b')).not.toBe(forgotten);
+    cache.remember(cache.read('b'));
+    const remembered = cache.read('b');
+    cache.read('a');
+    expect(cache.read('b')).toBe(remembered);
+  });
+
+  it('keeps the verdicts of a token that it remembers', async () => {
+    const { cache, calls, wrapped } = create();
+    await wrapped.authenticate('a');
+    cache.remember(cache.read('a'));
+    await wrapped.authenticate('a');
+    expect(calls).toHaveLength(1);
+  });
+
+  it('is bounded for tokens that many plugins have verified', async () => {
+    const { auth, cache, calls } = create();
+    const long = (i: number) => `${i} ${'x'.repeat(10_000)}`;
+    const authenticate = (text: string, plugin: number) =>
+      cache.wrap(auth, `plugin-${plugin}`).authenticate(text);
+    for (let i = 0; i < 20; i += 1) {
+      for (let plugin = 0; plugin < 20; plugin += 1) {
+        await authenticate(long(i), plugin);
+      }
+    }
+    expect(calls).toHaveLength(400);
+    await authenticate(long(19), 0);
+    expect(calls).toHaveLength(400);
+    await authenticate(long(0), 0);
+    expect(calls).toHaveLength(401);
+  });
+
+  it('forgets no verified token for a flood of tokens that fail', async () => {
+    const { calls, wrapped, answerWith } = create();
+    await wrapped.authenticate('good');
+    answerWith(() => Promise.reject(new AuthenticationError('no')));
+    const failures = Array.from({ length: 3_000 }, (_, i) =>
+      wrapped.authenticate(`bad-${i}`).catch(() => {}),
+    );
+    await Promise.all(failures);
+    await wrapped.authenticate('good');
+    expect(calls).toHaveLength(3_001);
+  });
+
+  it.each(['vnd.backstage.plugin', 'JWT'])(
+    'caches a %s that acts for no user',
+    async typ => {
+      const { calls, wrapped } = create();
+      const token = unsignedToken(typ, { sub: 'x', exp: 1_900_000_000 });
+      await wrapped.authenticate(token);
+      await wrapped.authenticate(token);
+      expect(calls).toHaveLength(1);
+    },
+  );
+
+  it('is bounded', async () => {
+    const { calls, wrapped } = create();
+    for (let i = 0; i < 10_000; i += 1) {
+      await wrapped.authenticate(`token-${i}`);
+    }
+    await wrapped.authenticate('token-9999');
+    expect(calls).toHaveLength(10_000);
+    await wrapped.authenticate('token-0');
+    expect(calls).toHaveLength(10_001);
+  });
+
+  it.each([
+    ['getLimitedUserToken', 'credentials'],
+    ['getNoneCredentials'],
+    ['getOwnServiceCredentials'],
+    ['getPluginRequestToken', 'options'],
+    ['isPrincipal', 'credentials', 'user'],
+    ['listPublicServiceKeys'],
+  ])('leaves %s of the service unchanged', async (method, ...args) => {
+    const { auth, cache } = create();
+    const answer = jest.fn(() => 'answer');
+    const wrapped = cache.wrap({ ...auth, [method]: answer }, 'catalog') as any;
+    expect(await wrapped[method](...args)).toBe('answer');
+    expect(answer).toHaveBeenCalledWith(...args);
+  });
+});

@@ -1,0 +1,234 @@
+import type {
+  AuthService,
+  BackstageCredentials,
+} from '@backstage/backend-plugin-api';
+import { LRUCache } from 'lru-cache';
+import { withTimeout } from '../util/time';
+import { Token } from '../read/token';
+
+// A token takes about 1.5 KB with its `Set-Cookie`, and 2 KB for each plugin that has verified it: 10 MB at most.
+const MAX_TOKENS = 2_000;
+const MAX_CHARACTERS = 3_000_000;
+/**
+ * Allows for the keys of two issuers, at Backstage's own 5 s each. `jose` 5 (the legacy system, and releases before November 2026)
+ * waits without limit for an issuer that stops sending after its headers, and all requests with the same token would wait too.
+ */
+const VERIFY_TIMEOUT_MS = 11_000;
+
+/** The result of a verification, which goes to the request that made it if there is no function that copies it. */
+interface Verified {
+  credentials: BackstageCredentials;
+  copy: (() => BackstageCredentials) | undefined;
+}
+
+/**
+ * Caches tokens that Backstage has verified, with all that is known of each, by their text. So the same token is not
+ * verified, decoded and made a cookie with each request. The cache holds no failures, and the checks of revocations, issuers and
+ * cross-site requests are never cached. A withdrawn key or external token takes effect after the time to live.
+ */
+export class TokenCache {
+  readonly #ttlMs: number;
+  readonly #tokens = new LRUCache<string, Token>({
+    max: MAX_TOKENS,
+    maxSize: MAX_CHARACTERS,
+  });
+  // Tokens that wait for their verification are not in the cache: a flood of them would evict verified ones.
+  readonly #pending = new Map<string, Promise<Verified>>();
+  #last: Token | undefined;
+
+  /** @param options.ttlMs - 0 keeps no verdicts, and each request verifies its token */
+  constructor(options: { ttlMs: number }) {
+    this.#ttlMs = options.ttlMs;
+  }
+
+  /** Returns the token of a text, whether or not it is valid. */
+  read(text: string): Token {
+    // Reuse the last token: Backstage's services get the text only, and a token that has not verified is not in the cache.
+    if (text !== this.#last?.text) {
+      // Copy the text: one that is cut out of a `Cookie` header would keep the whole header in memory.
+      this.#last =
+        this.#tokens.get(text) ?? new Token(Buffer.from(text).toString());
+    }
+    return this.#last;
+  }
+
+  /** Keeps a token that has verified. Its verdicts are kept as it is verified, by {@link TokenCache.wrap}. */
+  remember(token: Token): void {
+    if (!this.#tokens.has(token.text)) {
+      this.#keep(token);
+    }
+  }
+
+  /** Returns credentials for one request if a plugin has verified the token, with full access. */
+  recall(token: Token, pluginId: string): BackstageCredentials | undefined {
+    return recall(token, verdictKey(pluginId));
+  }
+
+  /** Returns a plugin's `auth` with a cached `authenticate`. */
+  wrap(auth: AuthService, pluginId: string): AuthService {
+    return withAuthenticate(auth, async (text, options) => {
+      const token = this.read(text);
+      const key = verdictKey(pluginId, options);
+      return (
+        recall(token, key) ??
+        (await this.#verifyOnce(token, key, () =>
+          withTimeout(
+            auth.authenticate(token.text, options),
+            VERIFY_TIMEOUT_MS,
+            'The token was not verified in time',
+          ),
+        ))
+      );
+    });
+  }
+
+  /**
+   * Verifies a token, once for all requests that wait for the same verdict. Credentials that can't be copied are not shared: each of
+   * these requests verifies the token itself.
+   */
+  async #verifyOnce(
+    token: Token,
+    key: string,
+    authenticate: () => Promise<BackstageCredentials>,
+  ): Promise<BackstageCredentials> {
+    const pendingKey = `${key} ${token.digest}`;
+    const pending = this.#pending.get(pendingKey);
+    if (pending) {
+      const { copy } = await pending;
+      return copy ? copy() : authenticate();
+    }
+    const verified = this.#verify(token, key, authenticate);
+    this.#pending.set(pendingKey, verified);
+    const forget = () => this.#pending.delete(pendingKey);
+    verified.then(forget, forget);
+    const { copy, credentials } = await verified;
+    return copy ? copy() : credentials;
+  }
+
+  async #verify(
+    token: Token,
+    key: string,
+    authenticate: () => Promise<BackstageCredentials>,
+  ): Promise<Verified> {
+    const credentials = await authenticate();
+    const copy = createCopier(credentials);
+    if (copy) {
+      // Another request may have read the same text meanwhile.
+      const kept = this.#tokens.get(token.text) ?? token;
+      kept.verdicts.set(key, {
+        copy,
+        expiresAt: expiryOf(token),
+        keptUntil: performance.now() + this.#ttlMs,
+      });
+      this.#keep(kept);
+    }
+    return { credentials, copy };
+  }
+
+  #keep(token: Token) {
+    const { text, verdicts } = token;
+    // Delete it first, because the cache does not measure the same object again.
+    this.#tokens.delete(text);
+    this.#tokens.set(text, token, {
+      size: Math.max(text.length, 1) * (verdicts.size + 1),
+    });
+    // Another request may have read the same text as another token, which has no verdict.
+    if (this.#last?.text === text) {
+      this.#last = token;
+    }
+  }
+}
+
+function recall(
+  { verdicts }: Token,
+  key: string,
+): BackstageCredentials | undefined {
+  const verdict = verdicts.get(key);
+  return verdict &&
+    verdict.expiresAt > Date.now() &&
+    verdict.keptUntil > performance.now()
+    ? verdict.copy()
+    : undefined;
+}
+
+/** Identifies a verdict among those of one token: limited and full access are two. */
+function verdictKey(
+  pluginId: string,
+  options?: { allowLimitedAccess?: boolean },
+): string {
+  return options?.allowLimitedAccess ? `${pluginId} limited` : pluginId;
+}
+
+/** Returns the end of a token, or of the user token that it carries, in milliseconds since the epoch; `Infinity` without one. */
+function expiryOf({ claims, userToken }: Token): number {
+  return Math.min(claims?.exp ?? Infinity, userToken?.exp ?? Infinity) * 1000;
+}
+
+/**
+ * Returns a function that copies credentials for each request: Backstage freezes nothing, and what a handler changes must stay with
+ * its request. All credentials that Backstage makes are plain data: those of a user, of a user for whom a service acts, and of a
+ * service. Returns `undefined` for credentials with anything else in them, such as an instance of a class: a copy could lose a part
+ * of it, or share it between requests.
+ */
+export function createCopier(
+  original: BackstageCredentials,
+): (() => BackstageCredentials) | undefined {
+  try {
+    copyOf(original);
+  } catch {
+    return undefined;
+  }
+  return () => copyOf(original);
+}
+
+/**
+ * Copies plain data, with properties that are not enumerable: Backstage keeps the token in one. Only functions are shared, such as
+ * `toString`.
+ *
+ * @throws TypeError for any other object, and RangeError for an object that contains itself
+ */
+function copyOf<T>(original: T): T;
+function copyOf(original: any): unknown {
+  if (typeof original !== 'object' || original === null) {
+    return original;
+  }
+  switch (Object.getPrototypeOf(original)) {
+    case Date.prototype:
+      return new Date(original);
+    case Array.prototype:
+      return original.map(copyOf);
+    case Map.prototype:
+      return new Map([...original].map(copyOf));
+    case Object.prototype:
+      break;
+    default:
+      throw new TypeError('Not plain data');
+  }
+  const copy: any = {};
+  for (const key of Reflect.ownKeys(original)) {
+    const value = copyOf(original[key]);
+    if (Object.prototype.propertyIsEnumerable.call(original, key)) {
+      copy[key] = value;
+    } else {
+      const hidden = { configurable: true, value, writable: true };
+      Object.defineProperty(copy, key, hidden);
+    }
+  }
+  return copy;
+}
+
+/** Returns a plugin's `auth` with another `authenticate`; all other methods stay the same. */
+function withAuthenticate(
+  auth: AuthService,
+  authenticate: AuthService['authenticate'],
+): AuthService {
+  return {
+    authenticate,
+    getLimitedUserToken: credentials => auth.getLimitedUserToken(credentials),
+    getNoneCredentials: () => auth.getNoneCredentials(),
+    getOwnServiceCredentials: () => auth.getOwnServiceCredentials(),
+    getPluginRequestToken: options => auth.getPluginRequestToken(options),
+    isPrincipal: auth.isPrincipal.bind(auth) as AuthService['isPrincipal'],
+    listPublicServiceKeys: () => auth.listPublicServiceKeys(),
+  };
+}

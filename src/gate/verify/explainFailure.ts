@@ -1,0 +1,68 @@
+import { isError } from '@backstage/errors';
+import { tokenTypes } from '@backstage/plugin-auth-node';
+import type { PresentedToken } from '../read/readCredential';
+import { isPast, Token } from '../read/token';
+import { InvalidDetail, Refusal } from '../Refusal';
+import type { Verification } from './verifyCredential';
+
+/**
+ * Distinguishes an invalid token from one whose keys cannot be fetched; Backstage reports both as an AuthenticationError.
+ *
+ * @throws Refusal 503 if the keys cannot be fetched
+ */
+export async function explainFailure(
+  error: unknown,
+  { plugin, services }: Verification,
+  { kind }: PresentedToken,
+  token: Token,
+): Promise<Refusal> {
+  if (kind === 'bearer' && isError(error) && error.name === 'NotAllowedError') {
+    return new Refusal('restricted', { message: error.message });
+  }
+  const { invalidTokens, keyEndpoints, plugins } = services;
+  const { discovery } = plugins.anyRegistered();
+  const hasKeys = await keyEndpoints.hasKeysOf(token, discovery);
+  const refusal = Refusal.because(
+    'invalid-token',
+    detailOf(token, plugin.id, hasKeys),
+  );
+  if (isError(error) && error.name === 'AuthenticationError') {
+    invalidTokens.add(failureKey(plugin.id, kind, token), refusal);
+  }
+  return refusal;
+}
+
+/** Identifies a token and its verifier: the same token may be valid for another plugin. */
+export function failureKey(
+  pluginId: string,
+  kind: PresentedToken['kind'],
+  { digest }: Token,
+): string {
+  return `${pluginId} ${kind} ${digest}`;
+}
+
+/**
+ * Returns the likeliest reason why a token has not verified. Backstage reports all of them alike, and the claims are what the
+ * client has sent.
+ */
+function detailOf(
+  { claims, userToken }: Token,
+  pluginId: string,
+  hasKeys: boolean,
+): InvalidDetail {
+  if (!claims) {
+    return 'malformed';
+  }
+  if (isPast(claims.exp) || isPast(userToken?.exp)) {
+    return 'expired';
+  }
+  const isForOther =
+    claims.typ === tokenTypes.plugin.typParam &&
+    ![claims.aud]
+      .flat()
+      .some(aud => typeof aud === 'string' && aud.toLowerCase() === pluginId);
+  if (isForOther) {
+    return 'audience';
+  }
+  return hasKeys ? 'signature' : 'unknown-key';
+}

@@ -1,0 +1,67 @@
+import type { Config } from '@backstage/config';
+import type { FindingId } from '../../settings/read/readAcceptedFindings';
+import type { ApiGateConfig } from '../../settings/read/readApiGateConfig';
+import { printable } from '../../settings/logLine';
+
+/** A setting that makes the gate pointless, or an allow rule dangerous. It holds no value of a secret. */
+export interface Finding {
+  id: FindingId;
+  /** The config path. The content of an entry of a list follows in brackets. */
+  at: string;
+  /** A clause about the place. */
+  why: string;
+  /** The change that removes the finding. */
+  write: string;
+  /** The entry of `auth.apiGate.findings.accept` that silences the finding. */
+  accepted?: { reason: string; until?: string };
+}
+
+/** The facts that findings depend on. Facts that are not known give no finding. */
+export interface FindingFacts {
+  config: Config;
+  gate: ApiGateConfig;
+  /** `undefined` where the installed plugins are not known. */
+  isInstalled?: (plugin: string) => boolean;
+  /** Whether this replica has read the list of locked users and revoked sessions. `undefined`: not known. */
+  areOrdersLoaded?: boolean;
+  /** Whether the backend is on the legacy system. Default: false. */
+  isLegacy?: boolean;
+  now: Date;
+  /** The number of revocations in force that the table lacks. */
+  missingRevocations?: number;
+  /** Not `complete`: some requests may not be among those that were observed. */
+  usage?: {
+    complete: boolean;
+    externalTokens: readonly { subject: string; lastUsed: string | null }[];
+  };
+}
+
+/** An item whose condition may not hold. */
+export type Possible<T = Finding> = T | false | undefined;
+
+/** Formats a finding as one line, which begins with its config path. */
+export function formatFinding(finding: Finding): string {
+  const { id, at, why, write, accepted } = finding;
+  const { reason, until } = accepted ?? {};
+  const end = until ? ` until ${until}` : '';
+  return printable(
+    `${at}: ${why}: ${write} [${id}]${accepted ? `, accepted${end} (${reason})` : ''}`,
+  );
+}
+
+/** Finds a plugin that a setting names, and that is known not to be installed. */
+export function findAbsentPlugin(
+  { isInstalled }: FindingFacts,
+  plugin: string,
+  at: string,
+  entry: string,
+): Possible {
+  return (
+    isInstalled?.(plugin) === false && {
+      id: 'plugin-not-installed',
+      at,
+      why: `names the plugin ${plugin}, which is not installed in this backend`,
+      write: `correct the id, or remove ${entry}`,
+    }
+  );
+}

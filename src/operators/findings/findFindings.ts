@@ -1,0 +1,99 @@
+import { compact } from 'lodash';
+import { endOf } from '../../gate/rules/AllowRule';
+import type { AcceptedFinding } from '../../settings/read/readAcceptedFindings';
+import {
+  ApiGateConfig,
+  CONFIG_KEY,
+} from '../../settings/read/readApiGateConfig';
+import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
+import { isEnforced } from '../../gate/rules/Policy';
+import { atOnce, mapInPieces, Pieces } from '../pieces';
+import type { Finding, Possible, FindingFacts } from './Finding';
+import { findRuleFindings } from './findRuleFindings';
+import { findSettingFindings } from './findSettingFindings';
+import { createGet } from './backstageSettings';
+
+/** Finds what makes the gate pointless or a rule dangerous, for the log of the start, the policy report and `api-gate check`. */
+export function findFindings(facts: FindingFacts): Finding[] {
+  return atOnce(findFindingsInPieces(facts));
+}
+
+/** As {@link findFindings}. */
+export function* findFindingsInPieces(facts: FindingFacts): Pieces<Finding[]> {
+  const { config, gate, now } = facts;
+  const get = createGet(config);
+  const findings = compact([
+    ...(yield* findRuleFindings(facts, get)),
+    ...findEndedExpectations(gate, now),
+    findOrdersFinding(facts),
+    findMissingRevocations(facts),
+    ...findSettingFindings(facts, get),
+  ]);
+  // The first entry for a finding precedes others.
+  const accepting = new Map(
+    gate.acceptedFindings
+      .filter(({ until }) => until === undefined || now < until)
+      .reverse()
+      .map(entry => [identityOf(entry), entry]),
+  );
+  return yield* mapInPieces(findings, finding => {
+    const { reason, until } = accepting.get(identityOf(finding)) ?? {};
+    return reason === undefined
+      ? finding
+      : { ...finding, accepted: { reason, until: until?.toISOString() } };
+  });
+}
+
+/**
+ * An entry of a list is compared by its content where that is known, and not by its index. Otherwise a new rule at the top of
+ * `allow` would be accepted in place of the one below.
+ */
+function identityOf({ id, at }: Pick<AcceptedFinding, 'id' | 'at'>): string {
+  const [path, ...content] = at.split(' (');
+  const place = content.length > 0 ? path.replace(/\[\d+\]/g, '[]') : path;
+  return [id, place, ...content].join(' (');
+}
+
+function findEndedExpectations(gate: ApiGateConfig, now: Date): Finding[] {
+  // Rules without an end are many, and to judge them by the expectations takes long.
+  if (!gate.allow.some(rule => endOf(rule) <= +now)) {
+    return [];
+  }
+  return findFailedExpectations(gate)
+    .filter(({ heldUntilRuleEnded }) => heldUntilRuleEnded)
+    .map(({ index }) => ({
+      id: 'expectation-ended',
+      at: `${CONFIG_KEY}.expect[${index}]`,
+      why: 'does not hold any more, since the rule that fulfilled it has ended',
+      write: 'write a later until for the rule, or remove the expectation',
+    }));
+}
+
+/** Finds sign-outs and locks that a restore of the database has lost. */
+function findMissingRevocations({
+  missingRevocations: missing = 0,
+}: FindingFacts): Possible {
+  return (
+    missing > 0 && {
+      id: 'revocations-missing-in-table',
+      at: `${CONFIG_KEY}.revocation`,
+      why: `has ${missing} ${missing === 1 ? 'entry' : 'entries'} in force at this replica that the table api_gate_revocations lacks, so that a replica that starts decides otherwise`,
+      write:
+        'send the locks and lifts since the backup again: see docs/upgrade-and-rollback.md, After a restore',
+    }
+  );
+}
+
+/** Finds that report-only refuses no locked user yet. While the gate enforces, it refuses every user instead. */
+function findOrdersFinding({ areOrdersLoaded, gate }: FindingFacts): Possible {
+  return (
+    areOrdersLoaded === false &&
+    !isEnforced(gate) && {
+      id: 'orders-not-loaded',
+      at: `${CONFIG_KEY}.mode`,
+      why: 'is report-only, and this replica has not read the list of locked users and ended sessions: it refuses none of them',
+      write:
+        'restore the connection that the log names, to the database or to the auth plugin',
+    }
+  );
+}

@@ -1,0 +1,125 @@
+import { isSubtree, PluginPath, prefixOf } from '../../gate/rules/AllowRule';
+import {
+  ApiGateConfig,
+  CONFIG_KEY,
+  KEYS,
+} from '../../settings/read/readApiGateConfig';
+import { asObject, isTrue } from '../../settings/read/values';
+import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
+import { findSignInFindings } from './findSignInFindings';
+import { findTokenFindings } from './findTokenFindings';
+import {
+  Get,
+  NO_BARRIERS,
+  ProxyEndpoint,
+  readProxyEndpoints,
+} from './backstageSettings';
+
+/** Finds settings of the gate, of Backstage and of other plugins that make the gate pointless. */
+export function findSettingFindings(facts: FindingFacts, get: Get): Possible[] {
+  const { gate, isLegacy } = facts;
+  return [
+    ...findMisplaced(get),
+    ...findSignInFindings(get),
+    ...readProxyEndpoints(get).flatMap(endpoint =>
+      findEndpointFindings(endpoint, gate),
+    ),
+    ...findTrustedPathFindings(facts),
+    ...findForeignFindings(facts),
+    ...(isLegacy
+      ? []
+      : [...findTokenFindings(facts, get), ...findAuthFindings(gate, get)]),
+  ];
+}
+
+/** Finds keys of the gate directly below `auth`. Those that can only be meant for the gate have stopped the start. */
+function findMisplaced(get: Get): Finding[] {
+  const auth = asObject(get('auth'));
+  return KEYS.filter(key => key in auth).map(key => ({
+    id: 'setting-misplaced',
+    at: `auth.${key}`,
+    why: 'is not read by the gate, which has a setting of this name',
+    write: `move it below ${CONFIG_KEY}; accept this finding if it is meant for something else`,
+  }));
+}
+
+function findEndpointFindings(
+  endpoint: ProxyEndpoint,
+  { foreignAuthorization }: ApiGateConfig,
+): Possible[] {
+  const { at, forwardsToken, isWebSocket } = endpoint;
+  // Every upgrade reaches the target of an endpoint with `ws: true`, whatever its path.
+  const isForeign =
+    !isWebSocket && foreignAuthorization.some(each => covers(each, endpoint));
+  return [
+    !isForeign &&
+      forwardsToken && {
+        id: 'token-leaves-house',
+        at,
+        why: "sends the caller's Backstage token to its target, and the token of the gate's cookie as well",
+        write:
+          'remove credentials: forward, and Authorization from allowedHeaders; accept this finding if the target may have the token',
+      },
+    isWebSocket && {
+      id: 'proxied-websocket',
+      at,
+      why: 'has ws: true, so that its target gets the WebSockets of every path below /api',
+      write: 'remove ws: true; accept this finding if the target may have them',
+    },
+  ];
+}
+
+/** Returns whether an entry of `foreignAuthorization` covers a whole endpoint. */
+function covers(foreign: PluginPath, { path }: ProxyEndpoint): boolean {
+  return (
+    foreign.plugin === 'proxy' &&
+    isSubtree(foreign) &&
+    isBelow(path, prefixOf(foreign))
+  );
+}
+
+/** Compares without letter case, as Express does. */
+function isBelow(path: string, prefix: string): boolean {
+  const withSlash = (text: string) => text.toLowerCase().replace(/\/*$/, '/');
+  return withSlash(path).startsWith(withSlash(prefix));
+}
+
+function findForeignFindings(facts: FindingFacts): Possible[] {
+  return facts.gate.foreignAuthorization.map(({ plugin, path }, i) => {
+    const at = `${CONFIG_KEY}.foreignAuthorization[${i}] (/api/${plugin}${path})`;
+    return findAbsentPlugin(facts, plugin, at, 'the entry');
+  });
+}
+
+function findTrustedPathFindings(facts: FindingFacts): Possible[] {
+  return facts.gate.trustedPaths.flatMap(({ plugin, path }, i) => {
+    const at = `${CONFIG_KEY}.cookie.trustedPaths[${i}] (/api/${plugin}${path})`;
+    return [
+      path === '/**' && {
+        id: 'scripts-act-as-user',
+        at,
+        why: `lets every page and script of the plugin ${plugin} act as the user who opens it`,
+        write: 'name the paths whose content you trust',
+      },
+      findAbsentPlugin(facts, plugin, at, 'the entry'),
+    ];
+  });
+}
+
+function findAuthFindings({ signOut }: ApiGateConfig, get: Get): Possible[] {
+  return [
+    isTrue(get(NO_BARRIERS)) && {
+      id: 'no-barrier-behind',
+      at: NO_BARRIERS,
+      why: 'takes the barriers of all plugins away, so that nothing but the gate refuses anybody',
+      write: 'remove it once the gate enforces',
+    },
+    isTrue(get('auth.experimentalRefreshToken.enabled')) &&
+      signOut.offlineSessions === 'keep' && {
+        id: 'refresh-tokens-survive',
+        at: `${CONFIG_KEY}.signOut.offlineSessions`,
+        why: 'is keep, so that OAuth clients get new tokens after the user has signed out',
+        write: `set it to end, and ${CONFIG_KEY}.signOut.scope to user`,
+      },
+  ];
+}

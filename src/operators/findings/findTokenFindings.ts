@@ -1,0 +1,101 @@
+import { endOf } from '../../gate/rules/AllowRule';
+import { readExternalTokens } from '../../settings/read/readExternalTokens';
+import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import { asObject, isObject } from '../../settings/read/values';
+import { DAY_MS } from '../../gate/util/time';
+import { asList, Get, isText } from './backstageSettings';
+import { findAbsentPlugin, FindingFacts, Possible } from './Finding';
+
+/** An end within this time is reported. */
+export const SOON_MS = 7 * DAY_MS;
+
+/** Finds external tokens that are valid everywhere or for ever, and limits that end or that no token has. */
+export function findTokenFindings(facts: FindingFacts, get: Get): Possible[] {
+  return [
+    ...findUnrestricted(get),
+    ...findEndless(facts),
+    ...findLimits(facts),
+  ];
+}
+
+/** Finds entries of `backend.auth.externalAccess` and `backend.auth.keys` that are valid everywhere. */
+function findUnrestricted(get: Get): Possible[] {
+  return ['backend.auth.externalAccess', 'backend.auth.keys'].flatMap(key =>
+    asList(get(key))
+      .filter(isObject)
+      .map(({ options, accessRestrictions }, i): Possible => {
+        const { subject, url } = asObject(options);
+        const name = [subject, url].find(isText);
+        return (
+          asList(accessRestrictions).length === 0 && {
+            id: 'unrestricted-external-token',
+            at: `${key}[${i}]${name ? ` (${withoutSecrets(name)})` : ''}`,
+            why: 'is valid for every route of every plugin',
+            write:
+              'add accessRestrictions with the plugins that it calls, and those that handlers call for it',
+          }
+        );
+      }),
+  );
+}
+
+/** Returns a name without what may be a secret of a URL. */
+function withoutSecrets(name: string): string {
+  return name.replace(/\/\/[^/@]*@/, '//').replace(/[?#].*/s, '');
+}
+
+/**
+ * Finds tokens that never end: a `static` token itself, and the secret of a `legacy` entry.
+ * The tokens of issuers expire.
+ */
+function findEndless({ config, gate }: FindingFacts): Possible[] {
+  const { tokens } = gate;
+  return readExternalTokens(config).map(({ at, subject, type }): Possible => {
+    const own = tokens.filter(entry => entry.subject === subject);
+    const ends = own.length > 0 && own.every(each => endOf(each) < Infinity);
+    return (
+      (type === 'static' || type === 'legacy') &&
+      !ends && {
+        id: 'token-without-end',
+        at: `${at} (${subject})`,
+        why: 'never ends',
+        write: `add { subject: ${subject}, until: … } to ${CONFIG_KEY}.tokens, and renew the token before that day`,
+      }
+    );
+  });
+}
+
+function findLimits(facts: FindingFacts): Possible[] {
+  const { config, gate, now, usage } = facts;
+  const named = readExternalTokens(config).map(({ subject }) => subject);
+  return gate.tokens.flatMap(({ only = [], subject, until = Infinity }, i) => {
+    const path = `${CONFIG_KEY}.tokens[${i}]`;
+    const used = usage?.externalTokens.find(each => each.subject === subject);
+    return [
+      until > +now &&
+        until - +now <= SOON_MS && {
+          id: 'token-ends-soon' as const,
+          at: `${path} (${subject})`,
+          why: `refuses the token from ${new Date(until).toISOString()}`,
+          write: 'renew the token and write a later until, or remove both',
+        },
+      usage?.complete &&
+        !named.includes(subject) &&
+        !used?.lastUsed && {
+          id: 'token-never-seen' as const,
+          at: `${path} (${subject})`,
+          why: 'limits a subject that no token has had in the time of the record, so that a misspelt one limits nothing',
+          write:
+            'compare the subject with that of the token, in the policy report or in the log of a refusal',
+        },
+      ...only.map(({ plugin }, j) =>
+        findAbsentPlugin(
+          facts,
+          plugin,
+          `${path}.only[${j}] (${subject})`,
+          'it if it is for a plugin of another backend',
+        ),
+      ),
+    ];
+  });
+}

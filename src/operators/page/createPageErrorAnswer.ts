@@ -1,0 +1,81 @@
+import type { Config } from '@backstage/config';
+import type { Response } from 'express';
+import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import { createDocument, ERROR_POLICY, PAGE_HEADERS } from './document';
+import { Html, html } from './html';
+
+/** A browser that opens the page of the policy and may not see it. */
+export interface PageError {
+  status: number;
+  message: string;
+  /** The id of the refusal, if the gate has refused the request. */
+  id?: string;
+}
+
+/**
+ * Creates the answer to an error of the page of the policy: HTML, in words that say how to come in. Settings are read here only: a
+ * wrong value that a reload brings must not become an error of a request.
+ */
+export function createPageErrorAnswer(config: Config) {
+  const signIn = describeSignIn(config);
+  return (res: Response, error: PageError): void => {
+    const { status, id } = error;
+    const [title, remedy] = status === 401 ? signIn : describeRefusal(error);
+    const page = createDocument(
+      title,
+      html`<main>
+        <section>
+          <h1>${title}</h1>
+          <p>${remedy}</p>
+          ${id !== undefined && html`<p class="muted">Id of this refusal: <code>${id}</code></p>`}
+        </section>
+      </main>`,
+    );
+    res.writeHead(status, {
+      ...PAGE_HEADERS,
+      'Content-Security-Policy': ERROR_POLICY,
+      'Content-Length': Buffer.byteLength(page),
+    });
+    res.end(page);
+  };
+}
+
+function describeSignIn(config: Config): [title: string, remedy: Html] {
+  if (config.getOptionalBoolean(`${CONFIG_KEY}.cookie.enabled`) === false) {
+    return [
+      'This page needs a token',
+      html`A browser can not sign in here, since auth.apiGate.cookie.enabled is
+      false. A client that sends the token of an operator or a reader in
+      Authorization gets this page.`,
+    ];
+  }
+  const appUrl = config.getOptionalString('app.baseUrl') ?? '';
+  const linkTo = (path: string, text: string) =>
+    /^https?:/i.test(appUrl)
+      ? html`<a href="${appUrl.replace(/\/+$/, '')}${path}">${text}</a>`
+      : text;
+  const app = linkTo('', 'Backstage');
+  // TechDocs calls the cookie endpoint for each entity, whether there is one or not, and the list of documents does not.
+  const docs = linkTo('/docs/default/component/any', 'a page of TechDocs');
+  return [
+    'Sign in to Backstage first',
+    html`This page is for operators and readers of the API gate. Sign in to
+    ${app} in this browser, wait until it has loaded, and load this page again.
+    If Backstage has another address than this page, open ${docs} there first,
+    even if nothing is documented: plain calls to another address set no cookie.`,
+  ];
+}
+
+/** The gate itself refuses for other reasons than who the user is, such as a request from a page of another site. */
+function describeRefusal({
+  status,
+  message,
+  id,
+}: PageError): [title: string, remedy: string] {
+  return status === 403 && id === undefined
+    ? [
+        'This page is for operators and readers',
+        `${message}. Ask those who run this Backstage to add you, or a group of yours, to auth.apiGate.readers.`,
+      ]
+    : ['This page can not be shown now', `${message}.`];
+}

@@ -1,0 +1,195 @@
+import { mapValues } from 'lodash';
+import {
+  createEmptyReport,
+  createOddReport,
+  createPageReport,
+} from '../../__tests__/__testUtils__/pageReport';
+import type { PolicyReport } from '../reports/describePolicy';
+import { renderWholePage } from '../../__tests__/__testUtils__/renderWholePage';
+
+beforeEach(() => {
+  jest.spyOn(Date, 'now').mockReturnValue(Date.parse('2026-11-28T10:42:30Z'));
+});
+afterEach(() => jest.restoreAllMocks());
+
+/** Returns a function that reads the texts of a page from a place on, with `|` in place of tags. */
+function textsOf(report: PolicyReport) {
+  const page = renderWholePage(report);
+  return (from: string, to = '</section>') => {
+    const [, part] = page.split(from);
+    return part
+      .split(to)[0]
+      .replace(/\s+/g, ' ')
+      .replace(/ ?(<[^>]*>\s*)+/g, '|');
+  };
+}
+
+const sectionOf = (texts: ReturnType<typeof textsOf>, id: string) =>
+  texts(`<section id="${id}" aria-labelledby="${id}-title">`);
+
+const OUTSIDE =
+  'Outside of /api, where the gate is not|Health checks: /.backstage/health/v1/readiness and …/liveness|The frontend, which the plugin app serves at /|What a plugin adds to the root router itself, such as /.well-known/… of mcp-actions|All else needs a credential. Plugins of this backend: ';
+const WITHOUT_RULE =
+  'Public without a rule|GET /api/app/** (the frontend, except /.backstage/auth/v1/cookie)|GET,POST,PUT,PATCH,DELETE /api/auth/** (sign-in, except /api-gate and /.backstage/auth/v1/cookie)|GET /api/*/.backstage/auth/v1/jwks.json (keys that verify tokens)|DELETE /api/*/.backstage/auth/v1/cookie (sign-out)';
+const ENDS_SOON =
+  'opens nothing from 2026-12-31T00:00:00.000Z|write a later until if the path has to stay public';
+
+it.each<[string, () => PolicyReport, Record<string, string>]>([
+  [
+    'a usual report',
+    createPageReport,
+    {
+      head: 'API gate|Enforcing|Each request that no rule opens needs a credential.|Policy|3f2a9c51e0b7|, in force since|2026-11-27 08:15:02 UTC|Replica|backstage-7f9c4-x2x9p, process 1, since|2026-11-27 08:15 UTC|Versions|gate 0.1.0, backend-defaults 0.19.1, Node 24.11.0|Sign-outs and locks|17 sessions ended, 1 user locked out',
+      findings: `Findings|Finding|At|Why|Write|rule-ends-soon|auth.apiGate.allow[2] (GET /api/permission/health)|${ENDS_SOON}`,
+      exposure: `What is open|Public by rule|Reason|Requests in 30 days|Last use|Limits|POST /api/events/http/github|auth.apiGate.allow[0]|GitHub signs these|1,098|2026-11-28|requires events.modules.github.webhookSecret|GET /api/badges/entity/*/*/*/badge/*|auth.apiGate.allow[1]|badges in READMEs|62,802|2026-11-28|GET /api/permission/health|auth.apiGate.allow[2]|0|none in 30 days|until 2026-12-31T00:00:00.000Z|Use is that of all replicas of this backend, since|2026-10-29 00:00 UTC|.|${WITHOUT_RULE}|Opened by plugins in code, and closed by the gate, except for what your rules name|proxy /status, to everybody|techdocs /static, to Backstage&#39;s own cookie, which still opens it|${OUTSIDE}app, auth, badges, catalog, events, permission, proxy, scaffolder, search, techdocs`,
+      tokens:
+        'External tokens|Subject|Calls|Handlers call for it|Requests in 30 days|Last use|May|Could be narrowed to|ci-deploy|catalog|permission|412|2026-11-28|POST /api/catalog/refresh (Jenkins) (until 2027-01-31T00:00:00.000Z)|Plugins|accessRestrictions:|- plugin: catalog|- plugin: permission # handlers call it for this token|mcp-readonly|0|none in 12 days',
+      refusals:
+        'Refusals|The last hour|Reason|Requests|missing-credentials|80|invalid-token|16|Id of a refusal|Find|The last 3 refusals of this process|Time|Id|Request|Reason|Client|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|2026-11-28 10:39:30 UTC|1b77c0de55aa9e21|GET /api/proxy/status/api/v2/components|missing-credentials|2026-11-28 10:23:30 UTC|77aa0de15c1b9e20|POST /api/scaffolder/v2/tasks|restricted, only|external:ci-deploy',
+      ask: 'Ask|What comes of a request without a credential, or with the token of a subject? No request is made.|Request|Subject of an external token, or empty|Explain',
+    },
+  ],
+  [
+    'an odd report',
+    createOddReport,
+    {
+      head: 'API gate|Report-only|Only locked users and ended sessions are refused until|2026-12-31 00:00 UTC|.|Enforce: now, since y.|The configuration has changed and is not in force: x|A restart is needed for a, b.|The backend has not read the last change of f, g.|Policy|3f2a9c51e0b7|, in force since|2026-11-27 08:15:02 UTC|Replica|backstage-7f9c4-x2x9p, process 1, since|2026-11-27 08:15 UTC|Versions|gate 0.1.0, Node 24.11.0|Sign-outs and locks|17 sessions ended, 1 user locked out',
+      findings: `Findings|Finding|At|Why|Write|rule-ends-soon|accepted: r|auth.apiGate.allow[10]|${ENDS_SOON}|rule-ends-soon|auth.apiGate.allow[1].path|${ENDS_SOON}|rule-ends-soon|x auth.apiGate.allow[1]|${ENDS_SOON}`,
+      exposure: `What is open|Public by rule|Reason|Requests in 30 days|Last use|Limits|POST /api/events/http/github|auth.apiGate.allow[0]|GitHub signs these|1,098|2026-11-28|closed: events.modules.github.webhookSecret was not set when the process started, or is not set now|GET /api/badges/entity/*/*/*/badge/*|auth.apiGate.allow[1]|not installed in this backend: a misspelling, or a plugin of another one|GET /api/badges/c|auth.apiGate.allow[2]|badges in READMEs|ended, and closed since 2026-11-01T00:00:00.000Z|Use is that of this process since its start, since|2026-10-29 00:00 UTC|; the record is not complete.|${WITHOUT_RULE}|Lists, by file|p: 1 of f|q: 1 of f, in place of 2 of g and 2 of h: Backstage does not merge lists|Newly public once it is enforced|GET /api/badges/c|Opened by plugins in code, and closed once you enforce, except for what your rules name|badges /d (WebSocket), to everybody|badges /d, to everybody|events /e, to Backstage&#39;s own cookie, which still opens it|Not known what these open themselves|search|${OUTSIDE}search, badges, catalog`,
+      tokens:
+        'External tokens|What a token may do is not in force in report-only.|Subject|Calls|Requests in 30 days|Last use|May|Could be narrowed to|ci-deploy|d, e|412|2026-11-28|what accessRestrictions allow (Jenkins) (ended, and refused since 2027-01-31T00:00:00.000Z)|GET /api/a/x; GET,POST /api/b/y|Plugins|a|b|Requests|c|f|1|none',
+      refusals:
+        'Refusals|Worked, and will be refused once you enforce; z|# - r|GET /api/catalog/…: 1 request on 2026-11-01; auth.apiGate.expect has it as closed|GET not installed: 1 request from 2026-11-01 to 2026-11-02; no rule|The last hour|None since|2026-11-28 09:42:30 UTC|.|Id of a refusal|Find|The last 1 refusal of this process|Time|Id|Request|Reason|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|not yet refused',
+    },
+  ],
+  [
+    'an empty report',
+    createEmptyReport,
+    {
+      exposure: `What is open|No rule opens anything.|${OUTSIDE}auth`,
+      findings:
+        'Findings|No setting makes the gate pointless, and no rule is dangerous.',
+      tokens:
+        'External tokens|No external token is configured, and none was seen.',
+      refusals:
+        'Refusals|The last hour|None since|2026-11-28 10:00 UTC|.|Id of a refusal|Find',
+    },
+  ],
+])('shows each part of %s', (_, create, expected) => {
+  const texts = textsOf(create());
+  const shown = Object.keys(expected).map(id => [
+    id,
+    id === 'head' ? texts('<header>', '</header>') : sectionOf(texts, id),
+  ]);
+  expect(Object.fromEntries(shown)).toEqual(
+    mapValues(expected, text => `|${text}|`),
+  );
+});
+
+it('marks what is good, closed, or needs a look', () => {
+  const marksOf = (report: PolicyReport, asked = {}) =>
+    [
+      ...renderWholePage(report, asked).matchAll(
+        /class="(?:mode|tag|note) (\w+)"[^>]*>\s*(.*?)</gs,
+      ),
+    ].map(([, kind, text]) => `${kind}: ${text}`);
+  expect(marksOf(createOddReport(), { id: 'x' })).toEqual([
+    'warned: Report-only',
+    'good: Enforce: now, since y.',
+    'open: The configuration has changed and is not in force: x',
+    'warned: A restart is needed for a, b.',
+    'warned: The backend has not read the last change of f, g.',
+    'closed: accepted: r',
+    'warned: closed: events.modules.github.webhookSecret was not set when the process started, or is not set now',
+    'warned: not installed in this backend: a misspelling, or a plugin of another one',
+    'warned: ended, and closed since 2026-11-01T00:00:00.000Z',
+    'warned: What a token may do is not in force in report-only.',
+    'warned: No refusal with the id x is among the last 1 of this process: the log has it.',
+    'warned: not yet refused',
+  ]);
+  const explained = { error: 'no request' };
+  expect(marksOf(createPageReport(), { explained })).toEqual([
+    'good: Enforcing',
+    'open: no request',
+  ]);
+});
+
+it.each([
+  [200, undefined],
+  [201, '1 more: the command api-gate check lists all.'],
+])('shows 200 of %i findings', (findings, more) => {
+  const [finding] = createPageReport().findings;
+  const page = renderWholePage(
+    createPageReport({ findings: Array(findings).fill(finding) }),
+  );
+  expect(page.split('rule-ends-soon')).toHaveLength(1 + 200);
+  expect(page.match(/\d+ more: [^<]*/)?.[0]).toBe(more);
+});
+
+it('keeps the question in the form', () => {
+  const question = { request: 'GET /x', subject: 'ci' };
+  const page = renderWholePage(createPageReport(), {
+    question,
+    explained: { lines: ['one', 'two'] },
+    id: 'of-a-refusal',
+  });
+  expect(
+    [...page.matchAll(/name="(\w+)"\s+value="([^"]*)"/g)].map(
+      ([, name, value]) => `${name}=${value}`,
+    ),
+  ).toEqual(['id=of-a-refusal', 'request=GET /x', 'subject=ci']);
+  expect(page).toContain('<pre>one<br />two<br /></pre>');
+});
+
+it('has a title, links to its sections, and words where a list is empty', () => {
+  const { refusals } = createPageReport();
+  const [refused] = refusals.last;
+  const page = renderWholePage(
+    createPageReport({
+      reportOnly: {
+        ...{ enforce: 'not yet', because: 'y', days: 1, workedLast: null },
+        worked: [],
+      },
+      refusals: {
+        ...refusals,
+        last: [{ ...refused, subject: 'user:default/a', address: '::1' }],
+      },
+    }),
+  );
+  expect(page).toContain('<title>API gate</title>');
+  const [, nav] = page.split('<nav aria-label="Sections">');
+  expect(nav.split('</nav>')[0].match(/"#\w+">[^<]+/g)).toEqual([
+    ...['"#findings">Findings', '"#exposure">What is open'],
+    ...['"#tokens">External tokens', '"#refusals">Refusals', '"#ask">Ask'],
+  ]);
+  expect(page).toContain('<p class="note warned">Enforce: not yet, since y.');
+  expect(page).toContain('<p>No request in 30 days.</p>');
+  expect(page).toContain('>user:default/a, ::1</td>');
+});
+
+it('shows the limits of a token that has made no request', () => {
+  const { usage } = createPageReport();
+  const texts = textsOf(
+    createPageReport({
+      usage: { ...usage!, externalTokens: [] },
+      tokens: [{ subject: 'unused', reason: 'Jenkins' }],
+    }),
+  );
+  expect(sectionOf(texts, 'tokens')).toBe(
+    '|External tokens|Subject|May|unused|what accessRestrictions allow (Jenkins)|',
+  );
+});
+
+it('adds up the refusals of the last hour for each reason, the most frequent one first', () => {
+  const { refusals } = createPageReport();
+  const minute = '2026-11-28T10:42:00.000Z';
+  const minutes = [
+    { minute, reasons: { restricted: 3 } },
+    { minute, reasons: { locked: 1, restricted: 1 } },
+    { minute, reasons: { locked: 4 } },
+  ] as PolicyReport['refusals']['minutes'];
+  const report = createPageReport({ refusals: { ...refusals, minutes } });
+  expect(sectionOf(textsOf(report), 'refusals')).toContain(
+    '|Reason|Requests|locked|5|restricted|4|Id of',
+  );
+});

@@ -1,0 +1,120 @@
+import type { Duplex } from 'node:stream';
+import type { DecidedRequest } from '../../gate/GateObserver';
+import type { Policy } from '../../gate/rules/Policy';
+
+/**
+ * What came of a request that report-only let pass.
+ *
+ * - `worked`: 2xx, 304, 101 for a WebSocket, and a redirect that leads to no sign-in
+ * - `redirected`: a redirect that may lead to a sign-in
+ * - `refused`: 401 or 403
+ * - `not-found`: 404
+ * - `failed`: every other status
+ * - `aborted`: the connection has ended without an answer
+ */
+export type AnswerKind =
+  'worked' | 'redirected' | 'refused' | 'not-found' | 'failed' | 'aborted';
+
+export interface Answer {
+  kind: AnswerKind;
+  status: number;
+}
+
+const REDIRECTS = [300, 301, 302, 303, 307, 308];
+
+const KIND_OF_STATUS: Record<number, AnswerKind> = {
+  0: 'aborted',
+  101: 'worked',
+  304: 'worked',
+  401: 'refused',
+  403: 'refused',
+  404: 'not-found',
+};
+
+// Backstage signs in below `/api/auth`. The other names are those of proxies and products, as whole words after a slash.
+const SIGN_IN_PATH =
+  /^\/api\/auth\/|\/((sign|log)[-_]?[io]n|oauth2?|saml2?|sso)(?![a-z0-9])/i;
+
+/** Calls back once, when the answer begins or the connection has ended without one. */
+export function watchAnswer(
+  { policy, res, socket }: DecidedRequest,
+  onAnswer: (answer: Answer) => void,
+): void {
+  const end = (status: number, location?: unknown) => {
+    try {
+      onAnswer({ status, kind: kindOf(status, location, policy) });
+    } catch {
+      // An exception in a listener would end the process.
+    }
+  };
+  if (res) {
+    const { writeHead } = res;
+    const onClose = () => end(0);
+    // Node calls it too, for a handler that does not. A stream may last until after the record was stored for the last time.
+    res.writeHead = (...args: unknown[]) => {
+      const result = Reflect.apply(writeHead, res, args);
+      res.off('close', onClose);
+      end(res.statusCode, res.getHeader('location'));
+      return result;
+    };
+    res.once('close', onClose);
+  } else if (socket) {
+    watchFirstWrite(socket, end);
+  }
+}
+
+function kindOf(
+  status: number,
+  location: unknown,
+  policy: Policy | undefined,
+): AnswerKind {
+  if (status >= 200 && status < 300) {
+    return 'worked';
+  }
+  if (REDIRECTS.includes(status)) {
+    return mayLeadToSignIn(location, policy) ? 'redirected' : 'worked';
+  }
+  return KIND_OF_STATUS[status] ?? 'failed';
+}
+
+/**
+ * Returns whether a redirect may begin a sign-in. Every other origin may be an identity provider's, which the gate can't know, so
+ * that only a redirect to an origin of this deployment shows that the client got what it had asked for.
+ */
+function mayLeadToSignIn(
+  location: unknown,
+  policy: Policy | undefined,
+): boolean {
+  const { backendOrigin, trustedOrigins = [] } = policy?.config ?? {};
+  // A handler may have set the header in a way that nobody can read later.
+  if (typeof location !== 'string' || !URL.canParse(location, backendOrigin)) {
+    return true;
+  }
+  const { origin, pathname } = new URL(location, backendOrigin);
+  return !trustedOrigins.includes(origin) || SIGN_IN_PATH.test(pathname);
+}
+
+/** Calls back with the status that begins the first bytes on a socket, or with 0 if there is none. */
+function watchFirstWrite(
+  socket: Duplex,
+  onStatus: (status: number) => void,
+): void {
+  const { end, write } = socket;
+  let isRead = false;
+  // The methods stay, since a listener may have replaced them meanwhile.
+  const read = (written: unknown) => {
+    if (!isRead) {
+      isRead = true;
+      const [, status] = /^HTTP\/1\.[01] (\d{3})/.exec(String(written)) ?? [];
+      onStatus(Number(status ?? 0));
+    }
+  };
+  const watched =
+    (method: (...args: any[]) => unknown) =>
+    (...args: unknown[]) => {
+      read(args[0]);
+      return Reflect.apply(method, socket, args);
+    };
+  Object.assign(socket, { end: watched(end), write: watched(write) });
+  socket.once('close', read);
+}

@@ -1,0 +1,202 @@
+import { metrics, trace } from '@opentelemetry/api';
+import type { Decision } from '../../gate/Decision';
+import { endOf } from '../../gate/rules/AllowRule';
+import type { Policy } from '../../gate/rules/Policy';
+import type { PolicySource } from '../../settings/PolicySource';
+import type { Revocations } from '../../store/revocations/Revocations';
+import type { NotIssuedReason } from '../../gate/GateObserver';
+import type { AnswerKind } from './Answer';
+
+const METER = 'backstage-plugin-auth-backend-module-api-gate';
+
+type ObservedSource = Pick<
+  PolicySource,
+  'current' | 'needsRestart' | 'problem'
+>;
+
+const A_YEAR_S = 365 * 24 * 60 * 60;
+
+/** Returns the seconds until the first allow rule ends: 0 once one has ended, and a year at most, also where no rule ends. */
+function firstEndIn({ config, now }: Policy): number {
+  const rules = config.allow.filter(({ unmet }) => !unmet);
+  const endsIn = (Math.min(...rules.map(endOf)) - now()) / 1000;
+  return Math.min(Math.max(0, endsIn), A_YEAR_S);
+}
+
+/**
+ * Reports to OpenTelemetry, where the backend has set that up. The number of values of each attribute is bounded.
+ *
+ * OpenTelemetry exports each set of attributes that an observable gauge ever had until the process ends, with its last value. So
+ * no observable gauge has attributes, and each is observed every time. Each value is finite: OTLP in JSON has no NaN, and a
+ * collector refuses all metrics of an export that holds one.
+ */
+export class GateMetrics {
+  readonly #meter = metrics.getMeter(METER);
+
+  readonly #decisions = this.#meter.createCounter('api_gate.decisions', {
+    description: 'Decisions about requests',
+    unit: '{decision}',
+  });
+
+  readonly #verification = this.#meter.createHistogram(
+    'api_gate.verification.duration',
+    {
+      description: 'Time to verify the credential of one request',
+      unit: 's',
+      advice: {
+        explicitBucketBoundaries: [
+          0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.25, 1, 5,
+        ],
+      },
+    },
+  );
+
+  readonly #cookies = this.#meter.createCounter('api_gate.cookies', {
+    description: 'Cookies that were issued, or not',
+    unit: '{cookie}',
+  });
+
+  readonly #wouldRefuse = this.#meter.createCounter('api_gate.would_refuse', {
+    description:
+      'Requests that report-only let pass, once they have their answer',
+    unit: '{request}',
+  });
+
+  constructor(
+    revocations: Pick<Revocations, 'missing' | 'size' | 'staleness'>,
+    source: ObservedSource,
+    /** Returns `undefined` where that is not known. */
+    unusedRules: () => number | undefined,
+  ) {
+    this.#createGauge(
+      'api_gate.rules.unused',
+      '{rule}',
+      'Allow rules without a request in the last 30 days, of those that were observed for 30 days; -1 if that is not known',
+      () => unusedRules() ?? -1,
+    );
+    this.#createGauge(
+      'api_gate.revocations.held',
+      '{revocation}',
+      'Revocations in force at this replica',
+      () => revocations.size,
+    );
+    this.#createGauge(
+      'api_gate.revocations.missing',
+      '{revocation}',
+      'Revocations in force at this replica that the database has lost',
+      () => revocations.missing,
+    );
+    this.#createGauge(
+      'api_gate.revocations.staleness',
+      's',
+      'Time since the list of revocations was last read in full, or since the start',
+      () => revocations.staleness,
+    );
+    this.#createPolicyGauges(source);
+  }
+
+  /** @param plugin - id of an installed plugin, or the label for all others */
+  decided(plugin: string, decision: Decision): void {
+    const { outcome, reason, credential } = decision;
+    this.#decisions.add(1, { plugin, outcome, reason, credential });
+  }
+
+  /** @param kind - what came of a request that would have been refused */
+  answered(plugin: string, kind: AnswerKind): void {
+    this.#wouldRefuse.add(1, { plugin, answer: kind });
+  }
+
+  /** Exports a count of 0, because Prometheus sees no increase in the first value of a series. */
+  expectWorked(plugins: string[]): void {
+    plugins.forEach(plugin =>
+      this.#wouldRefuse.add(0, { plugin, answer: 'worked' }),
+    );
+  }
+
+  verified(seconds: number): void {
+    this.#verification.record(seconds);
+  }
+
+  cookieIssued(): void {
+    this.#cookies.add(1, { outcome: 'issued', reason: 'due' });
+  }
+
+  cookieNotIssued(reason: NotIssuedReason): void {
+    this.#cookies.add(1, { outcome: 'refused', reason });
+  }
+
+  #createPolicyGauges(source: ObservedSource): void {
+    this.#createGauge(
+      'api_gate.up',
+      '{gate}',
+      '1 while the rules refuse, 0 in report-only; without the gate there is no value',
+      () => (source.current.isEnforced ? 1 : 0),
+    );
+    this.#createGauge(
+      'api_gate.rules.ends_in',
+      's',
+      'Time until the first allow rule with `until` ends, a year at most; 0 once one has ended',
+      () => firstEndIn(source.current),
+    );
+    this.#createGauge(
+      'api_gate.policy.age',
+      's',
+      'Time since the policy in force was loaded',
+      () => (Date.now() - +source.current.loadedAt) / 1000,
+    );
+    this.#createGauge(
+      'api_gate.policy.hash',
+      '{hash}',
+      'The hash of the policy in force as a number, equal at replicas with the same settings in force',
+      // A double holds the 48 bits exactly.
+      () => Number.parseInt(source.current.hash, 16),
+    );
+    this.#createGauge(
+      'api_gate.policy.rejected',
+      '{policy}',
+      '1 while the configuration is rejected and the policy before it stays in force, otherwise 0',
+      () => (source.problem === undefined ? 0 : 1),
+    );
+    this.#createGauge(
+      'api_gate.policy.needs_restart',
+      '{setting}',
+      'Settings whose new value takes effect after a restart',
+      () => source.needsRestart.length,
+    );
+  }
+
+  #createGauge(
+    name: string,
+    unit: string,
+    description: string,
+    read: () => number,
+  ): void {
+    this.#meter
+      .createObservableGauge(name, { description, unit })
+      .addCallback(result => result.observe(read()));
+  }
+}
+
+/**
+ * Adds a decision to the active span, which is the server's span of the request where the backend traces requests. The rule
+ * comes from the configuration; nothing of the request but the kind of its credential is added.
+ */
+export function annotateSpan({
+  id,
+  outcome,
+  reason,
+  rule,
+  credential,
+}: Decision): void {
+  const span = trace.getActiveSpan();
+  if (!span?.isRecording()) {
+    return;
+  }
+  span.setAttributes({
+    'api_gate.outcome': outcome,
+    'api_gate.reason': reason,
+    'api_gate.credential': credential,
+    ...(rule && { 'api_gate.rule': `/api/${rule.plugin}${rule.path}` }),
+    ...(id && { 'api_gate.decision': id }),
+  });
+}

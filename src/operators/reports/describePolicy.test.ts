@@ -1,0 +1,54 @@
+import { AllowList } from '../../gate/rules/AllowList';
+import { classifyRoute } from '../../gate/rules/classifyRoute';
+import { BUILT_IN_PUBLIC } from './describePolicy';
+
+const PATHS = [
+  '/',
+  '/x',
+  '/.backstage/auth/v1/jwks.json',
+  '/.backstage/auth/v1/jwks.json/x',
+  '/.backstage/auth/v1/cookie',
+  '/.well-known/jwks.json',
+  '/guest/refresh',
+  '/guest/logout',
+  '/api-gate',
+  '/api-gate/v1/policy',
+];
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
+
+/** Returns whether a line of the list, as it reads, names a request. */
+function isListed(plugin: string, method: string, path: string): boolean {
+  return BUILT_IN_PUBLIC.some(rule => {
+    const without = rule.reason?.match(/except (.*)/)?.[1].split(' and ');
+    return (
+      ['*', plugin].includes(rule.plugin) &&
+      rule.methods.includes(method === 'HEAD' ? 'GET' : method) &&
+      (rule.path === '/**' || rule.path === path) &&
+      !without?.some(each => path === each || path.startsWith(`${each}/`))
+    );
+  });
+}
+
+describe('the list of what is public without a rule', () => {
+  it.each(['auth', 'app', 'hello'])(
+    'is what the gate decides, for %s',
+    plugin => {
+      for (const path of PATHS) {
+        for (const method of METHODS) {
+          const route = classifyRoute(
+            { plugin, method, path, isInstalled: true },
+            {
+              allowList: new AllowList([]),
+              config: { signOut: { providers: new Set(['guest']) } },
+            },
+          );
+          expect([path, method, route !== 'protected']).toEqual([
+            path,
+            method,
+            isListed(plugin, method, path),
+          ]);
+        }
+      }
+    },
+  );
+});

@@ -1,0 +1,43 @@
+import { hostname } from 'node:os';
+import { performance } from 'node:perf_hooks';
+import { version } from '../../../package.json';
+import type { Plugins } from '../../gate/plugins/Plugins';
+import type { Revocations } from '../../store/revocations/Revocations';
+import type { Refusals } from './Refusals';
+
+/** The process that answers, and what it has in its memory. */
+export type ProcessReport = ReturnType<typeof describeReplica>;
+
+/** Describes this process. Nothing in it is from the database. */
+export function describeReplica(options: {
+  /** The version of `@backstage/backend-defaults`; `undefined` where it can't be read. */
+  backstage: string | undefined;
+  plugins: Pick<Plugins, 'isInstalled'>;
+  refusals: Pick<Refusals, 'describe'>;
+  revocations: Pick<Revocations, 'locks' | 'size'>;
+}) {
+  const { backstage, plugins, refusals, revocations } = options;
+  const lockedUsers = revocations.locks().length;
+  return {
+    /** The process that answers. */
+    replica: {
+      host: hostname(),
+      pid: process.pid,
+      startedAt: new Date(performance.timeOrigin).toISOString(),
+      /** The version of this package. */
+      gate: version,
+      backstage,
+      node: process.versions.node,
+      /** Whether the `auth` plugin is installed here, and with it the database of the gate. */
+      hasAuth: plugins.isInstalled('auth'),
+    },
+    /** The sign-outs and locks in force at this process. */
+    revocations: {
+      /** The number of sign-outs in force: of one session, of all sessions of a user, or by a lock that has ended. */
+      sessions: revocations.size - lockedUsers,
+      /** The number of users who are locked out now. */
+      lockedUsers,
+    },
+    ...refusals.describe(),
+  };
+}

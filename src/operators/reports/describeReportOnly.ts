@@ -1,0 +1,220 @@
+import { compact, map, maxBy, partition, uniq } from 'lodash';
+import { PLUGIN_ID } from '../../gate/rules/AllowRule';
+import type { Expectation } from '../../settings/read/readExpectations';
+import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
+import type { Usage } from '../../store/usage/Usage';
+import {
+  formatDay,
+  keyOf,
+  RECENT_DAYS,
+  REPORT_ONLY,
+  Use,
+  WorkedRequest,
+  workedRequestOf,
+} from '../../store/usage/Use';
+import { proposeRule } from './proposeRule';
+
+export const POLICY_DISABLED =
+  'no rules are proposed while backend.auth.dangerouslyDisableDefaultAuthPolicy is set, since every route works without a credential';
+
+// The sentence is one line of the log.
+const MAX_NAMED = 5;
+
+/** Similar requests that worked, and that would have been refused. */
+export interface WorkedRequests extends WorkedRequest {
+  requests: number;
+  firstSeen: string;
+  lastSeen: string;
+  /** A rule that would keep them working, commented out. */
+  yaml?: string;
+  /** Why no rule is proposed. */
+  why?: string;
+  /** Present if `auth.apiGate.expect` has the request as closed, and it presented no credential: it is meant to stop working. */
+  isExpectedClosed?: true;
+}
+
+/** What enforcing would stop, in report-only. */
+export type ReportOnlyReport = NonNullable<
+  ReturnType<typeof describeReportOnly>
+>;
+
+/** Describes what enforcing would stop. Returns `undefined` if the gate enforces. */
+export function describeReportOnly(options: {
+  usage: Usage;
+  /** What the record has now, if it was read already. */
+  uses?: Map<string, Use>;
+  policy: ConfiguredPolicy;
+  /** Whether `backend.auth.dangerouslyDisableDefaultAuthPolicy` is set. */
+  isDefaultPolicyDisabled: boolean;
+}) {
+  const { usage, policy, isDefaultPolicyDisabled } = options;
+  if (policy.isEnforced) {
+    return undefined;
+  }
+  const uses = options.uses ?? usage.read();
+  const all = [...uses.values()]
+    .filter(({ kind, requests }) => kind === 'worked' && requests > 0)
+    .map(use => describeWorked(readUse(use), policy, isDefaultPolicyDisabled))
+    .filter(worked => worked !== undefined)
+    .sort((a, b) => b.requests - a.requests);
+  const [expected, holding] = partition(all, 'isExpectedClosed');
+  const { days = 0, recentDays = 0 } = uses.get(keyOf(REPORT_ONLY)) ?? {};
+  return {
+    ...decideEnforce(usage, recentDays, expected, holding),
+    /** The number of the 30 days before today on which a replica was up in report-only. */
+    days,
+    /** The day of the last request that worked and would have been refused, in UTC. One that is expected to be closed is left out. */
+    workedLast: maxBy(holding, 'lastSeen')?.lastSeen ?? null,
+    /** Requests of the last 30 days that worked, and that the rules in force would refuse. */
+    worked: all,
+    /** Why no rules are proposed at all. */
+    ...(isDefaultPolicyDisabled && { note: POLICY_DISABLED }),
+  };
+}
+
+function readUse(use: Use): WorkedRequests {
+  return {
+    ...workedRequestOf(use),
+    requests: use.requests,
+    firstSeen: formatDay(use.firstDay),
+    lastSeen: formatDay(use.lastUsed!),
+  };
+}
+
+/** Describes what becomes of requests that worked; returns nothing if a rule in force opens them. */
+export function describeWorked(
+  worked: WorkedRequests,
+  { allowList, config }: Pick<ConfiguredPolicy, 'allowList' | 'config'>,
+  isDefaultPolicyDisabled: boolean,
+): WorkedRequests | undefined {
+  const { plugin, method, path } = worked;
+  if (path && allowList.match(plugin, method, path)) {
+    return undefined;
+  }
+  const why = describeRefusedCredential(worked);
+  if (why) {
+    return { ...worked, why };
+  }
+  if (expectsClosed(config.expect, worked)) {
+    return { ...worked, isExpectedClosed: true };
+  }
+  if (isDefaultPolicyDisabled) {
+    return worked;
+  }
+  const proposal = proposeRule(worked);
+  // As a comment, so that pasting it opens nothing.
+  return 'yaml' in proposal
+    ? { ...worked, yaml: `# ${proposal.yaml}  # ${describeRequests(worked)}` }
+    : { ...worked, ...proposal };
+}
+
+/** Describes whose credential would be refused, and why; returns nothing for a request that presented none. */
+function describeRefusedCredential({
+  reason,
+  subject,
+}: WorkedRequest): string | undefined {
+  const whose = subject ? `a token of ${subject}` : 'a credential';
+  return reason && `${whose} would be refused (${reason})`;
+}
+
+/** Returns whether an operator has written down that requests are to be refused, one by one or with their whole plugin. */
+function expectsClosed(
+  expectations: readonly Expectation[],
+  worked: WorkedRequests,
+): boolean {
+  return expectations.some(
+    ({ is, method, path, plugin, request }) =>
+      is === 'closed' &&
+      plugin === worked.plugin &&
+      // An expectation without a request is about a whole plugin.
+      (request === undefined ||
+        (method === worked.method && path === worked.path)),
+  );
+}
+
+/**
+ * Decides whether the gate may enforce: `now` if for seven days, nothing has worked that would stop working. What is known to work comes
+ * first, because it holds even while the record is not complete.
+ */
+function decideEnforce(
+  usage: Usage,
+  recentDays: number,
+  expected: WorkedRequests[],
+  holding: WorkedRequests[],
+): { enforce: 'now' | 'not yet' | 'not known'; because: string } {
+  const firstDay = formatDay(usage.day - RECENT_DAYS);
+  const recent = holding.filter(({ lastSeen }) => lastSeen >= firstDay);
+  if (recent.length > 0) {
+    const plugins = uniq(map(recent, 'plugin')).sort();
+    const refused = uniq(compact(recent.map(describeRefusedCredential)));
+    const more = refused.length - MAX_NAMED;
+    const named = [
+      ...refused.slice(0, MAX_NAMED),
+      ...(more > 0 ? [`${more} more`] : []),
+    ];
+    return {
+      enforce: 'not yet',
+      because: `requests that would be refused still worked on ${maxBy(recent, 'lastSeen')!.lastSeen}, at ${plugins.join(', ')}${named.length > 0 ? `: ${named.join(', ')}` : ''}`,
+    };
+  }
+  const unknown = whyNotKnown(usage);
+  if (unknown) {
+    return { enforce: 'not known', because: unknown };
+  }
+  return recentDays < RECENT_DAYS
+    ? {
+        enforce: 'not yet',
+        because: `report-only was observed on ${recentDays} of the ${RECENT_DAYS} days before today, and all are needed`,
+      }
+    : {
+        enforce: 'now',
+        because: `nothing that worked in the last ${RECENT_DAYS} days would stop working${expected.length > 0 ? ', except what auth.apiGate.expect has as closed' : ''}`,
+      };
+}
+
+function whyNotKnown(usage: Usage): string | undefined {
+  if (!usage.isOn) {
+    return 'auth.apiGate.usage is false, so that no record has the last days';
+  }
+  if (!usage.isShared) {
+    return 'without the auth plugin in this backend, nothing is stored';
+  }
+  return usage.isComplete
+    ? undefined
+    : 'the record is not complete: the log has the reason';
+}
+
+/** Formats whether the gate may enforce, and why. */
+export function formatEnforce({
+  enforce,
+  because,
+}: Pick<ReportOnlyReport, 'enforce' | 'because'>): string {
+  return `Enforce: ${enforce}, since ${because}`;
+}
+
+/** Formats requests that worked: the rule that would keep them as a comment, or why none is proposed. */
+export function formatWorked(worked: WorkedRequests): string {
+  const { plugin, method, path = '/…', yaml, why } = worked;
+  const note = worked.isExpectedClosed
+    ? 'auth.apiGate.expect has it as closed'
+    : why;
+  // The label of plugins that are not installed is no id.
+  const at = PLUGIN_ID.test(plugin) ? `/api/${plugin}${path}` : plugin;
+  return (
+    yaml ??
+    `${method} ${at}: ${describeRequests(worked)}${note ? `; ${note}` : ''}`
+  );
+}
+
+/** Describes how often requests worked, when, and what answered. */
+export function describeRequests(worked: WorkedRequests): string {
+  const { requests, firstSeen, lastSeen, status } = worked;
+  if (requests === 0) {
+    return 'no request is recorded';
+  }
+  const days =
+    firstSeen === lastSeen
+      ? `on ${lastSeen}`
+      : `from ${firstSeen} to ${lastSeen}`;
+  return `${requests} request${requests === 1 ? '' : 's'} ${days}${status ? `, answered ${status}` : ''}`;
+}

@@ -1,0 +1,226 @@
+import { compact, partition, sumBy } from 'lodash';
+import { formatRule, PLUGIN_ID } from '../../gate/rules/AllowRule';
+import { ApiGateConfig, CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import type { ExternalToken } from '../../settings/read/readExternalTokens';
+import type { Plugins } from '../../gate/plugins/Plugins';
+import type { Usage } from '../../store/usage/Usage';
+import {
+  dayOf,
+  DAYS_KEPT,
+  formatDay,
+  keyOf,
+  tokenCallOf,
+  Use,
+  usedRule,
+} from '../../store/usage/Use';
+import { mapInPieces, Result } from '../pieces';
+import { DAY_MS } from '../../gate/util/time';
+import { proposeLimits } from './proposeLimits';
+
+// A week has the requests of each day of it. A caller that comes more rarely needs a look by the operator.
+const MIN_DAYS = 7;
+
+/** The use of rules and external tokens at the replicas of this backend, on the last 30 days and today. */
+export type UsageReport = NonNullable<Result<ReturnType<typeof describeUsage>>>;
+
+/** Describes the use of rules and tokens; returns nothing if `auth.apiGate.usage` is false. */
+export function* describeUsage(
+  usage: Usage,
+  { allow: rules, tokens }: Pick<ApiGateConfig, 'allow' | 'tokens'>,
+  plugins: Pick<Plugins, 'isInstalled'>,
+  given?: Map<string, Use>,
+) {
+  if (!usage.isOn) {
+    return undefined;
+  }
+  const uses = given ?? usage.read();
+  const all = [...uses.values()].filter(({ kind }) => kind !== 'worked');
+  const firstDays = all.map(({ firstDay }) => firstDay);
+  const scope: 'all replicas' | 'replica' = usage.isShared
+    ? 'all replicas'
+    : 'replica';
+  return {
+    /** The first day of the record. */
+    since: new Date(
+      Math.min(dayOf(Date.now()), ...firstDays) * DAY_MS,
+    ).toISOString(),
+    /** The largest number of days that a rule or token has. */
+    days: daysOf(all),
+    /** Whether all requests are in the report, but for those of the last minute and a half. */
+    complete: usage.isComplete,
+    /** `replica`: without the `auth` plugin's database, this process reports its own requests since its start. */
+    scope,
+    rules: yield* mapInPieces(rules, (rule, i) => ({
+      rule: `${CONFIG_KEY}.allow[${i}]`,
+      ...rule,
+      ...describeRule(
+        rule.methods.map(method => uses.get(keyOf(usedRule(rule, method)))),
+      ),
+      /** `false`: its plugin is not in this backend, which may see none of its requests. */
+      installed: plugins.isInstalled(rule.plugin),
+    })),
+    externalTokens: yield* describeTokens(
+      usage.externalTokens,
+      all.filter(({ kind }) => kind !== 'rule'),
+      tokens.filter(({ only }) => only).map(({ subject }) => subject),
+    ),
+  };
+}
+
+/** Returns the number of rules of installed plugins without a request in 30 days of observation; `undefined` if a record lacks requests. */
+export function countUnusedRules(report?: UsageReport): number | undefined {
+  if (report?.scope !== 'all replicas') {
+    return 0;
+  }
+  const unused = report.rules.filter(
+    ({ days, installed, requests30d }) =>
+      installed && days >= DAYS_KEPT && requests30d === 0,
+  );
+  return report.complete ? unused.length : undefined;
+}
+
+/** Formats the rules and tokens without a request, once they were observed for a day, and what could be restricted. */
+export function formatUsage(report: UsageReport): string[] {
+  const { rules, externalTokens, complete, scope, since } = report;
+  return [
+    ...rules
+      .filter(({ installed }) => installed)
+      .flatMap(use => formatUnused(`${use.rule} (${formatRule(use)})`, use)),
+    ...externalTokens.flatMap(use =>
+      formatUnused(`the external token of ${use.subject}`, use),
+    ),
+    ...externalTokens.flatMap(({ subject, yaml, only }) => [
+      ...formatProposal(
+        `the external token of ${subject} has no restrictions; these allow what it and handlers for it have called:`,
+        yaml,
+      ),
+      ...formatProposal(
+        `the external token of ${subject} has no only; this entry of auth.apiGate.tokens allows what it has called:`,
+        only,
+      ),
+    ]),
+    ...(complete
+      ? []
+      : [
+          scope === 'replica'
+            ? 'without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored'
+            : `the record since ${since} is not complete: the log has the reason`,
+        ]),
+  ];
+}
+
+function formatProposal(title: string, yaml: string | undefined): string[] {
+  return yaml ? [title, ...yaml.split('\n').map(line => `  ${line}`)] : [];
+}
+
+/** Returns a line about a rule or token that was observed for a day and has no request. */
+function formatUnused(
+  name: string,
+  use: { days?: number; reason?: string; requests30d: number },
+): string[] {
+  const { days = 0, reason, requests30d } = use;
+  return days > 0 && requests30d === 0
+    ? [
+        `${name} was not used in ${days} day${days === 1 ? '' : 's'} of observation${reason ? `  (${reason})` : ''}`,
+      ]
+    : [];
+}
+
+function describeRule(usesOfMethods: (Use | undefined)[]) {
+  const uses = compact(usesOfMethods);
+  return {
+    ...describeRequests(uses),
+    // A method that was added later has fewer days.
+    days: Math.min(...usesOfMethods.map(use => use?.days ?? 0)),
+    /** The number of these requests that presented no credential. Credentials are not verified on public routes. */
+    withoutCredential30d: sumBy(uses, 'anonymous'),
+  };
+}
+
+/** Describes the tokens that the configuration names, and then those of other subjects. */
+function* describeTokens(
+  configured: readonly ExternalToken[],
+  uses: Use[],
+  limited: readonly string[],
+) {
+  const [calls, others] = partition(uses, { kind: 'call' });
+  const subjects = [
+    ...configured.map(({ subject }) => subject),
+    ...others.map(({ name }) => name),
+  ];
+  return yield* mapInPieces([...new Set(subjects)], subject => {
+    const tokens = configured.filter(token => token.subject === subject);
+    const own = others.filter(({ name }) => name === subject);
+    const called = own.filter(({ kind }) => kind === 'token');
+    const delegated = own.filter(({ kind }) => kind === 'delegation');
+    const plugins = pluginsOf(called);
+    const delegatedTo = pluginsOf(delegated);
+    // The restrictions of a `jwks` entry hold for all of its subjects.
+    const isRestrictable =
+      tokens.some(({ isRestricted }) => !isRestricted) &&
+      plugins.length > 0 &&
+      daysOf(delegated) >= MIN_DAYS;
+    return {
+      subject,
+      ...describeRequests(called),
+      /** As for a rule; absent for subjects that the configuration does not name. */
+      ...(tokens.length > 0 && { days: daysOf(called) }),
+      /** Plugins that were called. */
+      plugins,
+      /** Plugins that handlers have called for it. */
+      delegatedTo,
+      /** The access restrictions that allow these plugins and no others, for a token that has none, after seven days of observation. */
+      ...(isRestrictable && {
+        yaml: proposeRestrictions(plugins, delegatedTo),
+      }),
+      /** The entry of `auth.apiGate.tokens` that allows what was called and nothing else, as a comment, for a token that has no `only`. */
+      ...(tokens.length > 0 &&
+        !limited.includes(subject) && { only: proposeOnly(subject, calls) }),
+    };
+  });
+}
+
+/** Proposes an entry of `auth.apiGate.tokens` for a subject, after seven days with a record of its requests. */
+function proposeOnly(subject: string, calls: Use[]): string | undefined {
+  const own = calls.filter(use => tokenCallOf(use).subject === subject);
+  const used = own.filter(({ requests }) => requests > 0);
+  return daysOf(own.filter(({ plugin }) => plugin === '')) >= MIN_DAYS
+    ? proposeLimits(subject, used)
+    : undefined;
+}
+
+/**
+ * Proposes restrictions that keep working what has worked. Releases before backend-defaults 0.17.8 ask for the called plugins only, but a token
+ * that lacks the others would be refused after an update.
+ */
+function proposeRestrictions(
+  called: string[],
+  delegatedTo: string[],
+): string | undefined {
+  const plugins = [...new Set([...called, ...delegatedTo])].sort();
+  // Other labels are those of plugins of other backends, and of calls that no restrictions allow.
+  if (!plugins.every(id => PLUGIN_ID.test(id))) {
+    return undefined;
+  }
+  const restrictions = plugins.map(
+    id =>
+      `  - plugin: ${id}${called.includes(id) ? '' : ' # handlers call it for this token'}`,
+  );
+  return ['accessRestrictions:', ...restrictions].join('\n');
+}
+
+function pluginsOf(uses: Use[]): string[] {
+  return uses.flatMap(({ plugin }) => plugin || []).sort();
+}
+
+function daysOf(uses: Use[]): number {
+  return Math.max(0, ...uses.map(({ days }) => days));
+}
+
+function describeRequests(uses: Use[]) {
+  const lastUsed = Math.max(0, ...uses.map(use => use.lastUsed ?? 0));
+  return {
+    lastUsed: lastUsed ? formatDay(lastUsed) : null,
+    requests30d: sumBy(uses, 'requests'),
+  };
+}

@@ -1,0 +1,235 @@
+import { METHODS } from 'node:http';
+import { formatRule, yamlOf } from '../../gate/rules/AllowRule';
+import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import { formatExpected } from '../../settings/read/readExpectations';
+import type { ExternalSubjects } from '../../settings/read/readExternalTokens';
+import { WEBSOCKET } from '../../gate/read/requestLine';
+import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
+import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
+import { Explanation, explainRequest } from '../../settings/expectations/explainRequest';
+import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
+import type { LimitedRequest } from '../../gate/rules/TokenLimits';
+import { isPrintable, printable, shorten } from '../../settings/logLine';
+import { withEnd } from './describePolicy';
+import {
+  formatRequirement,
+  formatToken,
+  inBrackets,
+} from './formatPolicyReport';
+
+/** The gate that a question is about: that of a running backend, or that of a backend with given files. */
+interface ExplainedGate {
+  policy: ConfiguredPolicy;
+  externalSubjects: ExternalSubjects;
+  /** What plugins open in code and the gate closes, as far as that is known. */
+  closed: Pick<DeclaredPolicy, 'allow' | 'path' | 'plugin'>[];
+  isInstalled(plugin: string): boolean;
+  /** Returns the file and line of a setting, by its config path: the command alone shows them. */
+  placeOf?(configPath: string): string | undefined;
+}
+
+/** The answer to a question, or why there is none. */
+export type Explained = { lines: string[] } | { error: string };
+
+/** The answers, by the reason. */
+const ANSWERS: Record<Explanation['because'], string> = {
+  'allow-rule': 'public: a rule names it',
+  'built-in-public':
+    'public: it is public without a rule: signing in and verifying tokens need it',
+  'sign-out': 'public: it is a sign-out call',
+  'no-rule': 'needs a credential: no rule names it',
+  'requirement-not-met':
+    'needs a credential: a rule names it, and opens nothing without the setting that it requires',
+  'not-plain':
+    'needs a credential: routers and proxies may read its path differently, so that no rule ever applies to it',
+  'not-below-a-plugin':
+    'not seen by the gate: the gate guards /api/<plugin> only',
+};
+
+/** The answers to a request with an external token that the gate refuses. */
+const REFUSALS = {
+  restricted: 'refused with 403 (restricted): no only has it',
+  'token-ended': 'refused with 401 (token-ended)',
+};
+
+const MAX_SUBJECT_LENGTH = 1_000;
+
+/** The longest request that is explained. The path of a rule has at most 1,000 characters. */
+export const MAX_REQUEST_LENGTH = 2_000;
+
+/**
+ * Reads a request as somebody writes it: the method and the raw target, as on its first line. `WEBSOCKET` stands for an upgrade, and the
+ * method may be left out for `GET`. The result is `undefined` if a text is not one request.
+ */
+export function readRequest(text: string) {
+  if (text.length > MAX_REQUEST_LENGTH || !isPrintable(text)) {
+    return undefined;
+  }
+  const [, method = 'GET', target] =
+    text.trim().match(/^(?:(\S+) )?(\S+)$/) ?? [];
+  const methods = [...METHODS, WEBSOCKET];
+  return target === undefined ||
+    methods.includes(target) ||
+    !methods.includes(method)
+    ? undefined
+    : { method, target };
+}
+
+/**
+ * Explains whether a request without a credential passes the gate, why, and which rule would open it.
+ *
+ * @param subject - adds what comes of the request with a valid external token of this subject
+ */
+export function explainInWords(
+  request: { method: string; target: string },
+  subject: string | undefined,
+  gate: ExplainedGate,
+): Explained {
+  const { closed, isInstalled, policy } = gate;
+  const { method, target } = request;
+  const explanation = explainRequest(request, policy, isInstalled);
+  const { plugin: pluginId, path } = explanation;
+  const isMissing = pluginId !== undefined && !isInstalled(pluginId);
+  const ofToken =
+    subject === undefined || pluginId === undefined
+      ? { lines: [] }
+      : explainToken(subject, { pluginId, method, path }, gate);
+  if ('error' in ofToken) {
+    return ofToken;
+  }
+  // If somebody has copied an address from a browser, the question that is meant is about its path.
+  const [, shownPath] = target.match(/^https?:\/\/[^/]+(\/.*)$/i) ?? [];
+  const lines = [
+    `${method} ${target}`,
+    explanation.because === 'sign-out' && !isMissing
+      ? `${ANSWERS['sign-out']}, for a plugin that is installed`
+      : ANSWERS[explanation.because],
+    isMissing &&
+      `The plugin ${pluginId} is not installed: a misspelling, or a plugin of another backend`,
+    shownPath &&
+      `If a browser shows this address, it sends the path only: ask about '${method} ${shownPath}'`,
+    describeRule(explanation, gate),
+    describeInCode(explanation, closed),
+    ...describeOpening(explanation, policy),
+    ...ofToken.lines,
+    !policy.isEnforced &&
+      `Until the gate enforces, it refuses only locked users and ended sessions (${CONFIG_KEY}.mode)`,
+  ];
+  return { lines: lines.filter(line => typeof line === 'string') };
+}
+
+function describeRule(
+  { rule, nearest }: Explanation,
+  { placeOf, policy }: ExplainedGate,
+): string | undefined {
+  const shown = rule ?? nearest;
+  if (!shown) {
+    return undefined;
+  }
+  const name = `${CONFIG_KEY}.allow[${policy.config.allow.indexOf(shown)}]`;
+  const { ended, until } = withEnd(shown, policy.now());
+  const end = until ? `  (${ended ? 'ended' : 'until'} ${until})` : '';
+  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${formatPlace(placeOf?.(name))}${inBrackets([formatRequirement(shown)])}`;
+}
+
+function formatPlace(place: string | undefined): string {
+  return place ? `  (${place})` : '';
+}
+
+function describeInCode(
+  { plugin, path }: Explanation,
+  closed: ExplainedGate['closed'],
+): string | undefined {
+  const opened = closed.find(
+    each =>
+      each.plugin === plugin &&
+      path !== undefined &&
+      `${path}/`.toLowerCase().startsWith(
+        // A declared path is a prefix, up to its first parameter.
+        each.path
+          .replace(/[:*{].*$/, '')
+          .replace(/\/?$/, '/')
+          .toLowerCase(),
+      ),
+  );
+  return (
+    opened &&
+    (opened.allow === 'user-cookie'
+      ? `The plugin opens ${opened.path} in code, to Backstage's own cookie, which still opens it`
+      : `The plugin opens ${opened.path} in code, and the gate closes it`)
+  );
+}
+
+/** Returns the rule that would open a request, as YAML, and the first expectation that it would break. */
+function describeOpening(
+  { because, opening, path }: Explanation,
+  { config }: ConfiguredPolicy,
+): (string | undefined)[] {
+  if (because !== 'no-rule') {
+    return [];
+  }
+  if (!opening) {
+    return ['No rule can open it'];
+  }
+  const note =
+    opening.path === path
+      ? ''
+      : '  # wider than this request: a rule has no such characters';
+  const broken = findFailedExpectations({ ...config, allow: [opening] })
+    .map(({ index }) => ({ index, ...config.expect[index] }))
+    .find(({ is }) => is === 'closed');
+  return [
+    'This would make it public; a handler that asks for a user still refuses:',
+    `  ${yamlOf(opening)}${note}`,
+    broken &&
+      `With this rule, the backend does not start while ${CONFIG_KEY}.expect[${broken.index}] is there: ${formatExpected(broken)} is closed`,
+  ];
+}
+
+/**
+ * Explains what comes of a request with a valid token of a subject: Backstage's `accessRestrictions` decide first, and then
+ * `auth.apiGate.tokens`.
+ */
+function explainToken(
+  subject: string,
+  request: LimitedRequest,
+  { externalSubjects, placeOf, policy }: ExplainedGate,
+): Explained {
+  if (
+    subject.length > MAX_SUBJECT_LENGTH ||
+    !isPrintable(subject) ||
+    !externalSubjects.isPossible(subject)
+  ) {
+    return {
+      error: `No external token can have the subject ${shorten(printable(subject), MAX_SUBJECT_LENGTH)}: compare it with backend.auth.externalAccess`,
+    };
+  }
+  const { pluginId } = request;
+  const entries = externalSubjects.tokens.filter(
+    token => token.subject === subject,
+  );
+  const excluding = entries.filter(
+    ({ plugins = [] }) => plugins.length > 0 && !plugins.includes(pluginId),
+  );
+  const reason = policy.tokenLimits.findRefusal(subject, request);
+  const isExcluded =
+    excluding.length > 0 && excluding.length === entries.length;
+  const otherwise = isExcluded
+    ? 'refused with 403 (restricted)'
+    : 'passes the gate';
+  const ofEntries = policy.config.tokens.flatMap((entry, i) => {
+    const name = `${CONFIG_KEY}.tokens[${i}]`;
+    return entry.subject === subject
+      ? `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${formatPlace(placeOf?.(name))}`
+      : [];
+  });
+  const lines = [
+    `With a token of ${subject}: ${reason ? REFUSALS[reason] : otherwise}`,
+    ...excluding.map(
+      ({ at }) =>
+        `  refused with 403 (restricted): the accessRestrictions of ${at} leave ${pluginId} out`,
+    ),
+    ...ofEntries,
+  ];
+  return { lines };
+}

@@ -1,0 +1,209 @@
+import { jsonBytes, MAX_LINE_BYTES } from '../../settings/logLine';
+import type { PolicyReport } from './describePolicy';
+import {
+  formatPolicyReport,
+  pageAddressOf,
+  splitBlock,
+} from './formatPolicyReport';
+
+describe('formatPolicyReport', () => {
+  const health = { plugin: 'hello', path: '/health', methods: ['GET'] };
+  const until = '2026-12-01T00:00:00.000Z';
+  const declared = { plugin: 'hello', path: '/ping', isWebSocket: false };
+  const report = {
+    enforced: true,
+    allow: [],
+    builtIn: [],
+    tokens: [],
+    lists: [],
+    closed: [],
+    unknown: [],
+    opensBeyondPlugins: [health],
+  } as Partial<PolicyReport> as PolicyReport;
+
+  it('names what is there, and no heading of what is not', () => {
+    expect(formatPolicyReport(report)).toBe(
+      'API gate: enforce\n  No allow rules.',
+    );
+  });
+
+  it('has a section for each part of a report', () => {
+    const text = formatPolicyReport({
+      ...report,
+      allow: [
+        { ...health, installed: true, reason: 'The load balancer asks' },
+        { ...health, installed: true, until },
+        { ...health, installed: false, until, ended: true },
+        { ...health, installed: true, requires: 'a.b' },
+        { ...health, installed: true, requires: 'a.b', unmet: true },
+      ],
+      tokens: [
+        { subject: 'ci', only: [health, health], reason: 'It deploys' },
+        { subject: 'old', until },
+      ] as PolicyReport['tokens'],
+      builtIn: [{ ...health, reason: 'sign-in' }],
+      lists: [
+        {
+          path: 'auth.apiGate.allow',
+          file: 'app-config.yaml',
+          entries: 3,
+          replaces: [],
+        },
+      ],
+      closed: [
+        { ...declared, allow: 'unauthenticated' },
+        { ...declared, allow: 'user-cookie', isWebSocket: true },
+      ],
+      unknown: ['own'],
+      usage: {
+        since: until,
+        days: 0,
+        complete: false,
+        scope: 'all replicas',
+        rules: [],
+        externalTokens: [],
+      },
+    });
+    expect(text).toMatchInlineSnapshot(`
+     "API gate: enforce
+       Public by rule:
+         GET /api/hello/health  (The load balancer asks)
+         GET /api/hello/health  (until 2026-12-01T00:00:00.000Z)
+         GET /api/hello/health  (ended, and closed since 2026-12-01T00:00:00.000Z)  (not installed in this backend: a misspelling, or a plugin of another one)
+         GET /api/hello/health  (requires a.b)
+         GET /api/hello/health  (closed: a.b was not set when the process started, or is not set now)
+       Limits of external tokens:
+         ci: GET /api/hello/health; GET /api/hello/health  (It deploys)
+         old: what accessRestrictions allow  (until 2026-12-01T00:00:00.000Z)
+       Public without a rule:
+         GET /api/hello/health  (sign-in)
+       Lists, by file:
+         auth.apiGate.allow: 3 of app-config.yaml
+       Opened by plugins in code, and closed by the gate, except for what your rules name:
+         hello /ping, to everybody
+         hello /ping (WebSocket), to Backstage's own cookie, which still opens it
+       Not known what these open themselves:
+         own
+       Use, at the running backend:
+         the record since 2026-12-01T00:00:00.000Z is not complete: the log has the reason"
+    `);
+  });
+
+  it.each(['https://a.example/b/', 'https://a.example/b'])(
+    'ends with the address of the page, below %s',
+    baseUrl => {
+      expect(formatPolicyReport(report, pageAddressOf(baseUrl))).toBe(
+        'API gate: enforce\n  No allow rules.\n  As a page, for operators and readers: https://a.example/b/api/auth/api-gate/',
+      );
+    },
+  );
+
+  it.each([
+    [
+      undefined,
+      'API gate: report-only, only locked users and ended sessions are refused',
+    ],
+    [
+      until,
+      `API gate: report-only until ${until}, only locked users and ended sessions are refused`,
+    ],
+  ])('names what enforcing would change (until: %s)', (end, title) => {
+    const yaml = '# - { plugin: hello, path: /reset/aB3dE6gH9jK2mN5p }';
+    const worked = {
+      plugin: 'hello',
+      method: 'GET',
+      requests: 1,
+      firstSeen: '2026-11-01',
+      lastSeen: '2026-11-01',
+    };
+    const because = 'the record is not complete';
+    const reportOnly = {
+      enforce: 'not known' as const,
+      because,
+      days: 1,
+      workedLast: '2026-11-01',
+      worked: [worked, { ...worked, path: '/reset/aB3dE6gH9jK2mN5p', yaml }],
+    };
+    const lines = [
+      title,
+      '  No allow rules.',
+      `  Enforce: not known, since ${because}`,
+      '  Newly public once it is enforced:',
+      '    GET /api/hello/health',
+      '  Opened by plugins in code, and closed once you enforce, except for what your rules name:',
+      '    hello /ping, to everybody',
+      '  Worked, and will be refused once you enforce; to keep a request public, paste its rule and remove the first #:',
+      '    GET /api/hello/…: 1 request on 2026-11-01',
+      '    GET /api/hello/reset/…: 1 request on 2026-11-01; the page shows the path to operators',
+    ];
+    const inReportOnly: PolicyReport = {
+      ...report,
+      enforced: false,
+      until: end,
+      closed: [{ ...declared, allow: 'unauthenticated' }],
+      reportOnly,
+    };
+    expect(formatPolicyReport(inReportOnly).split('\n')).toEqual(lines);
+    const note = 'no rules are proposed';
+    expect(
+      formatPolicyReport({
+        ...inReportOnly,
+        reportOnly: { ...reportOnly, note },
+      }),
+    ).toContain(`once you enforce; ${note}:`);
+  });
+});
+
+describe('[P56] splitBlock', () => {
+  it('returns a short block as it is', () => {
+    const text = 'Title\n  a:\n    b\n  c';
+    expect(splitBlock(text)).toEqual([text]);
+    expect(splitBlock('Title')).toEqual(['Title']);
+  });
+
+  it('keeps each line of a long block, and repeats the headings of those that begin a part', () => {
+    const rules = Array.from(
+      { length: 1_000 },
+      (_, i) => `      "rule" ${i} ü`,
+    );
+    const parts = splitBlock(
+      ['Title', '  a', '  b:', '    c:', ...rules, '  d:', '    e'].join('\n'),
+    );
+    expect(parts.length).toBeGreaterThan(1);
+    parts.forEach((part, i) => {
+      expect(jsonBytes(part)).toBeLessThan(7_200);
+      const [title, ...lines] = part.split('\n');
+      expect(title).toBe(`Title, part ${i + 1} of ${parts.length}`);
+      expect(lines.slice(0, 3)).toEqual(
+        i === 0 ? ['  a', '  b:', '    c:'] : ['  b:', '    c:', lines[2]],
+      );
+    });
+    const lines = parts.join('\n').split('\n');
+    expect(lines.filter(line => rules.includes(line))).toEqual(rules);
+    expect(lines.slice(-2)).toEqual(['  d:', '    e']);
+  });
+
+  it('fills a line of the log to its last byte', () => {
+    const line = 'x'.repeat(MAX_LINE_BYTES / 7 - 2);
+    const text = ['Title', ...Array(7).fill(line)].join('\n');
+    expect(splitBlock(text)).toEqual([text]);
+  });
+
+  it('shortens a line that is too long, visibly', () => {
+    const [part] = splitBlock(`Title\n  ${'x'.repeat(10_000)}\n  b`);
+    expect(part).toMatch(/^Title\n {2}x{1500,2000}…\n {2}b$/);
+  });
+
+  it('stays below the limit with long headings', () => {
+    const long = (indent: string) => `${indent}${'"'.repeat(10_000)}`;
+    const text = [
+      'Title',
+      ...Array(9)
+        .fill([long(''), long(' ')])
+        .flat(),
+    ];
+    for (const part of splitBlock(text.join('\n'))) {
+      expect(jsonBytes(part)).toBeLessThan(7_500);
+    }
+  });
+});

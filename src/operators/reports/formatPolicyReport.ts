@@ -1,0 +1,229 @@
+import { compact } from 'lodash';
+import { AllowRule, formatRule } from '../../gate/rules/AllowRule';
+import { formatListSource } from '../../settings/files/configFiles';
+import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
+import { PAGE_PATH } from '../../gate/read/requestLine';
+import { hideTokens } from '../hideTokens';
+import { jsonBytes, MAX_LINE_BYTES, shorten } from '../../settings/logLine';
+import type {
+  PolicyReport,
+  ReportedRule,
+  ReportedToken,
+} from './describePolicy';
+import {
+  formatEnforce,
+  formatWorked,
+  WorkedRequests,
+} from './describeReportOnly';
+import { formatUsage } from './describeUsage';
+
+// A part may begin with a long heading and a long line below it.
+const MAX_ENTRY_BYTES = 2_000;
+
+/** Returns the address of the page of the policy, at the backend with the `auth` plugin. */
+export function pageAddressOf(baseUrl: string): string {
+  return `${baseUrl.replace(/\/$/, '')}/api/auth${PAGE_PATH}`;
+}
+
+/** The parts of a report that its text has. The command has them from configuration files. */
+export type TextReport = Pick<
+  PolicyReport,
+  | 'allow'
+  | 'builtIn'
+  | 'closed'
+  | 'enforced'
+  | 'lists'
+  | 'opensBeyondPlugins'
+  | 'reportOnly'
+  | 'tokens'
+  | 'unknown'
+  | 'usage'
+>;
+
+/** A title, and a line for each entry below it. */
+type Section = readonly [title: string, lines: readonly string[]];
+
+/**
+ * Formats a report as one block of text, for the log of the start.
+ *
+ * @param page - the address of the page of the policy, in a backend that has it
+ */
+export function formatPolicyReport(
+  report: PolicyReport,
+  page?: string,
+): string {
+  const mode = report.enforced
+    ? 'enforce'
+    : `report-only${report.until ? ` until ${report.until}` : ''}, only locked users and ended sessions are refused`;
+  const lines = [
+    ...formatReport(report),
+    ...(page ? [`As a page, for operators and readers: ${page}`] : []),
+  ];
+  return [`API gate: ${mode}`, ...lines.map(line => `  ${line}`)].join('\n');
+}
+
+/**
+ * Formats a report as lines of text, for the log of the start and for the command.
+ *
+ * @param placeOf - returns what stands in front of the entry of a list with this config path
+ */
+export function formatReport(
+  report: TextReport,
+  placeOf = (_entry: string) => '',
+): string[] {
+  const { allow, enforced, reportOnly, tokens, usage } = report;
+  const withPlaces = (list: string, lines: string[]) =>
+    lines.map((line, i) => `${placeOf(`${CONFIG_KEY}.${list}[${i}]`)}${line}`);
+  const sections: Section[] = [
+    ['Public by rule', withPlaces('allow', allow.map(formatOpening))],
+    [
+      `Limits of external tokens${enforced ? '' : ', not in force'}`,
+      withPlaces('tokens', tokens.map(formatToken)),
+    ],
+    ...listBesideRules(report),
+    [
+      titleOfWorked(reportOnly),
+      (reportOnly?.worked ?? []).map(each => formatWorked(hideToken(each))),
+    ],
+    ['Use, at the running backend', usage ? formatUsage(usage) : []],
+  ];
+  return [
+    ...(allow.length ? [] : ['No allow rules.']),
+    ...(reportOnly ? [formatEnforce(reportOnly)] : []),
+    ...sections.flatMap(section),
+  ];
+}
+
+/** Returns what is open, or was opened in code, beside the allow rules. */
+export function listBesideRules(report: TextReport): Section[] {
+  const { builtIn, closed, enforced, lists, unknown } = report;
+  const sections: Section[] = [
+    ['Public without a rule', builtIn.map(formatOpening)],
+    ['Lists, by file', lists.map(formatListSource)],
+    [
+      'Newly public once it is enforced',
+      enforced ? [] : report.opensBeyondPlugins.map(formatRule),
+    ],
+    [
+      `Opened by plugins in code, and closed ${enforced ? 'by the gate' : 'once you enforce'}, except for what your rules name`,
+      closed.map(formatClosed),
+    ],
+    ['Not known what these open themselves', unknown],
+  ];
+  return sections.filter(([, lines]) => lines.length > 0);
+}
+
+/** Returns the title of the requests that worked in report-only. */
+export function titleOfWorked(reportOnly: PolicyReport['reportOnly']): string {
+  return `Worked, and will be refused once you enforce; ${reportOnly?.note ?? 'to keep a request public, paste its rule and remove the first #'}`;
+}
+
+/** Removes a path that may hold a token, and the rule with it: more people read the log than operate the gate. */
+function hideToken(worked: WorkedRequests): WorkedRequests {
+  const { path = '', yaml, ...others } = worked;
+  const shown = hideTokens(path);
+  return shown === path
+    ? worked
+    : { ...others, path: shown, why: 'the page shows the path to operators' };
+}
+
+/** Formats what a rule opens, or the gate itself, as one line. */
+export function formatOpening(rule: ReportedRule): string {
+  return `${formatRule(rule)}${inBrackets([rule.reason, ...notesOf(rule)])}`;
+}
+
+/** Returns when a rule ends, what it requires, and whether its plugin is installed. */
+export function notesOf(rule: ReportedRule): string[] {
+  return compact([
+    formatEnd(rule, 'closed'),
+    formatRequirement(rule),
+    rule.installed === false &&
+      'not installed in this backend: a misspelling, or a plugin of another one',
+  ]);
+}
+
+/** Formats what a rule requires, and whether it is closed without it. */
+export function formatRequirement({
+  requires,
+  unmet,
+}: Pick<AllowRule, 'requires' | 'unmet'>): string | undefined {
+  return unmet
+    ? `closed: ${requires} was not set when the process started, or is not set now`
+    : requires && `requires ${requires}`;
+}
+
+/** Formats an entry of `auth.apiGate.tokens` as one line. */
+export function formatToken(token: ReportedToken): string {
+  return `${token.subject}: ${formatLimits(token)}`;
+}
+
+/** Formats what an entry of `auth.apiGate.tokens` allows, why, and until when. */
+export function formatLimits(token: ReportedToken): string {
+  const requests =
+    token.only?.map(formatRule).join('; ') ?? 'what accessRestrictions allow';
+  return `${requests}${inBrackets([token.reason, formatEnd(token, 'refused')])}`;
+}
+
+function formatEnd(
+  { ended, until }: Pick<ReportedToken, 'ended' | 'until'>,
+  state: 'closed' | 'refused',
+): string | undefined {
+  return until && `${ended ? `ended, and ${state} since` : 'until'} ${until}`;
+}
+
+/** Formats notes that follow the entry of a list. */
+export function inBrackets(notes: (string | undefined)[]): string {
+  return compact(notes)
+    .map(note => `  (${note})`)
+    .join('');
+}
+
+/** Returns a title with lines below it, or nothing if there are none. */
+function section([title, lines]: Section): string[] {
+  return lines.length ? [`${title}:`, ...lines.map(line => `  ${line}`)] : [];
+}
+
+/**
+ * Formats a path that a plugin has opened in code. One that Backstage's own cookie opens needs no rule, which would make it public.
+ */
+function formatClosed(closed: DeclaredPolicy): string {
+  const { plugin, path, allow, isWebSocket } = closed;
+  const name = `${plugin} ${path}${isWebSocket ? ' (WebSocket)' : ''}`;
+  return allow === 'user-cookie'
+    ? `${name}, to Backstage's own cookie, which still opens it`
+    : `${name}, to everybody`;
+}
+
+/**
+ * Splits a block of text into parts that each fit one line of the log. Each part has the title, and the headings under which its
+ * first line is indented.
+ */
+export function splitBlock(text: string): string[] {
+  const [title, ...lines] = text.split('\n');
+  const parts: string[][] = [[]];
+  let bytes = 0;
+  let headings: string[] = [];
+  for (const line of lines.map(each => shorten(each, MAX_ENTRY_BYTES))) {
+    headings = headings.filter(each => indentOf(each) < indentOf(line));
+    if (bytes + jsonBytes(line) > MAX_LINE_BYTES) {
+      parts.push([...headings]);
+      bytes = jsonBytes(headings);
+    }
+    parts.at(-1)!.push(line);
+    bytes += jsonBytes(line);
+    headings.push(line);
+  }
+  return parts.map((part, i) =>
+    [titleOfPart(title, i, parts.length), ...part].join('\n'),
+  );
+}
+
+/** Returns the title of one part of a block. */
+export function titleOfPart(title: string, i: number, parts: number): string {
+  return parts === 1 ? title : `${title}, part ${i + 1} of ${parts}`;
+}
+
+function indentOf(line: string): number {
+  return line.search(/\S|$/);
+}

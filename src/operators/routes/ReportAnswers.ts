@@ -1,0 +1,65 @@
+import { memoize } from 'lodash';
+import type { PolicyReport } from '../reports/describePolicy';
+import type { ProcessReport } from '../reports/describeReplica';
+import { Asked, renderPage } from '../page/renderPage';
+import { inPieces, mapInPieces, Pieces } from '../pieces';
+import type { RouteAccess } from './RouteAccess';
+
+/** Who asks, as the route has let pass. */
+type Caller = Awaited<ReturnType<RouteAccess['requireReader']>>;
+
+/**
+ * The answers that have one report: as JSON, and as the page. Each is made once for all of its readers, apart from what the process has in
+ * its memory, such as its refusals and the number of its locks, which each reader gets as it is now.
+ */
+export class ReportAnswers {
+  constructor(
+    private readonly report: PolicyReport,
+    private readonly describeProcess: () => ProcessReport,
+  ) {}
+
+  /** Returns the parts of the body. */
+  async json(caller: Caller): Promise<Buffer[]> {
+    const policy = await this.#json(await this.#getsWhole(caller));
+    const process = JSON.stringify(this.describeProcess());
+    return [Buffer.from(`${process.slice(0, -1)},`), policy];
+  }
+
+  /** Returns the parts of the body. */
+  async page(caller: Caller, asked: Omit<Asked, 'process'>): Promise<Buffer[]> {
+    const addTo = await this.#page(await this.#getsWhole(caller));
+    return addTo({ ...asked, process: this.describeProcess() });
+  }
+
+  readonly #json = memoize((isWhole: boolean) =>
+    inPieces(stringify(this.#describe(isWhole), this.describeProcess())),
+  );
+
+  readonly #page = memoize((isWhole: boolean) =>
+    inPieces(renderPage(this.#describe(isWhole))),
+  );
+
+  /** Returns whether a caller gets the requests that worked. A rule needs their whole paths, and a path may hold a secret. */
+  async #getsWhole(caller: Caller): Promise<boolean> {
+    return this.report.reportOnly === undefined || caller.isOperator();
+  }
+
+  #describe(isWhole: boolean): PolicyReport {
+    const { report } = this;
+    return isWhole
+      ? report
+      : { ...report, reportOnly: { ...report.reportOnly!, worked: undefined } };
+  }
+}
+
+/** Returns the members of a report as JSON, apart from those of the process, and the bracket after them. */
+function* stringify(report: PolicyReport, process: object): Pieces<Buffer> {
+  const members = Object.entries(report).filter(
+    ([name, value]) => value !== undefined && !(name in process),
+  );
+  const texts = yield* mapInPieces(
+    members,
+    ([name, value]) => `"${name}":${JSON.stringify(value)}`,
+  );
+  return Buffer.from(`${texts.join(',')}}`);
+}

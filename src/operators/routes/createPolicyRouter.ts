@@ -1,0 +1,84 @@
+import type { Config } from '@backstage/config';
+import { isError } from '@backstage/errors';
+import type { Request, Response, Router } from 'express';
+import PromiseRouter from 'express-promise-router';
+import { sumBy } from 'lodash';
+import {
+  OWN_ROUTES_PATH,
+  PAGE_PATH,
+  POLICY_PATH,
+} from '../../gate/read/requestLine';
+import { isPageDestination } from '../../gate/read/browsers';
+import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
+import type { Explained } from '../reports/explainInWords';
+import { PAGE_HEADERS, PAGE_POLICY } from '../page/document';
+import type { ReportAnswers } from './ReportAnswers';
+import type { RouteAccess } from './RouteAccess';
+
+/** The errors that a browser gets as a page. In report-only, a request without a credential comes here. */
+const STATUSES = new Map([
+  ['AuthenticationError', 401],
+  ['NotAllowedError', 403],
+]);
+
+/**
+ * Creates the router for `GET` of the policy report: as JSON, and as the page of the policy. Services may read it, and so may
+ * operators and readers with the permission `auth.api-gate.read`.
+ */
+export function createPolicyRouter(options: {
+  access: Pick<RouteAccess, 'requireReader'>;
+  config: Config;
+  /** Returns the answers of a report that may be shared with other readers. */
+  read: () => Promise<ReportAnswers>;
+  explain: (request: string, subject: string) => Explained;
+}): Router {
+  const { access, config, explain, read } = options;
+  const answerError = createPageErrorAnswer(config);
+  // The redirect would match its own target otherwise.
+  const router = PromiseRouter({ strict: true });
+  router.get([POLICY_PATH, `${POLICY_PATH}/`], async (req, res) => {
+    const caller = await access.requireReader(req);
+    const answers = await read();
+    send(res.type('json'), await answers.json(caller));
+  });
+  router.get(OWN_ROUTES_PATH, (_req, res) => {
+    res.redirect(PAGE_PATH.slice(1));
+  });
+  router.get(PAGE_PATH, async (req, res) => {
+    let caller: Awaited<ReturnType<RouteAccess['requireReader']>>;
+    try {
+      caller = await access.requireReader(req);
+    } catch (error) {
+      const status = isError(error) ? STATUSES.get(error.name) : undefined;
+      if (!status || !isPageDestination(req)) {
+        throw error;
+      }
+      answerError(res, { status, message: (error as Error).message });
+      return;
+    }
+    const request = readText(req, 'request').trim();
+    const subject = readText(req, 'subject').trim();
+    const answers = await read();
+    const page = await answers.page(caller, {
+      question: { request, subject },
+      explained: request === '' ? undefined : explain(request, subject),
+      id: readText(req, 'id').trim(),
+    });
+    const policy = { 'Content-Security-Policy': PAGE_POLICY };
+    send(res.set({ ...PAGE_HEADERS, ...policy }), page);
+  });
+  return router;
+}
+
+/** Sends a body of a megabyte without a copy of it, and without an ETag, for which Express would hash it each time. */
+function send(res: Response, parts: readonly Buffer[]): void {
+  res.set('Content-Length', String(sumBy(parts, 'length')));
+  parts.forEach(part => res.write(part));
+  res.end();
+}
+
+/** Reads a parameter of the query. One that is there twice, or is no text, reads as empty. */
+function readText({ query }: Request, name: string): string {
+  const value = query[name];
+  return typeof value === 'string' ? value : '';
+}

@@ -1,0 +1,187 @@
+import {
+  AuthenticationError,
+  NotFoundError,
+  ServiceUnavailableError,
+} from '@backstage/errors';
+import { json, Request, Response, Router } from 'express';
+import PromiseRouter from 'express-promise-router';
+import { tokenOf } from '../../gate/read/token';
+import type { TokenCache } from '../../gate/verify/TokenCache';
+import { endOfLock, now, Revocation } from '../../gate/sessions/Revocation';
+import type { Revocations } from '../../store/revocations/Revocations';
+import type { GateAudit } from '../reports/GateAudit';
+import { userKey } from '../../gate/util/entityRef';
+import { RateLimit } from '../../gate/util/RateLimit';
+import {
+  Principal,
+  RouteAccess,
+  authApiGateReadPermission,
+  authApiGateRevokePermission,
+} from './RouteAccess';
+import {
+  LOCK_PATH,
+  LOCKED_USERS_PATH,
+  REVOCATIONS_PATH,
+} from '../../gate/read/requestLine';
+import type { createUserLookup } from './createUserLookup';
+import { endUser, EndUserServices, NOT_STORED, toInstant } from './endUser';
+import { readRevocationBody, readUserEntityRef } from './readRevocationBody';
+
+const MINUTE_MS = 60_000;
+
+// An operator ends the sessions of a team by hand or script; every replica keeps each row for a day.
+const MAX_PER_USER = 30;
+
+// A backend without the `auth` plugin posts the sign-outs of all its users.
+const MAX_PER_SERVICE = 1_000;
+
+const LOCKS_UNREADABLE =
+  'The lock is as it was: try again once the database can be reached';
+
+interface RevocationRoutes extends EndUserServices {
+  access: RouteAccess;
+  tokens: TokenCache;
+  revocations: Revocations;
+  lookUpUser: ReturnType<typeof createUserLookup>;
+  /** Records each revocation that a request has put in force, with what the answer has. */
+  audit: Pick<GateAudit, 'revoked'>;
+}
+
+/**
+ * Creates the routes of revocations, below the `auth` plugin: docs/reference/http-api.md has their bodies and answers. Backends without
+ * that plugin poll the list, and post the sign-outs that they have answered.
+ *
+ * The answer is 503 while a revocation is in force at this replica only, if the refresh tokens could not be ended, or if a lock could not
+ * be stored. The gate retries in the background, except for locks.
+ */
+export function createRevocationRouter(options: RevocationRoutes): Router {
+  const { access, revocations } = options;
+  const assertMayWrite = createWriteLimit(options);
+  const router = PromiseRouter();
+
+  router.get(REVOCATIONS_PATH, async (req, res) => {
+    await access.assertService(req, authApiGateReadPermission);
+    const { since } = req.query;
+    const cursor = typeof since === 'string' ? since : undefined;
+    res.json(await revocations.readPage(cursor));
+  });
+
+  router.post(REVOCATIONS_PATH, json(), async (req, res) => {
+    const body = readRevocationBody(req.body);
+    const { revocation, userEntityRef: sub, lockedUntil } = body;
+    if (revocation) {
+      const caller = await access.assertService(
+        req,
+        authApiGateRevokePermission,
+      );
+      assertMayWrite(req, res, caller);
+      const isStored = await revocations.revoke(revocation);
+      const problem = isStored ? undefined : NOT_STORED;
+      const answer = finish(options, caller, revocation, { problem });
+      res.status(201).json(answer);
+      return;
+    }
+    const isLock = lockedUntil !== undefined;
+    const caller = isLock
+      ? await access.requireLocker(req, sub)
+      : await access.requireUserOrOperator(req, sub);
+    assertMayWrite(req, res, caller);
+    const [{ scope, ...ended }, known] = await Promise.all([
+      endUser(options, sub, lockedUntil),
+      isLock ? options.lookUpUser(sub) : undefined,
+    ]);
+    const lock = isLock ? { lockedUntil: toInstant(lockedUntil), known } : {};
+    const outcome = { ...lock, ...ended };
+    const answer = finish(options, caller, { scope, sub }, outcome);
+    res.status(201).json(answer);
+  });
+
+  addLockRoutes(router, options, assertMayWrite);
+  return router;
+}
+
+function addLockRoutes(
+  router: Router,
+  options: RevocationRoutes,
+  assertMayWrite: ReturnType<typeof createWriteLimit>,
+) {
+  const { access, locks, revocations } = options;
+
+  router.get(LOCKED_USERS_PATH, async (req, res) => {
+    await access.requireOperator(req);
+    const locked = revocations.locks().map(lock => ({
+      userEntityRef: lock.sub,
+      lockedUntil: toInstant(endOfLock(lock)),
+    }));
+    res.json({ locked });
+  });
+
+  router.delete(LOCK_PATH, async (req, res) => {
+    const sub = readUserEntityRef(req.params[0]);
+    const caller = await access.requireLocker(req, sub);
+    assertMayWrite(req, res, caller);
+    const former = await locks.find(sub).catch(() => {
+      throw new ServiceUnavailableError(LOCKS_UNREADABLE);
+    });
+    if (former === undefined) {
+      throw new NotFoundError(`${sub} is not locked`);
+    }
+    const { scope, ...ended } = await endUser(options, sub, now());
+    const lifted = { ...ended, lifted: true };
+    res.json(finish(options, caller, { scope, sub }, lifted));
+  });
+}
+
+/**
+ * Makes a function that authorizes a caller when its body is complete, right before the write: otherwise a client could hold back
+ * the bodies of many requests until all of them were admitted.
+ */
+function createWriteLimit(services: RevocationRoutes) {
+  const limits = {
+    user: new RateLimit({ max: MAX_PER_USER, intervalMs: MINUTE_MS }),
+    service: new RateLimit({ max: MAX_PER_SERVICE, intervalMs: MINUTE_MS }),
+  };
+  return (req: Request, res: Response, caller: Principal) => {
+    // The claims may be forged: they may only refuse the request.
+    const { session } = services.tokens.read(tokenOf(req) ?? '');
+    if (session && services.revocations.isRevoked(session)) {
+      throw new AuthenticationError('Invalid credentials');
+    }
+    const waitMs =
+      caller.type === 'user'
+        ? limits.user.take(userKey(caller.userEntityRef))
+        : limits.service.take(caller.subject);
+    if (waitMs > 0) {
+      const seconds = Math.ceil(waitMs / 1000);
+      res.setHeader('Retry-After', seconds);
+      // Backstage has no error class for 429: its middleware answers with the `statusCode`.
+      throw Object.assign(
+        new Error(
+          `Too many sign-outs by this caller: try again in ${seconds} s`,
+        ),
+        { name: 'TooManyRequestsError', statusCode: 429 },
+      );
+    }
+  };
+}
+
+/**
+ * Reports what a caller has revoked.
+ *
+ * @returns the body of the answer
+ * @throws ServiceUnavailableError if there is a problem
+ */
+function finish(
+  { audit }: RevocationRoutes,
+  caller: Principal,
+  revocation: Pick<Revocation, 'scope' | 'sub'>,
+  { problem, ...answer }: { problem?: string; [field: string]: unknown },
+) {
+  const error = problem ? new ServiceUnavailableError(problem) : undefined;
+  const by = caller.type === 'user' ? caller.userEntityRef : caller.subject;
+  audit.revoked(revocation, { by, error, ...answer });
+  if (error) {
+    throw error;
+  }
+  return answer;
+}

@@ -1,0 +1,43 @@
+import { createHash } from 'node:crypto';
+import { AllowRule, endOf } from '../gate/rules/AllowRule';
+import type { ApiGateConfig } from './read/readApiGateConfig';
+import { isObject } from './read/values';
+import { Policy } from '../gate/rules/Policy';
+
+const HASH_LENGTH = 12;
+
+/** The policy of a whole `auth.apiGate`. */
+export class ConfiguredPolicy extends Policy<ApiGateConfig> {
+  readonly loadedAt = new Date();
+  #hash: string | undefined;
+
+  /** Identifies the policy. Replicas with the same settings in force have the same hash. */
+  get hash(): string {
+    return (this.#hash ??= hashPolicy(this.config));
+  }
+
+  get openRules(): AllowRule[] {
+    const now = this.now();
+    return this.config.allow.filter(rule => now < endOf(rule));
+  }
+}
+
+/** Returns 12 hex digits that identify the settings that decide about requests. The order of keys does not matter. */
+function hashPolicy(config: ApiGateConfig): string {
+  const { acceptedFindings, fasterServer, ...settings } = config;
+  return createHash('sha256')
+    .update(JSON.stringify(settings, toCanonical))
+    .digest('hex')
+    .slice(0, HASH_LENGTH);
+}
+
+function toCanonical(_key: string, value: unknown): unknown {
+  if (value instanceof Set) {
+    return [...value].sort();
+  }
+  return isObject(value)
+    ? Object.entries(value)
+        .filter(([, child]) => child !== undefined)
+        .sort(([a], [b]) => (a < b ? -1 : 1))
+    : value;
+}

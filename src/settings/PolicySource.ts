@@ -1,0 +1,237 @@
+import { isDeepStrictEqual } from 'node:util';
+import type {
+  LoggerService,
+  RootConfigService,
+} from '@backstage/backend-plugin-api';
+import { isError } from '@backstage/errors';
+import {
+  ApiGateConfig,
+  CONFIG_KEY,
+  ReadOptions,
+} from './read/readApiGateConfig';
+import { checkBlockSources, findBlockSources } from './files/blockSources';
+import { findListSources, ListSource } from './files/configFiles';
+import { callAt, createForwardClock } from '../gate/util/time';
+import { MAX_LINE_BYTES, shorten } from './logLine';
+import { readPolicyConfig } from './expectations/checkExpectations';
+import { ConfigChanges } from './files/ConfigChanges';
+import { ConfiguredPolicy } from './ConfiguredPolicy';
+import { ENFORCED, StartSettings } from './StartSettings';
+
+const REMIND_MS = 60 * 60 * 1000;
+
+export type ReloadOutcome = { policy: ConfiguredPolicy } | { problem: string };
+
+/**
+ * Holds the current policy and reloads it when the configuration changes. An invalid change, and one that takes `auth.apiGate` away,
+ * is rejected and logged hourly until it is fixed; settings that can't change at run time keep their values until the next start.
+ */
+export class PolicySource {
+  readonly #logger: LoggerService;
+  readonly #start: StartSettings;
+  readonly #changes: ConfigChanges;
+  // All policies share it, so that a rule that has ended stays closed when the configuration is read again.
+  readonly #clock = createForwardClock();
+  readonly #onEnforced: (() => void)[] = [];
+  readonly #onReload: ((outcome: ReloadOutcome) => void)[] = [];
+  #current: ConfiguredPolicy;
+  #lists: readonly ListSource[];
+  #blockSources: string[];
+  #problem: string | undefined;
+  #needsRestart: string[] = [];
+  #cancelUntil = () => {};
+  #reminder: NodeJS.Timeout | undefined;
+  #hasEnforced = false;
+
+  /** @throws InputError if the configuration is invalid, which stops the start */
+  constructor(
+    options: { config: RootConfigService; logger: LoggerService } & ReadOptions,
+  ) {
+    const { config, logger } = options;
+    this.#logger = logger;
+    const read = readPolicyConfig(config, options);
+    this.#start = new StartSettings(config);
+    this.#current = new ConfiguredPolicy(
+      this.#start.requirements.applyTo(read, config),
+      this.#clock,
+    );
+    this.#lists = findListSources(config);
+    this.#blockSources = findBlockSources(config);
+    this.#changes = new ConfigChanges(config, (changed, unreadable) => {
+      try {
+        this.#reload(changed, unreadable, options);
+      } catch (error) {
+        logger.error(
+          'API gate failed to follow its configuration',
+          error as Error,
+        );
+      }
+    });
+  }
+
+  /** The current policy. Callers take it once per request. */
+  get current(): ConfiguredPolicy {
+    return this.#current;
+  }
+
+  /** The reason why the current configuration is not in force; `undefined` if it is. */
+  get problem(): string | undefined {
+    return this.#problem;
+  }
+
+  get lists(): readonly ListSource[] {
+    return this.#lists;
+  }
+
+  /** Config paths whose new value takes effect after a restart. */
+  get needsRestart(): readonly string[] {
+    return this.#needsRestart;
+  }
+
+  /** Registers a callback for the time when the gate first enforces: immediately, unless it starts in report-only. */
+  onEnforced(callback: () => void): void {
+    this.#onEnforced.push(callback);
+    if (this.#hasEnforced) {
+      callback();
+    }
+  }
+
+  onReload(callback: (outcome: ReloadOutcome) => void): void {
+    this.#onReload.push(callback);
+  }
+
+  /** Starts the reminders about report-only and the timer for its end. */
+  start(): void {
+    this.#update();
+    this.#reminder = setInterval(() => this.#remind(), REMIND_MS).unref();
+  }
+
+  stop(): void {
+    this.#changes.stop();
+    this.#cancelUntil();
+    clearInterval(this.#reminder);
+  }
+
+  #reload(
+    config: RootConfigService,
+    unreadable: string[],
+    options: ReadOptions,
+  ) {
+    let read: ApiGateConfig;
+    try {
+      checkBlockSources(this.#blockSources, config, unreadable);
+      read = readPolicyConfig(config, options);
+    } catch (error) {
+      const problem = isError(error) ? error.message : String(error);
+      if (problem !== this.#problem) {
+        this.#problem = problem;
+        this.#logProblem('new configuration', problem);
+        this.#onReload.forEach(callback => callback({ problem }));
+      }
+      this.#changes.lookAgain();
+      return;
+    }
+    const before = this.#current.config;
+    const { after, needsRestart } = this.#start.apply(read, config, {
+      before,
+      hasEnforced: this.#hasEnforced,
+    });
+    this.#reportNeedsRestart(needsRestart);
+    const isFixed = this.#problem !== undefined;
+    this.#problem = undefined;
+    this.#lists = findListSources(config);
+    this.#blockSources = findBlockSources(config);
+    if (isFixed || !isDeepStrictEqual(before, after)) {
+      const policy = new ConfiguredPolicy(after, this.#clock);
+      this.#current = policy;
+      this.#logger.info(
+        `API gate has a new policy: ${after.mode}, ${after.allow.length} allow rule(s)`,
+        { policy: policy.hash },
+      );
+      this.#logRemovedRules(before, after);
+      this.#update();
+      this.#onReload.forEach(callback => callback({ policy }));
+    }
+  }
+
+  #logRemovedRules(before: ApiGateConfig, after: ApiGateConfig) {
+    // In report-only mode no rule has opened a barrier yet, and the gate closes nothing.
+    if (!this.#hasEnforced) {
+      return;
+    }
+    for (const { plugin, path, unmet } of before.allow) {
+      const isKept = after.allow.some(
+        rule => rule.plugin === plugin && rule.path === path && !rule.unmet,
+      );
+      if (!isKept && !unmet) {
+        this.#logger.info(
+          `API gate has closed ${path} of the plugin ${plugin}; the plugin's own auth policy behind it stays open until a restart`,
+        );
+      }
+    }
+  }
+
+  #reportNeedsRestart(needsRestart: string[]) {
+    if (!isDeepStrictEqual(needsRestart, this.#needsRestart)) {
+      this.#needsRestart = needsRestart;
+      needsRestart.forEach(path =>
+        this.#logger.warn(
+          `${path} has changed, and takes effect after a restart`,
+        ),
+      );
+    }
+  }
+
+  /** Runs the callbacks once the gate enforces, and otherwise waits for the end of report-only. */
+  #update() {
+    this.#cancelUntil();
+    const { until } = this.#current.config;
+    if (this.#current.isEnforced) {
+      if (!this.#hasEnforced) {
+        this.#hasEnforced = true;
+        this.#endReportOnly();
+        this.#onEnforced.forEach(callback => callback());
+      }
+      return;
+    }
+    this.#remind();
+    if (until) {
+      this.#cancelUntil = callAt(+until, () => this.#update());
+    }
+  }
+
+  /** Ends report-only permanently, even if the clock is set back: the credentials barriers of plugins are open from now on. */
+  #endReportOnly() {
+    const { config } = this.#current;
+    if (config.mode === 'report-only') {
+      this.#current = new ConfiguredPolicy(
+        { ...config, ...ENFORCED },
+        this.#clock,
+      );
+      this.#logger.warn(
+        `API gate refuses from now on: ${CONFIG_KEY}.until has passed`,
+      );
+    }
+  }
+
+  #remind() {
+    const { config, isEnforced } = this.#current;
+    if (!isEnforced) {
+      this.#logger.warn(
+        `API gate refuses only locked users and ended sessions: ${CONFIG_KEY}.mode is report-only${
+          config.until ? ` until ${config.until.toISOString()}` : ''
+        }`,
+      );
+    }
+    if (this.#problem) {
+      this.#logProblem('configuration', this.#problem);
+    }
+  }
+
+  #logProblem(what: string, problem: string) {
+    // A message may name a key of the configuration, which has any length.
+    this.#logger.error(
+      `API gate keeps its policy, as the ${what} is wrong: ${shorten(problem, MAX_LINE_BYTES)}`,
+    );
+  }
+}

@@ -1,0 +1,54 @@
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
+import type { Config } from '@backstage/config';
+import { findPaths, matchFiles, readData, readFiles } from './configFiles';
+
+const INCLUDES = /\$(include|file)/;
+
+/**
+ * Compares the configuration files with what the backend has read of them. Backstage's watcher misses some changes, such as a symlink
+ * that gets another target while the old target stays.
+ */
+export class PolicyFiles {
+  #last: { read: unknown[]; newer: string[] | undefined } | undefined;
+
+  /** @param argv - returns the command line, which may name the files */
+  constructor(
+    private readonly config: Config,
+    private readonly argv = () => process.argv,
+  ) {}
+
+  /**
+   * Returns the names of the files that differ from what the backend has read of them. A file that can't be read now differs, too.
+   * The result is `undefined` if the configuration is not from the files of the command line.
+   */
+  async findNewer(): Promise<string[] | undefined> {
+    const paths = findPaths(this.argv());
+    const texts = await Promise.all(
+      paths.map(path => readFile(path, 'utf8').catch(() => undefined)),
+    );
+    const loaded = readFiles(this.config).map(({ data }) => data);
+    const read = [paths, texts, loaded];
+    // A file with 1,000 rules takes long to parse, and has rarely changed since the last comparison.
+    if (this.#last && isDeepStrictEqual(this.#last.read, read)) {
+      return this.#last.newer;
+    }
+    const newer = await findNewer(this.config, paths);
+    // What a file includes may change while its own text stays.
+    const isWhole = !texts.some(text => INCLUDES.test(text ?? ''));
+    this.#last = isWhole ? { read, newer } : undefined;
+    return newer;
+  }
+}
+
+async function findNewer(config: Config, paths: string[]) {
+  const { files } = matchFiles(config, paths);
+  const newer: string[] = [];
+  for (const { path, source } of files) {
+    if (!isDeepStrictEqual(source?.data, await readData(path))) {
+      newer.push(basename(path));
+    }
+  }
+  return files.some(({ source }) => source) ? newer : undefined;
+}

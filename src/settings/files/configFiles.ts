@@ -1,0 +1,132 @@
+import { statSync } from 'node:fs';
+import { basename } from 'node:path';
+import type { Config } from '@backstage/config';
+import {
+  ConfigSource,
+  ConfigSources,
+  FileConfigSource,
+} from '@backstage/config-loader';
+import { groupBy } from 'lodash';
+import { CONFIG_KEY } from '../read/readApiGateConfig';
+import { isObject } from '../read/values';
+
+/** Stands for the data of a file that is missing, broken, or protected. The data of any other file is an object, or undefined. */
+export const UNREADABLE = 'unreadable';
+
+/** A list of the configuration, with the file that it is from. */
+export type ListSource = ReturnType<typeof findListSources>[number];
+
+/** Finds the lists below `auth.apiGate` by file: none where the configuration does not keep its files apart. */
+export function findListSources(config: Config) {
+  const lists = readFiles(config).flatMap(({ file, data }) =>
+    readLengths(data?.auth?.apiGate, CONFIG_KEY).map(([path, entries]) => ({
+      path,
+      /** Name of the file, or what else the configuration is from. */
+      file,
+      entries,
+    })),
+  );
+  return Object.values(groupBy(lists, 'path'))
+    .filter(([{ path }]) => Array.isArray(config.getOptional(path)))
+    .map(([inForce, ...others]) => ({
+      ...inForce,
+      /** Lists of other files that are not in force: Backstage merges objects, and never lists. */
+      replaces: others.map(({ path, ...source }) => source),
+    }));
+}
+
+export function formatListSource(source: ListSource): string {
+  const { path, file, entries, replaces } = source;
+  const replaced = replaces
+    .map(each => `${each.entries} of ${each.file}`)
+    .join(' and ');
+  return `${path}: ${entries} of ${file}${
+    replaced && `, in place of ${replaced}: Backstage does not merge lists`
+  }`;
+}
+
+/**
+ * Reads what each file of the configuration has, that of the strongest first, from private fields of Backstage's
+ * `ObservableConfigProxy` and `ConfigReader`. Without them, reports have no files, and a reload waits for none.
+ */
+export function readFiles(config: Config): { file: string; data: any }[] {
+  const files = [];
+  try {
+    let reader = (config as any).config ?? config;
+    while (typeof reader?.context === 'string') {
+      files.push({ file: reader.context, data: reader.data });
+      reader = reader.fallback;
+    }
+  } catch {
+    return [];
+  }
+  return files;
+}
+
+function readLengths(value: unknown, path: string): [string, number][] {
+  if (Array.isArray(value)) {
+    return [[path, value.length]];
+  }
+  return Object.entries(isObject(value) ? value : {}).flatMap(([key, child]) =>
+    readLengths(child, `${path}.${key}`),
+  );
+}
+
+/** Returns the paths of the files that a source reads. Only the text form of Backstage's sources has them. */
+export function pathsOf(source: ConfigSource): string[] {
+  return [...String(source).matchAll(/path="([^"]+)"/g)].map(
+    ([, file]) => file,
+  );
+}
+
+/** Returns the paths of the configuration files that a command line names, or of Backstage's default ones, the weakest first. */
+export function findPaths(argv: string[]): string[] {
+  try {
+    const targets = ConfigSources.parseArgs(argv);
+    const source = ConfigSources.defaultForTargets({ targets, remote: {} });
+    return pathsOf(source).filter(path => !isPipe(path));
+  } catch {
+    // A backend with a configuration of its own may have no folder in which Backstage looks for files.
+    return [];
+  }
+}
+
+/** Returns whether a path, such as /dev/fd/63, can be read only once. A second reader may wait for ever. */
+function isPipe(path: string): boolean {
+  try {
+    return statSync(path).isFIFO();
+  } catch {
+    return false;
+  }
+}
+
+/** Finds the file of each source of a configuration, and the source of each file: none if Backstage has read the file as empty. */
+export function matchFiles(config: Config, paths: string[]) {
+  // Several files may have one name. Both lists have the weakest first.
+  const sources = readFiles(config)
+    .reverse()
+    .map(source => ({ ...source, path: undefined as string | undefined }));
+  const files = paths.map(path => {
+    const source = sources.find(
+      each => each.path === undefined && each.file === basename(path),
+    );
+    if (source) {
+      source.path = path;
+    }
+    return { path, source };
+  });
+  return { files, sources };
+}
+
+/** Reads a file as Backstage does, with what it includes. The result is `undefined` for a file without settings. */
+export async function readData(file: string): Promise<unknown> {
+  try {
+    const source = FileConfigSource.create({ path: file, watch: false });
+    for await (const { configs } of source.readConfigData()) {
+      return configs[0]?.data;
+    }
+  } catch {
+    return UNREADABLE;
+  }
+  return undefined;
+}

@@ -1,0 +1,191 @@
+import { METHODS } from 'node:http';
+import { Config, ConfigReader } from '@backstage/config';
+import {
+  AllowRule,
+  ANY_SEGMENT,
+  isSubtree,
+  PLUGIN_ID,
+  PluginPath,
+  prefixOf,
+  segmentsOf,
+} from '../../gate/rules/AllowRule';
+import {
+  isCookieEndpoint,
+  isUnambiguousPath,
+  WEBSOCKET,
+} from '../../gate/read/requestLine';
+import { readRequires } from './requirements';
+import { check, readInstant, readList, readObject } from './values';
+
+// RFC 3986's unreserved characters, `@` and `/`. The sub-delims and `:` are special in the policies of plugins. A rule may have
+// `*` beside them: as a whole segment, or in a trailing `/**`.
+export const RULE_PATH = /^[A-Za-z0-9\-._~@/]*$/;
+
+const MAX_PATH_LENGTH = 1000;
+
+// TRACE echoes a request's credentials, and CONNECT never reaches a router.
+const RULE_METHODS = [
+  ...METHODS.filter(method => method !== 'TRACE' && method !== 'CONNECT'),
+  WEBSOCKET,
+];
+
+/**
+ * Reads the allow rules. A rule that is in doubt is an error, so that none opens more than it says.
+ *
+ * @param rootConfig - has what the rules require
+ */
+export function readAllowRules(
+  value: unknown,
+  configPath: string,
+  rootConfig: Config = new ConfigReader({}),
+): AllowRule[] {
+  return readList(
+    value,
+    configPath,
+    'a list of rules, each with a plugin and a path',
+    (item, path) => readAllowRule(item, path, rootConfig),
+  );
+}
+
+function readAllowRule(
+  value: unknown,
+  configPath: string,
+  rootConfig: Config,
+): AllowRule {
+  const { plugin, path, methods, reason, until, requires } = readObject(
+    value,
+    configPath,
+    ['plugin', 'path', 'methods', 'reason', 'until', 'requires'],
+    { as: 'an ingress can add a static token on that path' },
+  );
+  check(
+    reason === undefined || typeof reason === 'string',
+    `${configPath}.reason must be text that says why this is public`,
+  );
+  const end = readInstant(until, `${configPath}.until`);
+  const required = readRequires(requires, `${configPath}.requires`, rootConfig);
+  return {
+    ...readOpenedRequests({ plugin, path, methods }, configPath),
+    ...(reason !== undefined && { reason }),
+    // An end in the past is no error, so that a restart never fails for it.
+    ...(end && { until: +end }),
+    ...(required !== undefined && { requires: required }),
+  };
+}
+
+export function readOpenedRequests(
+  value: unknown,
+  configPath: string,
+): AllowRule {
+  const keys = ['plugin', 'path', 'methods'] as const;
+  const { methods, ...place } = readObject(value, configPath, keys);
+  const rule = {
+    ...readPluginPath(place, configPath, true),
+    methods: readMethods(methods, `${configPath}.methods`),
+  };
+  check(
+    !rule.methods.includes(WEBSOCKET) ||
+      !(isSubtree(rule) || segmentsOf(rule).includes(ANY_SEGMENT)),
+    `${configPath}.path must be exact for the method WEBSOCKET: name each handler's path, without * and /**`,
+  );
+  return rule;
+}
+
+/**
+ * @param hasWildcards - whether a segment after the first may be `*`
+ */
+export function readPluginPath(
+  value: unknown,
+  configPath: string,
+  hasWildcards = false,
+): PluginPath {
+  const { plugin, path } = readObject(value, configPath, ['plugin', 'path']);
+  check(
+    typeof plugin === 'string' && PLUGIN_ID.test(plugin),
+    `${configPath}.plugin must be one plugin id in lower case, such as catalog`,
+  );
+  const at = `${configPath}.path`;
+  check(
+    typeof path === 'string' && path.startsWith('/'),
+    `${at} must be text that starts with a slash, relative to the plugin, such as /health`,
+  );
+  check(
+    path.length <= MAX_PATH_LENGTH,
+    `${at} must be at most ${MAX_PATH_LENGTH} characters long`,
+  );
+  check(
+    !`${path}/`.startsWith(`/api/${plugin}/`),
+    `${at} is relative to the plugin: leave out the leading /api/${plugin}`,
+  );
+  const prefix = prefixOf({ path });
+  const literal = hasWildcards ? readWildcards(prefix, at) : prefix;
+  check(
+    !literal.includes('*'),
+    `${at} may have a wildcard only as a trailing /**, which covers everything below`,
+  );
+  check(
+    RULE_PATH.test(literal),
+    `${at} may hold only letters, digits and - . _ ~ @ / : write the literal path, without parameters, escapes, query or regular expressions`,
+  );
+  check(
+    path !== '//**',
+    `${at} has an empty segment before /**, as a variable without a value leaves it: write the path that is meant, or /** for the whole plugin`,
+  );
+  check(
+    path === '/' || !literal.endsWith('/'),
+    `${at} must not end with a slash: write ${path.replace(/\/+(\/\*\*)?$/, '$1') || '/'}`,
+  );
+  check(
+    isUnambiguousPath(literal || '/'),
+    `${at} must not have an empty, "." or ".." segment`,
+  );
+  check(
+    !isCookieEndpoint(literal),
+    `${at} is where cookies are issued, and no rule can name it: remove the rule`,
+  );
+  return { plugin, path };
+}
+
+/**
+ * Checks where a path has `*`: the search for a rule and the reader of the configuration stay plain if it is a whole segment, and
+ * a client that chooses the first segment of a path must not choose the rule with it.
+ *
+ * @returns the path with a literal segment for each `*`
+ */
+function readWildcards(path: string, configPath: string): string {
+  const [, first, ...others] = path.split('/');
+  check(
+    first !== ANY_SEGMENT && first !== '**',
+    `${configPath} must begin with a literal segment, since a client chooses what stands for a wildcard: write for example /entity/*/badge, one rule for each path, or /** for the whole plugin`,
+  );
+  check(
+    !others.includes('**'),
+    `${configPath} may have /** only at its end: write * for each single segment`,
+  );
+  check(
+    ![first, ...others].some(
+      segment => segment !== ANY_SEGMENT && segment?.includes('*'),
+    ),
+    `${configPath} may have * only as a whole segment, such as /entity/*/badge, or a trailing /**, which covers everything below: write the literal segment, or * for all of it`,
+  );
+  return path.replace(/\/\*(?=\/|$)/g, '/x');
+}
+
+function readMethods(value: unknown = ['GET'], configPath: string): string[] {
+  check(
+    Array.isArray(value) && value.length > 0,
+    `${configPath} must be a list of methods, such as [GET]; leave it out for [GET]`,
+  );
+  value.forEach((method, i) => {
+    const upper = typeof method === 'string' ? method.toUpperCase() : '';
+    check(
+      RULE_METHODS.includes(method),
+      `${configPath}[${i}] must be ${
+        RULE_METHODS.includes(upper)
+          ? `in upper case: ${upper}`
+          : 'a method that a rule can name, such as GET or POST'
+      }`,
+    );
+  });
+  return [...new Set<string>(value)];
+}

@@ -1,0 +1,194 @@
+import { Config } from '@backstage/config';
+import { isFullEntityRef, userKey } from '../../gate/util/entityRef';
+import { assertPlace } from './assertPlace';
+import { readAcceptedFindings } from './readAcceptedFindings';
+import { readAllowRules } from './readAllowRules';
+import {
+  check,
+  checkOneOf,
+  readBaseUrl,
+  readBoolean,
+  readDuration,
+  readInstant,
+  readObject,
+  readStringList,
+} from './values';
+import { readCookie } from './readCookieSettings';
+import { readExpectations } from './readExpectations';
+import {
+  readCredentialHeader,
+  readForeignAuthorization,
+} from './readForeignAuthorization';
+import { readMcpPaths } from './readMcpPaths';
+import { readSignOutSettings } from './readSignOutSettings';
+import { readTokens } from './readTokens';
+
+export const CONFIG_KEY = 'auth.apiGate';
+
+/** The keys below CONFIG_KEY. */
+export const KEYS = [
+  'mode',
+  'until',
+  'allow',
+  'expect',
+  'issuers',
+  'credentialHeader',
+  'foreignAuthorization',
+  'tokens',
+  'cookie',
+  'signOut',
+  'operators',
+  'readers',
+  'audit',
+  'revocation',
+  'tokenCache',
+  'fasterServer',
+  'usage',
+  'findings',
+] as const;
+
+/** Keys of earlier versions, and what replaces each. */
+const REPLACED = {
+  candidate:
+    'the record of use shows who a removed rule would stop, and api-gate diff what an added one opens',
+};
+
+/** Facts about the backend that its configuration does not have. */
+export interface ReadOptions {
+  /** Whether this backend, or one that it knows, has a plugin; `undefined` where that is not known. */
+  isKnownPlugin?: (id: string) => boolean;
+  /** Whether the backend is on the legacy system. Default: false. */
+  isLegacy?: boolean;
+}
+
+/** The configuration of the gate, checked and with its defaults. `GateSettings` explains the settings that requests are decided by. */
+export type ApiGateConfig = ReturnType<typeof readApiGateConfig>;
+
+/**
+ * Reads `auth.apiGate`. Whether its expectations hold is checked by `readPolicyConfig`.
+ *
+ * @throws InputError of one line that names the config path and what to write instead
+ */
+export function readApiGateConfig(
+  rootConfig: Config,
+  { isKnownPlugin, isLegacy }: ReadOptions = {},
+) {
+  assertPlace(rootConfig);
+  const block = rootConfig.getOptional(CONFIG_KEY) ?? {};
+  const settings = readObject(block, CONFIG_KEY, KEYS, REPLACED);
+  const read = <T, A extends unknown[]>(
+    key: (typeof KEYS)[number],
+    reader: (value: unknown, path: string, ...facts: A) => T,
+    ...facts: A
+  ) => reader(settings[key], `${CONFIG_KEY}.${key}`, ...facts);
+  const backend = readBaseUrl(
+    rootConfig.getString('backend.baseUrl'),
+    'backend.baseUrl',
+  );
+  const allow = read('allow', readAllowRules, rootConfig);
+  return {
+    ...readMode(settings, CONFIG_KEY),
+    allow,
+    /** Requests that must be public or closed with these rules. */
+    expect: read('expect', readExpectations, isKnownPlugin),
+    issuers: read('issuers', readIssuers),
+    credentialHeader: read('credentialHeader', readCredentialHeader),
+    foreignAuthorization: read(
+      'foreignAuthorization',
+      readForeignAuthorization,
+      allow,
+    ),
+    tokens: read('tokens', readTokens, rootConfig, isLegacy),
+    ...read('cookie', readCookie, rootConfig, backend),
+    backendOrigin: backend.origin,
+    signOut: read(
+      'signOut',
+      readSignOutSettings,
+      rootConfig.getOptional('auth.providers'),
+    ),
+    /** Entity references, in lower case, of those who may end the sessions of others and read the policy, as services may. */
+    operators: read('operators', readEntityRefs),
+    /** Entity references, in lower case, of those who may read the policy only. */
+    readers: read('readers', readEntityRefs),
+    mcpPaths: readMcpPaths(rootConfig),
+    audit: read('audit', readAudit),
+    tokenCache: read('tokenCache', readTokenCache),
+    /** Whether requests and responses have Express's prototypes from the start. */
+    fasterServer: read('fasterServer', readBoolean, false),
+    revocation: read('revocation', readRevocation),
+    /** Findings that the operator accepts. */
+    acceptedFindings: read('findings', readAcceptedFindings),
+    /** Whether the use of rules and of external tokens is recorded. */
+    usage: read('usage', readBoolean, true, ': the record has 30 days'),
+  };
+}
+
+function readMode(
+  { mode = 'enforce', until }: { mode?: unknown; until?: unknown },
+  path: string,
+) {
+  checkOneOf(mode, `${path}.mode`, ['enforce', 'report-only']);
+  const end = readInstant(until, `${path}.until`);
+  check(
+    end === undefined || mode === 'report-only',
+    `${path}.until says when report-only ends: remove it, or set ${path}.mode to report-only`,
+  );
+  return {
+    mode,
+    until: end,
+  };
+}
+
+function readIssuers(value: unknown, path: string): string[] {
+  return readStringList(value, path, {
+    isValid: issuer => URL.canParse(issuer) && /^https?:/i.test(issuer),
+    description:
+      'the URL that the other deployment\'s tokens carry as "iss", such as https://backstage.example.com/api/auth',
+  });
+}
+
+function readEntityRefs(value: unknown, path: string): ReadonlySet<string> {
+  const refs = readStringList(value, path, {
+    isValid: isFullEntityRef,
+    description:
+      'a full entity reference, such as group:default/platform or user:default/jane',
+  });
+  return new Set(refs.map(userKey));
+}
+
+function readAudit(value: unknown, path: string) {
+  const { clientAddress } = readObject(value ?? {}, path, ['clientAddress']);
+  return {
+    clientAddress: readBoolean(clientAddress, `${path}.clientAddress`, false),
+  };
+}
+
+function readRevocation(value: unknown, path: string) {
+  const { pollInterval } = readObject(value ?? {}, path, ['pollInterval']);
+  return {
+    /** How often a replica reads what others have revoked. */
+    pollIntervalMs: readDuration(pollInterval, `${path}.pollInterval`, {
+      defaultSeconds: 2,
+      min: '100ms',
+      max: '5m',
+    }),
+  };
+}
+
+function readTokenCache(value: unknown, path: string) {
+  check(
+    value !== true,
+    `${path} must be false, or an object with the key ttl; leave it out for the default`,
+  );
+  if (value === false) {
+    return undefined;
+  }
+  const { ttl } = readObject(value ?? {}, path, ['ttl']);
+  return {
+    ttlMs: readDuration(ttl, `${path}.ttl`, {
+      defaultSeconds: 30,
+      min: '1s',
+      max: '5m',
+    }),
+  };
+}

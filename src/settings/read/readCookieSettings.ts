@@ -1,0 +1,179 @@
+import type { Config } from '@backstage/config';
+import type { GateSettings } from '../../gate/rules/GateSettings';
+import { readPluginPath } from './readAllowRules';
+import {
+  asObject,
+  check,
+  checkOneOf,
+  isTrue,
+  readBaseUrl,
+  readBoolean,
+  readDuration,
+  readList,
+  readObject,
+  readStringList,
+} from './values';
+
+// RFC 9110, section 5.6.2: token.
+const TOKEN = /^[!#$%&'*+\-.^_`|~A-Za-z0-9]+$/;
+
+const DOMAIN = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i;
+
+// Providers whose users sign out without a call to the backend, in lower case without hyphens. The legacy system names some of them
+// otherwise. The gate then learns of no sign-out, and the cookie stays in the browser.
+const PROXY_PROVIDERS = [
+  'awsalb',
+  'azureeasyauth',
+  'cfaccess',
+  'easyauth',
+  'gcpiap',
+  'oauth2proxy',
+];
+
+/** Reads `auth.apiGate.cookie`. The origins and paths that it trusts can change without a restart, its other settings can't. */
+export function readCookie(
+  value: unknown,
+  path: string,
+  rootConfig: Config,
+  backend: URL,
+): Pick<GateSettings, 'cookie' | 'trustedOrigins' | 'trustedPaths'> {
+  const appBaseUrl = rootConfig.getOptionalString('app.baseUrl');
+  const settings = readObject(value ?? {}, path, [
+    'enabled',
+    'name',
+    'maxAge',
+    'domain',
+    'sameSite',
+    'trustedOrigins',
+    'trustedPaths',
+  ]);
+  return {
+    cookie: {
+      ...readCookieSettings(settings, path, backend),
+      maxAgeMs: readCookieMaxAge(
+        settings.maxAge,
+        `${path}.maxAge`,
+        rootConfig.getOptional('auth.providers'),
+      ),
+    },
+    trustedOrigins: [
+      backend.origin,
+      ...(appBaseUrl ? [readBaseUrl(appBaseUrl, 'app.baseUrl').origin] : []),
+      ...readOrigins(settings.trustedOrigins, `${path}.trustedOrigins`),
+    ],
+    trustedPaths: readList(
+      settings.trustedPaths,
+      `${path}.trustedPaths`,
+      'a list of objects, each with a plugin and a path',
+      readPluginPath,
+    ),
+  };
+}
+
+/** Reads origins as browsers write them, because they are compared so: no path, no wildcard, no default port. */
+function readOrigins(value: unknown, path: string): string[] {
+  return readStringList(value, path, {
+    isValid: origin =>
+      /^https?:\/\/[^*]+$/.test(origin) &&
+      URL.canParse(origin) &&
+      new URL(origin).origin === origin,
+    description:
+      'one origin, such as https://portal.example.com, without a path or a wildcard',
+  });
+}
+
+/**
+ * Reads the attributes of the gate's cookie, and checks them against each other as browsers do: they drop a cookie of
+ * impossible attributes without a word.
+ *
+ * @param backend - `backend.baseUrl`: the cookie is `Secure` where it is https
+ */
+function readCookieSettings(
+  settings: Record<string, unknown>,
+  configPath: string,
+  backend: URL,
+) {
+  const { name = 'token', domain, sameSite = 'lax' } = settings;
+  const secure = backend.protocol === 'https:';
+  const enabled = readBoolean(settings.enabled, `${configPath}.enabled`, true);
+  checkOneOf(sameSite, `${configPath}.sameSite`, ['strict', 'lax', 'none']);
+  check(
+    typeof name === 'string' && TOKEN.test(name),
+    `${configPath}.name must be a cookie name of letters, digits and -_. such as token`,
+  );
+  check(
+    name !== 'backstage-auth',
+    `${configPath}.name must not be backstage-auth, the name of Backstage's own cookie`,
+  );
+  check(
+    domain === undefined || isDomainOf(domain, backend.hostname),
+    `${configPath}.domain must be a domain that the host of backend.baseUrl (${backend.hostname}) is in; leave it out for a cookie of that host alone`,
+  );
+  check(
+    secure || sameSite !== 'none',
+    `${configPath}.sameSite must be lax or strict where backend.baseUrl is not https: browsers drop the cookie otherwise`,
+  );
+  const prefix = name.match(/^__(Host|Secure)-/i)?.[0];
+  check(
+    secure || !prefix,
+    `${configPath}.name must not start with ${prefix} where backend.baseUrl is not https: browsers drop the cookie otherwise`,
+  );
+  check(
+    domain === undefined || prefix?.toLowerCase() !== '__host-',
+    `${configPath}.domain must be left out with a name that starts with ${prefix}: such a cookie is of one host`,
+  );
+  return {
+    enabled,
+    name,
+    attributes: {
+      ...(domain !== undefined && { domain }),
+      httpOnly: true as const,
+      path: '/',
+      sameSite,
+      secure,
+    },
+  };
+}
+
+function isDomainOf(domain: unknown, host: string): domain is string {
+  return (
+    typeof domain === 'string' &&
+    DOMAIN.test(domain) &&
+    `.${host}`.endsWith(`.${domain.toLowerCase()}`)
+  );
+}
+
+/**
+ * Reads `auth.apiGate.cookie.maxAge`. It is 15 minutes by default where a configured provider signs out without a call.
+ *
+ * @param authProviders - `auth.providers`
+ * @returns milliseconds; `undefined` for the life of the token
+ */
+function readCookieMaxAge(
+  value: unknown,
+  path: string,
+  authProviders: unknown,
+): number | undefined {
+  if (value === undefined && !signsOutSilently(asObject(authProviders))) {
+    return undefined;
+  }
+  return readDuration(value, path, {
+    defaultSeconds: 15 * 60,
+    min: '1m',
+    // Backstage issues no longer tokens.
+    max: '24h',
+  });
+}
+
+function signsOutSilently(providers: Record<string, unknown>): boolean {
+  const { guest } = providers;
+  return (
+    Object.keys(providers).some(id =>
+      PROXY_PROVIDERS.includes(id.toLowerCase().replaceAll('-', '')),
+    ) ||
+    // The guest provider decides so too: a generated app has its configuration in every environment.
+    (guest !== undefined &&
+      (process.env.NODE_ENV === 'development' ||
+        isTrue(asObject(guest).dangerouslyAllowOutsideDevelopment)))
+  );
+}

@@ -1,0 +1,96 @@
+import type { Config } from '@backstage/config';
+import { compact, uniq } from 'lodash';
+import type { AllowRule } from '../../gate/rules/AllowRule';
+import type { ApiGateConfig } from './readApiGateConfig';
+import { asObject, check } from './values';
+
+/** A config path as Backstage's `Config` takes it: keys with dots between them, and no index of a list. */
+const KEY =
+  /^[a-z][a-z0-9]*([-_][a-z][a-z0-9]*)*(\.[a-z][a-z0-9]*([-_][a-z][a-z0-9]*)*)*$/i;
+
+/**
+ * Reads `requires` of a rule, and checks that the setting that it names is text or absent. Only whether the text is there is read,
+ * never the text.
+ */
+export function readRequires(
+  value: unknown,
+  configPath: string,
+  rootConfig: Config,
+): string | undefined {
+  check(
+    value === undefined || (typeof value === 'string' && KEY.test(value)),
+    `${configPath} must be a config path, such as events.modules.github.webhookSecret`,
+  );
+  check(
+    value === undefined || readText(value, rootConfig) !== undefined,
+    `${configPath} names ${value}, which is no text: name a setting that holds a text, such as a secret`,
+  );
+  return value;
+}
+
+/** Closes the rules whose requirement is not met: the setting was no text when the process started, or is none now. */
+export class Requirements {
+  // Other plugins read their secrets at the start only.
+  readonly #textsAtStart: ReadonlySet<string>;
+
+  /** @param config - the configuration at the start */
+  constructor(config: Config) {
+    this.#textsAtStart = findTexts(config);
+  }
+
+  /** Returns a configuration with a mark on the rules whose requirement is not met. Expectations are checked without these marks. */
+  applyTo(read: ApiGateConfig, config: Config): ApiGateConfig {
+    return {
+      ...read,
+      allow: markUnmet(
+        read.allow,
+        key => this.#textsAtStart.has(key) && holdsText(key, config),
+      ),
+    };
+  }
+
+  /** Returns the settings that rules require and that were added since the start. */
+  findAdded({ allow }: ApiGateConfig, config: Config): string[] {
+    return uniq(compact(allow.map(({ requires }) => requires))).filter(
+      key => holdsText(key, config) && !this.#textsAtStart.has(key),
+    );
+  }
+}
+
+export function markUnmet(
+  rules: readonly AllowRule[],
+  isMet: (requires: string) => boolean,
+): AllowRule[] {
+  return rules.map(rule =>
+    rule.requires === undefined || isMet(rule.requires)
+      ? rule
+      : { ...rule, unmet: true },
+  );
+}
+
+/** Whether a setting holds a text that is not empty. */
+export function holdsText(key: string, rootConfig: Config): boolean {
+  return Boolean(readText(key, rootConfig));
+}
+
+/** Returns the config paths of all settings that hold a text that is not empty, without those in lists. */
+export function findTexts(rootConfig: Config): ReadonlySet<string> {
+  const pathsIn = (value: unknown, path: string[]): string[] =>
+    typeof value === 'string' && value.trim() !== ''
+      ? [path.join('.')]
+      : Object.entries(asObject(value)).flatMap(([key, child]) =>
+          pathsIn(child, [...path, key]),
+        );
+  return new Set(pathsIn(rootConfig.getOptional(), []));
+}
+
+/** Reads a text without white space around it, and an absent one as `''`. The result is `undefined` for any other value. */
+function readText(key: string, rootConfig: Config): string | undefined {
+  try {
+    const value = rootConfig.getOptional(key) ?? '';
+    return typeof value === 'string' ? value.trim() : undefined;
+  } catch {
+    // A parent has a wrong type.
+    return undefined;
+  }
+}

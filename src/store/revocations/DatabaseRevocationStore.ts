@@ -1,0 +1,137 @@
+import { InputError } from '@backstage/errors';
+import type { DatabaseConnections } from '../DatabaseConnections';
+import { oldestLive, Revocation } from '../../gate/sessions/Revocation';
+import type { RevocationPage, RevocationStore } from './RevocationStore';
+import { RevocationRow, RevocationTable, SPAN_MS } from './RevocationTable';
+
+const PAGE_ROWS = 1_000;
+
+/**
+ * Each reading starts this long before the previous one began, by the database's clock. The overlap covers rows that are
+ * committed later than they were recorded, and a database clock that is behind after a failover.
+ */
+export const OVERLAP_MS = 120_000;
+
+interface Place {
+  /** The database's time when the reading began. */
+  startedAt: number;
+  /** The summaries of the overlap before the reading, each as one text; `undefined` in a full reading. */
+  spans?: string[];
+  /** The time of the row; `undefined` in a full reading, which goes by id. */
+  recordedAt?: number;
+  /** `''` at the beginning of a reading. */
+  id: string;
+}
+
+/**
+ * Keeps revocations in a table of the `auth` plugin's database. Each reading finds the rows that were recorded since the last
+ * one, so its cost does not depend on the number of revocations. Rows of the overlap are read again only from the first span of
+ * time on whose summary has changed. The database's clock orders the rows, so the clocks of the replicas do not matter.
+ */
+export class DatabaseRevocationStore implements RevocationStore {
+  readonly isDatabase = true;
+
+  constructor(
+    private readonly table: Pick<RevocationTable, keyof RevocationTable>,
+  ) {}
+
+  static async create(
+    database: DatabaseConnections,
+  ): Promise<DatabaseRevocationStore> {
+    return new DatabaseRevocationStore(await RevocationTable.create(database));
+  }
+
+  async read(cursor?: string): Promise<RevocationPage> {
+    const { startedAt, spans, recordedAt, id } = await this.#placeOf(cursor);
+    let rows: RevocationRow[] = [];
+    if (recordedAt !== undefined) {
+      rows = await this.table.readByTime({ recordedAt, id }, PAGE_ROWS);
+    } else if (!spans) {
+      rows = await this.table.readById(id, PAGE_ROWS);
+    }
+
+    const hasMore = rows.length === PAGE_ROWS;
+    const oldest = oldestLive();
+    const reading = spans ? `${startedAt};${spans.join()}` : `${startedAt}`;
+    const last = rows[rows.length - 1];
+    return {
+      revocations: rows
+        .filter(({ exp }) => exp >= oldest)
+        .map(({ scope, sub, iat, exp }) => ({ scope, sub, iat, exp })),
+      cursor: hasMore
+        ? `${reading}~${recordedAt === undefined ? '' : last.recorded_at}~${last.id}`
+        : reading,
+      hasMore,
+    };
+  }
+
+  async add(revocation: Revocation): Promise<void> {
+    try {
+      await this.table.write(revocation);
+    } catch (error) {
+      if (isRefusedForGood(error)) {
+        throw new InputError('The database can not store this revocation');
+      }
+      throw error;
+    }
+  }
+
+  /** Resolves to the lock of a user, which may have ended. */
+  readLock(sub: string): Promise<Revocation | undefined> {
+    return this.table.readLock(sub);
+  }
+
+  /** Uses the earlier of both clocks: a replica whose clock is far ahead must not delete rows that other replicas still need. */
+  async removeExpired(): Promise<boolean> {
+    const before = oldestLive(Math.min(Date.now(), await this.table.now()));
+    const found = await this.table.removeExpired(before, PAGE_ROWS);
+    return found === PAGE_ROWS;
+  }
+
+  /**
+   * Returns the place of a cursor: `time;spans~recordedAt~id` for a page that is not the first, and `time;spans` for a reading of
+   * new rows. A full reading has no spans. Without a cursor, and for one that is not of this table, a full reading begins: reading
+   * too much loses nothing.
+   */
+  async #placeOf(cursor: string | undefined): Promise<Place> {
+    const { table } = this;
+    const [, time, list, recordedAt, id] =
+      cursor?.match(/^(\d{1,15})(?:;([\d.,]*))?(?:~(\d{1,15})?~(.+))?$/s) ?? [];
+    const known = list?.split(',');
+    if (id !== undefined) {
+      const page = { startedAt: Number(time), id };
+      return recordedAt === undefined
+        ? page
+        : { ...page, spans: known, recordedAt: Number(recordedAt) };
+    }
+    const startedAt = await table.now();
+    if (time === undefined) {
+      return { startedAt, id: '' };
+    }
+    // The summaries come before the rows: a row that is committed in between changes the next summary.
+    const spans = await table.summarize(
+      Math.min(Number(time), startedAt) - OVERLAP_MS,
+    );
+    const changed = spans.find(({ text }) => !known?.includes(text));
+    return {
+      startedAt,
+      // The next reading needs no others, and a backend without the database sends them in an address, whose length is limited.
+      spans: spans
+        .filter(({ from }) => Math.abs(startedAt - from) < OVERLAP_MS + SPAN_MS)
+        .map(({ text }) => text),
+      recordedAt: changed?.from,
+      id: '',
+    };
+  }
+}
+
+/**
+ * Returns whether the database refuses a row permanently. SQLSTATE 22 means that the data can't be stored, 54 that the row is too
+ * large; connections, locks, privileges and disk space may recover.
+ */
+function isRefusedForGood(error: unknown): boolean {
+  const { code, sqlState } = error as { code?: unknown; sqlState?: unknown };
+  return [code, sqlState].some(
+    state => typeof state === 'string' && /^(22|54)\w{3}$/.test(state),
+  );
+}

@@ -1,0 +1,172 @@
+import { createHash } from 'node:crypto';
+import type { Knex } from 'knex';
+import { createTable, databaseTime, readDatabaseTime } from '../createTable';
+import type { DatabaseConnections } from '../DatabaseConnections';
+import { Revocation, revocationKey } from '../../gate/sessions/Revocation';
+
+const TABLE = 'api_gate_revocations';
+const COLUMNS = ['id', 'scope', 'sub', 'iat', 'exp', 'recorded_at'];
+
+/** The length of the span of time whose rows {@link RevocationTable.summarize} sums up. */
+export const SPAN_MS = 10_000;
+
+export interface RevocationRow extends Revocation {
+  id: string;
+  /** The time at which the database recorded the row, in milliseconds of its own clock. */
+  recorded_at: number;
+}
+
+/** Two equal summaries of a span of time mean that no row was added to it meanwhile, none was extended, and none has left it. */
+export interface SpanSummary {
+  /** The beginning of the span, in milliseconds of the database's clock. */
+  from: number;
+  /** The beginning, the number of rows, and the sums of their times. That of `iat` rises even where a lock now ends earlier. */
+  text: string;
+}
+
+/** Queries the table of revocations. Each query is bounded in time and in size. */
+export class RevocationTable {
+  private constructor(private readonly database: DatabaseConnections) {}
+
+  static async create(database: DatabaseConnections): Promise<RevocationTable> {
+    await createTable(database, { name: TABLE, columns: COLUMNS, define });
+    return new RevocationTable(database);
+  }
+
+  /** Returns the milliseconds since the epoch by the clock of `recorded_at`. */
+  async now(): Promise<number> {
+    return readDatabaseTime(this.database);
+  }
+
+  async readById(afterId: string, limit: number): Promise<RevocationRow[]> {
+    return this.#read(limit, query =>
+      query.where('id', '>', afterId).orderBy('id'),
+    );
+  }
+
+  /** Sums up the rows that were recorded since a time, span by span. Spans without rows are left out. */
+  async summarize(since: number): Promise<SpanSummary[]> {
+    const spans = await this.database.run(knex =>
+      knex(TABLE)
+        .select({
+          from: knex.raw('recorded_at - recorded_at % ?', [SPAN_MS]),
+          rows_in: knex.raw('count(*)'),
+          sum_of: knex.raw('sum(recorded_at % ? + exp)', [SPAN_MS]),
+          sum_iat: knex.raw('sum(iat)'),
+        })
+        .where('recorded_at', '>=', since - (since % SPAN_MS))
+        .groupByRaw('1')
+        .orderByRaw('1'),
+    );
+    return spans.map(({ from, rows_in, sum_of, sum_iat }) => ({
+      from: Number(from),
+      text: `${from}.${rows_in}.${sum_of}.${sum_iat}`,
+    }));
+  }
+
+  /** Reads rows in the order in which the database recorded them. Rows of the same time are ordered by id. */
+  async readByTime(
+    after: { recordedAt: number; id: string },
+    limit: number,
+  ): Promise<RevocationRow[]> {
+    const { recordedAt, id } = after;
+    return this.#read(limit, query =>
+      query
+        .where('recorded_at', '>=', recordedAt)
+        .where(inner =>
+          inner.where('recorded_at', '>', recordedAt).orWhere('id', '>', id),
+        )
+        .orderBy(['recorded_at', 'id']),
+    );
+  }
+
+  /** Reads the lock of a user, which may have ended. */
+  async readLock(sub: string): Promise<RevocationRow | undefined> {
+    const id = idOf({ scope: 'lock', sub, iat: 0, exp: 0 });
+    const [row] = await this.#read(1, query => query.where({ id }));
+    return row;
+  }
+
+  /**
+   * Writes a revocation. A session has one row; a user has one row, which a later revocation extends, and one for a lock, which the
+   * next lock replaces.
+   */
+  async write(revocation: Revocation): Promise<void> {
+    const { scope, sub, iat, exp } = revocation;
+    await this.database.run(knex => {
+      const recorded_at = knex.raw(databaseTime(knex));
+      const insert = knex(TABLE)
+        .insert({ id: idOf(revocation), scope, sub, iat, exp, recorded_at })
+        .onConflict('id');
+      if (scope === 'session') {
+        return insert.ignore();
+      }
+      const isLock = scope === 'lock';
+      return insert.merge({
+        // The next lock has a higher `iat`, whatever the clock of the replica that writes.
+        iat: raise(knex, 'iat', iat, isLock ? '?? + 1' : '??'),
+        exp: isLock ? exp : raise(knex, 'exp', exp),
+        recorded_at,
+      });
+    });
+  }
+
+  /** Deletes rows that expired before a time, and returns how many were found. */
+  async removeExpired(before: number, limit: number): Promise<number> {
+    const expired = await this.database.run(knex =>
+      knex(TABLE).where('exp', '<', before).limit(limit).pluck('id'),
+    );
+    if (expired.length > 0) {
+      await this.database.run(knex =>
+        knex(TABLE)
+          .whereIn('id', expired)
+          // Check the expiry again: the row of a user may have been extended meanwhile.
+          .where('exp', '<', before)
+          .delete(),
+      );
+    }
+    return expired.length;
+  }
+
+  async #read(
+    limit: number,
+    narrow: (query: Knex.QueryBuilder) => Knex.QueryBuilder,
+  ): Promise<RevocationRow[]> {
+    const rows = await this.database.run(knex =>
+      narrow(knex(TABLE).select(COLUMNS)).limit(limit),
+    );
+    // PostgreSQL's driver returns a bigint as text.
+    return rows.map(({ iat, exp, recorded_at, ...row }: any) => ({
+      ...row,
+      iat: Number(iat),
+      exp: Number(exp),
+      recorded_at: Number(recorded_at),
+    }));
+  }
+}
+
+function define(table: Knex.CreateTableBuilder): void {
+  table.string('id', 64).primary();
+  table.string('scope', 16).notNullable();
+  table.text('sub').notNullable();
+  table.bigInteger('iat').notNullable();
+  table.bigInteger('exp').notNullable().index();
+  table.bigInteger('recorded_at').notNullable().index();
+}
+
+/** Returns the value if it is higher than the column's number. Otherwise that number stays, or with `?? + 1` rises by one. */
+function raise(
+  knex: Knex,
+  column: 'iat' | 'exp',
+  value: number,
+  otherwise: '??' | '?? + 1' = '??',
+): Knex.Raw {
+  const name = `${TABLE}.${column}`;
+  const bindings = [name, value, value, name];
+  return knex.raw(`case when ?? < ? then ? else ${otherwise} end`, bindings);
+}
+
+/** A hash, because a database may compare text without case, and limits the length of a key. */
+function idOf(revocation: Revocation): string {
+  return createHash('sha256').update(revocationKey(revocation)).digest('hex');
+}

@@ -1,0 +1,233 @@
+import type { LoggerService } from '@backstage/backend-plugin-api';
+import { poll, PollOptions } from '../poll';
+import { PendingRevocations } from './PendingRevocations';
+import {
+  LONGEST_SESSION_SECONDS,
+  Revocation,
+  RevocationList,
+} from '../../gate/sessions/Revocation';
+import {
+  RevocationPage,
+  RevocationStore,
+  storeInTime,
+} from './RevocationStore';
+import { StoreComparison } from './StoreComparison';
+
+// Until the list has been loaded, no user may pass.
+const RETRY_BEFORE_LOADED_MS = 500;
+
+// After so many missed polls, of two seconds at least, all is read: the database may be one that was restored from a backup.
+const MISSED_POLLS = 3;
+const SHORTEST_POLL_MS = 2_000;
+
+const FORGET_EXPIRED_INTERVAL_MS = 60_000;
+const REMOVE_EXPIRED_INTERVAL_MS = 10 * 60_000;
+
+const READING = {
+  failing:
+    'API gate can not read the list of revoked sessions: those that it knows stay refused, newer ones of other replicas are not seen',
+  again: 'API gate reads the list of revoked sessions again',
+};
+
+const WRITING = {
+  failing:
+    'API gate can not write revoked sessions: they are refused by this replica, and not by others yet',
+  again: 'API gate has written the sessions that were revoked meanwhile',
+};
+
+/**
+ * Holds the revocations that this replica has seen. Requests never wait for the store: the list is in memory and follows the
+ * store in the background. While the store is out of reach, the revocations in the list stay in force.
+ */
+export class Revocations extends RevocationList {
+  readonly #createdAt = performance.now();
+  readonly #pending: PendingRevocations;
+  readonly #comparison: StoreComparison;
+  readonly #stopping = new AbortController();
+  #store: RevocationStore | undefined;
+
+  /** The cursor of the next reading of new rows. `undefined` starts with all rows. */
+  #cursor: string | undefined;
+  /** The start of the reading that is still in progress. */
+  #startedAt: number | undefined;
+  /** The start of the last complete reading. */
+  #loadedAt: number | undefined;
+
+  constructor(
+    private readonly options: {
+      logger: LoggerService;
+      /** Returns the wait between two readings. A change applies after the current wait. */
+      pollIntervalMs(): number;
+    },
+  ) {
+    super();
+    const { logger } = options;
+    this.#pending = new PendingRevocations({
+      logger,
+      store: async revocation => {
+        const store = this.#storeOrThrow();
+        await storeInTime(store.add(revocation));
+        this.add([revocation], store.isDatabase);
+      },
+    });
+    this.#comparison = new StoreComparison({
+      list: this,
+      logger,
+      addPage: cursor => this.#addPage(cursor),
+      write: () =>
+        this.#store?.isDatabase && (each => this.#pending.write(each)),
+      signal: this.#stopping.signal,
+    });
+  }
+
+  /** Whether the list has ever been complete. Before that, a session may be revoked without being on it. */
+  get isLoaded(): boolean {
+    return this.#loadedAt !== undefined;
+  }
+
+  get isSyncing(): boolean {
+    return this.#store !== undefined;
+  }
+
+  /** The seconds since the list was last complete, or since this replica started if the list never was. */
+  get staleness(): number {
+    return (performance.now() - (this.#loadedAt ?? this.#createdAt)) / 1000;
+  }
+
+  get missing(): number {
+    return this.#comparison.missing;
+  }
+
+  /**
+   * Puts a revocation in force at this replica at once, and tries to store it. While the store is out of reach, the write is
+   * retried.
+   *
+   * @returns whether the store has it, so that other replicas will see it
+   */
+  async revoke(revocation: Revocation): Promise<boolean> {
+    this.add([revocation]);
+    return this.#pending.write(revocation).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async readPage(cursor: string | undefined): Promise<RevocationPage> {
+    const page = await storeInTime(this.#storeOrThrow().read(cursor));
+    if (page.hasMore && page.cursor === cursor) {
+      throw new Error(
+        'The store of revocations returned the cursor of the same page',
+      );
+    }
+    return page;
+  }
+
+  /**
+   * Starts to follow a store. Resolves after the first reading, whether or not it succeeded, and after six seconds at the latest:
+   * the rest of a long list is read in the background.
+   */
+  async follow(store: RevocationStore): Promise<void> {
+    this.#store = store;
+    const { logger, pollIntervalMs } = this.options;
+    const intervalMs = () =>
+      this.isLoaded
+        ? pollIntervalMs()
+        : Math.min(pollIntervalMs(), RETRY_BEFORE_LOADED_MS);
+    const pollUntilStopped = (
+      run: () => unknown,
+      options: Omit<PollOptions, 'signal'>,
+    ) => poll(run, { ...options, signal: this.#stopping.signal });
+    const reading = pollUntilStopped(() => this.#read(), {
+      intervalMs,
+      log: { logger, ...READING },
+    });
+    // What waits to be written is written again at the same interval, which is short until the list is loaded.
+    reading.then(() =>
+      pollUntilStopped(() => this.#pending.retry(), {
+        intervalMs,
+        log: { logger, ...WRITING },
+      }),
+    );
+    pollUntilStopped(() => this.#comparison.readPage(), {
+      intervalMs: () => this.#comparison.waitMs(pollIntervalMs()),
+      isDelayed: true,
+      log: { logger, ...READING },
+    });
+    pollUntilStopped(() => this.removeExpired(), {
+      intervalMs: () => FORGET_EXPIRED_INTERVAL_MS,
+    });
+    pollUntilStopped(() => this.#removeExpiredRows(), {
+      // The interval varies, so that replicas which start together do not delete at the same time.
+      intervalMs: () => REMOVE_EXPIRED_INTERVAL_MS * (0.5 + Math.random()),
+      isDelayed: true,
+    });
+    await storeInTime(reading).catch(() => {});
+  }
+
+  /** Stops reading. Revocations of requests in progress are still written. */
+  stop(): void {
+    this.#stopping.abort();
+  }
+
+  get #isStopped(): boolean {
+    return this.#stopping.signal.aborted;
+  }
+
+  /** Reads the revocations that were recorded since the last reading: at first all of them, and then those recorded meanwhile. */
+  async #read(): Promise<void> {
+    let readAt = await this.#readToEnd();
+    if (!this.isLoaded && this.#cursor !== undefined) {
+      readAt = await this.#readToEnd();
+    }
+    if (!this.#isStopped) {
+      this.#noticeGap(readAt - (this.#loadedAt ?? readAt));
+      this.#loadedAt = readAt;
+    }
+  }
+
+  /** Has all read where polls were missed. After a day, a lock counts only if the store has it: the row of a lift is deleted by then. */
+  #noticeGap(milliseconds: number): void {
+    const pollMs = Math.max(this.options.pollIntervalMs(), SHORTEST_POLL_MS);
+    if (milliseconds > MISSED_POLLS * pollMs) {
+      this.#comparison.request(milliseconds > LONGEST_SESSION_SECONDS * 1_000);
+    }
+  }
+
+  /**
+   * Reads the pages from the cursor on. After a failure, the next call continues with the page that failed.
+   *
+   * @returns the start of the reading, at which time the list was complete
+   */
+  async #readToEnd(): Promise<number> {
+    this.#startedAt ??= performance.now();
+    const startedAt = this.#startedAt;
+    let page: RevocationPage;
+    do {
+      page = await this.#addPage(this.#cursor);
+      this.#cursor = page.cursor;
+    } while (page.hasMore && !this.#isStopped);
+    this.#startedAt = undefined;
+    return startedAt;
+  }
+
+  async #addPage(cursor: string | undefined): Promise<RevocationPage> {
+    const page = await this.readPage(cursor);
+    this.add(page.revocations, true);
+    return page;
+  }
+
+  /** Removes expired rows from the store in batches, where every replica may do so. */
+  async #removeExpiredRows(): Promise<void> {
+    let hasMore: boolean | undefined = true;
+    while (hasMore && !this.#isStopped) {
+      hasMore = await this.#storeOrThrow().removeExpired?.();
+    }
+  }
+
+  #storeOrThrow(): RevocationStore {
+    if (!this.#store) {
+      throw new Error('The store of revocations is not up');
+    }
+    return this.#store;
+  }
+}

@@ -1,0 +1,126 @@
+import type { LoggerService } from '@backstage/backend-plugin-api';
+import { chunk, sampleSize } from 'lodash';
+import { WRITES_AT_A_TIME } from './PendingRevocations';
+import { Revocation, RevocationList } from '../../gate/sessions/Revocation';
+import type { RevocationPage } from './RevocationStore';
+
+const INTERVAL_MS = 10 * 60_000;
+
+const PAGE_INTERVAL_MS = 2_000;
+
+// A sign-out that the store had longer ago is not written back: somebody may have emptied the table meanwhile.
+const WRITE_BACK_MS = 20 * 60_000;
+const WRITE_BACK_ROWS = 1_000;
+
+/**
+ * Reads all of the store every ten minutes, a page at a time, and compares it with the list. This finds rows that were committed later,
+ * or by a database clock that was set back further, than the overlap covers, and what the store has lost by the restore of a backup.
+ */
+export class StoreComparison {
+  /** The reading in progress: its start, the cursor of its next page, and whether it removes the locks that it does not find. */
+  #reading:
+    { startedAt: number; cursor?: string; removesLocks: boolean } | undefined;
+  /** The time from which the next reading is due: `Infinity` during a reading, unless another one was requested. */
+  #dueAt = performance.now() + INTERVAL_MS;
+  #nextRemovesLocks = false;
+  #comparedAt = 0;
+
+  constructor(
+    private readonly options: {
+      list: RevocationList;
+      logger: LoggerService;
+      /** Reads a page, and adds it to the list. */
+      addPage(cursor: string | undefined): Promise<RevocationPage>;
+      /** Writes a revocation to the store, and adds it to the list as stored. `undefined` if another backend has the store. */
+      write(): ((revocation: Revocation) => Promise<void>) | undefined;
+      signal: AbortSignal;
+    },
+  ) {}
+
+  /** The number of revocations that the store had before, and that it has lacked since the last complete reading began. */
+  get missing(): number {
+    return this.options.list.lostSince(this.#comparedAt).length;
+  }
+
+  /** Returns the wait until the next page, or until the next look whether a reading is due. */
+  waitMs(idleMs: number): number {
+    const untilDueMs = this.#dueAt - performance.now();
+    return Math.max(
+      PAGE_INTERVAL_MS,
+      this.#reading ? 0 : Math.min(idleMs, untilDueMs),
+    );
+  }
+
+  /**
+   * Requests a reading now, or after the one in progress.
+   *
+   * @param removesLocks - whether a lock counts only if the store still has it
+   */
+  request(removesLocks: boolean): void {
+    this.#dueAt = performance.now();
+    this.#nextRemovesLocks ||= removesLocks;
+  }
+
+  /** Reads the next page, if a reading is in progress or due. After the last page, compares the list with what was read. */
+  async readPage(): Promise<void> {
+    if (!this.#reading) {
+      if (performance.now() < this.#dueAt) {
+        return;
+      }
+      this.#dueAt = Infinity;
+      const removesLocks = this.#nextRemovesLocks;
+      this.#nextRemovesLocks = false;
+      this.#reading = { startedAt: performance.now(), removesLocks };
+    }
+    const { addPage, list } = this.options;
+    const { startedAt, removesLocks, cursor } = this.#reading;
+    const page = await addPage(cursor);
+    if (page.hasMore) {
+      this.#reading.cursor = page.cursor;
+      return;
+    }
+    this.#reading = undefined;
+    this.#dueAt = Math.min(this.#dueAt, performance.now() + INTERVAL_MS);
+    this.#comparedAt = startedAt;
+    if (removesLocks) {
+      list.removeLocks(startedAt);
+    }
+    await this.#writeBack();
+  }
+
+  /**
+   * Writes sign-outs back that the store has lost: otherwise a replica that starts would accept their tokens. Locks are never written
+   * back. A lock and its lift are one row, so a replica that has missed the lift would lock the user out everywhere.
+   */
+  async #writeBack(): Promise<void> {
+    const { list, logger, signal } = this.options;
+    const write = this.options.write();
+    if (!write) {
+      return;
+    }
+    const earliest = performance.now() - WRITE_BACK_MS;
+    const findLost = () =>
+      list
+        .lostSince(this.#comparedAt)
+        .filter(
+          ({ scope, seenAt = 0 }) => scope !== 'lock' && seenAt >= earliest,
+        );
+    let written = 0;
+    let lost = findLost();
+    while (lost.length > 0 && !signal.aborted) {
+      // Replicas write different parts, and their polls read what the others have written.
+      const part = sampleSize(lost, WRITE_BACK_ROWS);
+      for (const batch of chunk(part, WRITES_AT_A_TIME)) {
+        await Promise.all(batch.map(write));
+      }
+      written += part.length;
+      lost = findLost();
+    }
+    if (written > 0) {
+      logger.warn(
+        'API gate has written sign-outs back that the database had lost, as after the restore of a backup',
+        { written },
+      );
+    }
+  }
+}

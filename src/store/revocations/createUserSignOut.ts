@@ -1,0 +1,70 @@
+import type { OfflineSessions, OfflineSessionsAnswer } from './OfflineSessions';
+import {
+  IssuerClock,
+  LONGEST_SESSION_SECONDS,
+  Revocation,
+  SessionClaims,
+} from '../../gate/sessions/Revocation';
+import type { Revocations } from './Revocations';
+
+const MAX_REPEATS = 2;
+
+export type UserSignOut = (
+  userEntityRef: string,
+  options: {
+    /** A session of the user. If the clock of its issuer is ahead, the sign-out covers all tokens up to that session. */
+    known?: SessionClaims;
+    offlineSessions: 'keep' | 'end';
+  },
+) => Promise<{
+  revocation: Revocation;
+  isStored: boolean;
+  /** `unreachable`: the `auth` plugin could not be reached; retries run in the background. */
+  offlineSessions: OfflineSessionsAnswer | 'kept' | 'unreachable';
+}>;
+
+/**
+ * Creates the function that ends every session of a user: the refresh tokens of OAuth clients, and every token that was issued
+ * before those had ended. The function never throws; its result holds the steps that failed.
+ */
+export function createUserSignOut(options: {
+  issuerClock: IssuerClock;
+  /** `undefined`: all refresh tokens are kept. */
+  offlineSessions: Pick<OfflineSessions, 'end'> | undefined;
+  revocations: Pick<Revocations, 'revoke'>;
+}): UserSignOut {
+  const { issuerClock, revocations } = options;
+
+  return async (userEntityRef, { known, offlineSessions }) => {
+    const upToNow = (): Revocation => {
+      const iat = Math.max(known?.iat ?? 0, issuerClock.now());
+      // The longest lifetime of a token, or that of the known session if it expires later.
+      const exp = Math.max(known?.exp ?? 0, iat + LONGEST_SESSION_SECONDS);
+      return { scope: 'user', sub: userEntityRef, iat, exp };
+    };
+    const endOfflineSessions = async () =>
+      offlineSessions === 'end' && options.offlineSessions
+        ? options.offlineSessions
+            .end(userEntityRef)
+            .catch((): 'unreachable' => 'unreachable')
+        : 'kept';
+
+    // Revoke before the request to the `auth` plugin, so that the tokens are refused at this replica meanwhile.
+    let revocation = upToNow();
+    const [wasStored, answer] = await Promise.all([
+      revocations.revoke(revocation),
+      endOfflineSessions(),
+    ]);
+    let isStored = wasStored;
+    // Revoke again: a refresh token may have produced a token while it was being ended, and another while the store was written.
+    for (let i = 0; i < MAX_REPEATS; i += 1) {
+      const later = upToNow();
+      if (later.iat <= revocation.iat) {
+        break;
+      }
+      revocation = later;
+      isStored = await revocations.revoke(revocation);
+    }
+    return { revocation, isStored, offlineSessions: answer };
+  };
+}
