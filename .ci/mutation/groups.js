@@ -1,4 +1,4 @@
-// Groups are rooms of `src`; a large room has parts. A group has the files that are mutated together, and the tests that must
+// Groups are folders of `src`; a large folder has parts. A group has the files that are mutated together, and the tests that must
 // notice: those named after the files, and `also`. No test here starts a backend: for each mutant, every test file is loaded anew.
 const fs = require('node:fs');
 const path = require('node:path');
@@ -18,12 +18,14 @@ const WITH_BACKEND = [
   'operators/reports/GateMetrics.ts',
   'operators/reports/GateReport.ts',
   'operators/reports/describePolicy.ts',
+  'backstage/apiGate.ts',
   'backstage/apiGateService.ts',
   'backstage/assertBackstage.ts',
   'backstage/createFront.ts',
   'backstage/createParts.ts',
   'backstage/createPolicyAnswers.ts',
   'backstage/httpAuthService.ts',
+  'backstage/module.ts',
   'backstage/pluginRegistration.ts',
   'store/DatabaseConnections.ts',
 ];
@@ -49,14 +51,15 @@ const nameOf = file => path.basename(file).replace(/\..*$/, '');
 const isTest = file => file.endsWith('.test.ts');
 
 /**
- * Returns the groups of a room: its parts, and a group of the room's name with all its other files.
+ * Returns the groups of a folder: its parts, and a group of the folder's name with all its other files.
  *
  * @param parts - by the name of the group, the names of files without `.ts`
  * @param also - by the name of the group, tests of other files
  */
-function room(name, { parts = {}, also = {} } = {}) {
+function folder(name, { parts = {}, also = {} } = {}) {
   const files = fs
     .readdirSync(path.join(src, name))
+    .filter(file => file.endsWith('.ts'))
     .map(file => `${name}/${file}`)
     .filter(file => ![...WITH_BACKEND, ...TESTS_WITH_BACKEND].includes(file));
   const inParts = Object.values(parts).flat();
@@ -75,59 +78,67 @@ function room(name, { parts = {}, also = {} } = {}) {
     ...Object.entries(parts).map(([group, names]) =>
       groupOf(group, each => names.includes(each)),
     ),
-    groupOf(name, each => !inParts.includes(each)),
+    groupOf(name.replaceAll('/', '-'), each => !inParts.includes(each)),
   ]);
 }
 
 module.exports = {
-  ...room('decision', { also: { decision: ['gate/createGate.test.ts'] } }),
-  ...room('cookie', {
-    also: {
-      cookie: [
-        'gate/cookie/issueCookie.test.ts',
-        'gate/carryOut/answer.test.ts',
+  ...folder('gate', {
+    also: { gate: ['backstage/httpRouterService.test.ts'] },
+  }),
+  ...folder('gate/read'),
+  ...folder('gate/verify', {
+    parts: {
+      'gate-verify-keys': [
+        'KeyEndpoints',
+        'NewcomerLimit',
+        'OwnIssuer',
+        'fetchKeyIds',
       ],
-    },
-  }),
-  ...room('plugins'),
-  ...room('credentials', {
-    parts: {
-      'credentials-keys': ['KeyEndpoints', 'NewcomerLimit', 'OwnIssuer'],
-    },
-    also: { credentials: ['gate/verify/verifyCredential.test.ts'] },
-  }),
-  ...room('gate', {
-    parts: {
-      'gate-credentials': [
+      'gate-verify-credentials': [
         'explainFailure',
         'publicTokens',
-        'signOut',
         'verifyCredential',
       ],
-      'gate-upgrades': [
-        'UpgradeGate',
-        'UpgradeGuard',
-        'createWebSocketGate',
-        'decideUpgrade',
+    },
+    also: {
+      'gate-verify-credentials': ['gate/createGate.test.ts'],
+      'gate-verify': ['gate/verify/verifyCredential.test.ts'],
+    },
+  }),
+  ...folder('gate/plugins'),
+  ...folder('gate/rules', {
+    also: {
+      'gate-rules': [
+        'settings/PolicySource.test.ts',
+        'settings/expectations/explainRequest.test.ts',
+        'settings/read/readAllowRules.test.ts',
       ],
     },
-    also: { 'gate-credentials': ['gate/createGate.test.ts'] },
   }),
-  ...room('policy', {
-    parts: {
-      'policy-reports': [
-        'checkExpectations',
-        'comparePolicies',
-        'explainRequest',
+  ...folder('gate/carryOut', {
+    also: { 'gate-carryOut': ['gate/createGate.test.ts'] },
+  }),
+  ...folder('gate/cookie', {
+    also: { 'gate-cookie': ['gate/carryOut/answer.test.ts'] },
+  }),
+  ...folder('gate/sessions', {
+    also: {
+      'gate-sessions': [
+        'gate/createGate.test.ts',
+        'store/revocations/PendingRevocations.test.ts',
+        'store/revocations/Revocations.test.ts',
       ],
     },
-    also: { 'policy-reports': ['cli/explain.test.ts'] },
   }),
-  ...room('http'),
-  ...room('config', {
+  ...folder('gate/upgrades'),
+  ...folder('gate/util', {
+    also: { 'gate-util': ['store/revocations/RevocationTable.test.ts'] },
+  }),
+  ...folder('settings'),
+  ...folder('settings/read', {
     parts: {
-      'config-rules': [
-        'AllowRule',
+      'settings-read-rules': [
         'readAllowRules',
         'readExpectations',
         'readExternalTokens',
@@ -137,15 +148,22 @@ module.exports = {
       ],
     },
     also: {
-      'config-rules': [
+      'settings-read-rules': [
         'settings/PolicySource.test.ts',
         'settings/expectations/explainRequest.test.ts',
       ],
     },
   }),
-  ...room('revocation', {
+  ...folder('settings/files'),
+  ...folder('settings/expectations', {
+    also: { 'settings-expectations': ['cli/explain.test.ts'] },
+  }),
+  ...folder('store', {
+    also: { store: ['store/revocations/RevocationTable.test.ts'] },
+  }),
+  ...folder('store/revocations', {
     parts: {
-      'revocation-store': [
+      'store-revocations-table': [
         'DatabaseRevocationStore',
         'PendingRevocations',
         'RemoteRevocationStore',
@@ -154,27 +172,25 @@ module.exports = {
         'fetchFromPlugin',
       ],
     },
-    also: { revocation: ['store/revocations/PendingRevocations.test.ts'] },
   }),
-  ...room('routes'),
-  ...room('services'),
-  ...room('util', {
-    also: { util: ['store/revocations/RevocationTable.test.ts'] },
-  }),
-  ...room('findings'),
-  ...room('observability', {
-    also: { observability: ['cli/explain.test.ts'] },
-  }),
-  ...room('usage', {
+  ...folder('store/usage', {
     also: {
-      usage: [
+      'store-usage': [
         'operators/reports/describeReportOnly.test.ts',
         'operators/reports/describeUsage.test.ts',
       ],
     },
   }),
-  ...room('page'),
-  ...room('cli', {
+  ...folder('operators'),
+  ...folder('operators/findings'),
+  ...folder('operators/reports', {
+    also: { 'operators-reports': ['cli/explain.test.ts'] },
+  }),
+  ...folder('operators/page'),
+  ...folder('operators/routes'),
+  ...folder('backstage'),
+  ...folder('backstage/legacy'),
+  ...folder('cli', {
     parts: {
       'cli-config': ['loadConfig'],
       'cli-files': ['otherCheckout', 'unreadFiles'],
@@ -190,7 +206,6 @@ module.exports = {
       'cli-files': ['cli/diff.test.ts'],
     },
   }),
-  ...room('legacy'),
 };
 
 assertExist([...WITH_BACKEND, ...TESTS_WITH_BACKEND]);

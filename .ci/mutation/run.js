@@ -1,6 +1,6 @@
 // Mutates the code that decides, group by group, and reports which mutants no test notices. `results.json` has the outcome of each
 // group, and a hash of its files: a run skips the groups that have not changed since, and stops after 55 minutes.
-// `node .ci/mutation/run.js cookie revocation` runs these groups, changed or not. `--check` runs none, changes no file, and lists the groups that have changed.
+// `node .ci/mutation/run.js gate-cookie store` runs these groups, changed or not. `--check` runs none, changes no file, and lists the groups that have changed.
 const { execFileSync, spawnSync } = require('node:child_process');
 const { createHash } = require('node:crypto');
 const fs = require('node:fs');
