@@ -7,12 +7,12 @@ const BUDGET = 7_400;
 /** The most that a reader of the gate must read and follow. When the code gets smaller, these limits follow it. */
 const LIMITS = {
   'types of the core that bundle services': 1,
-  'lines of src without tests': 22200,
-  'files of src without tests': 185,
+  'lines of src without tests': 21600,
+  'files of src without tests': 186,
   'files of src without tests that are under 20 lines': 3,
   'files that an anonymous request touches': 30,
-  'files that a remembered bearer token touches': 38,
-  'files that a cookie touches': 37,
+  'files that a remembered bearer token touches': 39,
+  'files that a cookie touches': 38,
   'turns in the way of an upgrade': 0,
 };
 

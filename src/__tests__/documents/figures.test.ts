@@ -18,20 +18,26 @@ const WORDS: Record<number, string> = {
 const inWords = (value: number) => WORDS[value];
 const inDigits = (value: number) => value.toLocaleString('en-US');
 
-const NEW_ENDPOINTS = constant('credentials/KeyEndpoints', 'NEW_PER_MINUTE');
+const NEW_ENDPOINTS = constant('gate/verify/KeyEndpoints', 'NEW_PER_MINUTE');
 const NEW_PLUGINS = constant(
-  'credentials/uninstalledPluginAuth',
+  'backstage/uninstalledPluginAuth',
   'NEW_PER_MINUTE',
 );
-const RETURNING = constant('credentials/NewcomerLimit', 'RETURNING_PER_SECOND');
-const TURNED_AWAY = constant('credentials/NewcomerLimit', 'MAX_TURNED_AWAY');
-const TOKENS = constant('credentials/TokenCache', 'MAX_TOKENS');
-const PENDING = constant('revocation/PendingRevocations', 'MAX_PENDING');
-const GROUPS = constant('observability/Refusals', 'MAX_GROUPS');
-const OF_USER = constant('routes/createRevocationRouter', 'MAX_PER_USER');
-const OF_SERVICE = constant('routes/createRevocationRouter', 'MAX_PER_SERVICE');
-const DAYS_NEEDED = constant('usage/Use', 'RECENT_DAYS');
-const MIN_DAYS = constant('observability/describeUsage', 'MIN_DAYS');
+const RETURNING = constant('gate/verify/NewcomerLimit', 'RETURNING_PER_SECOND');
+const TURNED_AWAY = constant('gate/verify/NewcomerLimit', 'MAX_TURNED_AWAY');
+const TOKENS = constant('gate/verify/TokenCache', 'MAX_TOKENS');
+const PENDING = constant('store/revocations/PendingRevocations', 'MAX_PENDING');
+const GROUPS = constant('operators/reports/Refusals', 'MAX_GROUPS');
+const OF_USER = constant(
+  'operators/routes/createRevocationRouter',
+  'MAX_PER_USER',
+);
+const OF_SERVICE = constant(
+  'operators/routes/createRevocationRouter',
+  'MAX_PER_SERVICE',
+);
+const DAYS_NEEDED = constant('store/usage/Use', 'RECENT_DAYS');
+const MIN_DAYS = constant('operators/reports/describeUsage', 'MIN_DAYS');
 const endpointsAtWorst = inDigits(NEW_ENDPOINTS + 60 * RETURNING);
 const pluginsAtWorst = inDigits(NEW_PLUGINS + 60 * RETURNING);
 
