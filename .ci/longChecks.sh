@@ -16,7 +16,7 @@ long() {
 
 long_checks() {
   long 'mixed load beside a stock backend' \
-    'src/gate src/gate src/store integration/processes/load' integration/processes/load/run
+    'src/gate src/store integration/processes/load' integration/processes/load/run
   long "restricted tokens with Backstage's own plugins of three releases" \
     'src/backstage/watchDelegations.ts src/backstage/httpAuthService.ts integration/packages/delegation' integration/packages/delegation/run
   join

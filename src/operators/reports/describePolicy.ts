@@ -1,6 +1,11 @@
 import { pick } from 'lodash';
 import type { Finding } from '../findings/Finding';
-import { AllowRule, ANY_SEGMENT, endOf, prefixOf } from '../../gate/rules/AllowRule';
+import {
+  AllowRule,
+  ANY_SEGMENT,
+  endOf,
+  prefixOf,
+} from '../../gate/rules/AllowRule';
 import {
   COOKIE_PATH,
   OWN_ROUTES_PATH,

@@ -1,6 +1,9 @@
 import { compact, partition, sumBy } from 'lodash';
 import { formatRule, PLUGIN_ID } from '../../gate/rules/AllowRule';
-import { ApiGateConfig, CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import {
+  ApiGateConfig,
+  CONFIG_KEY,
+} from '../../settings/read/readApiGateConfig';
 import type { ExternalToken } from '../../settings/read/readExternalTokens';
 import type { Plugins } from '../../gate/plugins/Plugins';
 import type { Usage } from '../../store/usage/Usage';

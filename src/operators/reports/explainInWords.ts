@@ -6,7 +6,10 @@ import type { ExternalSubjects } from '../../settings/read/readExternalTokens';
 import { WEBSOCKET } from '../../gate/read/requestLine';
 import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
-import { Explanation, explainRequest } from '../../settings/expectations/explainRequest';
+import {
+  Explanation,
+  explainRequest,
+} from '../../settings/expectations/explainRequest';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import { isPrintable, printable, shorten } from '../../settings/logLine';

@@ -1,4 +1,9 @@
-import { AllowRule, ANY_SEGMENT, PLUGIN_ID, yamlOf } from '../../gate/rules/AllowRule';
+import {
+  AllowRule,
+  ANY_SEGMENT,
+  PLUGIN_ID,
+  yamlOf,
+} from '../../gate/rules/AllowRule';
 import type { DecidedRequest } from '../../gate/GateObserver';
 import {
   isCookieEndpoint,
