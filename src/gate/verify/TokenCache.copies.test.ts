@@ -101,6 +101,7 @@ describe('[P50] copies of credentials', () => {
       Object.defineProperty(user(), 'session', { value: new Principal() }),
     ],
     ['itself', itself],
+    ['a property __proto__', JSON.parse('{ "__proto__": { "type": "user" } }')],
   ])('there are none of credentials with %s', (_, credentials) => {
     expect(createCopier(credentials as BackstageCredentials)).toBeUndefined();
   });

@@ -204,6 +204,10 @@ function copyOf(original: any): unknown {
     default:
       throw new TypeError('Not plain data');
   }
+  if (Object.hasOwn(original, '__proto__')) {
+    // The assignment below would replace the prototype of the copy.
+    throw new TypeError('Not plain data');
+  }
   const copy: any = {};
   for (const key of Reflect.ownKeys(original)) {
     const value = copyOf(original[key]);
