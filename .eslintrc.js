@@ -103,9 +103,9 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
         'max-lines-per-function': ['error', 60],
       },
     },
-    // This file runs the tests of the files beside it.
+    // Tests of these folders are more than one file.
     {
-      files: ['src/__tests__/attacks/**'],
+      files: ['src/__tests__/attacks/**', 'src/__tests__/proof/**'],
       rules: { 'no-restricted-imports': 'off' },
     },
     // The expectation depends on the input, and a property has every input.

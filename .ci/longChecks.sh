@@ -30,6 +30,9 @@ long_checks() {
   long 'the recipes with the plugins that they name' \
     'docs/recipes integration/packages/recipes' integration/packages/recipes/run
   join
+  long 'the decision over all states of its table' \
+    'src/gate src/__tests__/proof' .ci/proof/run
+  join
   long 'what touches Backstage on 2026-08' \
     'src/backstage src/gate/verify .ci/releases' .ci/releases/run 2026-08 packed backstage
   long "the pictures of the gate's page" \

@@ -73,7 +73,8 @@ export function pathBelowPlugin(
  */
 export function expressPath(req: Request): string | undefined {
   try {
-    return req.path;
+    // Express returns null for a target without a path.
+    return (req.path as string | null) ?? undefined;
   } catch {
     return undefined;
   }

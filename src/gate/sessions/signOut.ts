@@ -29,21 +29,27 @@ export function createOthersLimit(): RateLimit {
 
 /**
  * Revokes the session of a sign-out call's cookie, or those of its whole cookies if they conflict (five at most), and that of its
- * bearer token if it has one. A call with neither goes on to its handler as it came. The cookie is cleared even where the token
- * can't be verified for want of keys.
+ * bearer token if it has one. A call with neither goes on to its handler as it came. If one of several tokens can't be verified, the
+ * sessions of the others are revoked, and the cookie is cleared for want of keys: no later call may have it.
  *
  * @returns whether the call had a credential that the gate accepts on other routes: its session was not revoked before
  * @throws Refusal 403 if another site's page made the call, and 503 if the sign-out is not in force everywhere
  */
 export async function endSessions(request: GateRequest): Promise<boolean> {
-  const verified = await verifyAll(request, readTokens(request));
-  clearCookie(request);
+  const { failure, verified } = await verifyAll(request, readTokens(request));
+  // A backend that starts or stops leaves the cookie: the same call revokes the session a moment later.
+  if (!failure || failure.reason === 'keys-unavailable') {
+    clearCookie(request);
+  }
   const sessions = verified
     .map(({ token }) => token.session)
     .filter(session => session !== undefined);
   // Before the sessions are revoked: afterwards no token would be a credential.
   const hasCredential = verified.some(each => !findRefusal(each, request));
   await revokeAll(request, sessions);
+  if (failure) {
+    throw failure;
+  }
   return hasCredential;
 }
 
@@ -75,46 +81,39 @@ function readTokens(request: GateRequest): PresentedToken[] {
 }
 
 /**
- * Returns the tokens that verify. The request's `credential` becomes the kind of the last of them, or `none`.
- *
- * @throws Refusal 503 if a token can't be verified now. For want of keys, the cookie is cleared all the same.
+ * Returns the tokens that verify, and the refusal of a token that can't be verified now. The request's `credential` becomes the kind of
+ * the last of them, or `none`.
  */
 async function verifyAll(
   request: GateRequest,
   presented: PresentedToken[],
-): Promise<VerifiedCredential[]> {
+): Promise<{ verified: VerifiedCredential[]; failure?: Refusal }> {
   const verified: VerifiedCredential[] = [];
-  let authenticatedBy: CredentialKind = 'none';
-  try {
-    for (const each of presented) {
-      request.credential = each.kind;
-      const credential = await verify(request, each);
-      if (credential) {
-        verified.push(credential);
-        authenticatedBy = each.kind;
-      }
+  let failure: Refusal | undefined;
+  let credential: CredentialKind = 'none';
+  for (const each of presented) {
+    request.credential = each.kind;
+    const found = await verify(request, each);
+    if (found instanceof Refusal) {
+      failure ??= found;
+    } else if (found) {
+      verified.push(found);
     }
-  } catch (error) {
-    // A backend that starts or stops leaves the cookie: the same call revokes the session a moment later.
-    if (error instanceof Refusal && error.reason === 'keys-unavailable') {
-      clearCookie(request);
-    }
-    throw error;
+    credential = found ? each.kind : credential;
   }
-  request.credential = authenticatedBy;
-  return verified;
+  request.credential = credential;
+  return { failure, verified };
 }
 
 /**
  * Verifies a token, whether or not its session was revoked. Only the session of a token that verifies can be revoked.
  *
- * @returns `undefined` for a token that does not verify
- * @throws Refusal 503 if that can't be found out now
+ * @returns `undefined` for a token that does not verify, and a refusal if that can't be found out now
  */
 async function verify(
   request: GateRequest,
   presented: PresentedToken,
-): Promise<VerifiedCredential | undefined> {
+): Promise<VerifiedCredential | Refusal | undefined> {
   const { policy, services } = request;
   try {
     return await verifyCredential(request, presented);
@@ -129,16 +128,14 @@ async function verify(
       error.reason !== 'keys-unavailable' ||
       services.signOutsByOthers.take() > 0
     ) {
-      throw error;
+      return error;
     }
     // A user token is the same for every plugin: another one may have cached the token, or the keys.
     const req = substituteRequest(presented.token);
     const others = [...services.plugins.all()].map(plugin =>
       verifyCredential({ plugin, policy, req, services }, presented),
     );
-    return Promise.any(others).catch(() => {
-      throw error;
-    });
+    return Promise.any(others).catch(() => error);
   }
 }
 

@@ -13,7 +13,8 @@ import { restrictAnswer } from '../carryOut/answer';
 import type { Passed } from '../decide';
 import type { GateRequest } from '../read/GateRequest';
 import {
-  refuseLimitedToken,
+  refuseIfLimited,
+  refuseLimitedTokens,
   removeRevokedUserCookie,
   verifyPublicToken,
 } from '../verify/publicTokens';
@@ -42,9 +43,10 @@ export async function decideUpgrade(request: GateRequest): Promise<Passed> {
   const { plugin, req, route } = request;
   await plugin.started();
   if (typeof route === 'object') {
-    const ofUsers = await readPublicSessions(request);
+    // First: report-only lets an upgrade go on that one of the tokens below refuses.
     await removeRevokedUserCookie(request);
-    const sessions = [...ofUsers, ...(await refuseLimitedToken(request))];
+    const ofUsers = await readPublicSessions(request);
+    const sessions = [...ofUsers, ...(await refuseLimitedTokens(request))];
     request.isAnonymous = !presentsCredential(req, request.places);
     restrictAnswer(request, 'none');
     return { reason: 'allow-rule', rule: route, sessions };
@@ -140,6 +142,7 @@ async function assertFirstProtocolHarmless(
     throw verdict;
   }
   assertNotCut(protocols, verdict !== undefined, request);
+  await refuseIfLimited(first, request);
 }
 
 /**

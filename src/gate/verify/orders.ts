@@ -124,7 +124,10 @@ async function lookUpTokens(
   for (const [text, kind] of tokens) {
     const token = services.tokens.read(text);
     const isNamed = findOrder(token, services) !== undefined;
-    if ((isNamed || options.isUpgrade) && (await verifies(token, request))) {
+    if (
+      (isNamed || options.isUpgrade) &&
+      (await verifies(token, request, isNamed))
+    ) {
       // The session may have been revoked while the token was verified.
       const order = findOrder(token, services);
       if (order) {
@@ -215,10 +218,15 @@ function withPlainSignature(token: string): string {
   return token.slice(0, dot) + signature.toString('base64url');
 }
 
-/** Returns whether a token verifies now. Backstage's handlers do not check the issuer. */
+/**
+ * Returns whether a token verifies now. Backstage's handlers do not check the issuer.
+ *
+ * @throws any unexpected error for a token whose claims name an order, so that the request ends closed
+ */
 async function verifies(
   { claims, text }: Token,
   request: Searched,
+  isNamed: boolean,
 ): Promise<boolean> {
   const isLimited = claims?.typ === tokenTypes.limitedUser.typParam;
   const kind = isLimited ? 'user-cookie' : 'bearer';
@@ -227,7 +235,7 @@ async function verifies(
     return true;
   } catch (error) {
     const { reason } = toRefusal(error, request.services.logger);
-    if (reason === 'failed') {
+    if (reason === 'failed' && isNamed) {
       throw error;
     }
     return reason === 'untrusted-issuer';

@@ -6,7 +6,7 @@ import {
 import { unsignedToken } from '../../__tests__/__testUtils__/unsignedToken';
 import type { GateRequest } from '../read/GateRequest';
 import {
-  refuseLimitedToken,
+  refuseLimitedTokens,
   assertPublicTokensHarmless,
   removeRevokedUserCookie,
   verifyPublicToken,
@@ -256,7 +256,7 @@ describe.each([
   });
 });
 
-describe('[P82] refuseLimitedToken', () => {
+describe('[P82] refuseLimitedTokens', () => {
   const limit = { subject: 'ci', only: [rule] };
 
   /** Returns what comes of a token in a request to `/y`, which the limit excludes. */
@@ -269,7 +269,7 @@ describe('[P82] refuseLimitedToken', () => {
       ...{ isUpgrade: false, method: 'GET', path: '/y', pluginId: 'hello' },
       ...change,
     });
-    const sessions = await refuseLimitedToken(request).catch(error => error);
+    const sessions = await refuseLimitedTokens(request).catch(error => error);
     return { asked: gate.asked, sessions };
   }
   const restricted = { reason: 'restricted', detail: 'only', subject: 'ci' };
@@ -306,7 +306,7 @@ describe('[P82] refuseLimitedToken', () => {
   it('verifies no token while none is limited', async () => {
     const { gate, requestWith } = create();
     const request = requestWith(bearer('static'));
-    expect(await refuseLimitedToken(request)).toEqual([]);
+    expect(await refuseLimitedTokens(request)).toEqual([]);
     expect(gate.asked).toEqual([]);
   });
 
@@ -316,6 +316,6 @@ describe('[P82] refuseLimitedToken', () => {
     const error = new Error('unexpected');
     gate.services.keyEndpoints.assertCallerKnown = () => Promise.reject(error);
     const request = requestWith(bearer('static'));
-    await expect(refuseLimitedToken(request)).rejects.toBe(error);
+    await expect(refuseLimitedTokens(request)).rejects.toBe(error);
   });
 });

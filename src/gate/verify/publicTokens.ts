@@ -32,7 +32,7 @@ export async function assertPublicTokensHarmless(
   request: GateRequest,
 ): Promise<void> {
   await removeRevokedUserCookie(request);
-  await refuseLimitedToken(request);
+  await refuseLimitedTokens(request);
   const bearer = findBearer(request.req, request.places);
   const refusal =
     bearer === undefined ? undefined : await findPublicRefusal(bearer, request);
@@ -43,33 +43,44 @@ export async function assertPublicTokensHarmless(
 }
 
 /**
- * Refuses an external token whose limits exclude the request: a handler that reads it would act for its subject. A token that does
- * not verify passes, because other systems call public routes with tokens of their own.
+ * Refuses each external token of a request whose limits exclude the request.
  *
  * @returns what ends the socket of an upgrade, for each token that verifies
  * @throws Refusal 401 or 403
  */
-export async function refuseLimitedToken(
+export async function refuseLimitedTokens(
   request: GateRequest,
 ): Promise<SocketSession[]> {
-  const { isUpgrade, places, policy, req } = request;
+  const { isUpgrade, places, req } = request;
   const sessions: SocketSession[] = [];
-  if (policy.tokenLimits.isEmpty) {
-    return sessions;
-  }
   const bearer = findBearer(req, places) ?? [];
   for (const token of [isUpgrade ? readProtocols(req) : [], bearer].flat()) {
-    const verified = await verifyExternal(token, request);
-    const refusal = verified && findRefusal(verified, request);
-    if (refusal) {
-      throw refusal;
-    }
-    const session = verified && socketSessionOf(verified, request);
-    if (session) {
-      sessions.push(session);
-    }
+    const session = await refuseIfLimited(token, request);
+    sessions.push(...(session ? [session] : []));
   }
   return sessions;
+}
+
+/**
+ * Refuses an external token whose limits exclude the request: a handler that reads it would act for its subject. A token that does
+ * not verify passes, because other systems call public routes with tokens of their own.
+ *
+ * @returns what ends the socket of an upgrade, for a token that verifies
+ * @throws Refusal 401 or 403
+ */
+export async function refuseIfLimited(
+  token: string,
+  request: GateRequest,
+): Promise<SocketSession | undefined> {
+  if (request.policy.tokenLimits.isEmpty) {
+    return undefined;
+  }
+  const verified = await verifyExternal(token, request);
+  const refusal = verified && findRefusal(verified, request);
+  if (refusal) {
+    throw refusal;
+  }
+  return verified && socketSessionOf(verified, request);
 }
 
 async function verifyExternal(

@@ -1,0 +1,90 @@
+import { pairs, singles } from './enumerate';
+import { follow } from './follow';
+import { judge } from './reference';
+import { Judgement, PLAIN, State } from './states';
+
+/** `npm test` has every so many states, `.ci/run` has all. */
+const STEP = process.env.PROPERTIES === 'long' ? 1 : 149;
+
+/** States in which the gate once decided otherwise than the table. */
+const FOUND: Record<string, Partial<State>> = {
+  'report-only lets an upgrade go on whose keys fail unexpectedly': {
+    door: 'upgrade',
+    mode: 'report-only',
+    authorization: 'text',
+    userCookie: 'failing',
+  },
+  'a sign-out ends the session of one token where another waits for keys': {
+    route: 'sign-out',
+    cookie: 'user',
+    authorization: 'keyless user',
+  },
+  'a protocol with less than its own rights goes to no handler': {
+    door: 'upgrade',
+    header: 'user',
+    protocols: ['narrow external'],
+  },
+  'a refused token keeps no cookie in the request': {
+    door: 'upgrade',
+    mode: 'report-only',
+    route: 'rule',
+    authorization: 'foreign',
+    userCookie: 'foreign',
+  },
+};
+
+/** Returns what a state has beside {@link PLAIN}. */
+function formatState(state: State): string {
+  const changes = Object.entries(state).filter(
+    ([key, value]) => String(value) !== String(PLAIN[key as keyof State]),
+  );
+  return changes.map(([key, value]) => `${key}: ${value}`).join(', ');
+}
+
+/** Returns what a judgement has beside nothing. */
+function formatJudgement(judgement: Judgement): string {
+  return Object.entries(judgement)
+    .filter(([, value]) => value && String(value) !== '')
+    .map(([key, value]) => `${key}: ${value}`)
+    .sort()
+    .join(', ');
+}
+
+it.each(Object.entries(FOUND))('[P111] %s', async (_, change) => {
+  const state = { ...PLAIN, ...change };
+  const found = formatJudgement(await follow(state));
+  expect(found).toBe(formatJudgement(judge(state)));
+});
+
+it.each([
+  ['at most one token', singles],
+  ['tokens at two places', pairs],
+])(
+  '[P111] the gate decides as the table says, with %s',
+  async (_, states) => {
+    const differences = new Map<string, string[]>();
+    let count = 0;
+    let index = 0;
+    for (const state of states()) {
+      index += 1;
+      if (index % STEP === 0) {
+        count += 1;
+        const expected = formatJudgement(judge(state));
+        const found = formatJudgement(await follow(state));
+        if (found !== expected) {
+          const difference = `table: ${expected}\n   gate: ${found}`;
+          const others = differences.get(difference) ?? [];
+          differences.set(difference, [...others, formatState(state)]);
+        }
+      }
+    }
+    process.stderr.write(`${count} states\n`);
+    const groups = [...differences].map(
+      ([difference, all]) =>
+        `${all.length} times, ${difference}\n    ${all.slice(0, 3).join('\n    ')}`,
+    );
+    expect(groups.slice(0, 20).join('\n\n')).toBe('');
+    expect(count).toBeGreaterThan(1_000);
+  },
+  1_200_000,
+);

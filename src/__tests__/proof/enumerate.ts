@@ -1,0 +1,84 @@
+import { Kind, PLAIN, PLUGINS, ROUTES, State, TOKENS } from './states';
+
+const KINDS = Object.keys(TOKENS) as Kind[];
+const BOTH = [false, true];
+
+/** The values of each place, beside `absent`. */
+const VALUES: {
+  [
+    place in 'header' | 'authorization' | 'cookie' | 'userCookie' | 'protocols'
+  ]: Partial<State>[];
+} = {
+  header: ['malformed' as const, ...KINDS].map(header => ({ header })),
+  authorization: [
+    ...(['two', 'basic', 'basic with user'] as const),
+    ...KINDS,
+  ].map(authorization => ({ authorization })),
+  cookie: ['conflict' as const, ...KINDS].map(cookie => ({ cookie })),
+  userCookie: ['conflict' as const, ...KINDS].map(userCookie => ({
+    userCookie,
+  })),
+  protocols: [
+    { protocols: 'many' as const },
+    ...KINDS.map(kind => ({ protocols: [kind] })),
+  ],
+};
+
+/** Yields each combination of one value of each list. */
+function* product(
+  lists: readonly (readonly Partial<State>[])[],
+): Generator<State> {
+  if (lists.length === 0) {
+    yield PLAIN;
+    return;
+  }
+  const [first, ...others] = lists;
+  for (const state of product(others)) {
+    for (const change of first) {
+      yield { ...state, ...change };
+    }
+  }
+}
+
+const of = <K extends keyof State>(key: K, values: readonly State[K][]) =>
+  values.map(value => ({ [key]: value }) as Partial<State>);
+
+const WAYS = [
+  of('door', ['request', 'upgrade']),
+  of('mode', ['enforce', 'report-only']),
+  of('route', Object.keys(ROUTES) as State['route'][]),
+];
+/** Whether the configuration names a credential header that the request has not. */
+const NO_HEADER = of('header', [undefined, 'absent']);
+const { header: HEADERS, ...OTHER_PLACES } = VALUES;
+
+/** Yields each request with at most one token, in each state of the backend, of the plugin and of the browser. */
+export function* singles(): Generator<State> {
+  const ways = [
+    of('plugin', Object.keys(PLUGINS) as State['plugin'][]),
+    of('isListLoaded', BOTH),
+    of('isCrossSite', BOTH),
+    of('isCode', BOTH),
+    of('isTrusted', BOTH),
+    ...WAYS,
+  ];
+  yield* product([
+    [{}, ...Object.values(OTHER_PLACES).flat()],
+    NO_HEADER,
+    ...ways,
+  ]);
+  yield* product([HEADERS, ...ways]);
+}
+
+/** Yields each request with tokens at two places, where the backend, the plugin and the browser are as they mostly are. */
+export function* pairs(): Generator<State> {
+  const places = Object.values(OTHER_PLACES);
+  for (const [i, first] of places.entries()) {
+    yield* product([HEADERS, first, ...WAYS]);
+    for (const second of places.slice(i + 1)) {
+      yield* product([first, second, NO_HEADER, ...WAYS]);
+    }
+  }
+  const protocols = KINDS.flatMap(a => KINDS.map(b => [a, b]));
+  yield* product([of('protocols', protocols), NO_HEADER, ...WAYS]);
+}

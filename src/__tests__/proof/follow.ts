@@ -1,0 +1,398 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import { PassThrough } from 'node:stream';
+import {
+  AuthenticationError,
+  ServiceUnavailableError,
+} from '@backstage/errors';
+import { parse } from 'cookie';
+import express, { Request } from 'express';
+import { createGateServices } from '../__testUtils__/createGateServices';
+import { createPolicy } from '../__testUtils__/createPolicy';
+import { decodeToken, readBearer, tokenOf } from '../../gate/read/token';
+import type { Decision } from '../../gate/Decision';
+import { Refusal } from '../../gate/Refusal';
+import { createGate } from '../../gate/createGate';
+import { UpgradeGate } from '../../gate/upgrades/UpgradeGate';
+import { readUpgradeTarget } from '../../gate/read/mountedRequest';
+import { Plugins } from '../../gate/plugins/Plugins';
+import { Judgement, Place, State, TOKENS } from './states';
+import {
+  CALLERS,
+  isNamed,
+  KEYS,
+  placeOf,
+  placeOfSession,
+  tokenAt,
+  verify,
+} from './tokens';
+
+const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
+const PATHS = {
+  protected: '/data',
+  'cookie path': '/static/data',
+  'cookie endpoint': COOKIE_ENDPOINT,
+  'foreign path': '/foreign/data',
+  rule: '/open',
+  nature: '/bundle.js',
+  keys: '/.backstage/auth/v1/jwks.json',
+  'sign-out': COOKIE_ENDPOINT,
+};
+
+/** The frontend's plugin is public by nature. */
+const idOf = ({ route }: State) => (route === 'nature' ? 'app' : 'here');
+
+/** The part of Backstage's `httpAuth` that the gate uses, for the tokens of tokens.ts. */
+const httpAuth = {
+  async credentials(req: Request, { allowLimitedAccess = false } = {}) {
+    const text =
+      readBearer(req) ??
+      (allowLimitedAccess && parse(req.headers.cookie ?? '')['backstage-auth']);
+    const found = verify(String(text));
+    const isLimited =
+      decodeToken(String(text))?.typ === 'vnd.backstage.limited-user';
+    if (found instanceof Error || (isLimited && !allowLimitedAccess)) {
+      throw found instanceof Error ? found : new AuthenticationError('Limited');
+    }
+    return { principal: found };
+  },
+  async issueUserCookie() {},
+};
+
+function createPlugins(state: State): Plugins {
+  const id = idOf(state);
+  const { plugin } = state;
+  const isHere = plugin !== 'absent' && plugin !== 'remote';
+  const installed = [
+    ...['search', 'auth'],
+    ...(isHere ? [id] : []),
+    ...(plugin === 'remote' ? ['gateway'] : []),
+  ];
+  const plugins = new Plugins(installed, {
+    acceptsUserCookie: (_, path) => path.startsWith('/static/'),
+    isKnown: () => plugin !== 'own',
+  });
+  const registered =
+    plugin === 'not registered'
+      ? installed.filter(each => each !== id)
+      : installed;
+  for (const each of registered) {
+    const isDown = each === id && plugin === 'down';
+    plugins.register({
+      id: each,
+      httpAuth: httpAuth as never,
+      auditor: {} as never,
+      auth: {
+        getNoneCredentials: async () => ({}),
+        listPublicServiceKeys: async () => ({ keys: [] }),
+      } as never,
+      discovery: {
+        getBaseUrl: async other => `http://backend/${other}`,
+        getExternalBaseUrl: async () =>
+          'https://backstage.example.com/api/auth',
+      },
+      uninstalledPluginAuth: async () => httpAuth as never,
+      isUp: () => !isDown,
+      started: async () => {
+        if (isDown) {
+          throw new ServiceUnavailableError('Starts');
+        }
+      },
+    });
+  }
+  return plugins;
+}
+
+/** Creates both doors of a backend, which records what the gate does. */
+function createScene(state: State) {
+  const { header, isListLoaded, isTrusted, mode } = state;
+  const plugin = idOf(state);
+  const rule = { plugin, path: PATHS.rule, methods: ['GET', 'WEBSOCKET'] };
+  const policy = createPolicy({
+    mode,
+    allow: [rule],
+    tokens: [
+      { subject: 'ended', until: 1 },
+      { subject: 'narrow', only: [{ ...rule, path: '/other' }] },
+    ],
+    ...(header !== undefined && { credentialHeader: 'x-credential' }),
+    trustedPaths: isTrusted ? [{ plugin, path: '/**' }] : [],
+    foreignAuthorization: [{ plugin, path: '/foreign/**' }],
+  } as never);
+  const record = {
+    decided: [] as Decision[],
+    issues: 0,
+    revoked: [] as Place[],
+    tracked: 0,
+  };
+  const { services } = createGateServices({
+    replaced: {
+      plugins: createPlugins(state),
+      source: { current: policy },
+      keyEndpoints: {
+        isCallerKnown: claims =>
+          claims?.typ !== 'vnd.backstage.plugin' ||
+          claims.sub === CALLERS.known,
+        assertCallerKnown: async claims => {
+          if (claims?.typ !== 'vnd.backstage.plugin') {
+            return;
+          }
+          if (claims.sub === CALLERS.none) {
+            throw Refusal.because('invalid-token', 'unknown-key');
+          }
+          if (claims.sub === CALLERS.silent) {
+            throw Refusal.because('keys-unavailable');
+          }
+        },
+        hasKeysOf: async ({ claims }) => {
+          if (claims?.kid === KEYS.gone) {
+            throw Refusal.because('keys-unavailable');
+          }
+          if (claims?.kid === KEYS.new) {
+            throw Refusal.because('keys-unavailable', 'new-key');
+          }
+          if (claims?.kid === KEYS.broken) {
+            throw new TypeError('Unexpected');
+          }
+          return true;
+        },
+        observe: () => {},
+      },
+      cookieIssuer: {
+        issueCookie: async () => {
+          record.issues += 1;
+          return undefined;
+        },
+      },
+      revocations: {
+        isLoaded: isListLoaded,
+        isRevoked: ({ sub }: { sub: string }) =>
+          isNamed(sub, 'revoked', 'locked'),
+        isLocked: (sub: string) => isNamed(sub, 'locked'),
+        revoke: async (session: { exp: number }) => {
+          record.revoked.push(placeOfSession(session));
+          return true;
+        },
+      } as never,
+      signOutsByOthers: { take: () => 0 } as never,
+      sockets: {
+        track: () => {
+          record.tracked += 1;
+          return () => {};
+        },
+      },
+      observer: {
+        decided: (_request, decision) => record.decided.push(decision),
+        verified: () => {},
+        externalTokenUsed: () => {},
+        cookieIssued: () => {},
+        cookieNotIssued: () => {},
+        signedOut: () => {},
+      },
+    },
+  });
+  const app = express();
+  app.use('/api/:gatedPluginId', createGate(services, { decided: () => {} }));
+  return { app, record, upgradeGate: new UpgradeGate(services) };
+}
+
+const scenes = new Map<string, ReturnType<typeof createScene>>();
+
+function sceneOf(state: State) {
+  const { header, isListLoaded, isTrusted, mode, plugin } = state;
+  const key = [
+    header !== undefined,
+    isListLoaded,
+    isTrusted,
+    mode,
+    plugin,
+    idOf(state),
+  ].join();
+  const scene = scenes.get(key) ?? createScene(state);
+  scenes.set(key, scene);
+  return scene;
+}
+
+/** Returns the lines of the headers of a state, names in lower case. */
+function headersOf(state: State): [string, string][] {
+  const { authorization, cookie, door, header, protocols, userCookie } = state;
+  const at = (value: string, place: Place) =>
+    value in TOKENS ? tokenAt(value as never, place) : value;
+  const lines: [string, string][] = [];
+  if (header !== undefined && header !== 'absent') {
+    lines.push([
+      'x-credential',
+      header === 'malformed' ? 'a b' : at(header, 'header'),
+    ]);
+  }
+  switch (authorization) {
+    case 'absent':
+      break;
+    case 'two':
+      lines.push(['authorization', 'Bearer a'], ['authorization', 'Bearer b']);
+      break;
+    case 'basic':
+      lines.push(['authorization', 'Basic YTpi']);
+      break;
+    case 'basic with user':
+      lines.push([
+        'authorization',
+        `Basic ${tokenAt('user', 'authorization')}`,
+      ]);
+      break;
+    default:
+      lines.push([
+        'authorization',
+        `Bearer ${at(authorization, 'authorization')}`,
+      ]);
+  }
+  const cookies = [
+    ...cookiesOf('token', cookie, 'cookie'),
+    ...cookiesOf('backstage-auth', userCookie, 'userCookie'),
+  ];
+  if (cookies.length > 0) {
+    lines.push(['cookie', cookies.join('; ')]);
+  }
+  const offered =
+    protocols === 'many'
+      ? ['a', 'b', 'c', 'd', 'e', 'f']
+      : protocols.map((kind, i) =>
+          tokenAt(kind, i === 0 ? 'protocol 0' : 'protocol 1'),
+        );
+  if (offered.length > 0) {
+    lines.push(['sec-websocket-protocol', offered.join(', ')]);
+  }
+  if (door === 'upgrade') {
+    lines.push(['upgrade', 'websocket'], ['connection', 'upgrade']);
+    // Only a listed origin may use the cookie in an upgrade.
+    lines.push([
+      'origin',
+      state.isCrossSite
+        ? 'https://evil.example.com'
+        : 'https://backstage.example.com',
+    ]);
+  } else if (state.isCrossSite) {
+    lines.push(['origin', 'https://evil.example.com']);
+  }
+  if (state.isCode) {
+    lines.push(['sec-fetch-dest', 'script']);
+  }
+  return lines;
+}
+
+function cookiesOf(
+  name: string,
+  value: State['cookie'],
+  place: 'cookie' | 'userCookie',
+) {
+  switch (value) {
+    case 'absent':
+      return [];
+    case 'conflict':
+      return [`${name}=a`, `${name}=b`];
+    default:
+      return [`${name}=${tokenAt(value, place)}`];
+  }
+}
+
+function createRequest(state: State): IncomingMessage {
+  const lines = headersOf(state);
+  // As Node does: of two `Authorization` headers, the first one counts.
+  const headers = Object.fromEntries([...lines].reverse());
+  return {
+    method:
+      state.route === 'sign-out' && state.door === 'request' ? 'DELETE' : 'GET',
+    url: `/api/${idOf(state)}${PATHS[state.route]}`,
+    headers,
+    headersDistinct: Object.fromEntries(
+      lines.map(([name, value]) => [name, [value]]),
+    ),
+    rawHeaders: lines.flat(),
+    socket: {},
+  } as unknown as IncomingMessage;
+}
+
+/** Follows a state through today's gate. */
+export async function follow(state: State): Promise<Judgement> {
+  const scene = sceneOf(state);
+  const { record } = scene;
+  Object.assign(record, { decided: [], issues: 0, revoked: [], tracked: 0 });
+  const req = createRequest(state);
+  const { answers, clears, goesOn } =
+    state.door === 'upgrade'
+      ? await sendUpgrade(scene, req)
+      : await sendRequest(scene, req);
+  if (record.decided.length !== 1) {
+    throw new Error(
+      `${record.decided.length} decisions about ${JSON.stringify(state)}`,
+    );
+  }
+  const [{ outcome, reason }] = record.decided;
+  const cookies = req.headers.cookie ?? '';
+  if (goesOn && /(^|; )token=/.test(cookies) && state.route !== 'nature') {
+    throw new Error(`The gate's cookie goes on: ${JSON.stringify(state)}`);
+  }
+  const text = tokenOf(req);
+  return {
+    outcome,
+    reason,
+    ...(answers && { answers }),
+    ...(goesOn && text !== undefined && { reads: placeOf(text) }),
+    hasUserCookie: goesOn && cookies.includes('backstage-auth='),
+    clears,
+    issues: record.issues > 0,
+    revokes: [...new Set(record.revoked)].sort(),
+    ends: goesOn ? record.tracked : 0,
+  };
+}
+
+interface Sent {
+  goesOn: boolean;
+  clears: boolean;
+  answers?: Judgement['answers'];
+}
+
+async function sendUpgrade(
+  { upgradeGate }: ReturnType<typeof createScene>,
+  req: IncomingMessage,
+): Promise<Sent> {
+  const socket = new PassThrough();
+  const admitted = await upgradeGate.admit(
+    req,
+    socket,
+    readUpgradeTarget(req.url!)!,
+  );
+  return { goesOn: admitted !== undefined, clears: false };
+}
+
+function sendRequest(
+  { app }: ReturnType<typeof createScene>,
+  req: IncomingMessage,
+): Promise<Sent> {
+  const res = new ServerResponse({
+    method: req.method,
+    httpVersionMajor: 1,
+    httpVersionMinor: 1,
+  } as never);
+  const clears = () =>
+    String(res.getHeader('set-cookie') ?? '').includes('token=;');
+  return new Promise(resolve => {
+    const { end } = res;
+    res.end = ((...args: never[]) => {
+      Reflect.apply(end, res, args);
+      resolve({
+        goesOn: false,
+        clears: clears(),
+        answers: res.statusCode as never,
+      });
+      return res;
+    }) as never;
+    Reflect.apply(app as never, undefined, [
+      req,
+      res,
+      (error?: Error) => {
+        res.writeHead(error ? 401 : 200);
+        resolve({ goesOn: !error, clears: clears() });
+      },
+    ]);
+  });
+}

@@ -1,0 +1,250 @@
+import { Judgement, Kind, Place, State, TOKENS } from './states';
+
+/** "What a token turns out to be": what follows where it authenticates, may be read, and signs out. */
+const ROWS: Record<string, [string | undefined, string, string]> = {
+  J0: ['failed', 'refused', 'refused'],
+  T1: ['invalid-token', 'refused', 'nothing'],
+  T2: ['invalid-token', 'passes', 'nothing'],
+  T4: ['invalid-token', 'passes', 'nothing'],
+  T5: ['keys-unavailable', 'passes', 'refused'],
+  T6: ['keys-unavailable', 'refused', 'refused'],
+  T7: ['restricted', 'passes', 'nothing'],
+  T8: ['keys-unavailable', 'passes', 'refused'],
+  T9: ['invalid-token', 'passes', 'nothing'],
+  T10: ['untrusted-issuer', 'refused', 'nothing'],
+  T11: ['token-ended', 'refused', 'nothing'],
+  T12: ['restricted', 'refused', 'nothing'],
+  T13: ['invalid-token', 'refused', 'nothing'],
+  T14: ['locked', 'refused', 'revoked'],
+  T15: ['revoked', 'refused', 'revoked'],
+  T16: ['revocations-unavailable', 'refused', 'revoked'],
+  T17: [undefined, 'passes', 'revoked'],
+};
+/** The rows after which an upgrade tries no other token: Backstage verifies it, and trusts its issuer. */
+const LAST = ['J0', 'T11', 'T12', 'T13', 'T14', 'T15', 'T16', 'T17'];
+const isCookie = (place = '') => /cookie/i.test(place);
+const is401 = (reason = '') =>
+  !/failed|starting|unavail|restricted|cross|unsafe|repeated/.test(reason);
+
+/** Finds the row of a token, which states.ts names. `unread` is by the columns "May be read" and "Cookie P6". */
+function turnOut(place: Place, kind: Kind, state: State) {
+  const rows = TOKENS[kind].match(/[JT]\d+/g)!;
+  const row = state.isListLoaded ? rows[0] : rows.at(-1)!;
+  const [reason, reader] = ROWS[row];
+  const isExternal = kind.endsWith('external');
+  const isJwt = !isExternal && !/^text|restr|odd/.test(kind);
+  const isOfUser = isJwt && !/^other|^service$|caller$/.test(kind);
+  const isForeign = kind.endsWith('foreign');
+  const isOver = /no session|locked|revoked$/.test(kind);
+  const isInForce = state.isListLoaded && !isOver;
+  const isP6 = place === 'userCookie';
+  const isAsked = state.door === 'upgrade' && !isP6;
+  const passes =
+    reader === 'passes' ||
+    (row === 'T6' && isForeign && isInForce) ||
+    (row === 'T16' && isP6 && state.mode === 'report-only') ||
+    (row !== 'T1' && isOfUser && isInForce && !isForeign && !isAsked) ||
+    (isP6 && isExternal);
+  const unread = passes ? undefined : reason;
+  const hasEnd = row === 'T17' && (isOfUser || isExternal);
+  return { place, kind, row, reason, unread, isJwt, isOfUser, hasEnd };
+}
+type Token = ReturnType<typeof turnOut>;
+
+/** Returns a token as it authenticates or signs out: T9 if its place can't hold it. */
+function restrictToPlace(token: Token): Token {
+  const { isJwt, isOfUser, kind, place, row } = token;
+  const canHold =
+    (!kind.startsWith('limited') || place === 'userCookie') &&
+    (!isCookie(place) || (isOfUser && !kind.startsWith('service')));
+  const isT9 = !canHold && (!isJwt || LAST.includes(row));
+  return isT9 ? { ...token, row: 'T9', reason: 'invalid-token' } : token;
+}
+
+/** "The route", where upgrades have V3 and V4 alone, and "Where a token can be". */
+function read(state: State) {
+  const { authorization, header, plugin, protocols, route } = state;
+  const isUpgrade = state.door === 'upgrade';
+  const way =
+    (route === 'rule' && 'allow-rule') ||
+    (!isUpgrade && /^(nature|keys)$/.test(route) && 'built-in-public') ||
+    (!isUpgrade && route === 'sign-out' ? route : 'protected');
+  const isForeign = route === 'foreign path' && !/absent|remote/.test(plugin);
+  const hasP1 = header !== undefined && header !== 'absent';
+  const isBasic = authorization.startsWith('basic');
+  const isBound = hasP1 || isForeign || (isBasic && header !== undefined);
+  const at = (place: Place, kind = '') =>
+    kind in TOKENS ? [turnOut(place, kind as Kind, state)] : [];
+  const text = authorization.replace('basic with ', '');
+  const inAuthorization = at('authorization', text);
+  const [first, second] = protocols === 'many' ? [] : protocols;
+  const inProtocols = [...at('protocol 0', first), ...at('protocol 1', second)];
+  const p1 = at('header', header);
+  const p2 = isBound || isBasic ? [] : inAuthorization;
+  const p3 = isBound ? inAuthorization : [];
+  const p4 = isUpgrade ? inProtocols : [];
+  const p5 = at('cookie', state.cookie);
+  const p6 = at('userCookie', state.userCookie);
+  const everywhere = [...inAuthorization, ...inProtocols, ...p1, ...p5, ...p6];
+  return {
+    ...{ ...state, isUpgrade, way, isForeign, isBound, p1, p2, p4, p5, p6 },
+    isProtected: way === 'protected',
+    isOpen: way !== 'protected' && way !== 'sign-out',
+    everywhere: plugin === 'not registered' ? [] : everywhere,
+    isOtherScheme: isBasic && !isBound,
+    protocolsToTry: hasP1 || isForeign ? [] : p4,
+    hasCookies: !hasP1 && (isBound || authorization === 'absent'),
+    elsewhere: isForeign ? [...p3, ...p4] : p3,
+    hasP6: state.userCookie !== 'absent',
+    keepsP6: p6.some(({ unread }) => !unread),
+  };
+}
+type Request = ReturnType<typeof read>;
+
+/** Tokens that may be read: those of users, a first protocol that a comma may have cut, and others. */
+function refuseReaders(tokens: Token[], [first, second]: Token[]) {
+  const isCut = second && first.isOfUser && /T[689]/.test(first.row);
+  return (
+    tokens.find(({ isOfUser, unread }) => isOfUser && unread)?.unread ??
+    (isCut ? 'invalid-token' : tokens.find(({ unread }) => unread)?.unread)
+  );
+}
+
+/** What is found before the modes: `reason` is of a refusal, and `by` the place that authenticated or is refused. */
+type Finding = Partial<Judgement> & { by?: Place };
+
+/** J2 to J10 of a protected route. */
+function authenticate(request: Request): Finding {
+  const { hasCookies, isUpgrade, protocolsToTry: p4, route } = request;
+  const isDeclared = route === 'cookie path';
+  const isP6 = request.cookie === 'absent' && isDeclared && !isUpgrade;
+  const by = isP6 ? 'userCookie' : 'cookie';
+  const isJ5 = hasCookies && p4.length === 0 && request[by] === 'conflict';
+  const early =
+    (request.authorization === 'two' && 'repeated-authorization') ||
+    (request.header === 'malformed' && 'invalid-token') ||
+    (request.isOtherScheme && p4.length === 0 && 'unsupported-scheme');
+  if (early || isJ5) {
+    return early ? { reason: early } : { reason: 'conflicting-cookies', by };
+  }
+  const isTrusted = request.isTrusted && route !== 'cookie endpoint';
+  const isJ9 = request.isCode && !isUpgrade && !isDeclared && !isTrusted;
+  const refusal =
+    (request.isCrossSite && 'cross-site') || (isJ9 && 'unsafe-destination');
+  const areRead = hasCookies && !p4.some(({ isJwt }) => isJwt);
+  const cookies = areRead ? request[isP6 ? 'p6' : 'p5'] : [];
+  const tokens = [...request.p1, ...p4, ...request.p2, ...cookies].map(token =>
+    refusal && isCookie(token.place)
+      ? { ...token, row: 'J8', reason: refusal }
+      : restrictToPlace(token),
+  );
+  const first = refuseReaders(request.p4.slice(0, 1), request.p4);
+  const none = { place: undefined, reason: 'missing-credentials' };
+  const last = tokens.find(({ row }) => LAST.includes(row));
+  const other = tokens.find(({ reason }) => !is401(reason));
+  const decisive = last ?? other ?? tokens.at(-1) ?? none;
+  return { reason: decisive.reason ?? first, by: decisive.place };
+}
+
+/** J8, J10 and A2 of a sign-out. */
+function signOut(request: Request): Finding {
+  const { cookie, isCrossSite, p1, p2, p5, plugin } = request;
+  const tokens = [...p5, ...p1, ...p2].map(restrictToPlace);
+  const all = tokens.filter(({ row }) => ROWS[row][2] === 'refused');
+  const refused = all.find(({ reason }) => reason === 'failed') ?? all[0];
+  const isJ8 = isCrossSite && cookie !== 'absent';
+  const reason = isJ8 ? 'cross-site' : refused?.reason;
+  const isHeld = isJ8 || reason === 'failed';
+  const revokes = tokens
+    .filter(token => token.isOfUser && ROWS[token.row][2] === 'revoked')
+    .map(({ place }) => place);
+  const isAnonymous = !tokens.some(({ row }) => row === 'T17');
+  const isA2 = isAnonymous && /^(own|absent|remote)$/.test(plugin);
+  const answers = isA2 ? 204 : undefined;
+  return { reason, answers, revokes: isHeld ? [] : revokes.sort() };
+}
+
+/** "The judgement", and A1. */
+function find(request: Request): Finding {
+  const { isProtected, isUpgrade, p1, p2, p4, plugin } = request;
+  const isDown = plugin === 'down' && (isProtected || isUpgrade);
+  const early =
+    ((isDown || plugin === 'not registered') && 'starting') ||
+    (isUpgrade && request.protocols === 'many' && 'too-many-tokens');
+  if (early || request.way === 'sign-out') {
+    return early ? { reason: early } : signOut(request);
+  }
+  const keys = { own: 200, absent: 404 } as const;
+  const answers = request.route === 'keys' ? keys[plugin as 'own'] : undefined;
+  const found: Finding = isProtected
+    ? authenticate(request)
+    : { reason: refuseReaders([...p4, ...p1, ...p2], p4), answers };
+  const isOurs = ({ kind }: Token) => !/^(text|other)/.test(kind);
+  const isJ11 = !found.reason && request.elsewhere.some(isOurs);
+  return isJ11 ? { reason: 'invalid-token' } : found;
+}
+
+/** "The modes", and A3. */
+function refuse(request: Request, found: Finding): Judgement {
+  const { by, reason = '' } = found;
+  const { everywhere, isOpen, isProtected, isUpgrade, mode, way } = request;
+  const isM3 = mode === 'report-only' && !/^(locked|revoked)$/.test(reason);
+  const order = everywhere
+    .filter(({ place }) => !isOpen || isUpgrade || !isCookie(place))
+    .find(({ row }) => isM3 && /T1[45]/.test(row));
+  const isEnd = isUpgrade || isProtected;
+  const end = order && isEnd ? order : { place: by, reason };
+  const goesOn = isM3 && !order;
+  const clears = isProtected
+    ? !goesOn && isCookie(end.place) && is401(end.reason)
+    : way === 'sign-out' && !/failed|starting|cross/.test(reason);
+  const isBearer = !/^(absent|two|basic.*)$/.test(request.authorization);
+  const isAsCame = !isOpen || reason === 'starting';
+  const sessions = everywhere.filter(
+    ({ isOfUser, row }) => isOfUser && /^T(1|10|16|17)$/.test(row),
+  );
+  return {
+    outcome: goesOn ? 'would-refuse' : 'refused',
+    reason: end.reason!,
+    reads: goesOn && isBearer ? 'authorization' : undefined,
+    hasUserCookie: goesOn && (isAsCame ? request.hasP6 : request.keepsP6),
+    clears: clears && request.cookie !== 'absent' && !isUpgrade,
+    issues: false,
+    revokes: found.revokes ?? [],
+    ends: goesOn && isUpgrade ? 1 + sessions.length : 0,
+  };
+}
+
+/** J14, and "What is carried out". */
+function pass(request: Request, found: Finding): Judgement {
+  const { isProtected, isUpgrade, p1, p2, p4, route, way } = request;
+  const answers = request.mode === 'enforce' ? found.answers : undefined;
+  const own = request.everywhere.filter(({ place }) => place === found.by);
+  const handed = isProtected ? own : [...p1, ...p2];
+  const staying = request.isBound || p2.length > 0 ? /user/ : /user|protocol/;
+  const given = handed.find(({ place }) => !answers && !staying.test(place));
+  const heard = isProtected ? own : [...handed, ...p4];
+  const cookies = { cookie: 'cookie', userCookie: 'user-cookie' };
+  const by = cookies[found.by as 'cookie'] ?? 'bearer';
+  const isUsers = isProtected && by === 'bearer' && own[0].kind === 'user';
+  const isKept = !answers && !(isProtected && (isUpgrade || request.isForeign));
+  const isAsCame = !request.isOpen && route !== 'cookie endpoint';
+  return {
+    outcome: 'passed',
+    reason: isProtected ? by : way,
+    answers,
+    reads: given?.place,
+    hasUserCookie: isKept && (isAsCame ? request.hasP6 : request.keepsP6),
+    clears: way === 'sign-out' && request.cookie !== 'absent',
+    issues: isUsers && !isUpgrade && !request.isCrossSite,
+    revokes: found.revokes ?? [],
+    ends: isUpgrade ? heard.filter(({ hasEnd }) => hasEnd).length : 0,
+  };
+}
+
+/** Judges a state by docs/decision-table.md. */
+export function judge(state: State): Judgement {
+  const request = read(state);
+  const found = find(request);
+  return (found.reason ? refuse : pass)(request, found);
+}

@@ -1,0 +1,118 @@
+import path from 'node:path';
+import express, { Application, Request, Response, Router } from 'express';
+import { createGateServices } from '../__testUtils__/createGateServices';
+import { createPolicy } from '../__testUtils__/createPolicy';
+import { isNamedBy } from '../__testUtils__/publicModel';
+import { ExpressRequest } from '../../gate/read/GateRequest';
+
+/** The pieces of which the targets are made. */
+const PIECES = ['/', '.', '%2e', '%2f', ';', '\\', '#', '?', 'a', 'A'];
+/** `npm test` has a tenth of the targets. */
+const MAX_PIECES = process.env.PROPERTIES === 'long' ? 6 : 5;
+
+/** The rules, by the handlers that they open. The plugins `a` and `aa` have the same handlers. */
+const RULES: Record<string, string> = {
+  'a /a': '/a',
+  'a /a/:id': '/a/*',
+  'a /aa': '/aa/**',
+  'aa /': '/',
+  'aa /a/:id': '/a/*',
+};
+
+const express5: typeof express = require(
+  require.resolve('express', {
+    paths: [
+      path.dirname(require.resolve('@modelcontextprotocol/sdk/types.js')),
+    ],
+  }),
+);
+
+const allow = Object.entries(RULES).map(([handler, below]) => ({
+  plugin: handler.split(' ')[0],
+  path: below,
+  methods: ['GET'],
+  reason: handler,
+}));
+
+/** Yields every text of at most so many pieces, except the empty one. */
+function* textsOf(pieces: number): Generator<string> {
+  for (const piece of pieces > 0 ? PIECES : []) {
+    yield piece;
+    for (const rest of textsOf(pieces - 1)) {
+      yield piece + rest;
+    }
+  }
+}
+
+/** Makes a backend with the gate's reading of a request in front of two plugins, and returns what becomes of a target. */
+function createBackend(
+  createApp: () => Application,
+  createRouter: () => Router,
+) {
+  const { services } = createGateServices({ installed: ['a', 'aa'] });
+  const policy = createPolicy({ allow });
+  const reading = { ...services, source: { current: policy } };
+  const app = createApp();
+  app.disable('x-powered-by');
+  let opened: string | undefined;
+  let served: string | undefined;
+  app.use('/api/:gatedPluginId', (req, res, next) => {
+    const { route } = new ExpressRequest(req, res, reading);
+    opened = typeof route === 'object' ? route.reason : undefined;
+    next();
+  });
+  const createPlugin = (plugin: string) => {
+    const router = createRouter();
+    const serve = (handler: string) => () => {
+      served = `${plugin} ${handler}`;
+    };
+    router.get('/', serve('/'));
+    router.get('/a', serve('/a'));
+    router.get('/a/:id', serve('/a/:id'));
+    router.use('/aa', serve('/aa'));
+    return router.use(serve('any other'));
+  };
+  app.use('/api/a', createPlugin('a'));
+  app.use('/api/aa', createPlugin('aa'));
+  return (target: string) => {
+    opened = undefined;
+    served = undefined;
+    const req = { method: 'GET', url: target, headers: {} } as Request;
+    // A target that Express can't read ends in an error, and no handler runs.
+    Reflect.apply(app as never, undefined, [req, {} as Response, () => {}]);
+    return { opened, served };
+  };
+}
+
+describe.each([
+  ['4, with routers of Express 4', express, express],
+  ['4, with routers of Express 5', express, express5],
+  ['5, with routers of Express 5', express5, express5],
+])('in Express %s', (_, createApp, { Router: createRouter }) => {
+  it('[P1] a rule opens the targets that name its path, and its handler serves them', () => {
+    const follow = createBackend(createApp, createRouter);
+    const reached = new Set<string>();
+    const wrong: unknown[] = [];
+    let targets = 0;
+    const check = (target: string) => {
+      const { opened, served } = follow(target);
+      const named = allow.find(rule => isNamedBy(rule, 'GET', target))?.reason;
+      targets += 1;
+      if (opened) {
+        reached.add(opened);
+      }
+      if (opened !== named || (opened && opened !== served)) {
+        wrong.push({ target, named, opened, served });
+      }
+    };
+    for (const text of textsOf(MAX_PIECES)) {
+      check(`/api/a${text}`);
+    }
+    for (const text of textsOf(3)) {
+      check(`${text}/api/a/a`);
+    }
+    expect(wrong.slice(0, 10)).toEqual([]);
+    expect([...reached].sort()).toEqual(Object.keys(RULES).sort());
+    expect(targets).toBe((10 * (10 ** MAX_PIECES - 1)) / 9 + 1_110);
+  }, 300_000);
+});
