@@ -7,6 +7,9 @@ import {
 import { Revocations } from './Revocations';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 
+// A day has thousands of timers, and each takes a turn of the event loop: a busy machine needs a minute for it.
+jest.setTimeout(300_000);
+
 let intervalMs = 2_000;
 const pollIntervalMs = () => intervalMs;
 afterEach(() => {
