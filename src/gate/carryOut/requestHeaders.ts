@@ -50,8 +50,10 @@ export function removeCookies(req: IncomingMessage, names: CookieNames): void {
   }
   const { cookies, signedCookies } = req as ParsedCookies;
   for (const parsed of [cookies, signedCookies]) {
-    for (const name of names.all) {
-      delete parsed?.[name];
+    for (const name of parsed ? Object.keys(parsed) : []) {
+      if (names.all.has(name)) {
+        delete parsed![name];
+      }
     }
   }
 }

@@ -40,6 +40,7 @@ function create(
     },
   });
   return {
+    set: jest.spyOn(cookie, 'set'),
     told,
     warnings,
     /** Returns the `Set-Cookie` headers of the answer to a request with a bearer token. The answer of a failure has none. */
@@ -160,6 +161,16 @@ describe('DefaultCookieIssuer', () => {
     const { answer, told } = create({ isRevoked: true });
     expect(await answer(new Token(mine), `token=${newer}`)).toEqual([]);
     expect(told).toEqual([]);
+  });
+
+  it('makes the headers of a cached token once', async () => {
+    const { answer, set } = create();
+    const token = new Token(mine);
+    await answer(token);
+    await answer(token);
+    expect(set).toHaveBeenCalledTimes(1);
+    await answer(new Token(mine));
+    expect(set).toHaveBeenCalledTimes(2);
   });
 
   describe('with a cookie that ends before its token', () => {

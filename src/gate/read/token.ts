@@ -44,6 +44,8 @@ export class Token {
 
   /** The verdicts of plugins, by a key that the cache of tokens chooses. A token that has not verified has none. */
   readonly verdicts = new Map<string, Verdict>();
+  /** The `Set-Cookie` headers that make this token the gate's cookie, if that ends with the token. */
+  setCookie: string[] | undefined;
   /**
    * The time by `performance.now()` from which the browser's cookie is to be set again; `undefined` if this replica has not set it.
    */

@@ -243,6 +243,7 @@ describe('[P12] TokenCache', () => {
     const { cache, wrapped } = create();
     await wrapped.authenticate('a');
     const token = cache.read('a');
+    token.setCookie = ['a=1'];
     expect(cache.read('b')).not.toBe(token);
     expect(cache.read('a')).toBe(token);
     const forgotten = cache.read('b');
