@@ -192,20 +192,18 @@ function copyOf(original: any): unknown {
   if (typeof original !== 'object' || original === null) {
     return original;
   }
-  switch (Object.getPrototypeOf(original)) {
-    case Date.prototype:
-      return new Date(original);
-    case Array.prototype:
-      return original.map(copyOf);
-    case Map.prototype:
-      return new Map([...original].map(copyOf));
-    case Object.prototype:
-      break;
-    default:
-      throw new TypeError('Not plain data');
+  const prototype = Object.getPrototypeOf(original);
+  if (prototype === Date.prototype) {
+    return new Date(original);
   }
-  if (Object.hasOwn(original, '__proto__')) {
-    // The assignment below would replace the prototype of the copy.
+  if (prototype === Array.prototype) {
+    return original.map(copyOf);
+  }
+  if (prototype === Map.prototype) {
+    return new Map([...original].map(copyOf));
+  }
+  // The assignment of a property `__proto__` would replace the prototype of the copy.
+  if (prototype !== Object.prototype || Object.hasOwn(original, '__proto__')) {
     throw new TypeError('Not plain data');
   }
   const copy: any = {};

@@ -56,7 +56,9 @@ export async function refuseLimitedTokens(
   const bearer = findBearer(req, places) ?? [];
   for (const token of [isUpgrade ? readProtocols(req) : [], bearer].flat()) {
     const session = await refuseIfLimited(token, request);
-    sessions.push(...(session ? [session] : []));
+    if (session) {
+      sessions.push(session);
+    }
   }
   return sessions;
 }
