@@ -30,18 +30,21 @@ export const ISSUER = 'https://backstage.example.com/api/auth';
  * Creates the services of a gate without a server, without keys and without a database. The test names the tokens that verify, and
  * the state of all that the gate asks; what the gate reports is recorded.
  *
- * @param options.installed - ids of the plugins, which register
+ * @param options.installed - ids of the plugins
+ * @param options.registered - ids of the plugins that register. Default: all
  * @param options.ownRouters - ids of those whose router is not Backstage's
  * @param options.replaced - services in place of these
  */
 export function createGateServices(
   options: {
     installed?: string[];
+    registered?: string[];
     ownRouters?: string[];
     replaced?: Partial<GateServices>;
   } = {},
 ) {
   const { installed = ['hello', 'auth', 'app'], ownRouters = [] } = options;
+  const { registered = installed } = options;
   const log: unknown[][] = [];
   const record = (...line: unknown[]) => log.push(line);
   const logger = {
@@ -127,7 +130,7 @@ export function createGateServices(
     acceptsUserCookie: (_, path) => path.startsWith('/static/'),
     isKnown: id => !ownRouters.includes(id),
   });
-  for (const id of installed) {
+  for (const id of registered) {
     const httpAuth = createHttpAuth(id);
     plugins.register({
       id,

@@ -1,20 +1,15 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
-import {
-  AuthenticationError,
-  ServiceUnavailableError,
-} from '@backstage/errors';
-import { parse } from 'cookie';
-import express, { Request } from 'express';
+import { ServiceUnavailableError } from '@backstage/errors';
+import express from 'express';
 import { createGateServices } from '../__testUtils__/createGateServices';
 import { createPolicy } from '../__testUtils__/createPolicy';
-import { decodeToken, readBearer, tokenOf } from '../../gate/read/token';
+import { tokenOf } from '../../gate/read/token';
 import type { Decision } from '../../gate/Decision';
 import { Refusal } from '../../gate/Refusal';
 import { createGate } from '../../gate/createGate';
 import { UpgradeGate } from '../../gate/upgrades/UpgradeGate';
 import { readUpgradeTarget } from '../../gate/read/mountedRequest';
-import { Plugins } from '../../gate/plugins/Plugins';
 import { Judgement, Place, State, TOKENS } from './states';
 import {
   CALLERS,
@@ -23,7 +18,7 @@ import {
   placeOf,
   placeOfSession,
   tokenAt,
-  verify,
+  VERIFIED,
 } from './tokens';
 
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
@@ -41,71 +36,16 @@ const PATHS = {
 /** The frontend's plugin is public by nature. */
 const idOf = ({ route }: State) => (route === 'nature' ? 'app' : 'here');
 
-/** The part of Backstage's `httpAuth` that the gate uses, for the tokens of tokens.ts. */
-const httpAuth = {
-  async credentials(req: Request, { allowLimitedAccess = false } = {}) {
-    const text =
-      readBearer(req) ??
-      (allowLimitedAccess && parse(req.headers.cookie ?? '')['backstage-auth']);
-    const found = verify(String(text));
-    const isLimited =
-      decodeToken(String(text))?.typ === 'vnd.backstage.limited-user';
-    if (found instanceof Error || (isLimited && !allowLimitedAccess)) {
-      throw found instanceof Error ? found : new AuthenticationError('Limited');
-    }
-    return { principal: found };
-  },
-  async issueUserCookie() {},
-};
-
-function createPlugins(state: State): Plugins {
-  const id = idOf(state);
-  const { plugin } = state;
-  const isHere = plugin !== 'absent' && plugin !== 'remote';
-  const installed = [
-    ...['search', 'auth'],
-    ...(isHere ? [id] : []),
-    ...(plugin === 'remote' ? ['gateway'] : []),
-  ];
-  const plugins = new Plugins(installed, {
-    acceptsUserCookie: (_, path) => path.startsWith('/static/'),
-    isKnown: () => plugin !== 'own',
-  });
-  const registered =
-    plugin === 'not registered'
-      ? installed.filter(each => each !== id)
-      : installed;
-  for (const each of registered) {
-    const isDown = each === id && plugin === 'down';
-    plugins.register({
-      id: each,
-      httpAuth: httpAuth as never,
-      auditor: {} as never,
-      auth: {
-        getNoneCredentials: async () => ({}),
-        listPublicServiceKeys: async () => ({ keys: [] }),
-      } as never,
-      discovery: {
-        getBaseUrl: async other => `http://backend/${other}`,
-        getExternalBaseUrl: async () =>
-          'https://backstage.example.com/api/auth',
-      },
-      uninstalledPluginAuth: async () => httpAuth as never,
-      isUp: () => !isDown,
-      started: async () => {
-        if (isDown) {
-          throw new ServiceUnavailableError('Starts');
-        }
-      },
-    });
-  }
-  return plugins;
-}
-
 /** Creates both doors of a backend, which records what the gate does. */
 function createScene(state: State) {
   const { header, isListLoaded, isTrusted, mode } = state;
   const plugin = idOf(state);
+  const isHere = !['absent', 'remote'].includes(state.plugin);
+  const others = [
+    'search',
+    'auth',
+    ...(state.plugin === 'remote' ? ['gateway'] : []),
+  ];
   const rule = { plugin, path: PATHS.rule, methods: ['GET', 'WEBSOCKET'] };
   const policy = createPolicy({
     mode,
@@ -124,9 +64,14 @@ function createScene(state: State) {
     revoked: [] as Place[],
     tracked: 0,
   };
-  const { services } = createGateServices({
+  const gate = createGateServices({
+    installed: [...others, ...(isHere ? [plugin] : [])],
+    registered: [
+      ...others,
+      ...(isHere && state.plugin !== 'not registered' ? [plugin] : []),
+    ],
+    ownRouters: state.plugin === 'own' ? [plugin] : [],
     replaced: {
-      plugins: createPlugins(state),
       source: { current: policy },
       keyEndpoints: {
         isCallerKnown: claims =>
@@ -190,6 +135,13 @@ function createScene(state: State) {
       },
     },
   });
+  const { services } = gate;
+  gate.tokens = VERIFIED;
+  if (state.plugin === 'down') {
+    const starts = Promise.reject(new ServiceUnavailableError('Starts'));
+    starts.catch(() => {});
+    gate.starting.set(plugin, starts);
+  }
   const app = express();
   app.use('/api/:gatedPluginId', createGate(services, { decided: () => {} }));
   return { app, record, upgradeGate: new UpgradeGate(services) };

@@ -93,12 +93,13 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
 }
 
 const byPlace = PLACES.map((_, i) => makeKinds(i));
-const verdicts = new Map<string, Verified>();
+/** What Backstage makes of each token. */
+export const VERIFIED = new Map<string, Verified>();
 const places = new Map<string, Place>();
 PLACES.forEach((place, i) =>
   (Object.keys(TOKENS) as Kind[]).forEach(kind => {
     const [text, verified] = byPlace[i][kind];
-    verdicts.set(text, verified);
+    VERIFIED.set(text, verified);
     places.set(text, place);
   }),
 );
@@ -106,11 +107,6 @@ PLACES.forEach((place, i) =>
 /** Returns the token of a kind at a place. No other place has the same text. */
 export function tokenAt(kind: Kind, place: Place): string {
   return byPlace[PLACES.indexOf(place)][kind][0];
-}
-
-/** Returns what Backstage makes of a token. */
-export function verify(text: string): Verified {
-  return verdicts.get(text) ?? invalid;
 }
 
 /** Returns the place of a token. */
