@@ -208,7 +208,8 @@ describe('Revocations', () => {
     expect(Math.max(...later)).toBeLessThan(8_000);
     expect(new Set(later).size).toBeGreaterThan(1);
     silent = false;
-    await jest.advanceTimersByTimeAsync(15_000);
+    // The last silent poll, the wait after it, and the reading of all pages that follows.
+    await jest.advanceTimersByTimeAsync(20_000);
     loads = [];
     await jest.advanceTimersByTimeAsync(10_000);
     expect(loads).toHaveLength(5);
