@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import knexFactory, { Knex } from 'knex';
 import { tableRows } from '../__tests__/__testUtils__/documents';
 import { FaultyProxy } from '../__tests__/__testUtils__/FaultyProxy';
@@ -66,6 +67,23 @@ describe.each(testDatabases)('DatabaseConnections on %s', (kind, create) => {
     await gate.close();
     await until(async () => (await sessions()).length === 0);
   });
+
+  it('[P41] runs a statement again if the server had ended the idle session while this process was busy', async () => {
+    const values = () =>
+      Promise.all(
+        [1, 2].map(value =>
+          gate.run(each =>
+            each.raw('select ?::int as value, pg_sleep(0.1)', [value]),
+          ),
+        ),
+      );
+    await values();
+    expect(await sessions()).toHaveLength(2);
+    execFileSync('sleep', ['7']);
+    expect((await values()).map(({ rows }: any) => rows[0].value)).toEqual([
+      1, 2,
+    ]);
+  }, 30_000);
 
   it('[P41] has the server end a statement, a wait for a lock and a transaction, so that nothing is left behind', async () => {
     const isIdle = async () =>

@@ -28,7 +28,8 @@ export async function createTable(
   const sql = `${statements.join('; ')};`;
   let reason = 'skipMigrations is set in backend.database';
   for (let attempt = 0; ; attempt += 1) {
-    const found = Object.keys(await knex.from(name).columnInfo());
+    const columnInfo = await database.retry(() => knex.from(name).columnInfo());
+    const found = Object.keys(columnInfo);
     const lacking = columns.filter(column => !found.includes(column));
     if (lacking.length === 0) {
       return;
