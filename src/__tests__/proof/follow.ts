@@ -56,7 +56,11 @@ function createScene(state: State) {
     ],
     ...(header !== undefined && { credentialHeader: 'x-credential' }),
     trustedPaths: isTrusted ? [{ plugin, path: '/**' }] : [],
-    foreignAuthorization: [{ plugin, path: '/foreign/**' }],
+    // A path that a rule opens is no foreign one.
+    foreignAuthorization: ['/foreign/**', PATHS.rule].map(path => ({
+      plugin,
+      path,
+    })),
   } as never);
   const record = {
     decided: [] as Decision[],
