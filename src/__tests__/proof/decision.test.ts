@@ -6,7 +6,7 @@ import { Judgement, PLAIN, State } from './states';
 /** `npm test` has every so many states, `.ci/run` has all. */
 const STEP = process.env.PROPERTIES === 'long' ? 1 : 499;
 
-/** States in which the gate once decided otherwise than the table. */
+/** States in which the gate once decided otherwise than the table, and states that one way alone of breaking the gate shows. */
 const FOUND: Record<string, Partial<State>> = {
   'report-only lets an upgrade go on whose keys fail unexpectedly': {
     door: 'upgrade',
@@ -30,6 +30,19 @@ const FOUND: Record<string, Partial<State>> = {
     route: 'rule',
     authorization: 'foreign',
     userCookie: 'foreign',
+  },
+  'a revoked cookie of Backstage stays where another token authenticates': {
+    authorization: 'user',
+    userCookie: 'revoked',
+  },
+  'a first protocol that verifies is not cut': {
+    door: 'upgrade',
+    header: 'user',
+    protocols: ['user', 'text'],
+  },
+  'an unexpected failure ends an upgrade that has another token': {
+    door: 'upgrade',
+    protocols: ['failing', 'user'],
   },
 };
 
@@ -77,13 +90,16 @@ it.each([
           differences.set(difference, [...others, formatState(state)]);
         }
       }
+      if (differences.size === 20) {
+        break;
+      }
     }
     process.stderr.write(`${count} states\n`);
     const groups = [...differences].map(
       ([difference, all]) =>
         `${all.length} times, ${difference}\n    ${all.slice(0, 3).join('\n    ')}`,
     );
-    expect(groups.slice(0, 20).join('\n\n')).toBe('');
+    expect(groups.join('\n\n')).toBe('');
     expect(count).toBeGreaterThan(1_000);
   },
   1_200_000,
