@@ -40,6 +40,13 @@ const FOUND: Record<string, Partial<State>> = {
     header: 'user',
     protocols: ['user', 'text'],
   },
+  'a refusal for want of auth leaves no cookie that may be revoked': {
+    plugin: 'auth down',
+    mode: 'report-only',
+    route: 'rule',
+    authorization: 'keyless revoked',
+    userCookie: 'revoked',
+  },
   'an unexpected failure ends an upgrade that has another token': {
     door: 'upgrade',
     protocols: ['failing', 'user'],

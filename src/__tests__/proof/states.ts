@@ -7,6 +7,7 @@ export const TOKENS = {
   'cut user': 'T1: the token of a user, and a character that no JWT has',
   'expired user': 'T2',
   'forged user': 'T9: the claims of a user, and another signature',
+  'false user': 'T9: the claims of a user, which is verified as another one',
   'forged revoked':
     'T9: the claims of a revoked session, and another signature',
   'keyless user': 'T6: the keys can not be fetched',
@@ -68,6 +69,7 @@ export const PLUGINS = {
   'not registered': 'S1',
   down: 'S2',
   up: 'S3',
+  'auth down': "S3, and the plugin auth does not get up: J1 of a user's token",
   own: 'S4',
   absent: 'S5',
   remote: 'S6, the gateway is up',

@@ -57,8 +57,14 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
       invalid,
     ],
     'cut user': [`${user('user')}!`, userNamed('user')],
-    'expired user': [user('user', { exp: NOW - 10 - place }), invalid],
+    // The gate itself reads that it has expired.
+    'expired user': [
+      user('user', { exp: NOW - 10 - place }),
+      userNamed('user'),
+    ],
     'forged user': [user('user', forged), invalid],
+    // As an `httpAuth` of the app's own may do.
+    'false user': [user('user', { false: true }), userNamed('other')],
     'forged revoked': [user('revoked', forged), invalid],
     'keyless user': [user('user', {}, KEYS.gone), invalid],
     'keyless revoked': [user('revoked', {}, KEYS.gone), invalid],
