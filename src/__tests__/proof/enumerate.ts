@@ -12,6 +12,7 @@ const VALUES: {
   header: ['malformed' as const, ...KINDS].map(header => ({ header })),
   authorization: [
     ...(['two', 'basic', 'basic with user'] as const),
+    ...(['cut bearer', 'cut bearer with user'] as const),
     ...KINDS,
   ].map(authorization => ({ authorization })),
   cookie: ['conflict' as const, ...KINDS].map(cookie => ({ cookie })),

@@ -191,6 +191,15 @@ function headersOf(state: State): [string, string][] {
         `Basic ${tokenAt('user', 'authorization')}`,
       ]);
       break;
+    case 'cut bearer':
+      lines.push(['authorization', 'Bearer a b']);
+      break;
+    case 'cut bearer with user':
+      lines.push([
+        'authorization',
+        `Bearer a ${tokenAt('user', 'authorization')}`,
+      ]);
+      break;
     default:
       lines.push([
         'authorization',

@@ -71,16 +71,18 @@ function read(state: State) {
     (!isUpgrade && route === 'sign-out' ? route : 'protected');
   const isForeign = route === 'foreign path' && !/absent|remote/.test(plugin);
   const hasP1 = header !== undefined && header !== 'absent';
-  const isBasic = authorization.startsWith('basic');
-  const isBound = hasP1 || isForeign || (isBasic && header !== undefined);
+  const isOdd = /^(basic|cut bearer)/.test(authorization);
+  const isBasic = header !== undefined && authorization.startsWith('basic');
+  const isBound = hasP1 || isForeign || isBasic;
   const at = (place: Place, kind = '') =>
     kind in TOKENS ? [turnOut(place, kind as Kind, state)] : [];
-  const text = authorization.replace('basic with ', '');
+  const text = authorization.replace(/^.* with /, '');
   const inAuthorization = at('authorization', text);
-  const [first, second] = protocols === 'many' ? [] : protocols;
-  const inProtocols = [...at('protocol 0', first), ...at('protocol 1', second)];
+  const [first, ...others] = protocols === 'many' ? [] : protocols;
+  const rest = others.flatMap(kind => at('protocol 1', kind));
+  const inProtocols = [...at('protocol 0', first), ...rest];
   const p1 = at('header', header);
-  const p2 = isBound || isBasic ? [] : inAuthorization;
+  const p2 = isBound || isOdd ? [] : inAuthorization;
   const p3 = isBound ? inAuthorization : [];
   const p4 = isUpgrade ? inProtocols : [];
   const p5 = at('cookie', state.cookie);
@@ -91,7 +93,7 @@ function read(state: State) {
     isProtected: way === 'protected',
     isOpen: way !== 'protected' && way !== 'sign-out',
     everywhere: plugin === 'not registered' ? [] : everywhere,
-    isOtherScheme: isBasic && !isBound,
+    isNoToken: isOdd && !isBound,
     protocolsToTry: hasP1 || isForeign ? [] : p4,
     hasCookies: !hasP1 && (isBound || authorization === 'absent'),
     elsewhere: isForeign ? [...p3, ...p4] : p3,
@@ -123,7 +125,7 @@ function authenticate(request: Request): Finding {
   const early =
     (request.authorization === 'two' && 'repeated-authorization') ||
     (request.header === 'malformed' && 'invalid-token') ||
-    (request.isOtherScheme && p4.length === 0 && 'unsupported-scheme');
+    (request.isNoToken && p4.length === 0 && 'unsupported-scheme');
   if (early || isJ5) {
     return early ? { reason: early } : { reason: 'conflicting-cookies', by };
   }
@@ -198,7 +200,9 @@ function refuse(request: Request, found: Finding): Judgement {
   const clears = isProtected
     ? !goesOn && isCookie(end.place) && is401(end.reason)
     : way === 'sign-out' && !/failed|starting|cross/.test(reason);
-  const isBearer = !/^(absent|two|basic.*)$/.test(request.authorization);
+  const isBearer = !/^(absent|two|basic.*|cut bearer.*)$/.test(
+    request.authorization,
+  );
   const isAsCame = !isOpen || reason === 'starting';
   const sessions = everywhere.filter(
     ({ isOfUser, row }) => isOfUser && /^T(1|10|16|17)$/.test(row),

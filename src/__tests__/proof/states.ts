@@ -89,8 +89,15 @@ export interface State {
   isTrusted: boolean;
   /** `undefined`: the configuration names no credential header. */
   header: 'absent' | 'malformed' | Kind | undefined;
-  /** `basic` is another scheme; `basic with user` has the token of a user in it. */
-  authorization: 'absent' | 'two' | 'basic' | 'basic with user' | Kind;
+  /** `basic` is another scheme, and `cut bearer` is the scheme `Bearer` with anything but one token; `with user`: a user's token is in it. */
+  authorization:
+    | 'absent'
+    | 'two'
+    | 'basic'
+    | 'basic with user'
+    | 'cut bearer'
+    | 'cut bearer with user'
+    | Kind;
   cookie: 'absent' | 'conflict' | Kind;
   userCookie: 'absent' | 'conflict' | Kind;
   /** At most two; `many` are six texts. */
