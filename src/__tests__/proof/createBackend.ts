@@ -1,17 +1,14 @@
 import http, { IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
-import { DefaultHttpAuthService } from '@backstage/backend-defaults/httpAuth';
-import { AuthenticationError } from '@backstage/errors';
 import express, { NextFunction, Request, Response } from 'express';
 import { createGateServices } from '../__testUtils__/createGateServices';
 import { createPolicy } from '../__testUtils__/createPolicy';
 import type { Decision } from '../../gate/Decision';
 import { createGate } from '../../gate/createGate';
 import { readUpgradeTarget } from '../../gate/read/mountedRequest';
-import { decodeToken, tokenOf } from '../../gate/read/token';
 import { UpgradeGate } from '../../gate/upgrades/UpgradeGate';
-import { CachingHttpAuth } from '../../gate/verify/CachingHttpAuth';
 import { TokenCache } from '../../gate/verify/TokenCache';
+import { createHttpAuth } from './createHttpAuth';
 import { Headers, readByNode } from './readers';
 import { State } from './states';
 import { VERIFIED } from './tokens';
@@ -52,18 +49,6 @@ export function createBackend(
   const decided: Decision[] = [];
   const tokens = new TokenCache({ ttlMs: 0 });
   let verified: string | undefined;
-  const auth = {
-    authenticate: async (text: string, { allowLimitedAccess = false } = {}) => {
-      const isLimited = decodeToken(text)?.typ === 'vnd.backstage.limited-user';
-      if (!isValid(text) || (isLimited && !allowLimitedAccess)) {
-        throw new AuthenticationError('Invalid');
-      }
-      verified = text;
-      return { principal: VERIFIED.get(text), token: text };
-    },
-    getNoneCredentials: async () => ({ principal: { type: 'none' } }),
-    isPrincipal: ({ principal }: any, type: string) => principal.type === type,
-  };
   const rule = {
     plugin: 'here',
     path: PATHS.rule,
@@ -89,16 +74,9 @@ export function createBackend(
       } as never,
     },
   });
-  const httpAuth = new CachingHttpAuth(
-    DefaultHttpAuthService.create({
-      auth: tokens.wrap(auth as never, 'here'),
-      discovery: {} as never,
-      pluginId: 'here',
-      getTokenFromRequest: req => ({ token: tokenOf(req) }),
-    }),
-    tokens,
-    'here',
-  );
+  const httpAuth = createHttpAuth(tokens, text => {
+    verified = text;
+  });
   plugins.register({
     ...plugins.installed('here'),
     id: 'here',
