@@ -237,8 +237,11 @@ function headersOf(state: State): [string, string][] {
   if (offered.length > 0) {
     lines.push(['sec-websocket-protocol', offered.join(', ')]);
   }
-  if (door === 'upgrade') {
-    lines.push(['upgrade', 'websocket'], ['connection', 'upgrade']);
+  if (door !== 'request') {
+    lines.push(['upgrade', 'websocket']);
+    if (door !== 'no upgrade to Node') {
+      lines.push(['connection', 'upgrade']);
+    }
     // Only a listed origin may use the cookie in an upgrade.
     lines.push([
       'origin',

@@ -1,3 +1,4 @@
+import { parse } from 'cookie';
 import { isEqual, memoize } from 'lodash';
 import type { Decision } from '../../gate/Decision';
 import { CREDENTIAL, createBackend, Followed, isValid } from './createBackend';
@@ -209,5 +210,14 @@ it.each(Object.entries(SCENES))(
     expect(String(differences)).toBe('');
     expect(count).toBeGreaterThan(100);
   },
-  300_000,
+  600_000,
 );
+
+// So a reader of each pair alone, such as `readByCookie`, finds what a handler finds, and more.
+it('[P113] of several cookies with one name, the package reads the first', () => {
+  for (const lines of listLines(MAX_LINES, ['cookie'])) {
+    const header = lines.map(line => line.slice('Cookie:'.length)).join(';');
+    const pairs = readByCookie(header).reverse();
+    expect(parse(header)).toEqual(Object.fromEntries(pairs));
+  }
+});

@@ -75,7 +75,8 @@ export const PLUGINS = {
 export type PluginState = keyof typeof PLUGINS;
 
 export interface State {
-  door: 'request' | 'upgrade';
+  /** Upgrades arrive in Express where no listener of the server takes them. Without the header `Connection`, V2, an upgrade is none to Node. */
+  door: 'request' | 'upgrade' | 'upgrade in Express' | 'no upgrade to Node';
   mode: 'enforce' | 'report-only';
   plugin: PluginState;
   route: RouteName;
