@@ -21,6 +21,7 @@ export const TOKENS = {
   locked: 'T14',
   revoked: 'T15',
   user: 'T17, or T16',
+  'old user': 'T17, or T16: of a user, as Backstage before 1.24 issued it',
   'limited user':
     'T17, or T16: a limited token of a user, as Backstage has it in its cookie',
   'limited revoked': 'T15: the same, of a revoked session',
@@ -32,6 +33,7 @@ export const TOKENS = {
   'silent caller': 'T5: of a plugin that can not be found out now',
   restricted: 'T7',
   external: 'T17: static',
+  'legacy external': 'T17: a JWT with a shared secret',
   'ended external': 'T11: static',
   'narrow external': 'T12: static',
   'odd error': 'T9: Backstage throws another error than one about the token',
@@ -77,7 +79,8 @@ export const PLUGINS = {
 export type PluginState = keyof typeof PLUGINS;
 
 export interface State {
-  door: 'request' | 'upgrade';
+  /** Upgrades arrive in Express where no listener of the server takes them. Without the header `Connection`, V2, an upgrade is none to Node. */
+  door: 'request' | 'upgrade' | 'upgrade in Express' | 'no upgrade to Node';
   mode: 'enforce' | 'report-only';
   plugin: PluginState;
   route: RouteName;
@@ -91,8 +94,15 @@ export interface State {
   isTrusted: boolean;
   /** `undefined`: the configuration names no credential header. */
   header: 'absent' | 'malformed' | Kind | undefined;
-  /** `basic` is another scheme; `basic with user` has the token of a user in it. */
-  authorization: 'absent' | 'two' | 'basic' | 'basic with user' | Kind;
+  /** `basic` is another scheme, and `cut bearer` is the scheme `Bearer` with anything but one token; `with user`: a user's token is in it. */
+  authorization:
+    | 'absent'
+    | 'two'
+    | 'basic'
+    | 'basic with user'
+    | 'cut bearer'
+    | 'cut bearer with user'
+    | Kind;
   cookie: 'absent' | 'conflict' | Kind;
   userCookie: 'absent' | 'conflict' | Kind;
   /** At most two; `many` are six texts. */
