@@ -124,7 +124,10 @@ module.exports = {
     },
     also: {
       'gate-verify-credentials': ['gate/createGate.test.ts'],
-      'gate-verify': ['gate/verify/verifyCredential.test.ts'],
+      'gate-verify': [
+        '__tests__/proof/orders.test.ts',
+        'gate/verify/verifyCredential.test.ts',
+      ],
     },
   }),
   ...folder('gate/plugins'),
