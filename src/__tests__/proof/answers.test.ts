@@ -39,7 +39,7 @@ function createScene({ hasAuth }: { hasAuth: boolean }) {
   });
   gate.tokens = VERIFIED;
   const policy = createPolicy({
-    allow: [{ plugin: 'here', path: '/open', methods: ['GET'] }],
+    allow: [{ plugin: 'here', path: '/open', methods: ['GET', 'WEBSOCKET'] }],
     trustedPaths: [{ plugin: 'here', path: '/trusted/**' }],
     mcpPaths: new Set(['/v1']),
   });
@@ -51,9 +51,9 @@ function createScene({ hasAuth }: { hasAuth: boolean }) {
   };
   const app = express();
   app.use('/api/:gatedPluginId', createGate(services, { decided: () => {} }));
-  return async (target: string, credential: string, accept: string) => {
+  return async (target: string, credential: string, others: object = {}) => {
     gate.decided.length = 0;
-    const headers = { ...CREDENTIALS[credential], accept };
+    const headers = { ...CREDENTIALS[credential], ...others };
     const req = {
       method: 'GET',
       url: `/api${target}`,
@@ -81,23 +81,32 @@ function createScene({ hasAuth }: { hasAuth: boolean }) {
   };
 }
 
+/** What a browser asks for. An upgrade is answered in Express where nothing takes it. */
+const ASKED = {
+  page: { accept: 'text/html' },
+  image: { accept: 'image/png' },
+  upgrade: {
+    connection: 'upgrade',
+    upgrade: 'websocket',
+    origin: 'https://backstage.example.com',
+  },
+};
+
 /** Returns the headers of the answer by A6 and A7. */
-function restrictionsOf(path: string, credential: string, isPage: boolean) {
+function restrictionsOf(path: string, credential: string, asked: string) {
+  const isUpgrade = asked === 'upgrade';
   const isCookie = /cookie/.test(credential);
   const isOfUser = isCookie || /user/.test(credential);
-  const isOpen = ['rule', 'nature'].includes(path);
-  const isTrusted = ['trusted', 'declared'].includes(path);
-  const isPassed = credential !== 'nothing';
-  const isSandboxed =
-    path === 'rule' || (!isOpen && isPassed && isOfUser && !isTrusted);
-  const isPrivate = !isOpen && isCookie;
-  const isUnstored = isPage && path !== 'declared';
+  const isOpen = path === 'rule' || (path === 'nature' && !isUpgrade);
+  const isDeclared = path === 'declared' && !isUpgrade;
+  const isTrusted = path === 'trusted' || isDeclared;
+  const isSandboxed = path === 'rule' || (!isOpen && isOfUser && !isTrusted);
+  const isUnstored = asked === 'page' && !isDeclared;
   return {
     policy: isSandboxed ? 'sandbox' : undefined,
     vary: isSandboxed && !isOpen ? 'Sec-Fetch-Dest' : undefined,
-    cacheControl: isPrivate
-      ? (isUnstored && 'no-store') || 'private'
-      : undefined,
+    cacheControl:
+      !isOpen && isCookie ? (isUnstored && 'no-store') || 'private' : undefined,
   };
 }
 
@@ -106,18 +115,16 @@ it.each(['protected', 'declared', 'trusted', 'rule', 'nature'] as const)(
   async path => {
     const send = createScene({ hasAuth: true });
     for (const credential of Object.keys(CREDENTIALS)) {
-      // Elsewhere, the cookie of Backstage authenticates nothing.
-      const isUsed = credential !== 'user-cookie' || path === 'declared';
-      for (const accept of ['text/html', 'image/png']) {
-        const found = await send(PATHS[path], credential, accept);
-        const isPage = accept === 'text/html';
-        const as = isUsed ? credential : 'nothing';
-        expect({ credential, accept, ...found }).toMatchObject(
-          restrictionsOf(path, as, isPage),
-        );
-        expect(found.isAnonymous).toBe(
-          path === 'rule' ? credential === 'nothing' : undefined,
-        );
+      for (const [asked, headers] of Object.entries(ASKED)) {
+        // Elsewhere, the cookie of Backstage authenticates nothing.
+        const isUsed =
+          credential !== 'user-cookie' ||
+          (path === 'declared' && asked !== 'upgrade');
+        const found = await send(PATHS[path], credential, headers);
+        expect({ credential, asked, ...found }).toMatchObject({
+          ...restrictionsOf(path, isUsed ? credential : 'nothing', asked),
+          isAnonymous: path === 'rule' ? credential === 'nothing' : undefined,
+        });
       }
     }
   },
@@ -133,15 +140,15 @@ it.each([
   '[P111] the cookie of the gate goes on to a gate behind the gateway: %s, with auth here: %s',
   async (path, hasAuth, goesOn) => {
     const send = createScene({ hasAuth });
-    const { cookie } = await send(PATHS[path], 'cookie', '*/*');
+    const { cookie } = await send(PATHS[path], 'cookie');
     expect(cookie !== undefined).toBe(goesOn);
   },
 );
 
 it('[P111] a 401 names the address of an MCP resource by A11', async () => {
   const send = createScene({ hasAuth: true });
-  const { challenge } = await send(PATHS.mcp, 'nothing', '*/*');
+  const { challenge } = await send(PATHS.mcp, 'nothing');
   expect(challenge).toContain('/.well-known/oauth-protected-resource');
-  const other = await send(PATHS.protected, 'nothing', '*/*');
+  const other = await send(PATHS.protected, 'nothing');
   expect(other.challenge).toBe('Bearer realm="Backstage"');
 });

@@ -50,7 +50,8 @@ const FOUND: Record<string, Partial<State>> = {
   },
   'an unexpected failure ends an upgrade that has another token': {
     door: 'upgrade',
-    protocols: ['failing', 'user'],
+    authorization: 'user',
+    protocols: ['text', 'failing'],
   },
 };
 

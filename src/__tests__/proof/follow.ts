@@ -137,7 +137,10 @@ function createScene(state: State, isRemembering: boolean) {
       sockets: {
         // The limits of an external token end a socket at once if they exclude it by now.
         track: (_socket, session) => {
-          const isOpen = typeof session !== 'function' || session() > NOW;
+          const isOpen =
+            typeof session === 'function'
+              ? session() > NOW
+              : session === 'not-admitted' || 'exp' in session;
           record.tracked += isOpen ? 1 : 0;
           return () => {};
         },
