@@ -1,6 +1,6 @@
 import { Differences } from './Differences';
 import { pairs, singles, upgradesInExpress } from './enumerate';
-import { follow, followAgain } from './follow';
+import { follow, followAgain, followDetail } from './follow';
 import { judge } from './reference';
 import { Judgement, PLAIN, State } from './states';
 
@@ -53,7 +53,43 @@ const FOUND: Record<string, Partial<State>> = {
     authorization: 'user',
     protocols: ['text', 'failing'],
   },
+  'a cookie replaces no JWT that fails': {
+    door: 'upgrade',
+    cookie: 'user',
+    protocols: ['text', 'forged user'],
+  },
+  'five tokens are not too many': {
+    door: 'upgrade',
+    protocols: ['text', 'text', 'text', 'text', 'user'],
+  },
 };
+
+/** What the log has beside the reason, by the row that refuses. */
+const DETAILS: [string, Partial<State>, string | undefined][] = [
+  ['J3', { header: 'malformed' }, 'malformed'],
+  ['T1', { authorization: 'cut user' }, 'malformed'],
+  [
+    'T1, as a handler reads it',
+    { route: 'rule', authorization: 'cut user' },
+    'malformed',
+  ],
+  ['T2', { authorization: 'expired user' }, 'expired'],
+  ['T8', { authorization: 'new key' }, 'new-key'],
+  ['T9, no JWT', { authorization: 'text' }, 'malformed'],
+  ['T9, a JWT', { authorization: 'forged user' }, 'signature'],
+  ['T11', { authorization: 'ended external' }, undefined],
+  ['T12', { authorization: 'narrow external' }, 'only'],
+  ['T13', { authorization: 'no session' }, 'malformed'],
+  [
+    'a cut token',
+    {
+      door: 'upgrade',
+      authorization: 'user',
+      protocols: ['forged user', 'text'],
+    },
+    'malformed',
+  ],
+];
 
 /** Returns what a state has beside {@link PLAIN}. */
 function formatState(state: State): string {
@@ -87,6 +123,10 @@ it.each(Object.entries(FOUND))('[P111] %s', async (_, change) => {
   const state = { ...PLAIN, ...change };
   const found = formatJudgement(await follow(state));
   expect(found).toBe(formatJudgement(judge(state)));
+});
+
+it.each(DETAILS)('[P111] the log narrows %s', async (_, change, detail) => {
+  expect(await followDetail({ ...PLAIN, ...change })).toBe(detail);
 });
 
 it.each([

@@ -319,6 +319,13 @@ export async function followAgain(state: State): Promise<Judgement> {
   return judgement;
 }
 
+/** Follows a state, and returns what narrows the reason of its refusal in the log. */
+export async function followDetail(state: State): Promise<string | undefined> {
+  const scene = sceneOf(state, false);
+  await followIn(scene, state);
+  return scene.record.decided[0].detail;
+}
+
 async function followIn(
   scene: ReturnType<typeof createScene>,
   state: State,
