@@ -215,16 +215,19 @@ describe('vectors', () => {
     return forge.token({ claims: { sub: `user:default/user-${sessions}` } });
   };
 
-  it.each(Object.keys(NOT_SIGNATURES))('%s is no signature', async name => {
-    const token = withChange(newToken(), NOT_SIGNATURES[name]);
-    for (const kind of ['bearer', 'cookie'] as const) {
-      const line = kind === 'bearer' ? bearer(token) : cookie(token);
-      expectRefused(await ask(line), 'GET', {
-        reason: 'invalid-token',
-        credential: kind,
-      });
-    }
-  });
+  it.each(Object.keys(NOT_SIGNATURES))(
+    '%s is no signature (T9)',
+    async name => {
+      const token = withChange(newToken(), NOT_SIGNATURES[name]);
+      for (const kind of ['bearer', 'cookie'] as const) {
+        const line = kind === 'bearer' ? bearer(token) : cookie(token);
+        expectRefused(await ask(line), 'GET', {
+          reason: 'invalid-token',
+          credential: kind,
+        });
+      }
+    },
+  );
 
   /** Returns a token whose signature some misspellings can change. */
   const newTokenWithDash = (): string => {
@@ -236,7 +239,7 @@ describe('vectors', () => {
     headerLine.startsWith('Cookie') ? 'cookie' : 'bearer';
 
   it.each(Object.entries(MISSPELLINGS))(
-    'a valid token is none with %s, and ends no session',
+    'a valid token is none with %s, and ends no session (T1)',
     async (_name, { line }) => {
       const token = newTokenWithDash();
       const presented = line(token);
@@ -257,7 +260,7 @@ describe('vectors', () => {
       ([, { line }]) => credentialOf(line('')) === 'bearer',
     ),
   )(
-    '[P10] a token of a revoked session is refused on a public path, too, with %s',
+    '[P10] a token of a revoked session is refused on a public path, too, with %s (T1)',
     async (_name, { line }) => {
       const token = newTokenWithDash();
       expect(await signOut(cookie(token))).toBe(404);
@@ -268,7 +271,7 @@ describe('vectors', () => {
   );
 
   describe.each(Object.entries(TWINS))(
-    '[P10] a twin: %s',
+    '[P10] a twin: %s (T15)',
     (_name, { line }) => {
       it('verifies, until the session is revoked', async () => {
         const token = newToken();
@@ -307,7 +310,7 @@ describe('vectors', () => {
     ['as it is', (r, s) => [r, s]],
     ['n − s', (r, s) => [r, bytesOf(N - big(s))]],
   ])(
-    "a limited token in Backstage's own cookie, %s, ends with the session",
+    "a limited token in Backstage's own cookie, %s, ends with the session (P6, T15)",
     async (_name, change) => {
       const token = newToken();
       const limited = forge.token({
