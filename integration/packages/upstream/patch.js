@@ -12,10 +12,7 @@ const copy = path.join(__dirname, 'node_modules', NAME);
 /** The file that the second seam adds. */
 const DECIDER = 'entrypoints/httpRouter/authPolicyDecider.cjs.js';
 
-/**
- * The changes of files: each replaces the text `from`, or everything from there up to `to`. Backstage's own code is left out as far as
- * that goes.
- */
+/** Each change replaces the text `from`, or everything from there up to `to`. They quote as little of Backstage's code as they can. */
 const CHANGES = [
   // 1. The body of the factory becomes `DefaultAuthService.create`.
   {

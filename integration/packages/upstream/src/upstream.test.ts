@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import path from 'node:path';
+import { join } from 'node:path';
 import {
   readDocument,
   root,
@@ -34,13 +34,17 @@ afterEach(backends.stopAll);
 
 /** Returns the numbers of a sentence of the page. */
 const onPage = (sentence: RegExp) =>
-  readDocument('docs/upstream.md').text.match(sentence)?.slice(1).map(Number);
+  readDocument('docs/upstream.md')
+    .text.replace(/\s+/g, ' ')
+    .match(sentence)
+    ?.slice(1)
+    .map(Number);
 
 it('docs/upstream.md has the lines that the patch adds and removes', () => {
   const name = 'node_modules/@backstage/backend-defaults';
   const { stdout } = spawnSync(
     'git',
-    ['diff', '--no-index', '--numstat', path.join(root, name), name],
+    ['diff', '--no-index', '--numstat', join(root, name), name],
     { encoding: 'utf8' },
   );
   const files = stdout.trim().split('\n');
