@@ -48,7 +48,7 @@ const createAuthService = authServiceFactory as unknown as {
  * Stands in where no service can be made. Clients of plugins that are not there stop for good at a 404, also without a signed answer,
  * and some try again for ever, or fail, at a 401.
  */
-const refuse: UninstalledPluginAuth = async (requestedId, token) => {
+export const refuse: UninstalledPluginAuth = async (requestedId, token) => {
   throw Refusal.because(
     isForPlugin(requestedId, token) ? 'not-installed' : 'invalid-token',
   );

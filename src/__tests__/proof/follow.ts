@@ -4,7 +4,9 @@ import { ServiceUnavailableError } from '@backstage/errors';
 import express from 'express';
 import { createGateServices } from '../__testUtils__/createGateServices';
 import { createPolicy } from '../__testUtils__/createPolicy';
-import { tokenOf } from '../../gate/read/token';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
+import { DecodedToken, tokenOf } from '../../gate/read/token';
+import { refuse } from '../../backstage/uninstalledPluginAuth';
 import type { Decision } from '../../gate/Decision';
 import { Refusal } from '../../gate/Refusal';
 import { createGate } from '../../gate/createGate';
@@ -40,7 +42,7 @@ const idOf = ({ route }: State) => (route === 'nature' ? 'app' : 'here');
 function createScene(state: State) {
   const { header, isListLoaded, isTrusted, mode } = state;
   const plugin = idOf(state);
-  const isHere = !['absent', 'remote'].includes(state.plugin);
+  const isHere = !/absent|remote/.test(state.plugin);
   const others = [
     'search',
     'auth',
@@ -137,6 +139,15 @@ function createScene(state: State) {
   });
   const { services } = gate;
   gate.tokens = VERIFIED;
+  if (state.plugin === 'absent, bare') {
+    for (const each of gate.plugins.all()) {
+      Object.assign(each, {
+        // The tokens of services are for the plugin of the request, whose id is not always the same.
+        uninstalledPluginAuth: (id: string, token: DecodedToken | undefined) =>
+          refuse(id, token && { ...token, aud: token.aud && id }),
+      });
+    }
+  }
   if (state.plugin === 'down') {
     const starts = Promise.reject(new ServiceUnavailableError('Starts'));
     starts.catch(() => {});
@@ -180,7 +191,11 @@ function headersOf(state: State): [string, string][] {
     case 'absent':
       break;
     case 'two':
-      lines.push(['authorization', 'Bearer a'], ['authorization', 'Bearer b']);
+      // Tokens of other systems.
+      lines.push(
+        ['authorization', `Bearer ${unsignedToken('JWT', { sub: 'a' })}`],
+        ['authorization', `Bearer ${unsignedToken('JWT', { sub: 'b' })}`],
+      );
       break;
     case 'basic':
       lines.push(['authorization', 'Basic YTpi']);
