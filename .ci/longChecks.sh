@@ -35,8 +35,12 @@ long_checks() {
   long 'the decision over all states of its table' \
     'src/gate src/__tests__/proof' .ci/proof/run
   join
-  long 'what touches Backstage on 2026-08' \
-    'src/backstage src/gate/verify .ci/releases' .ci/releases/run 2026-08 packed backstage
+  long 'as a dynamic plugin of Red Hat Developer Hub' \
+    'bin package.json .ci/prepack.js docs/recipes/rhdh.md src/backstage integration/packages/dynamic' integration/packages/dynamic/run
+  for release in 2026-08 2026-09; do
+    long "what touches Backstage on $release" \
+      'src/backstage src/gate/verify .ci/releases' .ci/releases/run $release packed backstage
+  done
   long "the pictures of the gate's page" \
     'src/operators/page integration/browsers/policyPage' integration/browsers/policyPage/picture --check
   join
