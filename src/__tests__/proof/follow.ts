@@ -4,7 +4,9 @@ import { ServiceUnavailableError } from '@backstage/errors';
 import express from 'express';
 import { createGateServices } from '../__testUtils__/createGateServices';
 import { createPolicy } from '../__testUtils__/createPolicy';
-import { readBearer, tokenOf } from '../../gate/read/token';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
+import { DecodedToken, readBearer, tokenOf } from '../../gate/read/token';
+import { refuse } from '../../backstage/uninstalledPluginAuth';
 import type { Decision } from '../../gate/Decision';
 import { Refusal } from '../../gate/Refusal';
 import { TokenCache } from '../../gate/verify/TokenCache';
@@ -39,8 +41,7 @@ const PATHS = {
 /** The frontend's plugin is public by nature. */
 const idOf = ({ route }: State) => (route === 'nature' ? 'app' : 'here');
 
-const isElsewhere = ({ plugin }: State) =>
-  plugin === 'absent' || plugin === 'remote';
+const isElsewhere = ({ plugin }: State) => /absent|remote/.test(plugin);
 
 /** Creates both doors of a backend, which records what the gate does. One that remembers tokens has no cookie to issue. */
 function createScene(state: State, isRemembering: boolean) {
@@ -157,6 +158,15 @@ function createScene(state: State, isRemembering: boolean) {
   });
   const { services } = gate;
   gate.tokens = VERIFIED;
+  if (state.plugin === 'absent, bare') {
+    for (const each of gate.plugins.all()) {
+      Object.assign(each, {
+        // The tokens of services are for the plugin of the request, whose id is not always the same.
+        uninstalledPluginAuth: (id: string, token: DecodedToken | undefined) =>
+          refuse(id, token && { ...token, aud: token.aud && id }),
+      });
+    }
+  }
   const installed = isHere ? gate.plugins.installed(plugin) : undefined;
   if (isRemembering && installed?.isRegistered) {
     const httpAuth = createHttpAuth(tokens, () => {
@@ -208,7 +218,11 @@ function headersOf(state: State): [string, string][] {
     case 'absent':
       break;
     case 'two':
-      lines.push(['authorization', 'Bearer a'], ['authorization', 'Bearer b']);
+      // Tokens of other systems.
+      lines.push(
+        ['authorization', `Bearer ${unsignedToken('JWT', { sub: 'a' })}`],
+        ['authorization', `Bearer ${unsignedToken('JWT', { sub: 'b' })}`],
+      );
       break;
     case 'basic':
       lines.push(['authorization', 'Basic YTpi']);

@@ -1,4 +1,4 @@
-import { Judgement, Kind, Place, State, TOKENS } from './states';
+import { Judgement, Kind, Place, rowOf, State, TOKENS } from './states';
 
 /** "What a token turns out to be": what follows where it authenticates, may be read, and signs out. */
 const ROWS: Record<string, [string | undefined, string, string]> = {
@@ -20,26 +20,25 @@ const ROWS: Record<string, [string | undefined, string, string]> = {
   T15: ['revoked', 'refused', 'revoked'],
   T16: ['revocations-unavailable', 'refused', 'revoked'],
   T17: [undefined, 'passes', 'revoked'],
+  T18: ['not-installed', 'refused', 'refused'],
 };
 /** The rows after which an upgrade tries no other token: of its state, or Backstage verifies it, and trusts its issuer. */
 const LAST = /^(J[01]|T1[1-7])$/;
 const isCookie = (place = '') => /cookie/i.test(place);
 const is401 = (reason = '') =>
-  !/failed|starting|unavail|restricted|cross|unsafe|repeated/.test(reason);
+  !/failed|starting|unavail|restr|cross|unsafe|repeat|installed/.test(reason);
 
 /** Finds the row of a token, which states.ts names. `unread` is by the columns "May be read" and "Cookie P6". */
 function turnOut(place: Place, kind: Kind, state: State) {
-  const rows = TOKENS[kind].match(/[JT]\d+/g)!;
   const isExternal = kind.endsWith('external');
   const isJwt = !/^(text|restr|odd|ended|narrow|external)/.test(kind);
   const isOfUser = isJwt && !/^other|^legacy|^service$|caller$/.test(kind);
   const isJ1 = state.plugin === 'auth down' && isOfUser;
-  const listed = state.isListLoaded ? rows[0] : rows.at(-1)!;
+  const listed = rowOf(kind, state);
   const row = isJ1 && !/^T[12]$/.test(listed) ? 'J1' : listed;
   const [reason, reader] = ROWS[row];
   const isForeign = kind.endsWith('foreign');
-  const isOver = /no session|locked|revoked$/.test(kind);
-  const isInForce = state.isListLoaded && !isOver;
+  const isInForce = state.isListLoaded && !/session|locked|revoked$/.test(kind);
   const isP6 = place === 'userCookie';
   const isAsked = state.door !== 'request' && !isP6;
   const passes =
@@ -47,7 +46,7 @@ function turnOut(place: Place, kind: Kind, state: State) {
     (row === 'T6' && isForeign && isInForce) ||
     (row === 'T16' && isP6 && state.mode === 'report-only') ||
     (row !== 'T1' && isOfUser && isInForce && !isForeign && !isAsked) ||
-    (isP6 && isExternal);
+    (!isOfUser && (isP6 || !isExternal));
   const unread = passes ? undefined : reason;
   const hasEnd = row === 'T17' && (isOfUser || isExternal);
   return { place, kind, row, reason, unread, isJwt, isOfUser, hasEnd };
@@ -164,7 +163,7 @@ function signOut(request: Request): Finding {
     .filter(token => token.isOfUser && ROWS[token.row][2] === 'revoked')
     .map(({ place }) => place);
   const isKnown = tokens.some(({ row }) => row === 'T17');
-  const isA2 = !isKnown && /^(own|absent|remote)$/.test(plugin);
+  const isA2 = !isKnown && /^(own|absent|remote)/.test(plugin);
   return { reason, answers: isA2 ? 204 : undefined, revokes: revokes.sort() };
 }
 
@@ -178,12 +177,13 @@ function find(request: Request): Finding {
   if (early || request.way === 'sign-out') {
     return early ? { reason: early } : signOut(request);
   }
-  const keys = { own: 200, absent: 404 } as const;
+  const keys = { own: 200, absent: 404, 'absent, bare': 404 } as const;
   const answers = request.route === 'keys' ? keys[plugin as 'own'] : undefined;
   const found: Finding = isProtected
     ? authenticate(request)
     : { reason: refuseReaders([...p4, ...p1, ...p2], p4), answers };
-  const isOurs = ({ kind }: Token) => !/^(text|other)/.test(kind);
+  const isOurs = ({ kind }: Token) =>
+    !(plugin === 'absent, bare' ? /^other/ : /^(text|other)/).test(kind);
   const isJ11 = !found.reason && request.elsewhere.some(isOurs);
   return isJ11 ? { reason: 'invalid-token' } : found;
 }
@@ -201,7 +201,7 @@ function refuse(request: Request, found: Finding): Judgement {
   const goesOn = isM3 && !order;
   const clears = isEnd
     ? !goesOn && isCookie(end.place) && is401(end.reason)
-    : way === 'sign-out' && !/failed|starting|cross/.test(reason);
+    : way === 'sign-out' && !/failed|starting|cross|installed/.test(reason);
   const isAuthDown = request.plugin === 'auth down';
   const isAsCame = !isOpen || (reason === 'starting' && !isAuthDown);
   const sessions = everywhere.filter(

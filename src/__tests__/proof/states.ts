@@ -1,6 +1,6 @@
 /** What the gate decides about: the inputs and the outcome of docs/decision-table.md. */
 
-/** What a token turns out to be: its row, and the one that applies while the list of revocations is not loaded. The reference reads them here. */
+/** What a token turns out to be: its row, and the one that applies while the list of revocations is not loaded. */
 export const TOKENS = {
   text: 'T9: no JWT, and unknown to Backstage',
   'other system': 'T9: a JWT of no type of Backstage, which does not verify',
@@ -42,6 +42,25 @@ export const TOKENS = {
 
 export type Kind = keyof typeof TOKENS;
 
+/** The rows of other tokens than those of users, where nothing verifies them: S8. */
+const UNVERIFIED: Partial<Record<Kind, string>> = {
+  service: 'T18',
+  'service for user': 'T18',
+  'service for revoked': 'T18',
+  restricted: 'T9',
+  external: 'T9',
+  'ended external': 'T9',
+  'narrow external': 'T9',
+  'legacy external': 'T9',
+};
+
+/** Returns the row of a token. */
+export function rowOf(kind: Kind, { isListLoaded, plugin }: State): string {
+  const rows = TOKENS[kind].match(/[JT]\d+/g)!;
+  const unverified = plugin === 'absent, bare' && UNVERIFIED[kind];
+  return unverified || (isListLoaded ? rows[0] : rows.at(-1)!);
+}
+
 /** The places P1 to P6 of tokens. */
 export const PLACES = [
   'header',
@@ -75,6 +94,7 @@ export const PLUGINS = {
   own: 'S4',
   absent: 'S5',
   remote: 'S6, the gateway is up',
+  'absent, bare': 'S8',
 } as const;
 export type PluginState = keyof typeof PLUGINS;
 
