@@ -5,6 +5,7 @@ import { createGateServices } from '../__testUtils__/createGateServices';
 import { createPolicy } from '../__testUtils__/createPolicy';
 import type { Decision } from '../../gate/Decision';
 import { createGate } from '../../gate/createGate';
+import { COOKIE_PATH } from '../../gate/read/requestLine';
 import { readUpgradeTarget } from '../../gate/read/mountedRequest';
 import { UpgradeGate } from '../../gate/upgrades/UpgradeGate';
 import { TokenCache } from '../../gate/verify/TokenCache';
@@ -20,6 +21,7 @@ const PATHS: Partial<Record<State['route'], string>> = {
   'cookie path': '/static/data',
   'foreign path': '/foreign/data',
   rule: '/open',
+  'sign-out': COOKIE_PATH,
 };
 
 /** Returns whether Backstage verifies a text. */
@@ -46,7 +48,7 @@ export interface Followed {
 export function createBackend(
   scene: State,
 ): (lines: string[]) => Promise<Followed> {
-  const decided: Decision[] = [];
+  let decision: Decision | undefined;
   const tokens = new TokenCache({ ttlMs: 0 });
   let verified: string | undefined;
   const rule = {
@@ -66,11 +68,18 @@ export function createBackend(
       tokens,
       source: { current: policy },
       cookieIssuer: undefined,
-      revocations: { isLoaded: true, isRevoked: () => false } as never,
+      revocations: {
+        isLoaded: true,
+        isRevoked: () => false,
+        revoke: async () => true,
+      } as never,
+      signOutsByOthers: { take: () => 0 } as never,
       observer: {
-        decided: (_: unknown, decision: Decision) => decided.push(decision),
+        decided: (_: unknown, recorded: Decision) => {
+          decision = recorded;
+        },
         verified: () => {},
-        externalTokenUsed: () => {},
+        signedOut: () => {},
       } as never,
     },
   });
@@ -94,7 +103,7 @@ export function createBackend(
     end({
       received,
       req,
-      decision: decided.at(-1)!,
+      decision: decision!,
       verified: authenticated,
       httpAuth: token,
     });
@@ -131,7 +140,7 @@ export function createBackend(
   let socket: Duplex | undefined;
   const isUpgrade = scene.door === 'upgrade';
   const usual = [
-    `GET /api/here${PATHS[scene.route] ?? '/data'} HTTP/1.1`,
+    `${scene.route === 'sign-out' ? 'DELETE' : 'GET'} /api/here${PATHS[scene.route] ?? '/data'} HTTP/1.1`,
     'Host: localhost',
     'X-Other: 1',
     ...(scene.header ? [] : ['X-Credential: another header']),
@@ -141,6 +150,7 @@ export function createBackend(
   ];
   return (lines: string[]): Promise<Followed> => {
     verified = undefined;
+    decision = undefined;
     // The server leaves the connection of an upgrade to its listeners.
     socket = isUpgrade || !socket ? connect() : socket;
     const bytes = [...usual, ...lines, 'x-other: 2', '\r\n'].join('\r\n');

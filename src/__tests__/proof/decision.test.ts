@@ -108,14 +108,16 @@ function formatJudgement(judgement: Judgement): string {
     .join(', ');
 }
 
-/** Returns whether a token has verified: in a request, also one that is refused for its limits, its issuer or its session. */
-function mayRemember({ door }: State, { reason }: Judgement): boolean {
+/** The reasons of requests whose token verifies, and is refused all the same. */
+const REFUSED =
+  /^(locked|revoked|restricted|token-ended|untrusted-issuer|revocations-unavailable)$/;
+
+/** Returns whether a token has verified, so that the gate may remember it. That of a service verifies in a cookie, which can't hold it. */
+function mayRemember({ cookie, door }: State, { reason }: Judgement): boolean {
+  const isRefused = REFUSED.test(reason) || cookie === 'service for user';
   return (
     /^(bearer|cookie|user-cookie)$/.test(reason) ||
-    (door === 'request' &&
-      /^(locked|revoked|restricted|token-ended|untrusted-issuer|revocations-unavailable)$/.test(
-        reason,
-      ))
+    (door === 'request' && isRefused)
   );
 }
 

@@ -88,6 +88,10 @@ function createScene(state: State, isRemembering: boolean) {
     replaced: {
       source: { current: policy },
       tokens,
+      // So the gate remembers tokens that verify, and no other ones.
+      ...(isRemembering && {
+        invalidTokens: { recall: () => undefined, add: () => {} } as never,
+      }),
       keyEndpoints: {
         isCallerKnown: claims =>
           claims?.typ !== 'vnd.backstage.plugin' ||

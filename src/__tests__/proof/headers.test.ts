@@ -15,7 +15,7 @@ import { judge } from './reference';
 import { PLACES, PLAIN, State } from './states';
 import { tokenAt } from './tokens';
 
-/** `npm test` has every so many sets, `.ci/run` has all. */
+/** `npm test` has every so many lists of lines, `.ci/run` has all. */
 const STEP = process.env.PROPERTIES === 'long' ? 1 : 97;
 const MAX_LINES = 3;
 
@@ -34,11 +34,13 @@ const SCENES: Record<string, Partial<State>> = {
   'P1 to P6, a request by rule': { route: 'rule', header: 'absent' },
   'P4, an upgrade': { door: 'upgrade', header: 'absent' },
   'P4, an upgrade by rule': { door: 'upgrade', route: 'rule' },
+  'P1, P2 and P5, a sign-out': { route: 'sign-out', header: 'absent' },
   'M4, a protected request in report-only': {
     mode: 'report-only',
     header: 'absent',
   },
 };
+
 type Lines = [name: string, value: string][];
 
 /** Returns raw headers as lines, with names in lower case, except those of some names. */

@@ -133,7 +133,8 @@ export function readState(
     const text = texts[place];
     return text === undefined ? undefined : kindOf(text, place);
   };
-  const isTwo = bearer.length > 1 && scene.route !== 'rule';
+  const isOpen = ['rule', 'sign-out'].includes(scene.route);
+  const isTwo = bearer.length > 1 && !isOpen;
   const other = bearer[0] ? describeAuthorization(bearer[0]) : 'absent';
   const state: State = {
     ...scene,
