@@ -21,7 +21,8 @@ export const TOKENS = {
   locked: 'T14',
   revoked: 'T15',
   user: 'T17, or T16',
-  'old user': 'T17, or T16: of a user, as Backstage before 1.24 issued it',
+  'old user':
+    'T17, or T16: of a user, as Backstage before 1.24 issued it, and of another issuer that is trusted',
   'limited user':
     'T17, or T16: a limited token of a user, as Backstage has it in its cookie',
   'limited revoked': 'T15: the same, of a revoked session',
@@ -34,6 +35,7 @@ export const TOKENS = {
   restricted: 'T7',
   external: 'T17: static',
   'legacy external': 'T17: a JWT with a shared secret',
+  'jwks external': 'T17: a JWT of an issuer that the configuration names',
   'ended external': 'T11: static',
   'narrow external': 'T12: static',
   'odd error': 'T9: Backstage throws another error than one about the token',
@@ -52,6 +54,7 @@ const UNVERIFIED: Partial<Record<Kind, string>> = {
   'ended external': 'T9',
   'narrow external': 'T9',
   'legacy external': 'T9',
+  'jwks external': 'T9',
 };
 
 /** Returns the row of a token. */

@@ -11,6 +11,8 @@ export const CALLERS = { known: 'search', none: 'nobody', silent: 'silent' };
 const NOW = Math.floor(Date.now() / 1000);
 const HOURS = 3_600;
 const OTHER = 'https://other.example.com';
+/** The issuer that the configuration adds to the backend's own. */
+export const ADDED_ISSUER = 'https://added.example.com';
 
 /** What Backstage makes of a token: a principal, or an error. */
 type Verified = object | Error;
@@ -77,7 +79,10 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
     revoked: [user('revoked'), userNamed('revoked')],
     user: [user('user'), userNamed('user')],
     'old user': [
-      unsignedToken(undefined, claims('user', { aud: 'backstage' })),
+      unsignedToken(
+        undefined,
+        claims('user', { aud: 'backstage', iss: ADDED_ISSUER }),
+      ),
       userNamed('user'),
     ],
     'limited user': [limited('user'), userNamed('user')],
@@ -99,6 +104,10 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
       [{ alg: 'HS256' }, { sub: 'external', place }, {}]
         .map(part => Buffer.from(JSON.stringify(part)).toString('base64url'))
         .join('.'),
+      serviceOf('external'),
+    ],
+    'jwks external': [
+      unsignedToken('JWT', { sub: 'external', iss: OTHER, place }),
       serviceOf('external'),
     ],
     'ended external': [text('ended'), serviceOf('ended')],
