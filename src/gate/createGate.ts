@@ -10,7 +10,7 @@ import {
   setAnswerHeaders,
   setRefusalHeaders,
 } from './carryOut/answer';
-import { accept, conclude, Passed, settle } from './decide';
+import { accept, conclude, Passed, settle, socketSessionsOf } from './decide';
 import type { EarlyDecisions } from './EarlyDecisions';
 import { findForeignTokens } from './verify/foreignAuthorization';
 import { ExpressRequest, readRequestToken } from './read/GateRequest';
@@ -190,7 +190,7 @@ export function carryOut(
     if (goesOn) {
       // A sign-out clears the cookie in report-only, too.
       setAnswerHeaders(request);
-      trackSocket(request, request.openedBy);
+      trackSocket(request, decided);
       return [];
     }
     // The browser recovers if a cookie that can never succeed later is cleared.
@@ -206,7 +206,7 @@ export function carryOut(
     return [decided.error];
   }
   setAnswerHeaders(request);
-  trackSocket(request, decided.sessions);
+  trackSocket(request, decided);
   if (decided.answer) {
     sendAnswer(res, decided.answer);
     return undefined;
@@ -215,11 +215,9 @@ export function carryOut(
 }
 
 /** Closes the socket of an upgrade once one of its sessions has ended. */
-function trackSocket(
-  { req, res, services }: ExpressRequest,
-  sessions: Passed['sessions'] = [],
-): void {
-  for (const session of sessions) {
+function trackSocket(request: ExpressRequest, decided: Passed | Refusal): void {
+  const { req, res, services } = request;
+  for (const session of socketSessionsOf(request, decided)) {
     const release = services.sockets.track(req.socket, session);
     // A handler may take the socket from Express. If it answers instead, the connection goes on to other requests.
     res.once('finish', release);

@@ -157,6 +157,17 @@ export function conclude(
   return goesOn;
 }
 
+/** Returns what closes the socket of an upgrade that goes on. The end of report-only is that of one that it alone lets through. */
+export function socketSessionsOf(
+  { isUpgrade, openedBy = [] }: GateRequest,
+  decided: Passed | Refusal,
+): (SocketSession | 'not-admitted')[] {
+  if (decided instanceof Refusal) {
+    return isUpgrade ? ['not-admitted', ...openedBy] : [];
+  }
+  return decided.sessions ?? [];
+}
+
 /** Returns the record of a decision. */
 export function decisionOf(
   request: GateRequest,

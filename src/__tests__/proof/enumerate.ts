@@ -12,6 +12,7 @@ const VALUES: {
   header: ['malformed' as const, ...KINDS].map(header => ({ header })),
   authorization: [
     ...(['two', 'basic', 'basic with user'] as const),
+    ...(['cut bearer', 'cut bearer with user'] as const),
     ...KINDS,
   ].map(authorization => ({ authorization })),
   cookie: ['conflict' as const, ...KINDS].map(cookie => ({ cookie })),
@@ -81,4 +82,13 @@ export function* pairs(): Generator<State> {
   }
   const protocols = KINDS.flatMap(a => KINDS.map(b => [a, b]));
   yield* product([of('protocols', protocols), NO_HEADER, ...WAYS]);
+}
+
+/** Yields each upgrade with at most one token that arrives in Express. */
+export function* upgradesInExpress(): Generator<State> {
+  const [, ...ways] = WAYS;
+  const doors = of('door', ['upgrade in Express', 'no upgrade to Node']);
+  const plugins = of('plugin', ['up', 'down', 'absent']);
+  const places = [{}, ...Object.values(OTHER_PLACES).flat(), ...HEADERS];
+  yield* product([places, of('isCrossSite', BOTH), plugins, doors, ...ways]);
 }

@@ -9,6 +9,8 @@ import { DecodedToken, tokenOf } from '../../gate/read/token';
 import { refuse } from '../../backstage/uninstalledPluginAuth';
 import type { Decision } from '../../gate/Decision';
 import { Refusal } from '../../gate/Refusal';
+import { TokenCache } from '../../gate/verify/TokenCache';
+import { createHttpAuth } from './createHttpAuth';
 import { createGate } from '../../gate/createGate';
 import { UpgradeGate } from '../../gate/upgrades/UpgradeGate';
 import { readUpgradeTarget } from '../../gate/read/mountedRequest';
@@ -38,8 +40,8 @@ const PATHS = {
 /** The frontend's plugin is public by nature. */
 const idOf = ({ route }: State) => (route === 'nature' ? 'app' : 'here');
 
-/** Creates both doors of a backend, which records what the gate does. */
-function createScene(state: State) {
+/** Creates both doors of a backend, which records what the gate does. One that remembers tokens has no cookie to issue. */
+function createScene(state: State, isRemembering: boolean) {
   const { header, isListLoaded, isTrusted, mode } = state;
   const plugin = idOf(state);
   const isHere = !/absent|remote/.test(state.plugin);
@@ -65,7 +67,10 @@ function createScene(state: State) {
     issues: 0,
     revoked: [] as Place[],
     tracked: 0,
+    /** The number of tokens that Backstage verified; zero where it is not counted. */
+    verified: 0,
   };
+  const tokens = new TokenCache({ ttlMs: isRemembering ? 3_600_000 : 0 });
   const gate = createGateServices({
     installed: [...others, ...(isHere ? [plugin] : [])],
     registered: [
@@ -75,6 +80,11 @@ function createScene(state: State) {
     ownRouters: state.plugin === 'own' ? [plugin] : [],
     replaced: {
       source: { current: policy },
+      tokens,
+      // So the gate remembers tokens that verify, and no other ones.
+      ...(isRemembering && {
+        invalidTokens: { recall: () => undefined, add: () => {} } as never,
+      }),
       keyEndpoints: {
         isCallerKnown: claims =>
           claims?.typ !== 'vnd.backstage.plugin' ||
@@ -105,6 +115,7 @@ function createScene(state: State) {
         observe: () => {},
       },
       cookieIssuer: {
+        isSettled: () => isRemembering,
         issueCookie: async () => {
           record.issues += 1;
           return undefined;
@@ -148,6 +159,13 @@ function createScene(state: State) {
       });
     }
   }
+  const installed = isHere ? gate.plugins.installed(plugin) : undefined;
+  if (isRemembering && installed?.isRegistered) {
+    const httpAuth = createHttpAuth(tokens, () => {
+      record.verified += 1;
+    });
+    gate.plugins.register({ ...installed, id: plugin, httpAuth } as never);
+  }
   if (state.plugin === 'down') {
     const starts = Promise.reject(new ServiceUnavailableError('Starts'));
     starts.catch(() => {});
@@ -160,7 +178,7 @@ function createScene(state: State) {
 
 const scenes = new Map<string, ReturnType<typeof createScene>>();
 
-function sceneOf(state: State) {
+function sceneOf(state: State, isRemembering: boolean) {
   const { header, isListLoaded, isTrusted, mode, plugin } = state;
   const key = [
     header !== undefined,
@@ -169,8 +187,9 @@ function sceneOf(state: State) {
     mode,
     plugin,
     idOf(state),
+    isRemembering,
   ].join();
-  const scene = scenes.get(key) ?? createScene(state);
+  const scene = scenes.get(key) ?? createScene(state, isRemembering);
   scenes.set(key, scene);
   return scene;
 }
@@ -206,6 +225,15 @@ function headersOf(state: State): [string, string][] {
         `Basic ${tokenAt('user', 'authorization')}`,
       ]);
       break;
+    case 'cut bearer':
+      lines.push(['authorization', 'Bearer a b']);
+      break;
+    case 'cut bearer with user':
+      lines.push([
+        'authorization',
+        `Bearer a ${tokenAt('user', 'authorization')}`,
+      ]);
+      break;
     default:
       lines.push([
         'authorization',
@@ -228,8 +256,11 @@ function headersOf(state: State): [string, string][] {
   if (offered.length > 0) {
     lines.push(['sec-websocket-protocol', offered.join(', ')]);
   }
-  if (door === 'upgrade') {
-    lines.push(['upgrade', 'websocket'], ['connection', 'upgrade']);
+  if (door !== 'request') {
+    lines.push(['upgrade', 'websocket']);
+    if (door !== 'no upgrade to Node') {
+      lines.push(['connection', 'upgrade']);
+    }
     // Only a listed origin may use the cookie in an upgrade.
     lines.push([
       'origin',
@@ -278,11 +309,34 @@ function createRequest(state: State): IncomingMessage {
   } as unknown as IncomingMessage;
 }
 
-/** Follows a state through today's gate. */
-export async function follow(state: State): Promise<Judgement> {
-  const scene = sceneOf(state);
+/** Follows a state through today's gate, which verifies each token. */
+export function follow(state: State): Promise<Judgement> {
+  return followIn(sceneOf(state, false), state);
+}
+
+/** Follows a state twice through a gate that remembers tokens, and returns the second judgement. */
+export async function followAgain(state: State): Promise<Judgement> {
+  const scene = sceneOf(state, true);
+  await followIn(scene, state);
+  const judgement = await followIn(scene, state);
+  if (scene.record.verified > 0) {
+    throw new Error(`Verified again: ${JSON.stringify(state)}`);
+  }
+  return judgement;
+}
+
+async function followIn(
+  scene: ReturnType<typeof createScene>,
+  state: State,
+): Promise<Judgement> {
   const { record } = scene;
-  Object.assign(record, { decided: [], issues: 0, revoked: [], tracked: 0 });
+  Object.assign(record, {
+    decided: [],
+    issues: 0,
+    revoked: [],
+    tracked: 0,
+    verified: 0,
+  });
   const req = createRequest(state);
   const { answers, clears, goesOn } =
     state.door === 'upgrade'

@@ -37,7 +37,7 @@ function turnOut(place: Place, kind: Kind, state: State) {
   const isForeign = kind.endsWith('foreign');
   const isInForce = state.isListLoaded && !/session|locked|revoked$/.test(kind);
   const isP6 = place === 'userCookie';
-  const isAsked = state.door === 'upgrade' && !isP6;
+  const isAsked = state.door !== 'request' && !isP6;
   const passes =
     reader === 'passes' ||
     (row === 'T6' && isForeign && isInForce) ||
@@ -63,37 +63,38 @@ function restrictToPlace(token: Token): Token {
 /** "The route", where upgrades have V3 and V4 alone, and "Where a token can be". */
 function read(state: State) {
   const { authorization, header, plugin, protocols, route } = state;
-  const isUpgrade = state.door === 'upgrade';
+  const isUpgrade = state.door !== 'request';
   const way =
-    (route === 'rule' && 'allow-rule') ||
+    (route === 'rule' && !/^no/.test(state.door) && 'allow-rule') ||
     (!isUpgrade && /^(nature|keys)$/.test(route) && 'built-in-public') ||
     (!isUpgrade && route === 'sign-out' ? route : 'protected');
   const isForeign = route === 'foreign path' && !/absent|remote/.test(plugin);
   const hasP1 = header !== undefined && header !== 'absent';
-  const isBasic = authorization.startsWith('basic');
-  const isBound = hasP1 || isForeign || (isBasic && header !== undefined);
+  const isOdd = /^(basic|cut bearer)/.test(authorization);
+  const isBasic = header !== undefined && authorization.startsWith('basic');
+  const isBound = hasP1 || isForeign || isBasic;
   const at = (place: Place, kind = '') =>
     kind in TOKENS ? [turnOut(place, kind as Kind, state)] : [];
-  const text = authorization.replace('basic with ', '');
-  const inAuthorization = at('authorization', text);
-  const [first, second] = protocols === 'many' ? [] : protocols;
-  const inProtocols = [...at('protocol 0', first), ...at('protocol 1', second)];
+  const p2or3 = at('authorization', authorization.replace(/^.* with /, ''));
+  const [first, ...others] = protocols === 'many' ? [] : protocols;
+  const rest = others.flatMap(kind => at('protocol 1', kind));
+  const inProtocols = [...at('protocol 0', first), ...rest];
   const p1 = at('header', header);
-  const p2 = isBound || isBasic ? [] : inAuthorization;
-  const p3 = isBound ? inAuthorization : [];
+  const p2 = isBound || isOdd ? [] : p2or3;
   const p4 = isUpgrade ? inProtocols : [];
   const p5 = at('cookie', state.cookie);
   const p6 = at('userCookie', state.userCookie);
-  const everywhere = [...inAuthorization, ...inProtocols, ...p1, ...p5, ...p6];
+  const everywhere = [...p2or3, ...inProtocols, ...p1, ...p5, ...p6];
   return {
     ...{ ...state, isUpgrade, way, isForeign, isBound, p1, p2, p4, p5, p6 },
     isProtected: way === 'protected',
     isOpen: way !== 'protected' && way !== 'sign-out',
     everywhere: plugin === 'not registered' ? [] : everywhere,
-    isOtherScheme: isBasic && !isBound,
+    isNoToken: isOdd && !isBound,
+    isBearer: !isOdd && p2or3.length > 0,
     protocolsToTry: hasP1 || isForeign ? [] : p4,
     hasCookies: !hasP1 && (isBound || authorization === 'absent'),
-    elsewhere: isForeign ? [...p3, ...p4] : p3,
+    elsewhere: [...(isBound ? p2or3 : []), ...(isForeign ? p4 : [])],
     hasP6: state.userCookie !== 'absent',
     keepsP6: p6.some(({ unread }) => !unread),
   };
@@ -122,7 +123,7 @@ function authenticate(request: Request): Finding {
   const early =
     (request.authorization === 'two' && 'repeated-authorization') ||
     (request.header === 'malformed' && 'invalid-token') ||
-    (request.isOtherScheme && p4.length === 0 && 'unsupported-scheme');
+    (request.isNoToken && p4.length === 0 && 'unsupported-scheme');
   if (early || isJ5) {
     return early ? { reason: early } : { reason: 'conflicting-cookies', by };
   }
@@ -195,10 +196,9 @@ function refuse(request: Request, found: Finding): Judgement {
   const isEnd = isUpgrade || isProtected;
   const end = order && isEnd ? order : { place: by, reason };
   const goesOn = isM3 && !order;
-  const clears = isProtected
+  const clears = isEnd
     ? !goesOn && isCookie(end.place) && is401(end.reason)
     : way === 'sign-out' && !/failed|starting|cross|installed/.test(reason);
-  const isBearer = !/^(absent|two|basic.*)$/.test(request.authorization);
   const isAsCame = !isOpen || reason === 'starting';
   const sessions = everywhere.filter(
     ({ isOfUser, row }) => isOfUser && /^T(1|10|16|17)$/.test(row),
@@ -206,9 +206,9 @@ function refuse(request: Request, found: Finding): Judgement {
   return {
     outcome: goesOn ? 'would-refuse' : 'refused',
     reason: end.reason!,
-    reads: goesOn && isBearer ? 'authorization' : undefined,
+    reads: goesOn && request.isBearer ? 'authorization' : undefined,
     hasUserCookie: goesOn && (isAsCame ? request.hasP6 : request.keepsP6),
-    clears: clears && request.cookie !== 'absent' && !isUpgrade,
+    clears: clears && request.cookie !== 'absent' && request.door !== 'upgrade',
     issues: false,
     revokes: found.revokes ?? [],
     ends: goesOn && isUpgrade ? 1 + sessions.length : 0,

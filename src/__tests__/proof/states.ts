@@ -94,7 +94,8 @@ export const PLUGINS = {
 export type PluginState = keyof typeof PLUGINS;
 
 export interface State {
-  door: 'request' | 'upgrade';
+  /** Upgrades arrive in Express where no listener of the server takes them. Without the header `Connection`, V2, an upgrade is none to Node. */
+  door: 'request' | 'upgrade' | 'upgrade in Express' | 'no upgrade to Node';
   mode: 'enforce' | 'report-only';
   plugin: PluginState;
   route: RouteName;
@@ -108,8 +109,15 @@ export interface State {
   isTrusted: boolean;
   /** `undefined`: the configuration names no credential header. */
   header: 'absent' | 'malformed' | Kind | undefined;
-  /** `basic` is another scheme; `basic with user` has the token of a user in it. */
-  authorization: 'absent' | 'two' | 'basic' | 'basic with user' | Kind;
+  /** `basic` is another scheme, and `cut bearer` is the scheme `Bearer` with anything but one token; `with user`: a user's token is in it. */
+  authorization:
+    | 'absent'
+    | 'two'
+    | 'basic'
+    | 'basic with user'
+    | 'cut bearer'
+    | 'cut bearer with user'
+    | Kind;
   cookie: 'absent' | 'conflict' | Kind;
   userCookie: 'absent' | 'conflict' | Kind;
   /** At most two; `many` are six texts. */

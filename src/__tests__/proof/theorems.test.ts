@@ -29,6 +29,7 @@ const NOT_OF_BACKSTAGE: readonly unknown[] = [
   'absent',
   'two',
   'basic',
+  'cut bearer',
   'text',
   'other system',
 ];

@@ -35,8 +35,12 @@ describe('readCookies', () => {
     ['a=1;token=1', { token: '1' }],
     ['  token \t=\t 1  ; a', { token: '1' }],
     ['token="1"', { token: '1' }],
-    // Other parsers keep the space of ISO 8859-1. It is in no token.
-    ['token\t\u00a0=1; token=1\u00a0', { token: '1' }],
+    // The space of ISO 8859-1 is a part of the value to Backstage, which reads its own cookie.
+    ['token=1\u00a0', { token: '1\u00a0' }],
+    ['token=\u00a01', { token: '\u00a01' }],
+    ['token=1; token=1\u00a0', undefined],
+    // Other parsers remove it from the name.
+    ['token\t\u00a0=1', { token: '1' }],
     ['token=1; token \u00a0=2', undefined],
     ['token=1=2', { token: '1=2' }],
     ['token=%31', { token: '1' }],

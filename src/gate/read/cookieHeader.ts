@@ -36,7 +36,7 @@ function findPairs(header = '', { pattern }: CookieNames): CookiePair[] {
     const start = found.index + (text.startsWith(';') ? 1 : 0);
     const semicolon = header.indexOf(';', pattern.lastIndex);
     const end = semicolon === -1 ? header.length : semicolon;
-    const raw = header.slice(pattern.lastIndex, end).trim();
+    const raw = header.slice(pattern.lastIndex, end);
     pairs.push({ name, raw, start, end });
     pattern.lastIndex = end;
   }
@@ -75,9 +75,9 @@ export function readCookieValues(
   return [...new Set(values)].filter(value => value !== '');
 }
 
-/** Decodes a cookie's value. A token has neither quotes nor escapes, and stands in the header as it is. */
+/** Decodes a cookie's value as Backstage does. A token has only characters that stand for themselves, which need no decoding. */
 function decode(raw: string): string {
-  return /["%]/.test(raw) ? parse(`_=${raw}`)._ : raw;
+  return /^[\w.-]*$/.test(raw) ? raw : parse(`_=${raw}`)._;
 }
 
 /** Returns each spelling of a cookie once: an invalid escape makes the decoder throw, which is slow. */

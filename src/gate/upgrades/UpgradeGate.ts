@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { Refusal, refuseUndecided } from '../Refusal';
 import { answerUpgrade } from './dispatchUpgrade';
 import type { MountedRequest } from '../read/mountedRequest';
-import { conclude, Passed, settle } from '../decide';
+import { conclude, Passed, settle, socketSessionsOf } from '../decide';
 import { UpgradeRequest } from '../read/GateRequest';
 import type { GateServices } from '../GateServices';
 
@@ -60,10 +60,7 @@ export class UpgradeGate {
       );
       return undefined;
     }
-    const sessions = passed
-      ? (passed.sessions ?? [])
-      : (['not-admitted', ...(request.openedBy ?? [])] as const);
-    for (const session of sessions) {
+    for (const session of socketSessionsOf(request, decided)) {
       this.services.sockets.track(socket, session);
     }
     const admitted = { request, passed };

@@ -1,0 +1,24 @@
+/** The differences between two answers to many questions. Those with the same two answers are one group. */
+export class Differences {
+  readonly #groups = new Map<string, string[]>();
+
+  /** Compares the answer of the table with that of the gate. */
+  compare(expected: string, found: string, question: () => string): void {
+    if (found !== expected) {
+      const group = `table: ${expected}\n   gate: ${found}`;
+      const others = this.#groups.get(group) ?? [];
+      this.#groups.set(group, [...others, question()]);
+    }
+  }
+
+  /** Describes the first groups, with three questions of each; empty without a difference. */
+  toString(): string {
+    return [...this.#groups]
+      .slice(0, 20)
+      .map(
+        ([group, questions]) =>
+          `${questions.length} times, ${group}\n    ${questions.slice(0, 3).join('\n    ')}`,
+      )
+      .join('\n\n');
+  }
+}
