@@ -12,7 +12,7 @@ import type { Run } from '../../runChecks';
 const GATE = 'backstage-plugin-auth-backend-module-api-gate';
 
 /** The plugins and modules of the backend that create-app makes. */
-const PLUGINS = [
+const STOCK_PLUGINS = [
   'app-backend',
   'proxy-backend',
   'scaffolder-backend',
@@ -68,6 +68,34 @@ const ENTITIES = [
   },
 ];
 
+const configAt = (port: number, entities: string) => ({
+  app: { title: 'Stock app', baseUrl: `http://localhost:${port}` },
+  backend: {
+    baseUrl: `http://localhost:${port}`,
+    listen: { host: 'localhost', port },
+    database: { client: 'better-sqlite3', connection: ':memory:' },
+    actions: { pluginSources: ['auth', 'catalog', 'scaffolder'] },
+    auth: { externalAccess: [staticToken(EXTERNAL_TOKEN, 'external')] },
+  },
+  auth: {
+    providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
+    apiGate: {
+      allow: [{ plugin: 'caller', path: '/public' }],
+      expect: [
+        { request: 'GET /api/caller/public', is: 'public' },
+        { request: 'GET /api/catalog/entities', is: 'closed' },
+        { plugin: 'scaffolder', is: 'closed' },
+      ],
+    },
+  },
+  catalog: {
+    rules: [{ allow: ['Template', 'User'] }],
+    locations: [{ type: 'file', target: entities }],
+  },
+  permission: { enabled: true },
+  techdocs: { builder: 'external', publisher: { type: 'local' } },
+});
+
 /** The backend that create-app makes, in a process of its own, on the reduced release (see `reduce.js`). */
 export class StockBackend {
   private constructor(
@@ -75,8 +103,15 @@ export class StockBackend {
     private readonly file: string,
   ) {}
 
-  /** @param plugins - packages of plugins besides those of create-app */
-  static async create(run: Run, plugins: string[] = []): Promise<StockBackend> {
+  /**
+   * @param options.plugins - packages in place of those of create-app
+   * @param options.without - features in place of those that the release lacks
+   */
+  static async create(
+    run: Run,
+    options: { plugins?: string[]; without?: string } = {},
+  ): Promise<StockBackend> {
+    const { plugins = STOCK_PLUGINS, without } = options;
     const port = await freePort();
     const folder = path.join(run.folder, String(port));
     mkdirSync(folder);
@@ -87,10 +122,11 @@ export class StockBackend {
     writeFileSync(file, JSON.stringify(configAt(port, entities)));
     const process = new BackendProcess('stock', port, {
       module: path.join(__dirname, 'backend.js'),
-      config: { file, plugins: [...PLUGINS, ...plugins, GATE] },
+      config: { file, plugins: [...plugins, GATE] },
       logFile: path.join(folder, 'backend.log'),
       logLevel: 'info',
       env: {
+        ...(without && { API_GATE_TEST_WITHOUT: without }),
         NODE_ENV: 'production',
         NODE_OPTIONS: [
           global.process.env.NODE_OPTIONS ?? '',
@@ -161,31 +197,3 @@ export class StockBackend {
     return stdout;
   }
 }
-
-const configAt = (port: number, entities: string) => ({
-  app: { title: 'Stock app', baseUrl: `http://localhost:${port}` },
-  backend: {
-    baseUrl: `http://localhost:${port}`,
-    listen: { host: 'localhost', port },
-    database: { client: 'better-sqlite3', connection: ':memory:' },
-    actions: { pluginSources: ['auth', 'catalog', 'scaffolder'] },
-    auth: { externalAccess: [staticToken(EXTERNAL_TOKEN, 'external')] },
-  },
-  auth: {
-    providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
-    apiGate: {
-      allow: [{ plugin: 'caller', path: '/public' }],
-      expect: [
-        { request: 'GET /api/caller/public', is: 'public' },
-        { request: 'GET /api/catalog/entities', is: 'closed' },
-        { plugin: 'scaffolder', is: 'closed' },
-      ],
-    },
-  },
-  catalog: {
-    rules: [{ allow: ['Template', 'User'] }],
-    locations: [{ type: 'file', target: entities }],
-  },
-  permission: { enabled: true },
-  techdocs: { builder: 'external', publisher: { type: 'local' } },
-});

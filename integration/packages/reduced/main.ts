@@ -13,6 +13,21 @@ const without = (process.env.API_GATE_TEST_WITHOUT ?? '')
   .filter(feature => feature !== '');
 const has = (feature: string) => !without.includes(feature);
 
+/** States in which the start stops: the features that are missing, a plugin, and the reason. */
+const STOPS = [
+  {
+    missing: 'uninstalled-plugins',
+    plugin: '@backstage/plugin-gateway-backend',
+    reason:
+      /^API gate does not work with this release of Backstage beside the plugin gateway \(backend-defaults 0\.20\.0\), .* remove the plugin gateway, or /,
+  },
+  {
+    missing: 'server-search,server-emit',
+    plugin: '@backstage/plugin-catalog-backend',
+    reason: /^API gate can not find the HTTP servers of this backend: /,
+  },
+];
+
 /** Requests to each plugin of the app, and to one that is not installed. */
 const CLOSED = [
   'GET /api/auth/api-gate/v1/policy',
@@ -34,6 +49,9 @@ const CLOSED = [
 
 runChecks({ name: 'reduced', limitMs: 120_000 }, async run => {
   const { report } = run;
+  if (without.length === 0) {
+    await checkStops(run);
+  }
   const backend = await StockBackend.create(run);
   await report.check('[P97] the app starts', async () => {
     await backend.process.start();
@@ -55,6 +73,31 @@ runChecks({ name: 'reduced', limitMs: 120_000 }, async run => {
     return `${statuses.length} answers`;
   });
 });
+
+async function checkStops(run: Run) {
+  for (const { missing, plugin, reason } of STOPS) {
+    await run.report.check(
+      `the start stops without ${missing}, beside ${plugin}`,
+      async () => {
+        const backend = await StockBackend.create(run, {
+          plugins: ['@backstage/plugin-auth-backend', plugin],
+          without: missing,
+        });
+        const ended = await backend.process.start().then(
+          () => 'It started',
+          (error: Error) => error.message,
+        );
+        expectEqual('the process', ended, 'Backend stock ended with 1');
+        const line = backend.process.log
+          .split('\n')
+          .map(text => text.replace(/^Error: /, ''))
+          .find(text => reason.test(text));
+        expectEqual('a line with the reason', line !== undefined, true);
+        return line!.slice(0, 100);
+      },
+    );
+  }
+}
 
 /** What nobody may do. */
 async function checkClosed({ report }: Run, { port }: StockBackend) {
