@@ -12,7 +12,7 @@ import type { Run } from '../../runChecks';
 const GATE = 'backstage-plugin-auth-backend-module-api-gate';
 
 /** The plugins and modules of the backend that create-app makes. */
-const STOCK_PLUGINS = [
+const PLUGINS = [
   'app-backend',
   'proxy-backend',
   'scaffolder-backend',
@@ -104,14 +104,14 @@ export class StockBackend {
   ) {}
 
   /**
-   * @param options.plugins - packages in place of those of create-app
+   * @param options.added - a package besides those of create-app
    * @param options.without - features in place of those that the release lacks
    */
   static async create(
     run: Run,
-    options: { plugins?: string[]; without?: string } = {},
+    options: { added?: string; without?: string } = {},
   ): Promise<StockBackend> {
-    const { plugins = STOCK_PLUGINS, without } = options;
+    const { added, without } = options;
     const port = await freePort();
     const folder = path.join(run.folder, String(port));
     mkdirSync(folder);
@@ -122,7 +122,7 @@ export class StockBackend {
     writeFileSync(file, JSON.stringify(configAt(port, entities)));
     const process = new BackendProcess('stock', port, {
       module: path.join(__dirname, 'backend.js'),
-      config: { file, plugins: [...plugins, GATE] },
+      config: { file, plugins: [...PLUGINS, ...(added ? [added] : []), GATE] },
       logFile: path.join(folder, 'backend.log'),
       logLevel: 'info',
       env: {
