@@ -12,6 +12,7 @@ import {
 } from '@backstage/backend-plugin-api';
 import { requireGateDecision } from '../gate/requireGateDecision';
 import { apiGateServiceRef } from './apiGateService';
+import { isMissing } from './release';
 import type { GateParts } from './createParts';
 
 const defaultHttpRouterServiceRef = createServiceRef<HttpRouterService>({
@@ -56,13 +57,14 @@ export const gatedHttpRouterServiceFactory = createServiceFactory({
     return policies.watch(pluginId, {
       ...httpRouter,
       // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
-      ...('addWebSocketHandler' in httpRouter && {
-        addWebSocketHandler: createAddWebSocketHandler({
-          ...services,
-          pluginId,
-          webSocketGate,
+      ...('addWebSocketHandler' in httpRouter &&
+        !isMissing('websocket-handlers') && {
+          addWebSocketHandler: createAddWebSocketHandler({
+            ...services,
+            pluginId,
+            webSocketGate,
+          }),
         }),
-      }),
     });
   },
 });

@@ -17,6 +17,7 @@ import { COOKIE_PATH } from '../gate/read/requestLine';
 import { RemoteRevocationStore } from '../store/revocations/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
 import { watchStart } from '../gate/plugins/Plugins';
+import { isMissing } from './release';
 import { barrierPathsFor } from '../settings/expectations/commonPrefixes';
 import { watchDelegations } from './watchDelegations';
 
@@ -60,7 +61,9 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
 
     checkCredentialSettings(id, gate.source.current.config, httpAuth, logger);
     logOwnServices({
-      httpRouter: !policies.isWatched(httpRouter),
+      // Without the feature, the line of the start says it.
+      httpRouter:
+        !policies.isWatched(httpRouter) && !isMissing('plugin-routers'),
       httpAuth:
         source.current.config.tokenCache !== undefined &&
         !(httpAuth instanceof CachingHttpAuth),

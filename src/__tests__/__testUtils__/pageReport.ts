@@ -143,6 +143,7 @@ export function createPageReport(
       gate: '0.1.0',
       backstage: '0.19.1',
       node: '24.11.0',
+      missingFeatures: [],
       hasAuth: true,
     },
     revocations: { sessions: 17, lockedUsers: 1 },
