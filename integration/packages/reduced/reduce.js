@@ -1,53 +1,38 @@
-// Makes the installed backend-defaults a release that nobody has seen: it is named 0.20.0, and its entry points do not export what the features
-// of src/backstage/releaseFeatures.ts need that API_GATE_TEST_WITHOUT names. Backstage's own `createBackend` has all of it.
+// Makes the installed backend-defaults a release that nobody has seen: it is named 0.20.0, and two of its entry points do not export what the
+// features need that API_GATE_TEST_WITHOUT names (see dev/jest/reducedRelease.js). Backstage's own `createBackend` has all of it.
 const fs = require('node:fs');
 const path = require('node:path');
 
 const folder = path.join(__dirname, 'node_modules/@backstage/backend-defaults');
-const manifestFile = path.join(folder, 'package.json');
-const manifest = JSON.parse(fs.readFileSync(manifestFile, 'utf8'));
+const reducedRelease = path.resolve(
+  __dirname,
+  '../../../dev/jest/reducedRelease.js',
+);
 
-/** A service factory that does not show what it is made of. */
-const OPAQUE = `Object.freeze({ $$type: '@backstage/BackendFeature' })`;
+/** Edits a file of the package. */
+function edit(name, change) {
+  const file = path.join(folder, name);
+  fs.writeFileSync(file, change(fs.readFileSync(file, 'utf8')));
+}
 
-/** What an entry point exports without a feature. */
-const EXPORTS = {
-  auth: {
-    'uninstalled-plugins': `authServiceFactory: ${OPAQUE}`,
-  },
-  httpRouter: {
-    'plugin-routers': `httpRouterServiceFactory: ${OPAQUE}`,
-    'websocket-handlers': 'createWebSocketRouter: undefined',
-  },
-};
-
-for (const [entry, reduced] of Object.entries(EXPORTS)) {
+const manifest = require(`${folder}/package.json`);
+for (const entry of ['auth', 'httpRouter']) {
   const file = `./dist/${entry}.reduced.cjs.js`;
-  const lines = Object.entries(reduced).map(
-    ([feature, exported]) =>
-      `...(without.includes('${feature}') && { ${exported} }),`,
-  );
   fs.writeFileSync(
     path.join(folder, file),
-    `const without = (process.env.API_GATE_TEST_WITHOUT ?? '').split(',');
-module.exports = {
-  ...require('./${entry}.cjs.js'),
-  ${lines.join('\n  ')}
-};
+    `const changed = require(${JSON.stringify(reducedRelease)});
+module.exports = changed('', '@backstage/backend-defaults/${entry}', require('./${entry}.cjs.js'));
 `,
   );
   manifest.exports[`./${entry}`] = { default: file };
 }
-// It imports its own package by name.
-const createBackendFile = path.join(folder, 'dist/CreateBackend.cjs.js');
-fs.writeFileSync(
-  createBackendFile,
-  fs
-    .readFileSync(createBackendFile, 'utf8')
-    .replace(
-      /require\('@backstage\/backend-defaults\/(auth|httpRouter)'\)/g,
-      "require('./$1.cjs.js')",
-    ),
+edit('package.json', () =>
+  JSON.stringify({ ...manifest, version: '0.20.0' }, null, 2),
 );
-manifest.version = '0.20.0';
-fs.writeFileSync(manifestFile, JSON.stringify(manifest, null, 2));
+// It imports its own package by name.
+edit('dist/CreateBackend.cjs.js', text =>
+  text.replace(
+    /require\('@backstage\/backend-defaults\/(auth|httpRouter)'\)/g,
+    "require('./$1.cjs.js')",
+  ),
+);
