@@ -30,6 +30,8 @@ long_checks() {
   long 'the recipes with the plugins that they name' \
     'docs/recipes integration/packages/recipes' integration/packages/recipes/run
   join
+  long "seams in a patched copy of Backstage's backend-defaults" \
+    'docs/upstream.md src/backstage src/settings/expectations/commonPrefixes.ts integration/packages/upstream' integration/packages/upstream/run
   long 'the decision over all states of its table' \
     'src/gate src/__tests__/proof' .ci/proof/run
   join

@@ -20,13 +20,13 @@ const WITH_BACKEND = [
   'operators/reports/describePolicy.ts',
   'backstage/apiGate.ts',
   'backstage/apiGateService.ts',
-  'backstage/assertBackstage.ts',
   'backstage/createFront.ts',
   'backstage/createParts.ts',
   'backstage/createPolicyAnswers.ts',
   'backstage/httpAuthService.ts',
   'backstage/module.ts',
   'backstage/pluginRegistration.ts',
+  'backstage/release.ts',
   'store/DatabaseConnections.ts',
 ];
 const TESTS_WITH_BACKEND = [

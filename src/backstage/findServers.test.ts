@@ -115,7 +115,7 @@ describe('findServers', () => {
     expect(searched).toHaveBeenCalledTimes(1);
   });
 
-  describe('[P113] without the hooks of Node', () => {
+  describe('[P114] without the hooks of Node', () => {
     it('finds a server of the app before its first event reaches anybody, and sends that event through what has replaced emit', () => {
       const found = start({}, false);
       const server = createServer(appWith(mount));
@@ -189,7 +189,7 @@ describe('findServers', () => {
   });
 });
 
-describe('[P113] tryHooks', () => {
+describe('[P114] tryHooks', () => {
   const { _getActiveHandles } = process as any;
   afterEach(() => {
     (process as any)._getActiveHandles = _getActiveHandles;

@@ -47,7 +47,7 @@ describe('findMissingFeatures', () => {
   });
 
   it.each(rows.filter(row => row.without === 'starts closed').filter(isNeeded))(
-    '[P113] maps $path of $module to $id',
+    '[P114] maps $path of $module to $id',
     ({ id, module, path }) => {
       expect(findMissingFeatures(loadWith(module, path, undefined))).toEqual([
         expect.objectContaining({
@@ -59,7 +59,7 @@ describe('findMissingFeatures', () => {
   );
 
   it.each(rows.filter(row => row.without === 'stops'))(
-    '[P113] stops without $path of $module',
+    '[P114] stops without $path of $module',
     ({ module, path }) => {
       expect(() =>
         findMissingFeatures(loadWith(module, path, undefined)),
@@ -130,7 +130,7 @@ describe('assertNoneStops', () => {
     ),
   );
 
-  it('[P113] stops without what verifies tokens for the plugins behind the gateway', () => {
+  it('[P114] stops without what verifies tokens for the plugins behind the gateway', () => {
     expect(() =>
       assertNoneStops(missing, id => id === 'gateway', require),
     ).toThrow(

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { authServiceFactory } from '@backstage/backend-defaults/auth';
 import { DefaultHttpAuthService } from '@backstage/backend-defaults/httpAuth';
 import {
@@ -27,8 +28,8 @@ const NEW_PER_MINUTE = 60;
 
 const SERVABLE_PLUGIN_ID = /^[a-z0-9_-]{1,200}$/i;
 
-// No token is for this plugin: it replaces a name that can't be a plugin id.
-const NO_PLUGIN = '-';
+// It replaces a name that can't be a plugin id. No token is for this plugin, since nobody can know its name.
+const NO_PLUGIN = randomUUID();
 
 // A service factory has fields that its public type does not have. A release may lack them: see RELEASE_FEATURES.
 const createAuthService = authServiceFactory as unknown as {

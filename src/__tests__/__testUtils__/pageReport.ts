@@ -225,7 +225,11 @@ export function createOddReport(): PolicyReport {
         { ...worked, plugin: 'not installed', why: 'no rule' },
       ],
     },
-    replica: { ...replica, backstage: undefined },
+    replica: {
+      ...replica,
+      backstage: undefined,
+      missingFeatures: ['plugin-routers', 'server-search'],
+    },
     allow: [
       { ...rule, unmet: true },
       { ...other, reason: undefined, installed: false },

@@ -74,7 +74,7 @@ async function startOn(changed: Record<string, object | undefined>) {
   return { error, answer, lacks };
 }
 
-it('[P113] starts closed where the factories keep their parts to themselves, and logs what it lacks in one line', async () => {
+it('[P114] starts closed where the factories keep their parts to themselves, and logs what it lacks in one line', async () => {
   ran.length = 0;
   const { error, answer, lacks } = await startOn({
     '@backstage/backend-defaults/auth': { authServiceFactory: {} },
