@@ -49,10 +49,7 @@ export const gatedHttpRouterServiceFactory = createServiceFactory({
   },
   factory({ gate, plugin, httpRouter, ...services }) {
     const pluginId = plugin.getId();
-    // The root router serves the frontend a second time, at `/`.
-    if (pluginId !== 'app') {
-      httpRouter.use(requireGateDecision(pluginId, gate));
-    }
+    requireDecision(httpRouter, pluginId, gate);
     const { policies, webSocketGate } = gate;
     return policies.watch(pluginId, {
       ...httpRouter,
@@ -68,6 +65,18 @@ export const gatedHttpRouterServiceFactory = createServiceFactory({
     });
   },
 });
+
+/** Puts the second check in front of all routes that a plugin adds from now on. */
+export function requireDecision(
+  httpRouter: HttpRouterService,
+  pluginId: string,
+  gate: GateParts,
+): void {
+  // The root router serves the frontend a second time, at `/`.
+  if (pluginId !== 'app') {
+    httpRouter.use(requireGateDecision(pluginId, gate));
+  }
+}
 
 /**
  * Makes a plugin's `addWebSocketHandler` with the gate in front of each handler. Backstage's own handler, which authenticates as the

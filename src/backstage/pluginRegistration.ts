@@ -17,6 +17,7 @@ import { COOKIE_PATH } from '../gate/read/requestLine';
 import { RemoteRevocationStore } from '../store/revocations/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
 import { watchStart } from '../gate/plugins/Plugins';
+import { requireDecision } from './httpRouterService';
 import { isMissing } from './release';
 import { barrierPathsFor } from '../settings/expectations/commonPrefixes';
 import { watchDelegations } from './watchDelegations';
@@ -68,6 +69,9 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
         source.current.config.tokenCache !== undefined &&
         !(httpAuth instanceof CachingHttpAuth),
     });
+    if (isMissing('plugin-routers')) {
+      requireDecision(httpRouter, id, gate);
+    }
     // An allow rule must also open the plugin's barrier. Barrier policies are prefixes for all methods and can't be removed, so
     // add them only once the gate enforces.
     const opened = new Set<string>();

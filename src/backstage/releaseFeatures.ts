@@ -77,7 +77,7 @@ export const RELEASE_FEATURES: Record<FeatureId, ReleaseFeature> = {
         'httpRouterServiceFactory.initialization': 'string',
       },
     },
-    lost: "the policy does not list what plugins open in code, Backstage's own cookie opens only the files of TechDocs, and no second check is in front of the routes of plugins",
+    lost: "the policy does not list what plugins open in code, and Backstage's own cookie opens only the files of TechDocs",
     without: 'starts closed',
   },
   'websocket-handlers': {
