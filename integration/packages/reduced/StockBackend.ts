@@ -105,7 +105,7 @@ const configAt = (port: number, entities: string) => ({
 /** The backend that create-app makes, in a process of its own, on the reduced release (see `reduce.js`). */
 export class StockBackend {
   private constructor(
-    readonly process: BackendProcess,
+    readonly child: BackendProcess,
     private readonly file: string,
   ) {}
 
@@ -126,7 +126,7 @@ export class StockBackend {
     writeFileSync(entities, documents.join('\n---\n'));
     const file = path.join(folder, 'app-config.yaml');
     writeFileSync(file, JSON.stringify(configAt(port, entities)));
-    const process = new BackendProcess('stock', port, {
+    const child = new BackendProcess('stock', port, {
       module: path.join(__dirname, 'backend.js'),
       config: { file, plugins: [...PLUGINS, ...(added ? [added] : []), GATE] },
       logFile: path.join(folder, 'backend.log'),
@@ -135,23 +135,23 @@ export class StockBackend {
         ...(without && { API_GATE_TEST_WITHOUT: without }),
         NODE_ENV: 'production',
         NODE_OPTIONS: [
-          global.process.env.NODE_OPTIONS ?? '',
+          process.env.NODE_OPTIONS ?? '',
           `--require ${REDUCED_RELEASE}`,
         ].join(' '),
       },
       cwd: __dirname,
     });
-    run.atExit.push(() => process.killNow());
-    return new StockBackend(process, file);
+    run.atExit.push(() => child.killNow());
+    return new StockBackend(child, file);
   }
 
   get port(): number {
-    return this.process.port;
+    return this.child.port;
   }
 
   /** Returns the lines of the log, which are JSON, but for those that are not Backstage's. */
   get logged(): { level: string; message: string; [key: string]: unknown }[] {
-    return this.process.log
+    return this.child.log
       .split('\n')
       .filter(line => line.startsWith('{'))
       .map(line => JSON.parse(line));
@@ -160,7 +160,7 @@ export class StockBackend {
   /**
    * Returns what the log says to be missing.
    *
-   * @throws Error unless one line names each of these features, and no other
+   * @throws Error unless one line names each of these features and no other, and a finding says so
    */
   nameLogged(features: string[]): string {
     const lines = this.logged
@@ -170,7 +170,10 @@ export class StockBackend {
     const named = lines.flatMap(line => [
       ...line.matchAll(/[:;] ([a-z-]+): /g),
     ]);
-    expectEqual('features', named.map(([, id]) => id).sort(), features.sort());
+    const ids = named.map(([, id]) => id);
+    expectEqual('features', ids.sort(), [...features].sort());
+    const isFound = this.child.log.includes('[reduced-on-this-release]');
+    expectEqual('a finding', isFound, features.length > 0);
     return features.join(', ') || 'nothing is missing';
   }
 

@@ -56,7 +56,7 @@ runChecks({ name: 'reduced', limitMs: 120_000 }, async run => {
   }
   const backend = await StockBackend.create(run);
   await report.check('the app starts', async () => {
-    await backend.process.start();
+    await backend.child.start();
     return backend.nameLogged(without);
   });
   await checkClosed(run, backend);
@@ -83,12 +83,12 @@ async function checkStops(run: Run) {
       async () => {
         const options = { added, without: missing };
         const backend = await StockBackend.create(run, options);
-        const ended = await backend.process.start().then(
+        const ended = await backend.child.start().then(
           () => 'It started',
           (error: Error) => error.message,
         );
         expectEqual('the process', ended, 'Backend stock ended with 1');
-        const line = backend.process.log
+        const line = backend.child.log
           .split('\n')
           .map(text => text.replace(/^Error: /, ''))
           .find(text => reason.test(text));
