@@ -203,6 +203,16 @@ describe('[P114] tryHooks', () => {
     await until(() => _getActiveHandles().length <= handles);
   });
 
+  it('finds that they work in a process that is busy meanwhile', async () => {
+    const trial = tryHooks();
+    // Longer than all turns of an idle process, once the server listens.
+    setImmediate(() => {
+      const busyUntil = Date.now() + 1_500;
+      while (Date.now() < busyUntil);
+    });
+    expect(await trial).toBe(true);
+  });
+
   it.each([
     ['no function', undefined],
     ['one that returns nothing', () => []],

@@ -3,14 +3,17 @@ import { Server } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import { connect, Server as AnyServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readHttpServerOptions } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
 
 const NEW_CONNECTION = 'net.server.socket';
 
-/** How long the search waits for the message about a connection of its own. */
-const TRIAL_MS = 1_000;
+/** How many turns of the event loop a trial of the hooks has. The process may be busy for seconds in one, as it loads plugins. */
+const TRIAL_TURNS = 200;
+
+const TURN_MS = 5;
 
 /** How deep routers may be nested in an app. */
 const MAX_DEPTH = 5;
@@ -115,23 +118,27 @@ export async function tryHooks(): Promise<boolean> {
   const stop = watchConnections(seen => {
     isSeen ||= seen === server;
   });
-  try {
-    return await new Promise<boolean>(resolve => {
-      const fail = () => resolve(false);
-      setTimeout(fail, TRIAL_MS).unref();
-      server.on('error', fail);
-      server.on('connection', socket => {
-        socket.destroy();
-        // Node publishes the message after this event.
-        setImmediate(() =>
-          resolve(isSeen && listeningServers().includes(server)),
-        );
-      });
-      server.listen(0, '127.0.0.1', () => {
-        const { port } = server.address() as AddressInfo;
-        connect(port, '127.0.0.1').on('error', fail);
-      });
+  let works: boolean | undefined;
+  const fail = () => {
+    works ??= false;
+  };
+  server.on('error', fail);
+  server.on('connection', socket => {
+    socket.destroy();
+    // Node publishes the message after this event.
+    setImmediate(() => {
+      works = isSeen && listeningServers().includes(server);
     });
+  });
+  server.listen(0, '127.0.0.1', () => {
+    const { port } = server.address() as AddressInfo;
+    connect(port, '127.0.0.1').on('error', fail);
+  });
+  try {
+    for (let turn = 0; turn < TRIAL_TURNS && works === undefined; turn += 1) {
+      await sleep(TURN_MS);
+    }
+    return works ?? false;
   } finally {
     stop();
     server.close();
