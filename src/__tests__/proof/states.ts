@@ -4,7 +4,7 @@
 export const TOKENS = {
   text: 'T9: no JWT, and unknown to Backstage',
   'other system': 'T9: a JWT of no type of Backstage, which does not verify',
-  'cut user': 'T1: the token of a user, and a character that no JWT has',
+  'cut user': 'T1: the token of a user, with a character in it that no JWT has',
   'expired user': 'T2',
   'forged user': 'T9: the claims of a user, and another signature',
   'false user': 'T9: the claims of a user, which is verified as another one',
