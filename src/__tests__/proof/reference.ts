@@ -33,7 +33,7 @@ function turnOut(place: Place, kind: Kind, state: State) {
   const isExternal = kind.endsWith('external');
   const isJwt = !/^(text|restr|odd|ended|narrow|external)/.test(kind);
   const isOfUser =
-    isJwt && !/^(other|legacy|jwks)|^service$|caller$/.test(kind);
+    isJwt && !/^(other|legacy|jwks)|^(expired )?service$|caller$/.test(kind);
   const isJ1 = state.plugin === 'auth down' && isOfUser;
   const listed = rowOf(kind, state);
   const row = isJ1 && !/^T[12]$/.test(listed) ? 'J1' : listed;

@@ -6,6 +6,7 @@ export const TOKENS = {
   'other system': 'T9: a JWT of no type of Backstage, which does not verify',
   'cut user': 'T1: the token of a user, with a character in it that no JWT has',
   'expired user': 'T2',
+  'expired service': 'T2: of a plugin',
   'forged user': 'T9: the claims of a user, and another signature',
   'false user': 'T9: the claims of a user, which is verified as another one',
   'forged revoked':

@@ -42,13 +42,13 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
       'vnd.backstage.limited-user',
       claims(name, { iss: undefined }),
     );
-  const service = (sub: string, obo?: string) =>
+  const service = (sub: string, obo?: string, exp = NOW + HOURS) =>
     unsignedToken('vnd.backstage.plugin', {
       sub,
       aud: 'here',
       obo,
       place,
-      exp: NOW + HOURS,
+      exp,
     });
   const text = (kind: string) => `${kind}-${place}`;
   const forged = { forged: true };
@@ -64,6 +64,7 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
       user('user', { exp: NOW - 10 - place }),
       userNamed('user'),
     ],
+    'expired service': [service(CALLERS.known, undefined, NOW - 10), actor],
     'forged user': [user('user', forged), invalid],
     // As an `httpAuth` of the app's own may do.
     'false user': [user('user', { false: true }), userNamed('other')],
