@@ -7,6 +7,7 @@ export const TOKENS = {
   'cut user': 'T1: the token of a user, and a character that no JWT has',
   'expired user': 'T2',
   'forged user': 'T9: the claims of a user, and another signature',
+  'false user': 'T9: the claims of a user, which is verified as another one',
   'forged revoked':
     'T9: the claims of a revoked session, and another signature',
   'keyless user': 'T6: the keys can not be fetched',
@@ -20,6 +21,7 @@ export const TOKENS = {
   locked: 'T14',
   revoked: 'T15',
   user: 'T17, or T16',
+  'old user': 'T17, or T16: of a user, as Backstage before 1.24 issued it',
   'limited user':
     'T17, or T16: a limited token of a user, as Backstage has it in its cookie',
   'limited revoked': 'T15: the same, of a revoked session',
@@ -31,6 +33,7 @@ export const TOKENS = {
   'silent caller': 'T5: of a plugin that can not be found out now',
   restricted: 'T7',
   external: 'T17: static',
+  'legacy external': 'T17: a JWT with a shared secret',
   'ended external': 'T11: static',
   'narrow external': 'T12: static',
   'odd error': 'T9: Backstage throws another error than one about the token',
@@ -48,6 +51,7 @@ const UNVERIFIED: Partial<Record<Kind, string>> = {
   external: 'T9',
   'ended external': 'T9',
   'narrow external': 'T9',
+  'legacy external': 'T9',
 };
 
 /** Returns the row of a token. */
@@ -86,6 +90,7 @@ export const PLUGINS = {
   'not registered': 'S1',
   down: 'S2',
   up: 'S3',
+  'auth down': "S3, and the plugin auth does not get up: J1 of a user's token",
   own: 'S4',
   absent: 'S5',
   remote: 'S6, the gateway is up',
