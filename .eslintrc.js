@@ -49,8 +49,8 @@ const SETS_ANSWER_HEADERS = [
 
 module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
   restrictedSrcSyntax: SETS_ANSWER_HEADERS,
-  // The packages of `faster`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation` has copies
-  // of `src`.
+  // The packages of `faster`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation` and
+  // `reduced` have copies of `src`.
   ignorePatterns: [
     'bench/build/**',
     'bench/old/**',
@@ -60,6 +60,7 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
     'integration/packages/faster/**',
     'integration/packages/legacy/**',
     'integration/packages/recipes/**',
+    'integration/packages/reduced/src/**',
   ],
   rules: {
     'jest/expect-expect': [

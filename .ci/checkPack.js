@@ -5,6 +5,7 @@ const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const net = require('node:net');
 const path = require('node:path');
+const { ModuleResolutionKind, resolveModuleName, sys } = require('typescript');
 const { pack } = require('./pack');
 
 const root = path.resolve(__dirname, '..');
@@ -42,11 +43,32 @@ auth:
   console.log(`The packed command took ${times} ms`);
 }
 
+/** Finds the types of an entry point by each way in which TypeScript looks for them. */
+function checkTypes(entryPoint, packed) {
+  for (const kind of ['Node10', 'Node16', 'NodeNext', 'Bundler']) {
+    const { resolvedModule } = resolveModuleName(
+      entryPoint,
+      path.join(folder, 'index.ts'),
+      { moduleResolution: ModuleResolutionKind[kind] },
+      sys,
+    );
+    const { resolvedFileName: file = 'none' } = resolvedModule ?? {};
+    if (!file.startsWith(packed) || !file.endsWith('.d.ts')) {
+      throw new Error(`The types of ${entryPoint} are ${file} for ${kind}`);
+    }
+  }
+}
+
 async function main() {
+  const { name, bin } = require('../package.json');
+  const packed = path.join(folder, 'node_modules', name);
   fs.rmSync(folder, { recursive: true, force: true });
-  fs.mkdirSync(folder, { recursive: true });
-  execFileSync('tar', ['-xzf', pack(folder)], { cwd: folder });
-  const packed = path.join(folder, 'package');
+  fs.mkdirSync(packed, { recursive: true });
+  execFileSync('tar', ['-xzf', pack(folder), '--strip-components=1'], {
+    cwd: packed,
+  });
+  // Without it, the name is that of the repository itself.
+  fs.writeFileSync(path.join(folder, 'package.json'), '{}');
   for (const file of [
     'bin/dynamic-plugin.cjs',
     'config.schema.json',
@@ -54,16 +76,16 @@ async function main() {
     'docs/releases.md',
     'ops/alerts.yaml',
     'ops/dashboard.json',
-    'dist/index.d.ts',
-    'dist/legacy.d.ts',
   ]) {
     fs.accessSync(path.join(packed, file));
   }
-  const { name, bin } = require('../package.json');
-  const requirePacked = createRequire(path.join(packed, 'package.json'));
+  const requirePacked = createRequire(path.join(folder, 'index.js'));
   const { createLegacyApiGate } = requirePacked(`${name}/legacy`);
   if (typeof createLegacyApiGate !== 'function') {
     throw new Error(`${name}/legacy has no createLegacyApiGate`);
+  }
+  for (const entryPoint of [name, `${name}/cli`, `${name}/legacy`]) {
+    checkTypes(entryPoint, packed);
   }
 
   checkCommand(path.join(packed, bin['api-gate']));
@@ -81,7 +103,7 @@ async function main() {
   const { createBackend } = require('@backstage/backend-defaults');
   const backend = createBackend();
   backend.add(import('@backstage/plugin-auth-backend'));
-  backend.add(Promise.resolve(requirePacked(name)));
+  backend.add(import(requirePacked.resolve(name)));
   await backend.start();
   const { status } = await fetch(`http://localhost:${port}/api/x/y`);
   await backend.stop();

@@ -30,11 +30,17 @@ long_checks() {
   long 'the recipes with the plugins that they name' \
     'docs/recipes integration/packages/recipes' integration/packages/recipes/run
   join
+  long "seams in a patched copy of Backstage's backend-defaults" \
+    'docs/upstream.md src/backstage src/settings/expectations/commonPrefixes.ts integration/packages/upstream' integration/packages/upstream/run
   long 'the decision over all states of its table' \
     'src/gate src/__tests__/proof' .ci/proof/run
   join
-  long 'what touches Backstage on 2026-08' \
-    'src/backstage src/gate/verify .ci/releases' .ci/releases/run 2026-08 packed backstage
+  long 'as a dynamic plugin of Red Hat Developer Hub' \
+    'bin package.json .ci/prepack.js docs/recipes/rhdh.md src/backstage integration/packages/dynamic' integration/packages/dynamic/run
+  for release in 2026-08 2026-09; do
+    long "what touches Backstage on $release" \
+      'src/backstage src/gate/verify .ci/releases' .ci/releases/run $release packed backstage
+  done
   long "the pictures of the gate's page" \
     'src/operators/page integration/browsers/policyPage' integration/browsers/policyPage/picture --check
   join

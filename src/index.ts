@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import './backstage/assertBackstage';
+import './backstage/release';
 
 export { apiGate as default } from './backstage/apiGate';
 export {

@@ -20,13 +20,13 @@ const WITH_BACKEND = [
   'operators/reports/describePolicy.ts',
   'backstage/apiGate.ts',
   'backstage/apiGateService.ts',
-  'backstage/assertBackstage.ts',
   'backstage/createFront.ts',
   'backstage/createParts.ts',
   'backstage/createPolicyAnswers.ts',
   'backstage/httpAuthService.ts',
   'backstage/module.ts',
   'backstage/pluginRegistration.ts',
+  'backstage/release.ts',
   'store/DatabaseConnections.ts',
 ];
 const TESTS_WITH_BACKEND = [
@@ -82,6 +82,27 @@ function folder(name, { parts = {}, also = {} } = {}) {
   ]);
 }
 
+/**
+ * The files that read and decide, with the tests of `src/__tests__/proof` alone. Other groups have the same files, with their own tests. What
+ * lives here changes nothing of what the tables of docs/decision-table.md enumerate. The theorems are about the reference, not about the gate.
+ */
+function proof(parts) {
+  const files = fs
+    .readdirSync(path.join(src, '__tests__/proof'))
+    .map(file => `__tests__/proof/${file}`);
+  const tests = files.filter(
+    file => isTest(file) && nameOf(file) !== 'theorems',
+  );
+  const helpers = files.filter(file => !isTest(file));
+  return Object.fromEntries(
+    Object.entries(parts).map(([group, names]) => {
+      const mutate = names.map(name => `gate/${name}.ts`);
+      assertExist(mutate);
+      return [group, { mutate, tests, helpers, leastScore: 80 }];
+    }),
+  );
+}
+
 module.exports = {
   ...folder('gate', {
     also: { gate: ['backstage/httpRouterService.test.ts'] },
@@ -103,7 +124,10 @@ module.exports = {
     },
     also: {
       'gate-verify-credentials': ['gate/createGate.test.ts'],
-      'gate-verify': ['gate/verify/verifyCredential.test.ts'],
+      'gate-verify': [
+        '__tests__/proof/orders.test.ts',
+        'gate/verify/verifyCredential.test.ts',
+      ],
     },
   }),
   ...folder('gate/plugins'),
@@ -205,6 +229,32 @@ module.exports = {
       ],
       'cli-files': ['cli/diff.test.ts'],
     },
+  }),
+  ...proof({
+    'proof-decide': ['decide', 'upgrades/decideUpgrade'],
+    'proof-read': ['read/GateRequest', 'read/readCredential'],
+    'proof-read-text': [
+      'read/browsers',
+      'read/cookieHeader',
+      'read/mountedRequest',
+      'read/requestLine',
+      'read/token',
+    ],
+    'proof-verify': [
+      'verify/OwnIssuer',
+      'verify/explainFailure',
+      'verify/foreignAuthorization',
+      'verify/orders',
+      'verify/publicTokens',
+      'verify/verifyCredential',
+    ],
+    'proof-rules': [
+      'rules/AllowList',
+      'rules/AllowRule',
+      'rules/Policy',
+      'rules/TokenLimits',
+      'rules/classifyRoute',
+    ],
   }),
 };
 

@@ -1,7 +1,9 @@
 // Writes docs/releases.md from what the runs recorded and from the marks of the code: `node .ci/releases/writeTable.js`. With
 // `--check`, fails if that would change it.
+require('@backstage/cli-node/config/nodeTransform.cjs');
 const fs = require('node:fs');
 const path = require('node:path');
+const { RELEASE_FEATURES } = require('../../src/backstage/releaseFeatures');
 
 const root = path.resolve(__dirname, '../..');
 const docs = path.join(root, 'docs');
@@ -124,6 +126,26 @@ function readMarks(supported) {
   return rows.sort(([a], [b]) => Date.parse(`1 ${a}`) - Date.parse(`1 ${b}`));
 }
 
+/** Returns rows of what the gate uses beyond public types, and of what is lost without. */
+function describeFeatures() {
+  return Object.entries(RELEASE_FEATURES).map(
+    ([id, { fields = {}, hooks = [], lost, stopsBeside, without }]) => [
+      `\`${id}\``,
+      [
+        ...Object.entries(fields).map(
+          ([module, paths]) =>
+            `${Object.keys(paths)
+              .map(name => `\`${name}\``)
+              .join(', ')} of \`${module.replace(/^@backstage\//, '')}\``,
+        ),
+        ...hooks.map(hook => hook.replace(/\S*[._]\S*/, '`$&`')),
+      ].join('; '),
+      without + (stopsBeside ? `, and stops beside \`${stopsBeside}\`` : ''),
+      lost,
+    ],
+  );
+}
+
 function createDocument() {
   const months = [...Object.keys(results), ...Object.keys(NOT_TESTED)].sort();
   const notes = [];
@@ -182,8 +204,12 @@ ${table([['Goes in', 'Why it is there', 'Where'], ...readMarks(months)])}
 
 ## Other releases
 
-The gate looks for the parts of Backstage that it uses when it is loaded. On a release that lacks one, older or newer, the backend
-does not start, and the error names what is missing. On a release that has them all, it starts.
+When the backend starts, the gate looks for what it uses of Backstage and Node beyond their public types and documents. Without a part of it, the
+backend starts and keeps closed what it can't know, or stops and names what to remove. Nothing is open that a rule or [nature](allow-rules.md)
+does not open. One line of the log, the finding \`reduced-on-this-release\`, the gauge \`api_gate.reduced\` and the page have the features that are
+lacking.
+
+${table([['Feature', 'Uses', 'Without it, the backend', 'What is lost'], ...describeFeatures()])}
 `;
 }
 

@@ -3,6 +3,7 @@ import { authModuleApiGate } from './module';
 import { apiGateServiceFactory } from './apiGateService';
 import { cachingHttpAuthServiceFactory } from './httpAuthService';
 import { pluginRegistrationServiceFactory } from './pluginRegistration';
+import { isMissing } from './release';
 import { pluginTokenGuardServiceFactory } from './pluginTokenGuard';
 import {
   defaultHttpRouterServiceFactory,
@@ -22,8 +23,10 @@ export const apiGate = createBackendFeatureLoader({
     yield apiGateServiceFactory;
     yield pluginTokenGuardServiceFactory;
     yield cachingHttpAuthServiceFactory;
-    yield defaultHttpRouterServiceFactory;
-    yield gatedHttpRouterServiceFactory;
+    if (!isMissing('plugin-routers')) {
+      yield defaultHttpRouterServiceFactory;
+      yield gatedHttpRouterServiceFactory;
+    }
     yield pluginRegistrationServiceFactory;
     yield authModuleApiGate;
   },

@@ -2,6 +2,7 @@ import {
   coreServices,
   createServiceFactory,
   createServiceRef,
+  LoggerService,
 } from '@backstage/backend-plugin-api';
 import { FindingsLog } from '../operators/reports/FindingsLog';
 import {
@@ -12,7 +13,10 @@ import {
 import { atOnce } from '../operators/pieces';
 import { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createParts, GateParts } from './createParts';
+import { tryHooks } from './findServers';
 import { mountGate } from './mountGate';
+import { loadOfBackend, missingInBackstage } from './release';
+import { assertNoneStops, MISSING_SERVER_SEARCH } from './releaseFeatures';
 
 export const apiGateServiceRef = createServiceRef<GateParts>({
   id: 'auth.apiGate',
@@ -35,8 +39,23 @@ export const apiGateServiceFactory = createServiceFactory({
   },
   async factory({ config, lifecycle, rootHttpRouter, ...services }) {
     const logger = services.logger.child({ service: 'apiGate' });
-    const gate = await createParts({ ...services, config, logger });
+    const hooksWork = await tryHooks();
+    const missingFeatures = hooksWork
+      ? missingInBackstage
+      : [...missingInBackstage, MISSING_SERVER_SEARCH];
+    const gate = await createParts({
+      ...services,
+      config,
+      missingFeatures,
+      logger,
+    });
     const { audit, plugins, source } = gate;
+    assertNoneStops(
+      missingFeatures,
+      id => plugins.isInstalled(id),
+      loadOfBackend,
+    );
+    logMissing(gate, logger);
     // The routes of the gate are the `auth` plugin's.
     const page = plugins.isInstalled('auth')
       ? pageAddressOf(config.getString('backend.baseUrl'))
@@ -48,6 +67,7 @@ export const apiGateServiceFactory = createServiceFactory({
     const stopGate = mountGate({
       gate,
       rootHttpRouter,
+      hooksWork,
       onServer: server => presetPrototypes?.(server, logger),
     });
     source.onReload(outcome => audit.reloaded(outcome));
@@ -73,6 +93,21 @@ export const apiGateServiceFactory = createServiceFactory({
     return gate;
   },
 });
+
+function logMissing(
+  { backstage, missingFeatures }: GateParts,
+  logger: LoggerService,
+): void {
+  if (missingFeatures.length > 0) {
+    const lost = missingFeatures
+      .map(each => `${each.id}: ${each.lost}`)
+      .join('; ');
+    logger.warn(
+      `API gate lacks features on this release (backend-defaults ${backstage}, Node ${process.versions.node}), and keeps closed what it can not know: ${lost}`,
+      { missing: missingFeatures.flatMap(({ missing }) => missing) },
+    );
+  }
+}
 
 type Loaded = typeof import('./presetPrototypes');
 

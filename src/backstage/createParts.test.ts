@@ -17,6 +17,7 @@ it('reads revocations at the interval of the configuration in force', async () =
     config,
     // Releases differ in what else it has.
     instance: system as never,
+    missingFeatures: [],
     logger: { error: ignore, info: ignore, warn: ignore } as never,
     system,
   });

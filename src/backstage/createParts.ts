@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import type {
   LoggerService,
   RootConfigService,
@@ -33,15 +32,18 @@ import { Revocations } from '../store/revocations/Revocations';
 import { Usage } from '../store/usage/Usage';
 import { atOnce } from '../operators/pieces';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
-import { readBackstageVersion } from './backstageInternals';
+import { loadOfBackend } from './release';
+import { MissingFeature, readBackstageVersion } from './releaseFeatures';
 
-const backstage = readBackstageVersion(createRequire(__filename));
+const backstage = readBackstageVersion(loadOfBackend);
 
 const REFRESH_TOKENS = 'auth.experimentalRefreshToken.enabled';
 
 interface RootServices {
   config: RootConfigService;
   instance: RootInstanceMetadataService;
+  /** The features that the gate does without. */
+  missingFeatures: MissingFeature[];
   logger: LoggerService;
   system: typeof rootSystemMetadataServiceRef.T;
 }
@@ -82,7 +84,7 @@ export async function createParts(rootServices: RootServices) {
 type Services = Awaited<ReturnType<typeof createServices>>;
 
 async function createServices(rootServices: RootServices) {
-  const { config, instance, logger, system } = rootServices;
+  const { config, instance, missingFeatures, logger, system } = rootServices;
   const installed = await instance.getInstalledPlugins();
   const known = new Set(
     [...installed, ...(await system.getInstalledPlugins())].map(
@@ -103,8 +105,10 @@ async function createServices(rootServices: RootServices) {
   );
   return {
     audit: new GateAudit(logger, plugins),
+    backstage,
     config,
     issuerClock: new IssuerClock(),
+    missingFeatures,
     logger,
     plugins,
     policies,
@@ -122,7 +126,8 @@ async function createServices(rootServices: RootServices) {
 }
 
 function createReports(services: Services) {
-  const { config, plugins, revocations, source, usage } = services;
+  const { config, missingFeatures, plugins, revocations, source, usage } =
+    services;
   const describeUse = () =>
     atOnce(describeUsage(usage, source.current.config, plugins));
   const find = (gate: ApiGateConfig, used?: UsageReport) =>
@@ -131,20 +136,21 @@ function createReports(services: Services) {
       gate,
       areOrdersLoaded: revocations.isLoaded,
       isInstalled: id => plugins.isInstalled(id),
+      missingFeatures,
       now: new Date(),
       missingRevocations: revocations.missing,
       usage: used,
     });
-  const metrics = new GateMetrics(revocations, source, () =>
-    countUnusedRules(describeUse()),
-  );
+  const metrics = new GateMetrics({
+    ...services,
+    unusedRules: () => countUnusedRules(describeUse()),
+  });
   if (!source.current.isEnforced) {
     metrics.expectWorked([...plugins.installedIds(), NOT_INSTALLED]);
   }
   const observer = new GateReport({ ...services, metrics });
   const { refusals } = observer;
-  const describeProcess = () =>
-    describeReplica({ backstage, plugins, refusals, revocations });
+  const describeProcess = () => describeReplica({ ...services, refusals });
   return {
     observer,
     findFindings: () => atOnce(find(source.current.config, describeUse())),

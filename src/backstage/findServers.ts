@@ -1,12 +1,19 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { Server } from 'node:http';
-import { Server as AnyServer } from 'node:net';
-import type { Socket } from 'node:net';
+import { Server } from 'node:http';
+import { Server as HttpsServer } from 'node:https';
+import { connect, Server as AnyServer } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { readHttpServerOptions } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
 
 const NEW_CONNECTION = 'net.server.socket';
+
+/** How many turns of the event loop a trial of the hooks has. The process may be busy for seconds in one, as it loads plugins. */
+const TRIAL_TURNS = 200;
+
+const TURN_MS = 5;
 
 /** How deep routers may be nested in an app. */
 const MAX_DEPTH = 5;
@@ -18,14 +25,17 @@ const MAX_DEPTH = 5;
  * A server is the backend's if it listens at the port that the configuration names, or if its listener for `request` is, or
  * holds, the Express app that leads to `mount`. Other servers in the process are left alone.
  *
+ * @param options.hooksWork - as {@link tryHooks} has found. Without these hooks, each server is seen at the next event that it emits
  * @returns what ends the search
+ * @throws Error if there is no way to find servers
  */
 export function findServers(options: {
   config: RootConfigService;
   mount: RequestHandler;
+  hooksWork: boolean;
   onFound(server: Server): void;
 }): () => void {
-  const { config, mount, onFound } = options;
+  const { config, hooksWork, mount, onFound } = options;
   const port = readPort(config);
   const judged = new WeakSet<Server>();
   const isOfBackend = (server: Server) => {
@@ -34,9 +44,7 @@ export function findServers(options: {
     const apps = server.listeners('request');
     return listensAtPort || apps.some(app => leadsTo(app, mount));
   };
-  const onConnection = (message: unknown) => {
-    const { server } = (message as { socket: Socket & { server?: Server } })
-      .socket;
+  const judge = (server: Server | undefined) => {
     // A server that has no listener for `request` yet may get the app later.
     if (!server || judged.has(server) || !server.listenerCount('request')) {
       return;
@@ -46,16 +54,95 @@ export function findServers(options: {
       onFound(server);
     }
   };
+  if (!hooksWork) {
+    return watchEmit(judge);
+  }
   // Backstage's server listens before the gate is mounted: an upgrade may come by a connection from that time. Another server may
   // get the app later.
   for (const server of listeningServers().filter(isOfBackend)) {
     judged.add(server);
     onFound(server);
   }
-  subscribe(NEW_CONNECTION, onConnection);
+  return watchConnections(judge);
+}
+
+function watchConnections(
+  onConnection: (server: Server | undefined) => void,
+): () => void {
+  const onMessage = (message: unknown) =>
+    onConnection(
+      (message as { socket: Socket & { server?: Server } }).socket.server,
+    );
+  subscribe(NEW_CONNECTION, onMessage);
   return () => {
-    unsubscribe(NEW_CONNECTION, onConnection);
+    unsubscribe(NEW_CONNECTION, onMessage);
   };
+}
+
+/** Has a function called before any server of this process emits an event. */
+function watchEmit(onEmit: (server: Server) => void): () => void {
+  let isWatching = true;
+  const restores = [Server, HttpsServer].map(({ name, prototype }) => {
+    const { emit } = prototype;
+    const watched = function watchedEmit(this: Server, ...args: unknown[]) {
+      const own = this.emit;
+      // A guard emits to an emitter of its own by this function as well.
+      if (isWatching && this instanceof AnyServer) {
+        onEmit(this);
+      }
+      // Whoever has replaced `emit` of the server by now gets this event, too.
+      return Reflect.apply(this.emit === own ? emit : this.emit, this, args);
+    };
+    if (!Reflect.set(prototype, 'emit', watched)) {
+      throw new Error(
+        `API gate can not find the HTTP servers of this backend: this version of Node lacks ${NEW_CONNECTION}, and emit of ${name} can not be replaced. Use a version of Node that docs/releases.md of backstage-plugin-auth-backend-module-api-gate lists, or remove what freezes ${name}`,
+      );
+    }
+    return () => {
+      // Others may have replaced `emit` since then.
+      if (prototype.emit === watched) {
+        prototype.emit = emit;
+      }
+    };
+  });
+  return () => {
+    isWatching = false;
+    restores.forEach(restore => restore());
+  };
+}
+
+/** Returns whether the hooks of Node work that {@link findServers} uses, by a server of its own and one connection to it. */
+export async function tryHooks(): Promise<boolean> {
+  const server = new Server(() => {});
+  let isSeen = false;
+  const stop = watchConnections(seen => {
+    isSeen ||= seen === server;
+  });
+  let works: boolean | undefined;
+  const fail = () => {
+    works ??= false;
+  };
+  server.on('error', fail);
+  server.on('connection', socket => {
+    socket.destroy();
+    // Node publishes the message after this event.
+    setImmediate(() => {
+      works = isSeen && listeningServers().includes(server);
+    });
+  });
+  server.listen(0, '127.0.0.1', () => {
+    const { port } = server.address() as AddressInfo;
+    connect(port, '127.0.0.1').on('error', fail);
+  });
+  try {
+    for (let turn = 0; turn < TRIAL_TURNS && works === undefined; turn += 1) {
+      await sleep(TURN_MS);
+    }
+    return works ?? false;
+  } finally {
+    stop();
+    server.close();
+  }
 }
 
 /** Returns the servers of this process that listen. No documented function of Node does; without it, there are none. */

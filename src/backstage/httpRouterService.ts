@@ -12,6 +12,7 @@ import {
 } from '@backstage/backend-plugin-api';
 import { requireGateDecision } from '../gate/requireGateDecision';
 import { apiGateServiceRef } from './apiGateService';
+import { isMissing } from './release';
 import type { GateParts } from './createParts';
 
 const defaultHttpRouterServiceRef = createServiceRef<HttpRouterService>({
@@ -48,24 +49,34 @@ export const gatedHttpRouterServiceFactory = createServiceFactory({
   },
   factory({ gate, plugin, httpRouter, ...services }) {
     const pluginId = plugin.getId();
-    // The root router serves the frontend a second time, at `/`.
-    if (pluginId !== 'app') {
-      httpRouter.use(requireGateDecision(pluginId, gate));
-    }
+    requireDecision(httpRouter, pluginId, gate);
     const { policies, webSocketGate } = gate;
     return policies.watch(pluginId, {
       ...httpRouter,
       // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
-      ...('addWebSocketHandler' in httpRouter && {
-        addWebSocketHandler: createAddWebSocketHandler({
-          ...services,
-          pluginId,
-          webSocketGate,
+      ...('addWebSocketHandler' in httpRouter &&
+        !isMissing('websocket-handlers') && {
+          addWebSocketHandler: createAddWebSocketHandler({
+            ...services,
+            pluginId,
+            webSocketGate,
+          }),
         }),
-      }),
     });
   },
 });
+
+/** Puts the second check in front of all routes that a plugin adds from now on. */
+export function requireDecision(
+  httpRouter: HttpRouterService,
+  pluginId: string,
+  gate: GateParts,
+): void {
+  // The root router serves the frontend a second time, at `/`.
+  if (pluginId !== 'app') {
+    httpRouter.use(requireGateDecision(pluginId, gate));
+  }
+}
 
 /**
  * Makes a plugin's `addWebSocketHandler` with the gate in front of each handler. Backstage's own handler, which authenticates as the

@@ -45,6 +45,7 @@ describe('mountGate', () => {
         upgradeGuard: upgradeGuard as unknown as UpgradeGuard,
       },
       rootHttpRouter: app as unknown as RootHttpRouterService,
+      hooksWork: true,
     });
     app.use((_req, res) => res.send('behind'));
     const { url } = await serve(app);

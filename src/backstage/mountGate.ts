@@ -32,10 +32,12 @@ export function mountGate(options: {
     'config' | 'earlyDecisions' | 'handler' | 'logger' | 'upgradeGuard'
   >;
   rootHttpRouter: RootHttpRouterService;
+  /** Whether the hooks of Node work by which servers are found. */
+  hooksWork: boolean;
   /** Called with each server, once the gate is in front of its listeners. */
   onServer?(server: Server): void;
 }): () => void {
-  const { gate, rootHttpRouter, onServer } = options;
+  const { gate, hooksWork, rootHttpRouter, onServer } = options;
   const { config, handler, logger, upgradeGuard } = gate;
   const answerError = createErrorAnswer({ config, logger });
   const requestGuard = new RequestGuard({
@@ -54,6 +56,7 @@ export function mountGate(options: {
   const stopFinding = findServers({
     config,
     mount,
+    hooksWork,
     onFound: server => {
       upgradeGuard.guard(server);
       requestGuard.guard(server);

@@ -17,6 +17,8 @@ import { COOKIE_PATH } from '../gate/read/requestLine';
 import { RemoteRevocationStore } from '../store/revocations/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
 import { watchStart } from '../gate/plugins/Plugins';
+import { requireDecision } from './httpRouterService';
+import { isMissing } from './release';
 import { barrierPathsFor } from '../settings/expectations/commonPrefixes';
 import { watchDelegations } from './watchDelegations';
 
@@ -60,11 +62,16 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
 
     checkCredentialSettings(id, gate.source.current.config, httpAuth, logger);
     logOwnServices({
-      httpRouter: !policies.isWatched(httpRouter),
+      // Without the feature, the line of the start says it.
+      httpRouter:
+        !policies.isWatched(httpRouter) && !isMissing('plugin-routers'),
       httpAuth:
         source.current.config.tokenCache !== undefined &&
         !(httpAuth instanceof CachingHttpAuth),
     });
+    if (isMissing('plugin-routers')) {
+      requireDecision(httpRouter, id, gate);
+    }
     // An allow rule must also open the plugin's barrier. Barrier policies are prefixes for all methods and can't be removed, so
     // add them only once the gate enforces.
     const opened = new Set<string>();

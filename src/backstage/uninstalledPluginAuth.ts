@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { authServiceFactory } from '@backstage/backend-defaults/auth';
 import { DefaultHttpAuthService } from '@backstage/backend-defaults/httpAuth';
 import {
@@ -15,7 +16,9 @@ import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
 import { Refusal } from '../gate/Refusal';
 import { NewcomerLimit } from '../gate/verify/NewcomerLimit';
+import type { DecodedToken } from '../gate/read/token';
 import type { UninstalledPluginAuth } from '../gate/plugins/BackendPlugins';
+import { isMissing } from './release';
 
 // The number covers the optional plugins that clients probe for; others are created again when a request needs them.
 const MAX_PLUGINS = 100;
@@ -25,22 +28,39 @@ const NEW_PER_MINUTE = 60;
 
 const SERVABLE_PLUGIN_ID = /^[a-z0-9_-]{1,200}$/i;
 
-// No token is for this plugin: it replaces a name that can't be a plugin id.
-const NO_PLUGIN = '-';
+// It replaces a name that can't be a plugin id. No token is for this plugin, since nobody can know its name.
+const NO_PLUGIN = randomUUID();
 
-// A service factory has fields that its public type does not have. Only this file relies on them.
-const { deps: authDeps, factory: createAuth } =
-  authServiceFactory as unknown as {
-    deps: Record<string, ServiceRef<unknown>>;
-    factory(
-      deps: Record<string, unknown> & {
-        config: RootConfigService;
-        plugin: PluginMetadataService;
-        database: DatabaseService;
-        discovery: DiscoveryService;
-      },
-    ): Promise<AuthService>;
-  };
+// A service factory has fields that its public type does not have. A release may lack them: see RELEASE_FEATURES.
+const createAuthService = authServiceFactory as unknown as {
+  deps: Record<string, ServiceRef<unknown>>;
+  factory(
+    deps: Record<string, unknown> & {
+      config: RootConfigService;
+      plugin: PluginMetadataService;
+      database: DatabaseService;
+      discovery: DiscoveryService;
+    },
+  ): Promise<AuthService>;
+};
+
+/**
+ * Stands in where no service can be made. Clients of plugins that are not there stop for good at a 404, also without a signed answer,
+ * and some try again for ever, or fail, at a 401.
+ */
+export const refuse: UninstalledPluginAuth = async (requestedId, token) => {
+  throw Refusal.because(
+    isForPlugin(requestedId, token) ? 'not-installed' : 'invalid-token',
+  );
+};
+
+/** Returns whether a token claims to be a service's, for one plugin. */
+function isForPlugin(
+  pluginId: string,
+  token: DecodedToken | undefined,
+): boolean {
+  return token?.typ === tokenTypes.plugin.typParam && token.aud === pluginId;
+}
 
 /**
  * Provides {@link UninstalledPluginAuth}. A service token is valid only for the plugin in its `aud`, and an external token's
@@ -53,21 +73,23 @@ export const uninstalledPluginAuthServiceRef =
     id: 'auth.apiGate.uninstalledPluginAuth',
     scope: 'plugin',
     defaultFactory: async service =>
-      createServiceFactory({
-        service,
-        deps: authDeps as typeof authServiceFactory & Record<string, never>,
-        factory: deps => createUninstalledPluginAuth(deps as never),
-      }),
+      isMissing('uninstalled-plugins')
+        ? createServiceFactory({ service, deps: {}, factory: () => refuse })
+        : createServiceFactory({
+            service,
+            deps: createAuthService.deps as Record<string, never>,
+            factory: deps => createUninstalledPluginAuth(deps as never),
+          }),
   });
 
 function createUninstalledPluginAuth(
-  deps: Parameters<typeof createAuth>[0],
+  deps: Parameters<typeof createAuthService.factory>[0],
 ): UninstalledPluginAuth {
   const cache = new LRUCache<string, Promise<HttpAuthService>>({
     max: MAX_PLUGINS,
   });
   const create = async (pluginId: string) => {
-    const auth = await createAuth({
+    const auth = await createAuthService.factory({
       ...deps,
       plugin: { getId: () => pluginId },
       // The lending plugin's own `auth` has migrated these tables already.
@@ -85,7 +107,7 @@ function createUninstalledPluginAuth(
     const isConfigured = restrictedPlugins.has(requestedId);
     const dependsOnPlugin =
       token?.typ === tokenTypes.plugin.typParam
-        ? token.aud === requestedId
+        ? isForPlugin(requestedId, token)
         : isConfigured;
     const pluginId =
       dependsOnPlugin && SERVABLE_PLUGIN_ID.test(requestedId)

@@ -4,6 +4,7 @@ import {
   InputError,
   isError,
   NotAllowedError,
+  NotFoundError,
   ServiceUnavailableError,
 } from '@backstage/errors';
 import { createDecisionId } from './Decision';
@@ -23,6 +24,7 @@ export const ERRORS = {
   400: InputError,
   401: AuthenticationError,
   403: NotAllowedError,
+  404: NotFoundError,
   503: ServiceUnavailableError,
 };
 
@@ -77,6 +79,7 @@ export const REFUSALS = {
   ),
   restricted: forbidden('The token is restricted to other requests'),
   'token-ended': unauthorized('Invalid credentials'),
+  'not-installed': { status: 404, message: 'Not found' },
   starting: unavailable('Service has not started up yet'),
   'keys-unavailable': unavailable(
     'Credentials can not be verified at the moment',

@@ -2,7 +2,7 @@ import type {
   HttpAuthService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import { AuthenticationError } from '@backstage/errors';
+import { AuthenticationError, NotAllowedError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { parse } from 'cookie';
 import type { Request, Response } from 'express';
@@ -104,7 +104,7 @@ export function createGateServices(
     ({
       credentials: async (
         req: Request,
-        { allowLimitedAccess = false } = {},
+        { allow = ['user', 'service'], allowLimitedAccess = false } = {},
       ) => {
         state.asked.push(id);
         const token = String(
@@ -118,6 +118,9 @@ export function createGateServices(
           (!isLimited || allowLimitedAccess) && state.tokens.get(token);
         if (!principal || principal instanceof Error) {
           throw principal || new AuthenticationError('Unknown');
+        }
+        if (!allow.includes((principal as { type: string }).type as never)) {
+          throw new NotAllowedError('Not allowed');
         }
         return { principal };
       },

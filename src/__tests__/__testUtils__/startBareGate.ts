@@ -29,7 +29,9 @@ export async function startBareGate(
   services.sockets = new SessionSockets({
     revocations,
     source: {
-      current: { isEnforced: true },
+      get current() {
+        return services.source.current;
+      },
       onEnforced: () => {},
       onReload: () => {},
     },

@@ -103,7 +103,7 @@ async function statusesFor(bytes: string): Promise<number[]> {
   return answers.map(({ status }) => status);
 }
 
-describe('connections', () => {
+describe('connections (J6)', () => {
   describe.each(SMUGGLING)('$id, $product: $flaw', ({ rest, statuses }) => {
     it(`is answered by ${statuses}, and the second request never as the first`, async () => {
       const token = await backend().sign();

@@ -29,7 +29,7 @@ describe('[P5] headers', () => {
       .split('\r\n');
   };
 
-  describe.each(DECIDING)('$id, $product: $flaw', ({ headers }) => {
+  describe.each(DECIDING)('$id, $product: $flaw (J6)', ({ headers }) => {
     it.each(headers)('%j', async lines => {
       const headerLines = await fill(lines);
       expectRefused(
@@ -53,7 +53,7 @@ describe('[P5] headers', () => {
   });
 
   describe.each(CREDENTIALS)(
-    '$id, $product: $flaw',
+    '$id, $product: $flaw ($rows)',
     ({ headers, method = 'GET', refused }) => {
       it.each(headers)(`${method} with %j`, async lines => {
         const headerLines = await fill(lines);
@@ -67,7 +67,7 @@ describe('[P5] headers', () => {
   );
 
   it.each(['authorization', 'close, Authorization', 'cookie'])(
-    'CVE-2022-1388, F5 BIG-IP: a valid token is accepted behind "Connection: %s" too',
+    'CVE-2022-1388, F5 BIG-IP: a valid token is accepted behind "Connection: %s" too (P2, P5)',
     async named => {
       const token = await backend().sign();
       for (const credential of [
@@ -87,7 +87,7 @@ describe('[P5] headers', () => {
     },
   );
 
-  describe('CVE-2024-55591, Fortinet FortiOS: a WebSocket was let in by a token that nobody checked', () => {
+  describe('CVE-2024-55591, Fortinet FortiOS: a WebSocket was let in by a token that nobody checked (V4, P4, T9, J6, J8)', () => {
     const upgrade = async (target: string, headers: string) =>
       backend().attempt({
         target,
@@ -135,11 +135,14 @@ describe('[P5] headers', () => {
     });
   });
 
-  it.each(MALFORMED)('%s, %s: %j', async (_id, _product, lines) => {
-    const headerLines = await fill(lines);
-    expectUnroutable(
-      await backend().attempt({ target: SECRET, headerLines }),
-      400,
-    );
-  });
+  it.each(MALFORMED)(
+    '%s, %s: %j (no row: Node answers)',
+    async (_id, _product, lines) => {
+      const headerLines = await fill(lines);
+      expectUnroutable(
+        await backend().attempt({ target: SECRET, headerLines }),
+        400,
+      );
+    },
+  );
 });

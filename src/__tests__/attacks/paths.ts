@@ -18,7 +18,7 @@ describe('[P1] paths', () => {
     '/api/hello/health',
     '/api/hello/public/a/b',
     '/api/hello/logo.svg',
-  ])('plain GET %s passes by its rule', async target => {
+  ])('plain GET %s passes by its rule (V8)', async target => {
     const { response, handled, counted, audited } = await backend().attempt({
       target,
     });
@@ -28,7 +28,7 @@ describe('[P1] paths', () => {
     expect(audited).toEqual([]);
   });
 
-  it('plain GET /api/hello/secret passes with a token alone', async () => {
+  it('plain GET /api/hello/secret passes with a token alone (V9)', async () => {
     const target = '/api/hello/secret';
     expectRefused(await backend().attempt({ target }), 'GET');
     const { response, handled, counted } = await withToken(target);
@@ -37,7 +37,7 @@ describe('[P1] paths', () => {
     expect(counted).toEqual(['hello passed bearer bearer']);
   });
 
-  describe.each(CONFUSIONS)('$id, $product: $flaw', ({ targets }) => {
+  describe.each(CONFUSIONS)('$id, $product: $flaw (V1)', ({ targets }) => {
     it.each(targets)('GET %s', async target => {
       expectRefused(await backend().attempt({ target }), 'GET');
       // The same bytes reach the plugin with a token: only the gate stops them.
@@ -47,7 +47,7 @@ describe('[P1] paths', () => {
     });
   });
 
-  describe.each(NOWHERE)('$id, $product: $flaw', ({ targets }) => {
+  describe.each(NOWHERE)('$id, $product: $flaw (S5, V1)', ({ targets }) => {
     it.each(targets)('GET %s', async target => {
       expectRefused(await backend().attempt({ target }), 'GET', {
         plugin: 'not installed',
@@ -58,14 +58,17 @@ describe('[P1] paths', () => {
     });
   });
 
-  describe.each(UNROUTABLE)('$id, $product: $flaw', ({ targets, status }) => {
-    it.each(targets)('GET %j', async target => {
-      expectUnroutable(await backend().attempt({ target }), status);
-      expectUnroutable(await withToken(target), status);
-    });
-  });
+  describe.each(UNROUTABLE)(
+    '$id, $product: $flaw (no row: Node or Express answers)',
+    ({ targets, status }) => {
+      it.each(targets)('GET %j', async target => {
+        expectUnroutable(await backend().attempt({ target }), status);
+        expectUnroutable(await withToken(target), status);
+      });
+    },
+  );
 
-  describe('CVE-2022-31692, Spring Security: its filter ran for a request, and not when that was forwarded', () => {
+  describe('CVE-2022-31692, Spring Security: its filter ran for a request, and not when that was forwarded (V1)', () => {
     it.each([
       '/api/hello/secret',
       '/api/hello/health',

@@ -35,7 +35,7 @@ describe('[P2] rules', () => {
     ['POST', '/api/hello/hook'],
     ['GET', '/api/hello/entity/a/badge/b'],
     ['HEAD', '/api/hello/entity/*/badge/**?x'],
-  ])('plain %s %s passes by its rule', async (method, target) => {
+  ])('plain %s %s passes by its rule (V8)', async (method, target) => {
     const { response, handled, counted } = await backend().attempt({
       method,
       target,
@@ -46,7 +46,7 @@ describe('[P2] rules', () => {
   });
 
   describe.each(ATTACKS)(
-    '$id, $product: $flaw',
+    '$id, $product: $flaw (V1, V9)',
     ({ targets, method = 'GET' }) => {
       it.each(targets)(`${method} %s`, async target => {
         expectRefused(await backend().attempt({ method, target }), method);
@@ -62,7 +62,7 @@ describe('[P2] rules', () => {
   );
 
   it.each(['JEFF', 'get', 'Get', 'GETS'])(
-    'CVE-2010-0738, JBoss: %s is no method',
+    'CVE-2010-0738, JBoss: %s is no method (no row: Node answers)',
     async method => {
       const target = '/api/hello/health';
       expectUnroutable(await backend().attempt({ method, target }), 400);
@@ -70,7 +70,7 @@ describe('[P2] rules', () => {
   );
 
   it.each(DOUBTFUL_PATHS)(
-    '%s, %s: no rule can be %j',
+    '%s, %s: no rule can be %j (no row: the start stops)',
     (_id, _product, path) => {
       expect(() =>
         readAllowRules([{ plugin: 'hello', path }], 'allow'),

@@ -464,7 +464,7 @@ const FORGERIES: Forgery[] = [
   },
 ];
 
-describe('[P6] signatures', () => {
+describe('[P6] signatures (T1, T2, T9, T13)', () => {
   let forge: Forge;
 
   beforeAll(() => {
@@ -520,7 +520,7 @@ describe('[P6] signatures', () => {
     });
   });
 
-  it('CVE-2021-21378, Envoy: a token of an issuer that it did not know passed unchecked', async () => {
+  it('CVE-2021-21378, Envoy: a token of an issuer that it did not know passed unchecked (T10)', async () => {
     const token = forge.token({ claims: { iss: backend().attacker.url } });
     const line = `Authorization: Bearer ${token}`;
     expectRefused(await ask(line), 'GET', {

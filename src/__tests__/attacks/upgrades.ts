@@ -119,7 +119,7 @@ describe('[P11] upgrades', () => {
     heard.length = 0;
   });
 
-  it('reach the listener by a rule, and with a token', async () => {
+  it('reach the listener by a rule, and with a token (V3, V4)', async () => {
     const token = await key.sign({ iss: `${backend.url}/api/auth` });
     const statuses = [
       await rawUpgrade(backend.port, '/api/hello/public'),
@@ -132,7 +132,7 @@ describe('[P11] upgrades', () => {
   });
 
   it.each(TARGETS)(
-    '%s: %s is refused, and reaches no listener',
+    '%s: %s is refused, and reaches no listener (V1, V4)',
     async (_, target) => {
       const { closed, status } = await rawUpgrade(backend.port, target);
       await closed;
@@ -142,7 +142,7 @@ describe('[P11] upgrades', () => {
   );
 
   it.each(UPGRADES)(
-    'to %s are refused, and reach no listener',
+    'to %s are refused, and reach no listener (V2, V4)',
     async (name, headerLines) => {
       const target =
         name === 'another letter case' ? '/api/hello/x' : '/api/hello/public';

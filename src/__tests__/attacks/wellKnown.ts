@@ -4,7 +4,7 @@ import { ATTACKS, nameOf } from '../__testUtils__/wellKnownAttacks';
 const backend = useAttackedBackend();
 
 // `src/__tests__/backend/ownRouters.test.ts` and `integration/packages/legacy` send them where no router of Backstage serves these paths.
-describe('[P1] paths that Backstage serves to anybody', () => {
+describe('[P1] paths that Backstage serves to anybody (V1, V5, V6, V7, A1, A2)', () => {
   const statuses = (plugin: string) => ({
     keys: plugin === 'hello' ? 200 : 404,
     'signed out': 204,

@@ -330,6 +330,13 @@ describe('a backend with the gate', () => {
       await expectRefused(get('/api/nosuch%70lugin/x', auth), INVALID);
     });
 
+    it('pass nowhere where no plugin can have the name that they are for', async () => {
+      const auth = bearer(await hello.tokenFor('-'));
+      for (const id of ['nosuchplugin', 'nosuch%70lugin']) {
+        await expectRefused(get(`/api/${id}/x`, auth), INVALID);
+      }
+    });
+
     it('leave req.user unset, and set no cookie', async () => {
       const token = await hello.tokenFor('closed');
       const { status, headers } = await get('/api/closed/x', bearer(token));

@@ -41,7 +41,7 @@ jest.mock('../attacks/corpus/credentials', () => {
       );
       return [
         { ...attack, headers: attack.headers.filter(isBearer) },
-        { ...attack, headers: others, refused: {} },
+        { ...attack, headers: others, rows: 'J6', refused: {} },
       ];
     }),
   };

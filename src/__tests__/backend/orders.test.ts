@@ -35,6 +35,7 @@ import { CachingHttpAuth } from '../../gate/verify/CachingHttpAuth';
 import { KeyEndpoints } from '../../gate/verify/KeyEndpoints';
 import { Refusal, RefusalReason, REFUSALS } from '../../gate/Refusal';
 import { GateReport } from '../../operators/reports/GateReport';
+import type { TargetPlugin } from '../../gate/plugins/BackendPlugins';
 import { Plugins } from '../../gate/plugins/Plugins';
 import { TokenLimits } from '../../gate/rules/TokenLimits';
 import { DatabaseRevocationStore } from '../../store/revocations/DatabaseRevocationStore';
@@ -77,6 +78,18 @@ interface Case {
 const fail = (error: unknown) => async () => {
   throw error;
 };
+
+function refuseAtTarget(
+  change: (target: TargetPlugin) => Partial<TargetPlugin>,
+) {
+  const { targetOf } = Plugins.prototype;
+  return jest
+    .spyOn(Plugins.prototype, 'targetOf')
+    .mockImplementation(function changed(this: Plugins, req) {
+      const target = targetOf.call(this, req);
+      return { ...target, ...change(target) };
+    });
+}
 
 /** A request and an upgrade that the gate refuses for each reason, with the valid token of a user beside what is wrong. */
 const CASES: Record<RefusalReason, Case> = {
@@ -135,18 +148,27 @@ const CASES: Record<RefusalReason, Case> = {
     request: ({ stock }) => [bearer(ENDED), stock],
     upgrade: ({ own }) => [protocol(ENDED), bearer(own)],
   },
+  'not-installed': {
+    request: ({ stock }) => [bearer(CI), stock],
+    upgrade: ({ stock }) => [protocol(CI), stock],
+    during: () =>
+      refuseAtTarget(({ httpAuthFor }) => ({
+        httpAuthFor(claims) {
+          if (!claims) {
+            throw Refusal.because('not-installed');
+          }
+          return httpAuthFor(claims);
+        },
+      })),
+  },
   starting: {
     request: ({ own }) => [bearer(own)],
     upgrade: ({ own }) => [protocol(own)],
-    during() {
-      const { targetOf } = Plugins.prototype;
-      return jest
-        .spyOn(Plugins.prototype, 'targetOf')
-        .mockImplementation(function starting(this: Plugins, req) {
-          const started = fail(Refusal.because('starting'));
-          return { ...targetOf.call(this, req), isUp: () => false, started };
-        });
-    },
+    during: () =>
+      refuseAtTarget(() => ({
+        isUp: () => false,
+        started: fail(Refusal.because('starting')),
+      })),
   },
   'keys-unavailable': {
     request: ({ forged, stock }) => [bearer(forged), stock],

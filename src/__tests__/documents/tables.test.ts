@@ -239,6 +239,7 @@ describe('docs/reference/http-api.md', () => {
       ...Object.keys(
         describeReplica({
           backstage: undefined,
+          missingFeatures: [],
           plugins: { isInstalled: () => true },
           refusals: new Refusals(),
           revocations: { locks: () => [], size: 0 },

@@ -1,3 +1,5 @@
+const MAX_GROUPS = 20;
+
 /** The differences between two answers to many questions. Those with the same two answers are one group. */
 export class Differences {
   readonly #groups = new Map<string, string[]>();
@@ -11,10 +13,14 @@ export class Differences {
     }
   }
 
-  /** Describes the first groups, with three questions of each; empty without a difference. */
+  /** Whether further questions need no answer. */
+  get isFull(): boolean {
+    return this.#groups.size >= MAX_GROUPS;
+  }
+
+  /** Describes the groups, with three questions of each; empty without a difference. */
   toString(): string {
     return [...this.#groups]
-      .slice(0, 20)
       .map(
         ([group, questions]) =>
           `${questions.length} times, ${group}\n    ${questions.slice(0, 3).join('\n    ')}`,

@@ -1,13 +1,13 @@
 import { Differences } from './Differences';
 import { pairs, singles, upgradesInExpress } from './enumerate';
-import { follow, followAgain } from './follow';
+import { follow, followAgain, followDetail } from './follow';
 import { judge } from './reference';
 import { Judgement, PLAIN, State } from './states';
 
 /** `npm test` has every so many states, `.ci/run` has all. */
 const every = (step: number) => (process.env.PROPERTIES === 'long' ? 1 : step);
 
-/** States in which the gate once decided otherwise than the table. */
+/** States in which the gate once decided otherwise than the table, and states that one way alone of breaking the gate shows. */
 const FOUND: Record<string, Partial<State>> = {
   'report-only lets an upgrade go on whose keys fail unexpectedly': {
     door: 'upgrade',
@@ -32,7 +32,64 @@ const FOUND: Record<string, Partial<State>> = {
     authorization: 'foreign',
     userCookie: 'foreign',
   },
+  'a revoked cookie of Backstage stays where another token authenticates': {
+    authorization: 'user',
+    userCookie: 'revoked',
+  },
+  'a first protocol that verifies is not cut': {
+    door: 'upgrade',
+    header: 'user',
+    protocols: ['user', 'text'],
+  },
+  'a refusal for want of auth leaves no cookie that may be revoked': {
+    plugin: 'auth down',
+    mode: 'report-only',
+    route: 'rule',
+    authorization: 'keyless revoked',
+    userCookie: 'revoked',
+  },
+  'an unexpected failure ends an upgrade that has another token': {
+    door: 'upgrade',
+    authorization: 'user',
+    protocols: ['text', 'failing'],
+  },
+  'a cookie replaces no JWT that fails': {
+    door: 'upgrade',
+    cookie: 'user',
+    protocols: ['text', 'forged user'],
+  },
+  'five tokens are not too many': {
+    door: 'upgrade',
+    protocols: ['text', 'text', 'text', 'text', 'user'],
+  },
 };
+
+/** What the log has beside the reason, by the row that refuses. */
+const DETAILS: [string, Partial<State>, string | undefined][] = [
+  ['J3', { header: 'malformed' }, 'malformed'],
+  ['T1', { authorization: 'cut user' }, 'malformed'],
+  [
+    'T1, as a handler reads it',
+    { route: 'rule', authorization: 'cut user' },
+    'malformed',
+  ],
+  ['T2', { authorization: 'expired user' }, 'expired'],
+  ['T8', { authorization: 'new key' }, 'new-key'],
+  ['T9, no JWT', { authorization: 'text' }, 'malformed'],
+  ['T9, a JWT', { authorization: 'forged user' }, 'signature'],
+  ['T11', { authorization: 'ended external' }, undefined],
+  ['T12', { authorization: 'narrow external' }, 'only'],
+  ['T13', { authorization: 'no session' }, 'malformed'],
+  [
+    'a cut token',
+    {
+      door: 'upgrade',
+      authorization: 'user',
+      protocols: ['forged user', 'text'],
+    },
+    'malformed',
+  ],
+];
 
 /** Returns what a state has beside {@link PLAIN}. */
 function formatState(state: State): string {
@@ -70,6 +127,10 @@ it.each(Object.entries(FOUND))('[P111] %s', async (_, change) => {
   expect(found).toBe(formatJudgement(judge(state)));
 });
 
+it.each(DETAILS)('[P111] the log narrows %s', async (_, change, detail) => {
+  expect(await followDetail({ ...PLAIN, ...change })).toBe(detail);
+});
+
 it.each([
   ['at most one token', singles, every(499)],
   ['tokens at two places', pairs, every(499)],
@@ -99,6 +160,9 @@ it.each([
             () => `again, ${formatState(state)}`,
           );
         }
+      }
+      if (differences.isFull) {
+        break;
       }
     }
     process.stderr.write(`${count} states, ${remembered} of them twice\n`);

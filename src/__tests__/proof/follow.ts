@@ -4,7 +4,9 @@ import { ServiceUnavailableError } from '@backstage/errors';
 import express from 'express';
 import { createGateServices } from '../__testUtils__/createGateServices';
 import { createPolicy } from '../__testUtils__/createPolicy';
-import { tokenOf } from '../../gate/read/token';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
+import { DecodedToken, readBearer, tokenOf } from '../../gate/read/token';
+import { refuse } from '../../backstage/uninstalledPluginAuth';
 import type { Decision } from '../../gate/Decision';
 import { Refusal } from '../../gate/Refusal';
 import { TokenCache } from '../../gate/verify/TokenCache';
@@ -23,6 +25,7 @@ import {
   VERIFIED,
 } from './tokens';
 
+const NOW = Date.now();
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 const PATHS = {
   protected: '/data',
@@ -38,11 +41,13 @@ const PATHS = {
 /** The frontend's plugin is public by nature. */
 const idOf = ({ route }: State) => (route === 'nature' ? 'app' : 'here');
 
+const isElsewhere = ({ plugin }: State) => /absent|remote/.test(plugin);
+
 /** Creates both doors of a backend, which records what the gate does. One that remembers tokens has no cookie to issue. */
 function createScene(state: State, isRemembering: boolean) {
   const { header, isListLoaded, isTrusted, mode } = state;
   const plugin = idOf(state);
-  const isHere = !['absent', 'remote'].includes(state.plugin);
+  const isHere = !isElsewhere(state);
   const others = [
     'search',
     'auth',
@@ -58,7 +63,11 @@ function createScene(state: State, isRemembering: boolean) {
     ],
     ...(header !== undefined && { credentialHeader: 'x-credential' }),
     trustedPaths: isTrusted ? [{ plugin, path: '/**' }] : [],
-    foreignAuthorization: [{ plugin, path: '/foreign/**' }],
+    // A path that a rule opens is no foreign one.
+    foreignAuthorization: ['/foreign/**', PATHS.rule].map(path => ({
+      plugin,
+      path,
+    })),
   } as never);
   const record = {
     decided: [] as Decision[],
@@ -131,8 +140,13 @@ function createScene(state: State, isRemembering: boolean) {
       } as never,
       signOutsByOthers: { take: () => 0 } as never,
       sockets: {
-        track: () => {
-          record.tracked += 1;
+        // The limits of an external token end a socket at once if they exclude it by now.
+        track: (_socket, session) => {
+          const isOpen =
+            typeof session === 'function'
+              ? session() > NOW
+              : session === 'not-admitted' || 'exp' in session;
+          record.tracked += isOpen ? 1 : 0;
           return () => {};
         },
       },
@@ -148,6 +162,15 @@ function createScene(state: State, isRemembering: boolean) {
   });
   const { services } = gate;
   gate.tokens = VERIFIED;
+  if (state.plugin === 'absent, bare') {
+    for (const each of gate.plugins.all()) {
+      Object.assign(each, {
+        // The tokens of services are for the plugin of the request, whose id is not always the same.
+        uninstalledPluginAuth: (id: string, token: DecodedToken | undefined) =>
+          refuse(id, token && { ...token, aud: token.aud && id }),
+      });
+    }
+  }
   const installed = isHere ? gate.plugins.installed(plugin) : undefined;
   if (isRemembering && installed?.isRegistered) {
     const httpAuth = createHttpAuth(tokens, () => {
@@ -155,10 +178,10 @@ function createScene(state: State, isRemembering: boolean) {
     });
     gate.plugins.register({ ...installed, id: plugin, httpAuth } as never);
   }
-  if (state.plugin === 'down') {
+  if (state.plugin === 'down' || state.plugin === 'auth down') {
     const starts = Promise.reject(new ServiceUnavailableError('Starts'));
     starts.catch(() => {});
-    gate.starting.set(plugin, starts);
+    gate.starting.set(state.plugin === 'down' ? plugin : 'auth', starts);
   }
   const app = express();
   app.use('/api/:gatedPluginId', createGate(services, { decided: () => {} }));
@@ -199,7 +222,11 @@ function headersOf(state: State): [string, string][] {
     case 'absent':
       break;
     case 'two':
-      lines.push(['authorization', 'Bearer a'], ['authorization', 'Bearer b']);
+      // Tokens of other systems.
+      lines.push(
+        ['authorization', `Bearer ${unsignedToken('JWT', { sub: 'a' })}`],
+        ['authorization', `Bearer ${unsignedToken('JWT', { sub: 'b' })}`],
+      );
       break;
     case 'basic':
       lines.push(['authorization', 'Basic YTpi']);
@@ -310,6 +337,13 @@ export async function followAgain(state: State): Promise<Judgement> {
   return judgement;
 }
 
+/** Follows a state, and returns what narrows the reason of its refusal in the log. */
+export async function followDetail(state: State): Promise<string | undefined> {
+  const scene = sceneOf(state, false);
+  await followIn(scene, state);
+  return scene.record.decided[0].detail;
+}
+
 async function followIn(
   scene: ReturnType<typeof createScene>,
   state: State,
@@ -336,6 +370,11 @@ async function followIn(
   const cookies = req.headers.cookie ?? '';
   if (goesOn && /(^|; )token=/.test(cookies) && state.route !== 'nature') {
     throw new Error(`The gate's cookie goes on: ${JSON.stringify(state)}`);
+  }
+  const sent = goesOn && placeOf(readBearer(req) ?? '');
+  const isForeign = state.route === 'foreign path' && !isElsewhere(state);
+  if (isForeign && sent && sent !== 'authorization') {
+    throw new Error(`A token leaves the backend: ${JSON.stringify(state)}`);
   }
   const text = tokenOf(req);
   return {

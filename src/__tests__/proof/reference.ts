@@ -1,8 +1,9 @@
-import { Judgement, Kind, Place, State, TOKENS } from './states';
+import { Judgement, Kind, Place, rowOf, State, TOKENS } from './states';
 
 /** "What a token turns out to be": what follows where it authenticates, may be read, and signs out. */
 const ROWS: Record<string, [string | undefined, string, string]> = {
   J0: ['failed', 'refused', 'refused'],
+  J1: ['starting', 'refused', 'refused'],
   T1: ['invalid-token', 'refused', 'nothing'],
   T2: ['invalid-token', 'passes', 'nothing'],
   T4: ['invalid-token', 'passes', 'nothing'],
@@ -19,24 +20,25 @@ const ROWS: Record<string, [string | undefined, string, string]> = {
   T15: ['revoked', 'refused', 'revoked'],
   T16: ['revocations-unavailable', 'refused', 'revoked'],
   T17: [undefined, 'passes', 'revoked'],
+  T18: ['not-installed', 'refused', 'refused'],
 };
-/** The rows after which an upgrade tries no other token: Backstage verifies it, and trusts its issuer. */
-const LAST = ['J0', 'T11', 'T12', 'T13', 'T14', 'T15', 'T16', 'T17'];
+/** The rows after which an upgrade tries no other token: of its state, or Backstage verifies it, and trusts its issuer. */
+const LAST = /^(J[01]|T1[1-7])$/;
 const isCookie = (place = '') => /cookie/i.test(place);
 const is401 = (reason = '') =>
-  !/failed|starting|unavail|restricted|cross|unsafe|repeated/.test(reason);
+  !/failed|starting|unavail|restr|cross|unsafe|repeat|installed/.test(reason);
 
 /** Finds the row of a token, which states.ts names. `unread` is by the columns "May be read" and "Cookie P6". */
 function turnOut(place: Place, kind: Kind, state: State) {
-  const rows = TOKENS[kind].match(/[JT]\d+/g)!;
-  const row = state.isListLoaded ? rows[0] : rows.at(-1)!;
-  const [reason, reader] = ROWS[row];
   const isExternal = kind.endsWith('external');
-  const isJwt = !isExternal && !/^text|restr|odd/.test(kind);
-  const isOfUser = isJwt && !/^other|^service$|caller$/.test(kind);
+  const isJwt = !/^(text|restr|odd|ended|narrow|external)/.test(kind);
+  const isOfUser = isJwt && !/^other|^legacy|^service$|caller$/.test(kind);
+  const isJ1 = state.plugin === 'auth down' && isOfUser;
+  const listed = rowOf(kind, state);
+  const row = isJ1 && !/^T[12]$/.test(listed) ? 'J1' : listed;
+  const [reason, reader] = ROWS[row];
   const isForeign = kind.endsWith('foreign');
-  const isOver = /no session|locked|revoked$/.test(kind);
-  const isInForce = state.isListLoaded && !isOver;
+  const isInForce = state.isListLoaded && !/session|locked|revoked$/.test(kind);
   const isP6 = place === 'userCookie';
   const isAsked = state.door !== 'request' && !isP6;
   const passes =
@@ -44,7 +46,7 @@ function turnOut(place: Place, kind: Kind, state: State) {
     (row === 'T6' && isForeign && isInForce) ||
     (row === 'T16' && isP6 && state.mode === 'report-only') ||
     (row !== 'T1' && isOfUser && isInForce && !isForeign && !isAsked) ||
-    (isP6 && isExternal);
+    (!isOfUser && (isP6 || !isExternal));
   const unread = passes ? undefined : reason;
   const hasEnd = row === 'T17' && (isOfUser || isExternal);
   return { place, kind, row, reason, unread, isJwt, isOfUser, hasEnd };
@@ -57,7 +59,7 @@ function restrictToPlace(token: Token): Token {
   const canHold =
     (!kind.startsWith('limited') || place === 'userCookie') &&
     (!isCookie(place) || (isOfUser && !kind.startsWith('service')));
-  const isT9 = !canHold && (!isJwt || LAST.includes(row));
+  const isT9 = !canHold && (!isJwt || (row !== 'J1' && LAST.test(row)));
   return isT9 ? { ...token, row: 'T9', reason: 'invalid-token' } : token;
 }
 
@@ -69,7 +71,9 @@ function read(state: State) {
     (route === 'rule' && !/^no/.test(state.door) && 'allow-rule') ||
     (!isUpgrade && /^(nature|keys)$/.test(route) && 'built-in-public') ||
     (!isUpgrade && route === 'sign-out' ? route : 'protected');
-  const isForeign = route === 'foreign path' && !/absent|remote/.test(plugin);
+  const isNamed = route === 'foreign path' || route === 'rule';
+  const isForeign =
+    isNamed && way === 'protected' && !/absent|remote/.test(plugin);
   const hasP1 = header !== undefined && header !== 'absent';
   const isOdd = /^(basic|cut bearer)/.test(authorization);
   const isBasic = header !== undefined && authorization.startsWith('basic');
@@ -141,7 +145,7 @@ function authenticate(request: Request): Finding {
   );
   const first = refuseReaders(request.p4.slice(0, 1), request.p4);
   const none = { place: undefined, reason: 'missing-credentials' };
-  const last = tokens.find(({ row }) => LAST.includes(row));
+  const last = tokens.find(({ row }) => LAST.test(row));
   const other = tokens.find(({ reason }) => !is401(reason));
   const decisive = last ?? other ?? tokens.at(-1) ?? none;
   return { reason: decisive.reason ?? first, by: decisive.place };
@@ -152,17 +156,15 @@ function signOut(request: Request): Finding {
   const { cookie, isCrossSite, p1, p2, p5, plugin } = request;
   const tokens = [...p5, ...p1, ...p2].map(restrictToPlace);
   const all = tokens.filter(({ row }) => ROWS[row][2] === 'refused');
-  const refused = all.find(({ reason }) => reason === 'failed') ?? all[0];
+  const refused = all.find(({ row }) => row.startsWith('J')) ?? all[0];
   const isJ8 = isCrossSite && cookie !== 'absent';
   const reason = isJ8 ? 'cross-site' : refused?.reason;
-  const isHeld = isJ8 || reason === 'failed';
-  const revokes = tokens
+  const revokes = (/^(cross|failed|start)/.test(reason ?? '') ? [] : tokens)
     .filter(token => token.isOfUser && ROWS[token.row][2] === 'revoked')
     .map(({ place }) => place);
-  const isAnonymous = !tokens.some(({ row }) => row === 'T17');
-  const isA2 = isAnonymous && /^(own|absent|remote)$/.test(plugin);
-  const answers = isA2 ? 204 : undefined;
-  return { reason, answers, revokes: isHeld ? [] : revokes.sort() };
+  const isKnown = tokens.some(({ row }) => row === 'T17');
+  const isA2 = !isKnown && /^(own|absent|remote)/.test(plugin);
+  return { reason, answers: isA2 ? 204 : undefined, revokes: revokes.sort() };
 }
 
 /** "The judgement", and A1. */
@@ -175,12 +177,13 @@ function find(request: Request): Finding {
   if (early || request.way === 'sign-out') {
     return early ? { reason: early } : signOut(request);
   }
-  const keys = { own: 200, absent: 404 } as const;
+  const keys = { own: 200, absent: 404, 'absent, bare': 404 } as const;
   const answers = request.route === 'keys' ? keys[plugin as 'own'] : undefined;
   const found: Finding = isProtected
     ? authenticate(request)
     : { reason: refuseReaders([...p4, ...p1, ...p2], p4), answers };
-  const isOurs = ({ kind }: Token) => !/^(text|other)/.test(kind);
+  const isOurs = ({ kind }: Token) =>
+    !(plugin === 'absent, bare' ? /^other/ : /^(text|other)/).test(kind);
   const isJ11 = !found.reason && request.elsewhere.some(isOurs);
   return isJ11 ? { reason: 'invalid-token' } : found;
 }
@@ -198,10 +201,11 @@ function refuse(request: Request, found: Finding): Judgement {
   const goesOn = isM3 && !order;
   const clears = isEnd
     ? !goesOn && isCookie(end.place) && is401(end.reason)
-    : way === 'sign-out' && !/failed|starting|cross/.test(reason);
-  const isAsCame = !isOpen || reason === 'starting';
+    : way === 'sign-out' && !/failed|starting|cross|installed/.test(reason);
+  const isAuthDown = request.plugin === 'auth down';
+  const isAsCame = !isOpen || (reason === 'starting' && !isAuthDown);
   const sessions = everywhere.filter(
-    ({ isOfUser, row }) => isOfUser && /^T(1|10|16|17)$/.test(row),
+    ({ isOfUser, row }) => !isAuthDown && isOfUser && /^T1[067]?$/.test(row),
   );
   return {
     outcome: goesOn ? 'would-refuse' : 'refused',

@@ -1,12 +1,13 @@
 /** What the gate decides about: the inputs and the outcome of docs/decision-table.md. */
 
-/** What a token turns out to be: its row, and the one that applies while the list of revocations is not loaded. The reference reads them here. */
+/** What a token turns out to be: its row, and the one that applies while the list of revocations is not loaded. */
 export const TOKENS = {
   text: 'T9: no JWT, and unknown to Backstage',
   'other system': 'T9: a JWT of no type of Backstage, which does not verify',
   'cut user': 'T1: the token of a user, and a character that no JWT has',
   'expired user': 'T2',
   'forged user': 'T9: the claims of a user, and another signature',
+  'false user': 'T9: the claims of a user, which is verified as another one',
   'forged revoked':
     'T9: the claims of a revoked session, and another signature',
   'keyless user': 'T6: the keys can not be fetched',
@@ -20,6 +21,7 @@ export const TOKENS = {
   locked: 'T14',
   revoked: 'T15',
   user: 'T17, or T16',
+  'old user': 'T17, or T16: of a user, as Backstage before 1.24 issued it',
   'limited user':
     'T17, or T16: a limited token of a user, as Backstage has it in its cookie',
   'limited revoked': 'T15: the same, of a revoked session',
@@ -31,6 +33,7 @@ export const TOKENS = {
   'silent caller': 'T5: of a plugin that can not be found out now',
   restricted: 'T7',
   external: 'T17: static',
+  'legacy external': 'T17: a JWT with a shared secret',
   'ended external': 'T11: static',
   'narrow external': 'T12: static',
   'odd error': 'T9: Backstage throws another error than one about the token',
@@ -38,6 +41,25 @@ export const TOKENS = {
 } as const;
 
 export type Kind = keyof typeof TOKENS;
+
+/** The rows of other tokens than those of users, where nothing verifies them: S8. */
+const UNVERIFIED: Partial<Record<Kind, string>> = {
+  service: 'T18',
+  'service for user': 'T18',
+  'service for revoked': 'T18',
+  restricted: 'T9',
+  external: 'T9',
+  'ended external': 'T9',
+  'narrow external': 'T9',
+  'legacy external': 'T9',
+};
+
+/** Returns the row of a token. */
+export function rowOf(kind: Kind, { isListLoaded, plugin }: State): string {
+  const rows = TOKENS[kind].match(/[JT]\d+/g)!;
+  const unverified = plugin === 'absent, bare' && UNVERIFIED[kind];
+  return unverified || (isListLoaded ? rows[0] : rows.at(-1)!);
+}
 
 /** The places P1 to P6 of tokens. */
 export const PLACES = [
@@ -68,9 +90,11 @@ export const PLUGINS = {
   'not registered': 'S1',
   down: 'S2',
   up: 'S3',
+  'auth down': "S3, and the plugin auth does not get up: J1 of a user's token",
   own: 'S4',
   absent: 'S5',
   remote: 'S6, the gateway is up',
+  'absent, bare': 'S8',
 } as const;
 export type PluginState = keyof typeof PLUGINS;
 

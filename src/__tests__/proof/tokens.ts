@@ -57,8 +57,14 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
       invalid,
     ],
     'cut user': [`${user('user')}!`, userNamed('user')],
-    'expired user': [user('user', { exp: NOW - 10 - place }), invalid],
+    // The gate itself reads that it has expired.
+    'expired user': [
+      user('user', { exp: NOW - 10 - place }),
+      userNamed('user'),
+    ],
     'forged user': [user('user', forged), invalid],
+    // As an `httpAuth` of the app's own may do.
+    'false user': [user('user', { false: true }), userNamed('other')],
     'forged revoked': [user('revoked', forged), invalid],
     'keyless user': [user('user', {}, KEYS.gone), invalid],
     'keyless revoked': [user('revoked', {}, KEYS.gone), invalid],
@@ -70,6 +76,10 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
     locked: [user('locked'), userNamed('locked')],
     revoked: [user('revoked'), userNamed('revoked')],
     user: [user('user'), userNamed('user')],
+    'old user': [
+      unsignedToken(undefined, claims('user', { aud: 'backstage' })),
+      userNamed('user'),
+    ],
     'limited user': [limited('user'), userNamed('user')],
     'limited revoked': [limited('revoked'), userNamed('revoked')],
     service: [service(CALLERS.known), actor],
@@ -85,6 +95,12 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
     'silent caller': [service(CALLERS.silent), invalid],
     restricted: [text('restricted'), new NotAllowedError('Restricted')],
     external: [text('external'), serviceOf('external')],
+    'legacy external': [
+      [{ alg: 'HS256' }, { sub: 'external', place }, {}]
+        .map(part => Buffer.from(JSON.stringify(part)).toString('base64url'))
+        .join('.'),
+      serviceOf('external'),
+    ],
     'ended external': [text('ended'), serviceOf('ended')],
     'narrow external': [text('narrow'), serviceOf('narrow')],
     'odd error': [text('odd'), new TypeError('Unexpected')],

@@ -139,7 +139,6 @@ export class ExpressRequest extends GateRequest<Request> {
     const path = pathBelowPlugin(req, mountedAs);
     // The gate is mounted once more at the root's copy of the cookie endpoint, which is `baseUrl` there.
     const isRootCookieEndpoint =
-      path === undefined &&
       this.method !== WEBSOCKET &&
       isCookieEndpoint(req.baseUrl) &&
       withoutQuery(req.originalUrl) === req.baseUrl;

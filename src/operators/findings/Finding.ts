@@ -26,6 +26,8 @@ export interface FindingFacts {
   areOrdersLoaded?: boolean;
   /** Whether the backend is on the legacy system. Default: false. */
   isLegacy?: boolean;
+  /** The features that the gate does without on this release. */
+  missingFeatures?: readonly { id: string; lost: string }[];
   now: Date;
   /** The number of revocations in force that the table lacks. */
   missingRevocations?: number;

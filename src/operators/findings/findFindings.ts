@@ -27,6 +27,7 @@ export function* findFindingsInPieces(facts: FindingFacts): Pieces<Finding[]> {
     ...findEndedExpectations(gate, now),
     findOrdersFinding(facts),
     findMissingRevocations(facts),
+    ...findMissingFeatures(facts),
     ...findSettingFindings(facts, get),
   ]);
   // The first entry for a finding precedes others.
@@ -67,6 +68,18 @@ function findEndedExpectations(gate: ApiGateConfig, now: Date): Finding[] {
       why: 'does not hold any more, since the rule that fulfilled it has ended',
       write: 'write a later until for the rule, or remove the expectation',
     }));
+}
+
+function findMissingFeatures({
+  missingFeatures = [],
+}: FindingFacts): Finding[] {
+  return missingFeatures.map(({ id, lost }) => ({
+    id: 'reduced-on-this-release',
+    at: `${CONFIG_KEY} (${id})`,
+    why: `lacks a feature on this release of Backstage or Node: ${lost}`,
+    write:
+      'update backstage-plugin-auth-backend-module-api-gate, go back to a release in its docs/releases.md, or accept it',
+  }));
 }
 
 /** Finds sign-outs and locks that a restore of the database has lost. */

@@ -41,11 +41,12 @@ async function start(apiGate: JsonObject) {
   const { config, change } = createReloadableConfig(withGate(apiGate));
   const source = new PolicySource({ config, logger });
   const usage: { unused?: number } = {};
-  const gateMetrics = new GateMetrics(
-    { missing: 3, size: 0, staleness: 0 },
+  const gateMetrics = new GateMetrics({
+    missingFeatures: ['plugin-routers', 'uninstalled-plugins'],
+    revocations: { missing: 3, size: 0, staleness: 0 },
     source,
-    () => usage.unused,
-  );
+    unusedRules: () => usage.unused,
+  });
   return {
     gateMetrics,
     source,
@@ -78,6 +79,7 @@ describe('the gauges', () => {
       'api_gate_policy_hash',
       'api_gate_policy_needs_restart',
       'api_gate_policy_rejected',
+      'api_gate_reduced',
       'api_gate_revocations_held',
       'api_gate_revocations_missing',
       'api_gate_revocations_staleness',

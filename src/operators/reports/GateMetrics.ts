@@ -62,12 +62,21 @@ export class GateMetrics {
     unit: '{request}',
   });
 
-  constructor(
-    revocations: Pick<Revocations, 'missing' | 'size' | 'staleness'>,
-    source: ObservedSource,
+  constructor(options: {
+    /** The features that the gate does without on this release. */
+    missingFeatures: readonly unknown[];
+    revocations: Pick<Revocations, 'missing' | 'size' | 'staleness'>;
+    source: ObservedSource;
     /** Returns `undefined` where that is not known. */
-    unusedRules: () => number | undefined,
-  ) {
+    unusedRules(): number | undefined;
+  }) {
+    const { missingFeatures, revocations, source, unusedRules } = options;
+    this.#createGauge(
+      'api_gate.reduced',
+      '{feature}',
+      'Features that the gate lacks on this release of Backstage or Node',
+      () => missingFeatures.length,
+    );
     this.#createGauge(
       'api_gate.rules.unused',
       '{rule}',

@@ -12,11 +12,14 @@ export type ProcessReport = ReturnType<typeof describeReplica>;
 export function describeReplica(options: {
   /** The version of `@backstage/backend-defaults`; `undefined` where it can't be read. */
   backstage: string | undefined;
+  /** The features that the gate does without. */
+  missingFeatures: readonly { id: string }[];
   plugins: Pick<Plugins, 'isInstalled'>;
   refusals: Pick<Refusals, 'describe'>;
   revocations: Pick<Revocations, 'locks' | 'size'>;
 }) {
-  const { backstage, plugins, refusals, revocations } = options;
+  const { backstage, missingFeatures, plugins, refusals, revocations } =
+    options;
   const lockedUsers = revocations.locks().length;
   return {
     /** The process that answers. */
@@ -28,6 +31,8 @@ export function describeReplica(options: {
       gate: version,
       backstage,
       node: process.versions.node,
+      /** The ids of the features that the gate lacks on this release, see docs/releases.md. */
+      missingFeatures: missingFeatures.map(({ id }) => id),
       /** Whether the `auth` plugin is installed here, and with it the database of the gate. */
       hasAuth: plugins.isInstalled('auth'),
     },

@@ -10,6 +10,7 @@ export const FINDING_IDS = [
   'orders-not-loaded',
   'plugin-not-installed',
   'proxied-websocket',
+  'reduced-on-this-release',
   'refresh-tokens-survive',
   'revocations-missing-in-table',
   'rule-changes-data',

@@ -13,6 +13,8 @@ export interface CredentialAttack {
   target?: string;
   /** Header lines, separated as in a request. */
   headers: string[];
+  /** The rows of docs/decision-table.md by which it is refused. */
+  rows: string;
   refused: Refused;
 }
 
@@ -34,6 +36,7 @@ export const ATTACKS: CredentialAttack[] = [
       'Authorization: Bearer x\r\nCookie: token=TOKEN',
       'Authorization: bearer FORGED\r\nCookie: token=TOKEN; backstage-auth=LIMITED',
     ],
+    rows: 'T2, T9',
     refused: { reason: 'invalid-token', ...bearer },
   },
   {
@@ -57,6 +60,7 @@ export const ATTACKS: CredentialAttack[] = [
       'Authorization: "Bearer TOKEN"',
       'Authorization: Bearer\xa0TOKEN',
     ],
+    rows: 'J4',
     refused: { reason: 'unsupported-scheme' },
   },
   {
@@ -68,6 +72,7 @@ export const ATTACKS: CredentialAttack[] = [
       'Cookie: token=FORGED; backstage-auth=LIMITED',
       'Cookie: backstage-auth=LIMITED; token=EXPIRED',
     ],
+    rows: 'T2, T9',
     refused: { plugin: 'docs', reason: 'invalid-token', ...cookie },
   },
   {
@@ -75,6 +80,7 @@ export const ATTACKS: CredentialAttack[] = [
     product: 'several cookies',
     flaw: "Backstage's own cookie counted where it is not meant to",
     headers: ['Cookie: backstage-auth=LIMITED', 'Cookie: backstage-auth=TOKEN'],
+    rows: 'P6, J6',
     refused: {},
   },
   {
@@ -84,6 +90,7 @@ export const ATTACKS: CredentialAttack[] = [
     method: 'POST',
     target: STATIC,
     headers: ['Cookie: backstage-auth=LIMITED'],
+    rows: 'P6, J6',
     refused: { plugin: 'docs' },
   },
   ...[
@@ -109,6 +116,7 @@ export const ATTACKS: CredentialAttack[] = [
     flaw: 'a prefix was enough for a lesser credential, and the server climbed out of it',
     target,
     headers: ['Cookie: backstage-auth=LIMITED'],
+    rows: 'P6, J6',
     refused: { plugin: 'docs' },
   })),
   {
@@ -116,6 +124,7 @@ export const ATTACKS: CredentialAttack[] = [
     product: 'several cookies',
     flaw: 'a limited token counted for a full one',
     headers: ['Authorization: Bearer LIMITED'],
+    rows: 'R4, T9',
     refused: { reason: 'invalid-token', ...bearer },
   },
   {
@@ -123,6 +132,7 @@ export const ATTACKS: CredentialAttack[] = [
     product: 'several cookies',
     flaw: 'a limited or a service token counted in the cookie of users',
     headers: ['Cookie: token=LIMITED', 'Cookie: token=SERVICE'],
+    rows: 'R4, T9',
     refused: { reason: 'invalid-token', ...cookie },
   },
   {
@@ -131,6 +141,7 @@ export const ATTACKS: CredentialAttack[] = [
     flaw: 'a token in the query or the body counted',
     target: `${SECRET}?token=TOKEN&access_token=TOKEN&authorization=Bearer%20TOKEN`,
     headers: ['X: y'],
+    rows: 'J6',
     refused: {},
   },
   {
@@ -149,6 +160,7 @@ export const ATTACKS: CredentialAttack[] = [
       'Cookie: token.1=TOKEN',
       'Cookie: token=TOKEN; token="JANES"',
     ],
+    rows: 'J5',
     refused: { reason: 'conflicting-cookies' },
   },
   {
@@ -156,6 +168,7 @@ export const ATTACKS: CredentialAttack[] = [
     product: 'fastify-csrf',
     flaw: 'a sibling domain tossed a part of a cookie',
     headers: ['Cookie: token.0=TOKEN; token.1=x', 'Cookie: token.0=FORGED'],
+    rows: 'T9',
     refused: { reason: 'invalid-token', ...cookie },
   },
   {
@@ -167,6 +180,7 @@ export const ATTACKS: CredentialAttack[] = [
       'Cookie: ==token=TOKEN',
       'Cookie: =; =TOKEN',
     ],
+    rows: 'J6',
     refused: {},
   },
   {
@@ -179,6 +193,7 @@ export const ATTACKS: CredentialAttack[] = [
       'Cookie: token%2e0=TOKEN',
       'Cookie: to%6ben=TOKEN',
     ],
+    rows: 'J6',
     refused: {},
   },
   {
@@ -196,6 +211,7 @@ export const ATTACKS: CredentialAttack[] = [
       'Cookie: $token=TOKEN',
       'Cookie: __Host-token=TOKEN',
     ],
+    rows: 'J6',
     refused: {},
   },
   {
@@ -206,6 +222,7 @@ export const ATTACKS: CredentialAttack[] = [
       'Cookie: $Version=1; token="x; a="; token=TOKEN',
       'Cookie: token="TOKEN; token=JANES"',
     ],
+    rows: 'J5',
     refused: { reason: 'conflicting-cookies' },
   },
   {
@@ -217,6 +234,7 @@ export const ATTACKS: CredentialAttack[] = [
       'Cookie: token=TOKEN, a=1',
       'Cookie: token="TOKEN',
     ],
+    rows: 'T9',
     refused: { reason: 'invalid-token', ...cookie },
   },
   ...['POST', 'PUT', 'PATCH', 'DELETE', 'PROPFIND'].map(method => ({
@@ -232,6 +250,7 @@ export const ATTACKS: CredentialAttack[] = [
       // Firefox sends this for a form, by a redirect that sends no referrer.
       'Cookie: token=TOKEN\r\nSec-Fetch-Site: none\r\nOrigin: null',
     ],
+    rows: 'J8',
     refused: { status: 403, reason: 'cross-site', ...cookie } as const,
   })),
   {
@@ -243,6 +262,7 @@ export const ATTACKS: CredentialAttack[] = [
       'Cookie: token=TOKEN\r\nOrigin: http://evil.example\r\nContent-Type: Text/Plain',
       'Cookie: token=TOKEN\r\nOrigin: http://evil.example\r\nContent-Type:',
     ],
+    rows: 'J8',
     refused: { status: 403, reason: 'cross-site', ...cookie },
   },
   {
@@ -256,6 +276,7 @@ export const ATTACKS: CredentialAttack[] = [
       'Cookie: token=TOKEN\r\nOrigin: http://localhost',
       'Cookie: token=TOKEN\r\nOrigin: HTTP://LOCALHOST:3000',
     ],
+    rows: 'J8',
     refused: { status: 403, reason: 'cross-site', ...cookie },
   },
   {
@@ -268,6 +289,7 @@ export const ATTACKS: CredentialAttack[] = [
       'Cookie: token=TOKEN\r\nOrigin: http://evil.example\r\nX-Forwarded-Host: evil.example',
       'Cookie: token=TOKEN\r\nSec-Fetch-Site: cross-site\r\nOrigin: http://localhost:3000.\r\nReferer: http://localhost:3000/',
     ],
+    rows: 'J8',
     refused: { status: 403, reason: 'cross-site', ...cookie },
   },
 ];

@@ -150,6 +150,8 @@ export const CREDENTIALS: {
   flaw: string;
   headers: string[];
   method?: string;
+  /** The rows of docs/decision-table.md by which it is refused. */
+  rows: string;
   refused: Refused;
 }[] = [
   {
@@ -162,6 +164,7 @@ export const CREDENTIALS: {
       'Connection: X-F5-Auth-Token\r\nX-F5-Auth-Token: 1\r\nAuthorization: Bearer FORGED',
       'Keep-Alive: authorization\r\nAuthorization: Bearer FORGED\r\nCookie: token=TOKEN',
     ],
+    rows: 'T9',
     refused: { reason: 'invalid-token', credential: 'bearer' },
   },
   {
@@ -172,6 +175,7 @@ export const CREDENTIALS: {
       'Connection: X-Forwarded-For, X-Forwarded-Host, cookie',
       'Connection: cookie, host, authorization',
     ],
+    rows: 'J6',
     refused: {},
   },
   {
@@ -185,6 +189,7 @@ export const CREDENTIALS: {
       'Authorization:\r\nAuthorization: Bearer TOKEN',
       'Authorization: Bearer TOKEN\r\nAuthorization:',
     ],
+    rows: 'J2',
     refused: { status: 400, reason: 'repeated-authorization' },
   },
   {
@@ -195,6 +200,7 @@ export const CREDENTIALS: {
       'Cookie: token=FORGED\r\nCookie: token=TOKEN',
       'Cookie: token=TOKEN\r\nCookie: token=FORGED',
     ],
+    rows: 'J5',
     refused: { reason: 'conflicting-cookies' },
   },
   {
@@ -210,6 +216,7 @@ export const CREDENTIALS: {
       'Cookie: token=TOKEN\r\nOrigin: http://localhost:3000@evil.example',
       'Cookie: token=TOKEN\r\nOrigin: null',
     ],
+    rows: 'J8',
     refused: { status: 403, reason: 'cross-site', credential: 'cookie' },
   },
   {
@@ -222,6 +229,7 @@ export const CREDENTIALS: {
       'X-HTTP-Method: GET',
       'X-Method-Override: GET',
     ],
+    rows: 'J6',
     refused: {},
   },
   {
@@ -232,6 +240,7 @@ export const CREDENTIALS: {
     headers: [
       'X-HTTP-Method-Override: GET\r\nCookie: token=TOKEN\r\nOrigin: null',
     ],
+    rows: 'J8',
     refused: { status: 403, reason: 'cross-site', credential: 'cookie' },
   },
 ];

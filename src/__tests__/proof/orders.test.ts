@@ -2,9 +2,9 @@ import {
   BareGate,
   ISSUER,
   startBareGate,
-} from '../../__tests__/__testUtils__/startBareGate';
-import { unsignedToken } from '../../__tests__/__testUtils__/unsignedToken';
-import { lockOfUser, now } from '../sessions/Revocation';
+} from '../__testUtils__/startBareGate';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
+import { lockOfUser, now } from '../../gate/sessions/Revocation';
 
 const HEADER = 'x-token';
 const claimsOf = (sub: string) => ({ sub, iat: now(), exp: now() + 3600 });
@@ -38,7 +38,7 @@ const BAD = authorization('Bearer x');
 const SOCKET = ['Connection: Upgrade', 'Upgrade: websocket'];
 const protocols = (value: string) => `Sec-WebSocket-Protocol: ${value}`;
 
-/** The places and spellings in which a handler may read a token of a request that the gate refuses for another reason. */
+/** M3: the places and spellings in which a handler may read a token of a request that the gate refuses for another reason. */
 const PLACES: [string, (tokens: Tokens) => string[]][] = [
   ['a first header', ({ full }) => [authorization(`Bearer ${full}`), BAD]],
   ['a second header', ({ full }) => [BAD, authorization(`bearer  ${full}`)]],

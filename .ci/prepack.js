@@ -1,0 +1,14 @@
+// Makes each export of the packed package one string: `rhdh-cli plugin export` reads no conditions, see docs/recipes/rhdh.md. npm runs
+// this after Backstage's own `prepack`, whose `postpack` restores package.json.
+const fs = require('node:fs');
+
+const manifest = JSON.parse(fs.readFileSync('package.json', 'utf8'));
+for (const [mount, target] of Object.entries(manifest.exports)) {
+  if (typeof target !== 'string') {
+    const { default: script, types } = target;
+    manifest.exports[mount] = script;
+    // Without the condition `types`, TypeScript looks for a declaration beside the script.
+    fs.copyFileSync(types, script.replace(/\.js$/, '.d.ts'));
+  }
+}
+fs.writeFileSync('package.json', `${JSON.stringify(manifest, null, 2)}\n`);

@@ -1,0 +1,154 @@
+import { IncomingMessage, ServerResponse } from 'node:http';
+import express from 'express';
+import { createGateServices } from '../__testUtils__/createGateServices';
+import { createPolicy } from '../__testUtils__/createPolicy';
+import { createGate } from '../../gate/createGate';
+import { tokenAt, VERIFIED } from './tokens';
+
+/** What a request presents, as headers; a cookie is that of the gate or of Backstage. */
+const CREDENTIALS: Record<string, Record<string, string>> = {
+  nothing: {},
+  service: {
+    authorization: `Bearer ${tokenAt('service', 'authorization')}`,
+  },
+  user: { authorization: `Bearer ${tokenAt('user', 'authorization')}` },
+  'service for user': {
+    authorization: `Bearer ${tokenAt('service for user', 'authorization')}`,
+  },
+  cookie: { cookie: `token=${tokenAt('user', 'cookie')}` },
+  'user-cookie': {
+    cookie: `backstage-auth=${tokenAt('limited user', 'userCookie')}`,
+  },
+};
+
+const PATHS = {
+  protected: '/here/data',
+  declared: '/here/static/data',
+  trusted: '/here/trusted/data',
+  rule: '/here/open',
+  nature: '/app/bundle.js',
+  auth: '/auth/github/start',
+  mcp: '/mcp-actions/v1',
+};
+
+/** Creates a gate, and returns what it does with a request whose handler answers with HTML. */
+function createScene({ hasAuth }: { hasAuth: boolean }) {
+  const installed = ['here', 'app', 'search', 'mcp-actions'];
+  const gate = createGateServices({
+    installed: [...installed, ...(hasAuth ? ['auth'] : ['gateway'])],
+  });
+  gate.tokens = VERIFIED;
+  const policy = createPolicy({
+    allow: [{ plugin: 'here', path: '/open', methods: ['GET', 'WEBSOCKET'] }],
+    trustedPaths: [{ plugin: 'here', path: '/trusted/**' }],
+    mcpPaths: new Set(['/v1']),
+  });
+  const services = {
+    ...gate.services,
+    source: { current: policy },
+    revocations: { isLoaded: true, isRevoked: () => false } as never,
+    cookieIssuer: undefined,
+  };
+  const app = express();
+  app.use('/api/:gatedPluginId', createGate(services, { decided: () => {} }));
+  return async (target: string, credential: string, others: object = {}) => {
+    gate.decided.length = 0;
+    const headers = { ...CREDENTIALS[credential], ...others };
+    const req = {
+      method: 'GET',
+      url: `/api${target}`,
+      headers,
+      rawHeaders: Object.entries(headers).flat(),
+      socket: {},
+    } as unknown as IncomingMessage;
+    const res = new ServerResponse(req);
+    await new Promise<void>(resolve => {
+      const handle = (error?: Error) => {
+        res.setHeader('Content-Type', 'text/html');
+        res.writeHead(error ? 401 : 200);
+        resolve();
+      };
+      Reflect.apply(app as never, undefined, [req, res, handle]);
+    });
+    return {
+      cookie: req.headers.cookie,
+      isAnonymous: gate.decided[0].decision.isAnonymous,
+      policy: res.getHeader('Content-Security-Policy'),
+      vary: res.getHeader('Vary'),
+      cacheControl: res.getHeader('Cache-Control'),
+      challenge: String(res.getHeader('WWW-Authenticate')),
+    };
+  };
+}
+
+/** What a browser asks for. An upgrade is answered in Express where nothing takes it. */
+const ASKED = {
+  page: { accept: 'text/html' },
+  image: { accept: 'image/png' },
+  upgrade: {
+    connection: 'upgrade',
+    upgrade: 'websocket',
+    origin: 'https://backstage.example.com',
+  },
+};
+
+/** Returns the headers of the answer by A6 and A7. */
+function restrictionsOf(path: string, credential: string, asked: string) {
+  const isUpgrade = asked === 'upgrade';
+  const isCookie = /cookie/.test(credential);
+  const isOfUser = isCookie || /user/.test(credential);
+  const isOpen = path === 'rule' || (path === 'nature' && !isUpgrade);
+  const isDeclared = path === 'declared' && !isUpgrade;
+  const isTrusted = path === 'trusted' || isDeclared;
+  const isSandboxed = path === 'rule' || (!isOpen && isOfUser && !isTrusted);
+  const isUnstored = asked === 'page' && !isDeclared;
+  return {
+    policy: isSandboxed ? 'sandbox' : undefined,
+    vary: isSandboxed && !isOpen ? 'Sec-Fetch-Dest' : undefined,
+    cacheControl:
+      !isOpen && isCookie ? (isUnstored && 'no-store') || 'private' : undefined,
+  };
+}
+
+it.each(['protected', 'declared', 'trusted', 'rule', 'nature'] as const)(
+  '[P111] an answer is restricted by A6 and A7: %s',
+  async path => {
+    const send = createScene({ hasAuth: true });
+    for (const credential of Object.keys(CREDENTIALS)) {
+      for (const [asked, headers] of Object.entries(ASKED)) {
+        // Elsewhere, the cookie of Backstage authenticates nothing.
+        const isUsed =
+          credential !== 'user-cookie' ||
+          (path === 'declared' && asked !== 'upgrade');
+        const found = await send(PATHS[path], credential, headers);
+        expect({ credential, asked, ...found }).toMatchObject({
+          ...restrictionsOf(path, isUsed ? credential : 'nothing', asked),
+          isAnonymous: path === 'rule' ? credential === 'nothing' : undefined,
+        });
+      }
+    }
+  },
+);
+
+it.each([
+  ['auth', true, false],
+  ['auth', false, true],
+  ['nature', true, false],
+  ['nature', false, false],
+  ['protected', false, false],
+] as const)(
+  '[P111] the cookie of the gate goes on to a gate behind the gateway: %s, with auth here: %s',
+  async (path, hasAuth, goesOn) => {
+    const send = createScene({ hasAuth });
+    const { cookie } = await send(PATHS[path], 'cookie');
+    expect(cookie !== undefined).toBe(goesOn);
+  },
+);
+
+it('[P111] a 401 names the address of an MCP resource by A11', async () => {
+  const send = createScene({ hasAuth: true });
+  const { challenge } = await send(PATHS.mcp, 'nothing');
+  expect(challenge).toContain('/.well-known/oauth-protected-resource');
+  const other = await send(PATHS.protected, 'nothing');
+  expect(other.challenge).toBe('Bearer realm="Backstage"');
+});

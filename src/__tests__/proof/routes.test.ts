@@ -1,0 +1,291 @@
+import { PassThrough } from 'node:stream';
+import express from 'express';
+import { createGateServices } from '../__testUtils__/createGateServices';
+import { createPolicy } from '../__testUtils__/createPolicy';
+import { isNamedBy, isPublicWithoutRule } from '../__testUtils__/publicModel';
+import {
+  ExpressRequest,
+  GateRequest,
+  readRequestToken,
+  UpgradeRequest,
+} from '../../gate/read/GateRequest';
+import { readUpgradeTarget } from '../../gate/read/mountedRequest';
+import { Refusal } from '../../gate/Refusal';
+import { mountAt } from '../../backstage/createFront';
+
+/** `npm test` has every so many of the cookies, `.ci/run` has all. */
+const STEP = process.env.PROPERTIES === 'long' ? 1 : 7;
+
+const OWN_ORIGIN = 'https://backstage.example.com';
+const NOW = Date.now();
+
+/** The rules, by their reasons. Where several name a request, the first one here opens it. */
+const RULES: Record<
+  string,
+  { path: string; methods?: string[]; until?: number }
+> = {
+  root: { path: '/' },
+  exact: { path: '/a' },
+  'exact with a literal': { path: '/a/b/c' },
+  'any segment': { path: '/a/*/c' },
+  subtree: { path: '/a/**' },
+  'any segment before another literal': { path: '/*/b/d' },
+  'subtree below any segment': { path: '/*/s/**' },
+  socket: { path: '/b/**', methods: ['WEBSOCKET'] },
+  change: { path: '/b', methods: ['POST', 'HEAD'] },
+  ended: { path: '/ended', until: NOW - 1 },
+  'ends later': { path: '/ended/later', until: NOW + 3_600_000 },
+  'ended at the same path': { path: '/ended/later', until: NOW - 1 },
+};
+
+const allow = Object.entries(RULES).map(([reason, rule]) => ({
+  plugin: 'here',
+  methods: ['GET'],
+  reason,
+  ...rule,
+}));
+/** Rules as the model reads them, which has no milliseconds. */
+const written = allow.map(({ until = Infinity, ...rule }) => ({
+  ...rule,
+  ...(until < Infinity && { until: new Date(until).toISOString() }),
+}));
+
+const IN_FORCE = Object.keys(RULES).filter(reason => !/^ended/.test(reason));
+
+const PLUGINS = ['here', 'auth', 'app', 'absent', 'x.y'];
+const INSTALLED = ['here', 'auth', 'app'];
+const METHODS = ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'];
+const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
+const KEYS = '/.backstage/auth/v1/jwks.json';
+const PATHS = [
+  ...['', '/', '/a', '/a/', '/A', '/a/b', '/a/b/c', '/a/x/c', '/x/b/c'],
+  ...['/x/b/d', '/a/b/d', '/a//c', '/x/s', '/x/s/y', '/b', '/b/c', '/c'],
+  ...['/a/b/c/d', '/*/b/d', '/a/./c', '/a/../a', '/a;b', '/a%2fb', '/a?b'],
+  ...['/ended', '/ended/later', KEYS, `${KEYS}/x`, KEYS.toUpperCase()],
+  ...[COOKIE_ENDPOINT, COOKIE_ENDPOINT.toUpperCase(), `${COOKIE_ENDPOINT}/x`],
+  ...['/github/logout', '/GitHub/LOGOUT', '/other/logout', '/github/logout/x'],
+  ...['/github/start', '/api-gate', '/API-gate/v1/policy', '/api-gates'],
+];
+const TARGETS = PLUGINS.flatMap(plugin =>
+  PATHS.map(below => `/api/${plugin}${below}`),
+);
+/** The root's copy of the cookie endpoint, which is mounted in Express alone. */
+const ROOT_TARGETS = ['', '/', '?a', '/x'].flatMap(rest => [
+  COOKIE_ENDPOINT + rest,
+  COOKIE_ENDPOINT.toUpperCase() + rest,
+]);
+const UPGRADES: Record<string, Record<string, string>> = {
+  none: {},
+  'to a WebSocket': { upgrade: 'WebSocket', connection: 'x, Upgrade' },
+  'not to Node': { upgrade: 'websocket', connection: 'keep-alive' },
+  "without Node's option": { upgrade: 'websocket' },
+  'to another protocol': { upgrade: 'h2c', connection: 'upgrade' },
+  'without a protocol': { connection: 'upgrade' },
+};
+
+interface SentRequest {
+  method: string;
+  url: string;
+  headers: Record<string, string>;
+}
+
+/** Creates the gate's reading of requests at both doors. */
+function createReaders() {
+  const { services } = createGateServices({ installed: INSTALLED });
+  const policy = createPolicy({
+    allow,
+    trustedPaths: [
+      { plugin: 'here', path: '/trusted/**' },
+      { plugin: 'auth', path: '/**' },
+    ],
+    signOut: { scope: 'session', providers: new Set(['github']) },
+  } as never);
+  const reading = { ...services, source: { current: policy } };
+  const app = express().disable('x-powered-by');
+  let request: GateRequest | undefined;
+  mountAt(app, (req, res) => {
+    request = new ExpressRequest(req, res, reading);
+  });
+  return {
+    atExpress(req: SentRequest): GateRequest {
+      const rawHeaders = Object.entries(req.headers).flat();
+      Reflect.apply(app as never, undefined, [
+        { ...req, rawHeaders },
+        {},
+        () => {},
+      ]);
+      return request!;
+    },
+    atServer: (req: SentRequest): GateRequest =>
+      new UpgradeRequest(
+        req as never,
+        new PassThrough(),
+        readUpgradeTarget(req.url)!,
+        reading,
+      ),
+  };
+}
+
+/** Returns the route by V1 to V9. */
+function routeOf(
+  door: string,
+  { method, url }: Omit<SentRequest, 'headers'>,
+  upgrade: string,
+): string {
+  const ruleFor = (as: string) =>
+    written.find(rule => isNamedBy(rule, as, url))?.reason ?? 'protected';
+  const isGet = method === 'GET';
+  const isForNode = upgrade === 'to a WebSocket';
+  const isWebSocket = isForNode || /^(not to|without) Node/.test(upgrade);
+  if (door === 'atServer' || (isGet && isWebSocket)) {
+    const isUpgrade = isGet && (isForNode || door === 'atServer');
+    return isUpgrade && isWebSocket ? ruleFor('WEBSOCKET') : 'protected';
+  }
+  const isOfRoot = url.startsWith('/.');
+  const isPublic = isPublicWithoutRule(
+    method,
+    isOfRoot ? `/api/app${url}` : url,
+  );
+  const isSignOut =
+    (method === 'POST' && /^\/api\/auth\/github\/logout$/i.test(url)) ||
+    (method === 'DELETE' && isPublic && /cookie(\?a)?$/i.test(url));
+  if (isSignOut || isOfRoot) {
+    return isSignOut ? 'sign-out' : 'protected';
+  }
+  // No plugin has an id with a dot.
+  return isPublic && !url.startsWith('/api/x.y/')
+    ? 'built-in-public'
+    : ruleFor(method);
+}
+
+it.each([
+  [
+    'atExpress',
+    [...TARGETS, ...ROOT_TARGETS],
+    [...IN_FORCE, 'built-in-public', 'protected', 'sign-out'],
+  ],
+  ['atServer', TARGETS, ['socket', 'protected']],
+] as const)('[P111] a request has its route, %s', (door, targets, classes) => {
+  const readers = createReaders();
+  const wrong: unknown[] = [];
+  const seen = new Set<string>();
+  for (const [upgrade, headers] of Object.entries(UPGRADES)) {
+    for (const method of METHODS) {
+      for (const url of targets) {
+        const { isUpgrade, route } = readers[door]({ method, url, headers });
+        const found = typeof route === 'object' ? route.reason! : route;
+        const expected = routeOf(door, { method, url }, upgrade);
+        seen.add(found);
+        const isWebSocket = method === 'GET' && /^webs/i.test(headers.upgrade);
+        if (
+          found !== expected ||
+          isUpgrade !== (door === 'atServer' || isWebSocket)
+        ) {
+          wrong.push({ upgrade, method, url, isUpgrade, found, expected });
+        }
+      }
+    }
+  }
+  expect(wrong.slice(0, 10)).toEqual([]);
+  expect([...seen].sort()).toEqual([...classes].sort());
+});
+
+/** Where a cookie is used: whether the plugin has declared the path for GET and HEAD, and whether the operator trusts it. */
+const COOKIE_PATHS: Record<string, { declared?: true; trusted?: true }> = {
+  '/here/data': {},
+  // It has no path, by V1.
+  '/here/': {},
+  '/here/static/data': { declared: true },
+  '/here/static/%41%20b': { declared: true },
+  '/here/static/a;b': { declared: true },
+  '/here/static/...': { declared: true },
+  '/here/static/..': {},
+  '/here/static/.': {},
+  '/here/static//data': {},
+  '/here/static/%2e%2e/data': {},
+  '/here/static/..;/data': {},
+  '/here/static/;/data': {},
+  '/here/static/a%5c..%5cb': {},
+  '/here/static/%': {},
+  '/here/trusted/data': { trusted: true },
+  '/here/trusted/data?x': { trusted: true },
+  '/here/trusted/%41': {},
+  '/here/trusted/../data': {},
+  '/auth/api-gate/x': { trusted: true },
+  [`/auth${COOKIE_ENDPOINT}`]: {},
+};
+const SITES = ['', 'same-origin', 'same-site', 'cross-site', 'none'];
+const ORIGINS = ['', OWN_ORIGIN, 'https://evil.example.com', 'null'];
+const CODE = [
+  ...['script', 'style', 'xslt', 'worker', 'sharedworker', 'serviceworker'],
+  ...['audioworklet', 'paintworklet'],
+];
+const OTHERS = ['', 'document', 'image', 'scripts', 'xstyle', 'workers'];
+const USES = [
+  { 'service-worker': 'script' },
+  ...[...CODE, ...OTHERS].map(use => ({ 'sec-fetch-dest': use })),
+];
+
+/** Returns the kind of the token that authenticates a request with a cookie, or the reason of the refusal. */
+function kindOf(
+  path: string,
+  method: string,
+  headers: Record<string, string>,
+): string {
+  const { declared, trusted } = COOKIE_PATHS[path];
+  const { cookie, origin, 'sec-fetch-site': site } = headers;
+  const isRead = ['GET', 'HEAD'].includes(method);
+  const isDeclared = isRead && declared;
+  const isSafe = isRead || method === 'OPTIONS';
+  const isOfOther = origin
+    ? origin !== OWN_ORIGIN
+    : !isSafe && ![undefined, 'none'].includes(site);
+  const isCode =
+    CODE.includes(headers['sec-fetch-dest']) || 'service-worker' in headers;
+  const kind = cookie.startsWith('token=') ? 'cookie' : 'user-cookie';
+  return (
+    (kind === 'user-cookie' && !isDeclared && 'missing-credentials') ||
+    (site !== 'same-origin' && isOfOther && 'cross-site') ||
+    (isCode && !isDeclared && !trusted && 'unsafe-destination') ||
+    kind
+  );
+}
+
+/** Yields each combination of the headers by which a browser says whence and for what it sends a cookie. */
+function* browserHeaders(): Generator<Record<string, string>> {
+  for (const cookie of ['token=a', 'backstage-auth=a']) {
+    for (const site of SITES) {
+      for (const origin of ORIGINS) {
+        for (const use of USES) {
+          const headers = { cookie, origin, 'sec-fetch-site': site, ...use };
+          const present = Object.entries(headers).filter(([, value]) => value);
+          yield Object.fromEntries(present);
+        }
+      }
+    }
+  }
+}
+
+it('[P111] a cookie authenticates by J8 and J9', () => {
+  const { atExpress } = createReaders();
+  const wrong: unknown[] = [];
+  let count = 0;
+  for (const headers of browserHeaders()) {
+    for (const method of METHODS.filter(each => each !== 'DELETE')) {
+      for (const below of Object.keys(COOKIE_PATHS)) {
+        count += 1;
+        if (count % STEP === 0) {
+          const request = atExpress({ method, url: `/api${below}`, headers });
+          const token = readRequestToken(request);
+          const found = token instanceof Refusal ? token.reason : token.kind;
+          const expected = kindOf(below, method, headers);
+          if (found !== expected) {
+            wrong.push({ below, method, headers, found, expected });
+          }
+        }
+      }
+    }
+  }
+  expect(wrong.slice(0, 10)).toEqual([]);
+  expect(count).toBeGreaterThan(40_000);
+});

@@ -1,0 +1,225 @@
+import { get } from 'lodash';
+
+/** Loads a module, or throws as `require` does. */
+export type LoadModule = (name: string) => unknown;
+
+type Kind = 'function' | 'object' | 'string';
+
+export type FeatureId =
+  | 'public-exports'
+  | 'uninstalled-plugins'
+  | 'plugin-routers'
+  | 'websocket-handlers'
+  | 'server-search';
+
+interface ReleaseFeature {
+  /** The fields of Backstage's exports that the feature uses: module, then path, then type. */
+  fields?: Record<string, Record<string, Kind>>;
+  /** A field of an export without which Backstage itself does not have what the feature is for. */
+  onlyWith?: { module: string; path: string };
+  /** What the feature uses of Node. */
+  hooks?: readonly string[];
+  /** What the gate does not do without the feature: a clause. */
+  lost: string;
+  /** What the backend does without the feature. No row opens anything. */
+  without: 'starts closed' | 'stops';
+  /** A plugin beside which the backend stops as well. */
+  stopsBeside?: string;
+}
+
+/** The releases that the gate was run on, see docs/releases.md. */
+export const TESTED_RELEASES =
+  'December 2025 (backend-defaults 0.14) to November 2026 (0.19)';
+
+/** The parts of the gate that use what another release of Backstage or Node may lack. docs/releases.md has the same table. */
+export const RELEASE_FEATURES: Record<FeatureId, ReleaseFeature> = {
+  'public-exports': {
+    fields: {
+      '@backstage/backend-defaults/auth': {
+        'pluginTokenHandlerDecoratorServiceRef.id': 'string',
+      },
+      '@backstage/backend-defaults/httpAuth': {
+        'DefaultHttpAuthService.create': 'function',
+      },
+      '@backstage/backend-defaults/httpRouter': {
+        createLifecycleMiddleware: 'function',
+      },
+      '@backstage/backend-defaults/rootHttpRouter': {
+        'MiddlewareFactory.create': 'function',
+      },
+    },
+    lost: 'it can not verify tokens as Backstage does',
+    without: 'stops',
+  },
+  'uninstalled-plugins': {
+    fields: {
+      '@backstage/backend-defaults/auth': {
+        'authServiceFactory.service.id': 'string',
+        'authServiceFactory.deps': 'object',
+        'authServiceFactory.factory': 'function',
+        'authServiceFactory.deps.config': 'object',
+        // The gate replaces these three to verify tokens for a plugin that is not installed.
+        'authServiceFactory.deps.database': 'object',
+        'authServiceFactory.deps.plugin': 'object',
+        'authServiceFactory.deps.discovery': 'object',
+      },
+    },
+    lost: 'it verifies only tokens of users for plugins that are not installed: there, it refuses a token of a service for that plugin with 404, without verifying it, so that anybody can find out which plugins are installed, and any other token with 401',
+    without: 'starts closed',
+    stopsBeside: 'gateway',
+  },
+  'plugin-routers': {
+    fields: {
+      '@backstage/backend-defaults/httpRouter': {
+        'httpRouterServiceFactory.service.id': 'string',
+        'httpRouterServiceFactory.deps': 'object',
+        'httpRouterServiceFactory.factory': 'function',
+        'httpRouterServiceFactory.initialization': 'string',
+      },
+    },
+    lost: "the policy does not list what plugins open in code, and Backstage's own cookie opens only the files of TechDocs",
+    without: 'starts closed',
+  },
+  'websocket-handlers': {
+    fields: {
+      '@backstage/backend-defaults/httpRouter': {
+        createWebSocketRouter: 'function',
+      },
+    },
+    onlyWith: {
+      module: '@backstage/backend-defaults/rootHttpRouter',
+      path: 'DefaultRootHttpRouter.prototype.addWebSocketHandler',
+    },
+    lost: "WebSocket handlers at Backstage's router authenticate as they do without the gate, so that no rule opens them",
+    without: 'starts closed',
+  },
+  'server-search': {
+    hooks: [
+      'process._getActiveHandles()',
+      'the diagnostics channel net.server.socket',
+    ],
+    lost: 'it finds the servers of the backend by a replaced emit of http.Server and https.Server, and finds no server of HTTP/2',
+    without: 'starts closed',
+  },
+};
+
+/** A feature that the gate does without, and what it lacks for it. */
+export interface MissingFeature {
+  id: FeatureId;
+  lost: string;
+  missing: readonly string[];
+}
+
+/** Where {@link RELEASE_FEATURES} has hooks of Node that do not work. */
+export const MISSING_SERVER_SEARCH: MissingFeature = createMissing(
+  'server-search',
+  RELEASE_FEATURES['server-search'].hooks!,
+);
+
+function createMissing(
+  id: FeatureId,
+  missing: readonly string[],
+): MissingFeature {
+  return { id, lost: RELEASE_FEATURES[id].lost, missing };
+}
+
+/**
+ * Returns the features whose fields this release of Backstage lacks.
+ *
+ * @throws Error of one line if the gate stops without one of them
+ */
+export function findMissingFeatures(load: LoadModule): MissingFeature[] {
+  const missingFeatures = Object.entries<ReleaseFeature>(RELEASE_FEATURES)
+    .filter(
+      ([, { onlyWith }]) =>
+        !onlyWith ||
+        get(loadOrUndefined(load, onlyWith.module), onlyWith.path) !==
+          undefined,
+    )
+    .map(([id, { fields = {} }]) =>
+      createMissing(id as FeatureId, findMissingFields(load, fields)),
+    )
+    .filter(({ missing }) => missing.length > 0);
+  const stopping = missingFeatures.filter(
+    ({ id }) => RELEASE_FEATURES[id].without === 'stops',
+  );
+  if (stopping.length > 0) {
+    throw createStopError(
+      load,
+      stopping.flatMap(({ missing }) => missing),
+    );
+  }
+  return missingFeatures;
+}
+
+/**
+ * Refuses a start beside a plugin for which the gate needs a feature that is missing.
+ *
+ * @throws Error of one line that names the plugin
+ */
+export function assertNoneStops(
+  missingFeatures: MissingFeature[],
+  isInstalled: (pluginId: string) => boolean,
+  load: LoadModule,
+): void {
+  for (const { id, missing } of missingFeatures) {
+    const { stopsBeside }: ReleaseFeature = RELEASE_FEATURES[id];
+    if (stopsBeside !== undefined && isInstalled(stopsBeside)) {
+      throw createStopError(load, missing, stopsBeside);
+    }
+  }
+}
+
+function createStopError(
+  load: LoadModule,
+  missing: readonly string[],
+  pluginId?: string,
+): Error {
+  const version = readBackstageVersion(load) ?? 'is not installed';
+  const [beside, remove] = pluginId
+    ? [` beside the plugin ${pluginId}`, `remove the plugin ${pluginId}, or `]
+    : ['', ''];
+  return new Error(
+    `API gate does not work with this release of Backstage${beside} (backend-defaults ${version}), which lacks ${missing.join(', ')}. It works with the releases of ${TESTED_RELEASES}. Update backstage-plugin-auth-backend-module-api-gate, ${remove}stay on one of these: its docs/releases.md lists them`,
+  );
+}
+
+function findMissingFields(
+  load: LoadModule,
+  fields: NonNullable<ReleaseFeature['fields']>,
+): string[] {
+  return Object.entries(fields).flatMap(([module, paths]) => {
+    const exported = loadOrUndefined(load, module);
+    return exported === undefined
+      ? [module]
+      : Object.entries(paths)
+          // `null` is no object here.
+          .filter(
+            ([path, kind]) =>
+              typeof (get(exported, path) ?? undefined) !== kind,
+          )
+          .map(([path]) => `${path} of ${module}`);
+  });
+}
+
+export function readBackstageVersion(load: LoadModule): string | undefined {
+  const name = '@backstage/backend-defaults/package.json';
+  const version: unknown = get(loadOrUndefined(load, name), 'version');
+  return typeof version === 'string' ? version : undefined;
+}
+
+/** Returns `undefined` for a module that is not there, or that its package does not export. */
+function loadOrUndefined(load: LoadModule, name: string): unknown {
+  try {
+    return load(name);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (
+      code === 'MODULE_NOT_FOUND' ||
+      code === 'ERR_PACKAGE_PATH_NOT_EXPORTED'
+    ) {
+      return undefined;
+    }
+    throw error;
+  }
+}
