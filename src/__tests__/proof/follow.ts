@@ -16,6 +16,7 @@ import { UpgradeGate } from '../../gate/upgrades/UpgradeGate';
 import { readUpgradeTarget } from '../../gate/read/mountedRequest';
 import { Judgement, Place, State, TOKENS } from './states';
 import {
+  ADDED_ISSUER,
   CALLERS,
   isNamed,
   KEYS,
@@ -62,6 +63,7 @@ function createScene(state: State, isRemembering: boolean) {
       { subject: 'narrow', only: [{ ...rule, path: '/other' }] },
     ],
     ...(header !== undefined && { credentialHeader: 'x-credential' }),
+    issuers: [ADDED_ISSUER],
     trustedPaths: isTrusted ? [{ plugin, path: '/**' }] : [],
     // A path that a rule opens is no foreign one.
     foreignAuthorization: ['/foreign/**', PATHS.rule].map(path => ({

@@ -1,9 +1,11 @@
+import { PassThrough } from 'node:stream';
 import {
   BareGate,
   ISSUER,
   startBareGate,
 } from '../__testUtils__/startBareGate';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
+import { findUndecidedOrder } from '../../gate/verify/orders';
 import { lockOfUser, now } from '../../gate/sessions/Revocation';
 
 const HEADER = 'x-token';
@@ -55,6 +57,18 @@ const PLACES: [string, (tokens: Tokens) => string[]][] = [
       ({ full }) => [authorization(`Bearer ${withIn(full, odd)}`)],
     ],
   ),
+  [
+    'a parameter with another behind it',
+    ({ full }) => [authorization(`Digest a=${full};b`)],
+  ],
+  [
+    'a signature with ";", and a word behind it',
+    ({ full }) => [authorization(`Bearer ${withIn(full, ';')} b`)],
+  ],
+  [
+    'a signature with a space, and a list behind it',
+    ({ full }) => [authorization(`Bearer ${withIn(full, ' ')},b`)],
+  ],
   ['padding', ({ full }) => [authorization(`Bearer ${full}==`)]],
   ['a cookie', ({ full }) => [`Cookie: token=${full}; token=x`]],
   ['two cookies', ({ full }) => ['Cookie: token=x', `Cookie: token=${full}`]],
@@ -152,6 +166,32 @@ describe('[P96] in report-only, a request that the gate refuses for another reas
     expect((await send(...tokens)).status).toBe(400);
     expect(gate.handled).toHaveLength(1);
     expect(gate.asked).toEqual([]);
+  });
+
+  it('ends also where the gate has not decided', async () => {
+    const track = jest.spyOn(gate.services.sockets, 'track');
+    const six = Array.from({ length: 6 }, (_, i) => tokensOf(`user${i}`).full);
+    for (const options of [
+      {},
+      { pluginId: 'hello' },
+      { socket: new PassThrough() },
+    ]) {
+      for (const [name, prefix] of [
+        ['authorization', ''],
+        ['cookie', 'backstage-auth='],
+      ]) {
+        const find = async (value: string) => {
+          const req = { headers: { [name]: prefix + value } };
+          const { services } = gate;
+          return findUndecidedOrder(req as never, services, options);
+        };
+        expect((await find(locked.full))?.reason).toBe('locked');
+        expect(await find(other.full)).toBeUndefined();
+        const many = await find(six.join(`; ${prefix}`));
+        expect(many?.reason).toBe('too-many-tokens');
+      }
+    }
+    expect(track).toHaveBeenCalledTimes(2);
   });
 
   it('ends by more texts like tokens than a client has use for', async () => {

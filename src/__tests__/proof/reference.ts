@@ -32,7 +32,8 @@ const is401 = (reason = '') =>
 function turnOut(place: Place, kind: Kind, state: State) {
   const isExternal = kind.endsWith('external');
   const isJwt = !/^(text|restr|odd|ended|narrow|external)/.test(kind);
-  const isOfUser = isJwt && !/^other|^legacy|^service$|caller$/.test(kind);
+  const isOfUser =
+    isJwt && !/^(other|legacy|jwks)|^(expired )?service$|caller$/.test(kind);
   const isJ1 = state.plugin === 'auth down' && isOfUser;
   const listed = rowOf(kind, state);
   const row = isJ1 && !/^T[12]$/.test(listed) ? 'J1' : listed;
@@ -183,7 +184,9 @@ function find(request: Request): Finding {
     ? authenticate(request)
     : { reason: refuseReaders([...p4, ...p1, ...p2], p4), answers };
   const isOurs = ({ kind }: Token) =>
-    !(plugin === 'absent, bare' ? /^other/ : /^(text|other)/).test(kind);
+    !(plugin === 'absent, bare' ? /^(other|jwks)/ : /^(text|other|jwks)/).test(
+      kind,
+    );
   const isJ11 = !found.reason && request.elsewhere.some(isOurs);
   return isJ11 ? { reason: 'invalid-token' } : found;
 }

@@ -18,6 +18,7 @@ const STEP = process.env.PROPERTIES === 'long' ? 1 : 7;
 
 const OWN_ORIGIN = 'https://backstage.example.com';
 const NOW = Date.now();
+const LATER = NOW + 3_600_000;
 
 /** The rules, by their reasons. Where several name a request, the first one here opens it. */
 const RULES: Record<
@@ -34,7 +35,7 @@ const RULES: Record<
   socket: { path: '/b/**', methods: ['WEBSOCKET'] },
   change: { path: '/b', methods: ['POST', 'HEAD'] },
   ended: { path: '/ended', until: NOW - 1 },
-  'ends later': { path: '/ended/later', until: NOW + 3_600_000 },
+  'ends later': { path: '/ended/later', until: LATER },
   'ended at the same path': { path: '/ended/later', until: NOW - 1 },
 };
 
@@ -90,13 +91,19 @@ interface SentRequest {
 }
 
 /** Creates the gate's reading of requests at both doors. */
-function createReaders() {
-  const { services } = createGateServices({ installed: INSTALLED });
+function createReaders(installed = INSTALLED) {
+  const { services } = createGateServices({ installed });
   const policy = createPolicy({
     allow,
     trustedPaths: [
       { plugin: 'here', path: '/trusted/**' },
       { plugin: 'auth', path: '/**' },
+    ],
+    tokens: [
+      { subject: 'narrow', only: allow },
+      { subject: 'ended', until: NOW - 1 },
+      { subject: 'renewed', until: NOW - 1 },
+      { subject: 'renewed', until: LATER },
     ],
     signOut: { scope: 'session', providers: new Set(['github']) },
   } as never);
@@ -188,6 +195,43 @@ it.each([
   }
   expect(wrong.slice(0, 10)).toEqual([]);
   expect([...seen].sort()).toEqual([...classes].sort());
+});
+
+it('[P111] a logout is a sign-out where auth is installed, by V5', () => {
+  const { atExpress } = createReaders(['here', 'app']);
+  const url = '/api/auth/github/logout';
+  const { route } = atExpress({ method: 'POST', url, headers: {} });
+  expect(route).toBe('built-in-public');
+});
+
+it('[P111] the limits of an external token refuse by T11 and T12', () => {
+  const { atExpress } = createReaders();
+  for (const method of METHODS) {
+    for (const url of TARGETS) {
+      const request = atExpress({ method, url, headers: {} });
+      const { tokenLimits } = request.policy;
+      const isNamed = allow.some(({ until, ...rule }) =>
+        isNamedBy(rule, method, url),
+      );
+      const ends = Object.fromEntries(
+        ['narrow', 'ended', 'renewed', 'free'].map(subject => [
+          subject,
+          [
+            tokenLimits.findRefusal(subject, request),
+            tokenLimits.endFor(subject, request),
+          ],
+        ]),
+      );
+      expect({ method, url, ...ends }).toEqual({
+        method,
+        url,
+        narrow: isNamed ? [undefined, Infinity] : ['restricted', -Infinity],
+        ended: ['token-ended', -Infinity],
+        renewed: [undefined, LATER],
+        free: [undefined, Infinity],
+      });
+    }
+  }
 });
 
 /** Where a cookie is used: whether the plugin has declared the path for GET and HEAD, and whether the operator trusts it. */

@@ -4,8 +4,9 @@
 export const TOKENS = {
   text: 'T9: no JWT, and unknown to Backstage',
   'other system': 'T9: a JWT of no type of Backstage, which does not verify',
-  'cut user': 'T1: the token of a user, and a character that no JWT has',
+  'cut user': 'T1: the token of a user, with a character in it that no JWT has',
   'expired user': 'T2',
+  'expired service': 'T2: of a plugin',
   'forged user': 'T9: the claims of a user, and another signature',
   'false user': 'T9: the claims of a user, which is verified as another one',
   'forged revoked':
@@ -21,7 +22,8 @@ export const TOKENS = {
   locked: 'T14',
   revoked: 'T15',
   user: 'T17, or T16',
-  'old user': 'T17, or T16: of a user, as Backstage before 1.24 issued it',
+  'old user':
+    'T17, or T16: of a user, as Backstage before 1.24 issued it, and of another issuer that is trusted',
   'limited user':
     'T17, or T16: a limited token of a user, as Backstage has it in its cookie',
   'limited revoked': 'T15: the same, of a revoked session',
@@ -34,6 +36,7 @@ export const TOKENS = {
   restricted: 'T7',
   external: 'T17: static',
   'legacy external': 'T17: a JWT with a shared secret',
+  'jwks external': 'T17: a JWT of an issuer that the configuration names',
   'ended external': 'T11: static',
   'narrow external': 'T12: static',
   'odd error': 'T9: Backstage throws another error than one about the token',
@@ -52,6 +55,7 @@ const UNVERIFIED: Partial<Record<Kind, string>> = {
   'ended external': 'T9',
   'narrow external': 'T9',
   'legacy external': 'T9',
+  'jwks external': 'T9',
 };
 
 /** Returns the row of a token. */

@@ -8,10 +8,13 @@ const STEP = process.env.PROPERTIES === 'long' ? 1 : 29;
 /** The tokens that verify, and whose session, user and limits are in force. */
 const IN_FORCE: readonly unknown[] = [
   'user',
+  'old user',
   'limited user',
   'service',
   'service for user',
   'external',
+  'legacy external',
+  'jwks external',
 ] satisfies Kind[];
 
 /** The tokens to which a lock, a revocation, an end or a limit has come, and what they were before. */
@@ -32,6 +35,7 @@ const NOT_OF_BACKSTAGE: readonly unknown[] = [
   'cut bearer',
   'text',
   'other system',
+  'jwks external',
 ];
 
 const PLACES = ['header', 'authorization', 'cookie', 'userCookie'] as const;

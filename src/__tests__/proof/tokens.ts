@@ -11,6 +11,8 @@ export const CALLERS = { known: 'search', none: 'nobody', silent: 'silent' };
 const NOW = Math.floor(Date.now() / 1000);
 const HOURS = 3_600;
 const OTHER = 'https://other.example.com';
+/** The issuer that the configuration adds to the backend's own. */
+export const ADDED_ISSUER = 'https://added.example.com';
 
 /** What Backstage makes of a token: a principal, or an error. */
 type Verified = object | Error;
@@ -40,13 +42,13 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
       'vnd.backstage.limited-user',
       claims(name, { iss: undefined }),
     );
-  const service = (sub: string, obo?: string) =>
+  const service = (sub: string, obo?: string, exp = NOW + HOURS) =>
     unsignedToken('vnd.backstage.plugin', {
       sub,
       aud: 'here',
       obo,
       place,
-      exp: NOW + HOURS,
+      exp,
     });
   const text = (kind: string) => `${kind}-${place}`;
   const forged = { forged: true };
@@ -56,12 +58,13 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
       unsignedToken('JWT', { sub: text('x'), iss: OTHER }),
       invalid,
     ],
-    'cut user': [`${user('user')}!`, userNamed('user')],
+    'cut user': [user('user').replace(/.$/, '!$&'), userNamed('user')],
     // The gate itself reads that it has expired.
     'expired user': [
       user('user', { exp: NOW - 10 - place }),
       userNamed('user'),
     ],
+    'expired service': [service(CALLERS.known, undefined, NOW - 10), actor],
     'forged user': [user('user', forged), invalid],
     // As an `httpAuth` of the app's own may do.
     'false user': [user('user', { false: true }), userNamed('other')],
@@ -77,7 +80,10 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
     revoked: [user('revoked'), userNamed('revoked')],
     user: [user('user'), userNamed('user')],
     'old user': [
-      unsignedToken(undefined, claims('user', { aud: 'backstage' })),
+      unsignedToken(
+        undefined,
+        claims('user', { aud: 'backstage', iss: ADDED_ISSUER }),
+      ),
       userNamed('user'),
     ],
     'limited user': [limited('user'), userNamed('user')],
@@ -99,6 +105,10 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
       [{ alg: 'HS256' }, { sub: 'external', place }, {}]
         .map(part => Buffer.from(JSON.stringify(part)).toString('base64url'))
         .join('.'),
+      serviceOf('external'),
+    ],
+    'jwks external': [
+      unsignedToken('JWT', { sub: 'external', iss: OTHER, place }),
       serviceOf('external'),
     ],
     'ended external': [text('ended'), serviceOf('ended')],
