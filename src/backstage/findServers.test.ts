@@ -1,8 +1,9 @@
 import { EventEmitter, once } from 'node:events';
 import { channel } from 'node:diagnostics_channel';
 import { createServer, Server } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
 import { Server as HttpsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { AddressInfo, Socket } from 'node:net';
 import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
 import express, { RequestHandler, Router } from 'express';
@@ -141,6 +142,13 @@ describe('findServers', () => {
       other.emit('upgrade', {}, {});
       expect(found).toEqual([server]);
       expect(heard).toEqual(['guard', 'listener', 'other']);
+    });
+
+    it('finds a server of HTTP/2', () => {
+      const found = start({}, false);
+      const server = createHttp2Server(appWith(mount) as never);
+      server.emit('connection', new Socket());
+      expect(found).toEqual([server]);
     });
 
     it.each([Server, HttpsServer])(

@@ -82,7 +82,9 @@ function watchConnections(
 /** Has a function called before any server of this process emits an event. */
 function watchEmit(onEmit: (server: Server) => void): () => void {
   let isWatching = true;
-  const restores = [Server, HttpsServer].map(({ name, prototype }) => {
+  // Libraries for tracing replace `emit` of the last two, and HTTP/2 has the first.
+  const classes = [AnyServer, Server, HttpsServer];
+  const restores = classes.map(({ name, prototype }) => {
     const { emit } = prototype;
     const watched = function watchedEmit(this: Server, ...args: unknown[]) {
       const own = this.emit;

@@ -98,7 +98,7 @@ export const RELEASE_FEATURES: Record<FeatureId, ReleaseFeature> = {
       'process._getActiveHandles()',
       'the diagnostics channel net.server.socket',
     ],
-    lost: 'it finds the servers of the backend by a replaced emit of http.Server and https.Server, and finds no server of HTTP/2',
+    lost: 'it finds the servers of the backend by the events that they emit, for which it replaces emit of net.Server, http.Server and https.Server',
     without: 'starts closed',
   },
 };

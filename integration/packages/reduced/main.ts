@@ -55,7 +55,7 @@ runChecks({ name: 'reduced', limitMs: 120_000 }, async run => {
     await checkStops(run);
   }
   const backend = await StockBackend.create(run);
-  await report.check('the app starts', async () => {
+  await report.check('[P114] the app starts', async () => {
     await backend.child.start();
     return backend.nameLogged(without);
   });

@@ -217,9 +217,10 @@ it.each(Object.entries(SCENES))(
 
 // So a reader of each pair alone, such as `readByCookie`, finds what a handler finds, and more.
 it('[P113] of several cookies with one name, the package reads the first', () => {
-  for (const lines of listLines(MAX_LINES, ['cookie'])) {
+  const wrong = [...listLines(MAX_LINES, ['cookie'])].filter(lines => {
     const header = lines.map(line => line.slice('Cookie:'.length)).join(';');
     const pairs = readByCookie(header).reverse();
-    expect(parse(header)).toEqual(Object.fromEntries(pairs));
-  }
+    return !isEqual({ ...parse(header) }, Object.fromEntries(pairs));
+  });
+  expect(wrong).toEqual([]);
 });

@@ -119,11 +119,12 @@ export function readState(
   const cookie = readCookie(pairs, /^token(\.[0-3])?$/);
   const userCookie = readCookie(pairs, /^backstage-auth$/);
   // A token is what `Authorization` could hold as one, with or without the scheme.
-  const [credential] = ['', 'Bearer '].flatMap(
-    scheme => readByBackstage({ authorization: scheme + own[0] }) ?? [],
+  const [credential]: (string | undefined)[] = ['', 'Bearer '].flatMap(
+    scheme => readByBackstage({ authorization: `${scheme}${own[0]}` }) ?? [],
   );
+  const isOne = own.length === 1 && !credential?.includes(',');
   const texts = {
-    header: own.length === 1 && !/,/.test(credential) ? credential : undefined,
+    header: isOne ? credential : undefined,
     authorization: readByBackstage(headers),
     cookie: cookie.text,
     userCookie: userCookie.text,
