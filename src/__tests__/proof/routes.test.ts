@@ -23,7 +23,7 @@ const LATER = NOW + 3_600_000;
 /** The rules, by their reasons. Where several name a request, the first one here opens it. */
 const RULES: Record<
   string,
-  { path: string; methods?: string[]; until?: number }
+  { plugin?: string; path: string; methods?: string[]; until?: number }
 > = {
   root: { path: '/' },
   exact: { path: '/a' },
@@ -35,8 +35,10 @@ const RULES: Record<
   socket: { path: '/b/**', methods: ['WEBSOCKET'] },
   change: { path: '/b', methods: ['POST', 'HEAD'] },
   ended: { path: '/ended', until: NOW - 1 },
-  'ends later': { path: '/ended/later', until: LATER },
   'ended at the same path': { path: '/ended/later', until: NOW - 1 },
+  'ends later': { path: '/ended/later', until: LATER },
+  'ended there, too': { path: '/ended/later', until: NOW - 2 },
+  whole: { plugin: 'absent', path: '/**', methods: ['PUT'] },
 };
 
 const allow = Object.entries(RULES).map(([reason, rule]) => ({
@@ -55,7 +57,7 @@ const IN_FORCE = Object.keys(RULES).filter(reason => !/^ended/.test(reason));
 
 const PLUGINS = ['here', 'auth', 'app', 'absent', 'x.y'];
 const INSTALLED = ['here', 'auth', 'app'];
-const METHODS = ['GET', 'HEAD', 'POST', 'DELETE', 'OPTIONS'];
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'OPTIONS'];
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 const KEYS = '/.backstage/auth/v1/jwks.json';
 const PATHS = [
