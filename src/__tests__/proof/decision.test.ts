@@ -32,6 +32,13 @@ const FOUND: Record<string, Partial<State>> = {
     authorization: 'foreign',
     userCookie: 'foreign',
   },
+  'the cookie of Backstage stays where it is, beside an Authorization of somebody else':
+    {
+      route: 'cookie path',
+      header: 'absent',
+      authorization: 'basic',
+      userCookie: 'user',
+    },
 };
 
 /** Returns what a state has beside {@link PLAIN}. */
@@ -66,8 +73,11 @@ function mayRemember({ cookie, door }: State, { reason }: Judgement): boolean {
 
 it.each(Object.entries(FOUND))('[P111] %s', async (_, change) => {
   const state = { ...PLAIN, ...change };
+  const expected = judge(state);
   const found = formatJudgement(await follow(state));
-  expect(found).toBe(formatJudgement(judge(state)));
+  expect(found).toBe(formatJudgement(expected));
+  const again = formatJudgement(await followAgain(state));
+  expect(again).toBe(formatJudgement({ ...expected, issues: false }));
 });
 
 it.each([
