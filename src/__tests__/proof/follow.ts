@@ -55,8 +55,10 @@ function createScene(state: State, isRemembering: boolean) {
     ...(state.plugin === 'remote' ? ['gateway'] : []),
   ];
   const rule = { plugin, path: PATHS.rule, methods: ['GET', 'WEBSOCKET'] };
+  // M1: report-only enforces once it has ended.
+  const until = new Date(mode === 'enforce' ? 0 : NOW + 3_600_000);
   const policy = createPolicy({
-    mode,
+    ...(isTrusted ? { mode: 'report-only', until } : { mode }),
     allow: [rule],
     tokens: [
       { subject: 'ended', until: 1 },

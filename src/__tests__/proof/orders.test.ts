@@ -169,26 +169,24 @@ describe('[P96] in report-only, a request that the gate refuses for another reas
   });
 
   it('ends also where the gate has not decided', async () => {
-    const track = jest.spyOn(gate.services.sockets, 'track');
+    const { services } = gate;
+    const track = jest.spyOn(services.sockets, 'track');
+    const find = async (headers: object, options: object) =>
+      (await findUndecidedOrder({ headers } as never, services, options))
+        ?.reason;
     const six = Array.from({ length: 6 }, (_, i) => tokensOf(`user${i}`).full);
-    for (const options of [
-      {},
-      { pluginId: 'hello' },
-      { socket: new PassThrough() },
-    ]) {
-      for (const [name, prefix] of [
-        ['authorization', ''],
-        ['cookie', 'backstage-auth='],
-      ]) {
-        const find = async (value: string) => {
-          const req = { headers: { [name]: prefix + value } };
-          const { services } = gate;
-          return findUndecidedOrder(req as never, services, options);
-        };
-        expect((await find(locked.full))?.reason).toBe('locked');
-        expect(await find(other.full)).toBeUndefined();
-        const many = await find(six.join(`; ${prefix}`));
-        expect(many?.reason).toBe('too-many-tokens');
+    const places: ((tokens: string[]) => object)[] = [
+      tokens => ({ authorization: tokens.join(' ') }),
+      tokens => ({
+        cookie: tokens.map(each => `backstage-auth=${each}`).join(';'),
+      }),
+    ];
+    const socket = new PassThrough();
+    for (const options of [{}, { pluginId: 'hello' }, { socket }]) {
+      for (const at of places) {
+        expect(await find(at([locked.full]), options)).toBe('locked');
+        expect(await find(at([other.full]), options)).toBeUndefined();
+        expect(await find(at(six), options)).toBe('too-many-tokens');
       }
     }
     expect(track).toHaveBeenCalledTimes(2);
