@@ -62,6 +62,13 @@ const FOUND: Record<string, Partial<State>> = {
     door: 'upgrade',
     protocols: ['text', 'text', 'text', 'text', 'user'],
   },
+  'the cookie of Backstage stays where it is, beside an Authorization of somebody else':
+    {
+      route: 'cookie path',
+      header: 'absent',
+      authorization: 'basic',
+      userCookie: 'user',
+    },
 };
 
 /** What the log has beside the reason, by the row that refuses. */
@@ -123,8 +130,11 @@ function mayRemember({ cookie, door }: State, { reason }: Judgement): boolean {
 
 it.each(Object.entries(FOUND))('[P111] %s', async (_, change) => {
   const state = { ...PLAIN, ...change };
+  const expected = judge(state);
   const found = formatJudgement(await follow(state));
-  expect(found).toBe(formatJudgement(judge(state)));
+  expect(found).toBe(formatJudgement(expected));
+  const again = formatJudgement(await followAgain(state));
+  expect(again).toBe(formatJudgement({ ...expected, issues: false }));
 });
 
 it.each(DETAILS)('[P111] the log narrows %s', async (_, change, detail) => {

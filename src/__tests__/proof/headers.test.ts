@@ -29,6 +29,7 @@ const SCENES: Record<string, Partial<State>> = {
     { header: 'absent' },
   'P6, a request for a path of the cookie of Backstage': {
     route: 'cookie path',
+    header: 'absent',
   },
   'P3, a request for a foreign path': { route: 'foreign path' },
   'P1 to P6, a request by rule': { route: 'rule', header: 'absent' },

@@ -88,10 +88,10 @@ function handOn(
   if (staysHere) {
     forwarded.userCookie = 'removed';
   }
-  if (
-    staysHere ||
-    (places.isBound && req.headers.authorization && isBindable(request))
-  ) {
+  // As a bearer token, Backstage's cookie would be accepted by handlers that do not allow limited access.
+  const isOwned =
+    places.isBound && req.headers.authorization && kind !== 'user-cookie';
+  if (staysHere || (isOwned && isBindable(request))) {
     bindToken(req, token);
   } else if (
     kind === 'cookie' ||
