@@ -30,10 +30,8 @@ const is401 = (reason = '') =>
 
 /** Finds the row of a token, which states.ts names. `unread` is by the columns "May be read" and "Cookie P6". */
 function turnOut(place: Place, kind: Kind, state: State) {
-  const isExternal = kind.endsWith('external');
   const isJwt = !/^(text|restr|odd|ended|narrow|external)/.test(kind);
-  const isOfUser =
-    isJwt && !/^(other|legacy|jwks)|^(expired )?service$|caller$/.test(kind);
+  const isOfUser = isJwt && !/^(other|legacy|jwks)|service$|caller$/.test(kind);
   const isJ1 = state.plugin === 'auth down' && isOfUser;
   const listed = rowOf(kind, state);
   const row = isJ1 && !/^T[12]$/.test(listed) ? 'J1' : listed;
@@ -47,9 +45,9 @@ function turnOut(place: Place, kind: Kind, state: State) {
     (row === 'T6' && isForeign && isInForce) ||
     (row === 'T16' && isP6 && state.mode === 'report-only') ||
     (row !== 'T1' && isOfUser && isInForce && !isForeign && !isAsked) ||
-    (!isOfUser && (isP6 || !isExternal));
+    (!isOfUser && (isP6 || !kind.endsWith('external')));
   const unread = passes ? undefined : reason;
-  const hasEnd = row === 'T17' && (isOfUser || isExternal);
+  const hasEnd = row === 'T17' && (isOfUser || kind.endsWith('external'));
   return { place, kind, row, reason, unread, isJwt, isOfUser, hasEnd };
 }
 type Token = ReturnType<typeof turnOut>;
@@ -77,16 +75,15 @@ function read(state: State) {
     isNamed && way === 'protected' && !/absent|remote/.test(plugin);
   const hasP1 = header !== undefined && header !== 'absent';
   const isOdd = /^(basic|cut bearer)/.test(authorization);
-  const isBasic = header !== undefined && authorization.startsWith('basic');
-  const isBound = hasP1 || isForeign || isBasic;
+  const isBound =
+    hasP1 || isForeign || (!!header && /^basic/.test(authorization));
   const at = (place: Place, kind = '') =>
     kind in TOKENS ? [turnOut(place, kind as Kind, state)] : [];
   const p2or3 = at('authorization', authorization.replace(/^.* with /, ''));
   const [first, ...others] = protocols === 'many' ? [] : protocols;
   const rest = others.flatMap(kind => at('protocol 1', kind));
   const inProtocols = [...at('protocol 0', first), ...rest];
-  const p1 = at('header', header);
-  const p2 = isBound || isOdd ? [] : p2or3;
+  const [p1, p2] = [at('header', header), isBound || isOdd ? [] : p2or3];
   const p4 = isUpgrade ? inProtocols : [];
   const p5 = at('cookie', state.cookie);
   const p6 = at('userCookie', state.userCookie);
@@ -147,8 +144,8 @@ function authenticate(request: Request): Finding {
   const first = refuseReaders(request.p4.slice(0, 1), request.p4);
   const none = { place: undefined, reason: 'missing-credentials' };
   const last = tokens.find(({ row }) => LAST.test(row));
-  const other = tokens.find(({ reason }) => !is401(reason));
-  const decisive = last ?? other ?? tokens.at(-1) ?? none;
+  const other = last ?? tokens.find(({ reason }) => !is401(reason));
+  const decisive = other ?? tokens.at(-1) ?? none;
   return { reason: decisive.reason ?? first, by: decisive.place };
 }
 
@@ -183,12 +180,9 @@ function find(request: Request): Finding {
   const found: Finding = isProtected
     ? authenticate(request)
     : { reason: refuseReaders([...p4, ...p1, ...p2], p4), answers };
-  const isOurs = ({ kind }: Token) =>
-    !(plugin === 'absent, bare' ? /^(other|jwks)/ : /^(text|other|jwks)/).test(
-      kind,
-    );
-  const isJ11 = !found.reason && request.elsewhere.some(isOurs);
-  return isJ11 ? { reason: 'invalid-token' } : found;
+  const others = /bare/.test(plugin) ? /^(other|jwks)/ : /^(text|other|jwks)/;
+  const isJ11 = request.elsewhere.some(({ kind }) => !others.test(kind));
+  return isJ11 && !found.reason ? { reason: 'invalid-token' } : found;
 }
 
 /** "The modes", and A3. */
@@ -207,9 +201,8 @@ function refuse(request: Request, found: Finding): Judgement {
     : way === 'sign-out' && !/failed|starting|cross|installed/.test(reason);
   const isAuthDown = request.plugin === 'auth down';
   const isAsCame = !isOpen || (reason === 'starting' && !isAuthDown);
-  const sessions = everywhere.filter(
-    ({ isOfUser, row }) => !isAuthDown && isOfUser && /^T1[067]?$/.test(row),
-  );
+  const closing = isAuthDown ? /^never$/ : /^T1[067]?$/;
+  const isClosing = (token: Token) => token.isOfUser && closing.test(token.row);
   return {
     outcome: goesOn ? 'would-refuse' : 'refused',
     reason: end.reason!,
@@ -218,7 +211,7 @@ function refuse(request: Request, found: Finding): Judgement {
     clears: clears && request.cookie !== 'absent' && request.door !== 'upgrade',
     issues: false,
     revokes: found.revokes ?? [],
-    ends: goesOn && isUpgrade ? 1 + sessions.length : 0,
+    ends: goesOn && isUpgrade ? 1 + everywhere.filter(isClosing).length : 0,
   };
 }
 
