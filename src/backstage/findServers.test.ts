@@ -144,6 +144,15 @@ describe('findServers', () => {
       expect(heard).toEqual(['guard', 'listener', 'other']);
     });
 
+    it('finds a server that gets the app once it listens', () => {
+      const found = start({}, false);
+      const server = createServer((_req, res) => res.end());
+      server.emit('listening');
+      server.on('request', appWith(mount));
+      server.emit('connection', new Socket());
+      expect(found).toEqual([server]);
+    });
+
     it('finds a server of HTTP/2', () => {
       const found = start({}, false);
       const server = createHttp2Server(appWith(mount) as never);

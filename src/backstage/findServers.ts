@@ -15,6 +15,9 @@ const TRIAL_TURNS = 200;
 
 const TURN_MS = 5;
 
+/** Events of a server before it has a connection: it may get the app after them. */
+const EARLY_EVENTS = ['listening', 'newListener', 'removeListener'];
+
 /** How deep routers may be nested in an app. */
 const MAX_DEPTH = 5;
 
@@ -79,7 +82,7 @@ function watchConnections(
   };
 }
 
-/** Has a function called before any server of this process emits an event. */
+/** Has a function called before any server of this process emits an event of a connection or a request. */
 function watchEmit(onEmit: (server: Server) => void): () => void {
   let isWatching = true;
   // Libraries for tracing replace `emit` of the last two, and HTTP/2 has the first.
@@ -88,8 +91,9 @@ function watchEmit(onEmit: (server: Server) => void): () => void {
     const { emit } = prototype;
     const watched = function watchedEmit(this: Server, ...args: unknown[]) {
       const own = this.emit;
+      const isEarly = EARLY_EVENTS.includes(args[0] as string);
       // A guard emits to an emitter of its own by this function as well.
-      if (isWatching && this instanceof AnyServer) {
+      if (isWatching && !isEarly && this instanceof AnyServer) {
         onEmit(this);
       }
       // Whoever has replaced `emit` of the server by now gets this event, too.
