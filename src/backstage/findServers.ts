@@ -9,10 +9,10 @@ import type { RootConfigService } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
 
 const NEW_CONNECTION = 'net.server.socket';
+type NewConnection = { socket: Socket & { server?: Server } };
 
 /** How many turns of the event loop a trial of the hooks has. The process may be busy for seconds in one, as it loads plugins. */
 const TRIAL_TURNS = 200;
-
 const TURN_MS = 5;
 
 /** Events of a server before it has a connection: it may get the app after them. */
@@ -73,9 +73,7 @@ function watchConnections(
   onConnection: (server: Server | undefined) => void,
 ): () => void {
   const onMessage = (message: unknown) =>
-    onConnection(
-      (message as { socket: Socket & { server?: Server } }).socket.server,
-    );
+    onConnection((message as NewConnection).socket.server);
   subscribe(NEW_CONNECTION, onMessage);
   return () => {
     unsubscribe(NEW_CONNECTION, onMessage);

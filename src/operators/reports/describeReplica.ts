@@ -18,8 +18,7 @@ export function describeReplica(options: {
   refusals: Pick<Refusals, 'describe'>;
   revocations: Pick<Revocations, 'locks' | 'size'>;
 }) {
-  const { backstage, missingFeatures, plugins, refusals, revocations } =
-    options;
+  const { backstage, plugins, refusals, revocations } = options;
   const lockedUsers = revocations.locks().length;
   return {
     /** The process that answers. */
@@ -32,7 +31,7 @@ export function describeReplica(options: {
       backstage,
       node: process.versions.node,
       /** The ids of the features that the gate lacks on this release, see docs/releases.md. */
-      missingFeatures: missingFeatures.map(({ id }) => id),
+      missingFeatures: options.missingFeatures.map(({ id }) => id),
       /** Whether the `auth` plugin is installed here, and with it the database of the gate. */
       hasAuth: plugins.isInstalled('auth'),
     },
