@@ -3,7 +3,7 @@
  *
  * @packageDocumentation
  */
-import './backstage/release';
+import './backstage/releaseFeatures';
 
 export { apiGate as default } from './backstage/apiGate';
 export {

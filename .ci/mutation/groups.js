@@ -26,7 +26,6 @@ const WITH_BACKEND = [
   'backstage/httpAuthService.ts',
   'backstage/module.ts',
   'backstage/pluginRegistration.ts',
-  'backstage/release.ts',
   'store/DatabaseConnections.ts',
 ];
 const TESTS_WITH_BACKEND = [

@@ -3,7 +3,7 @@ import { authModuleApiGate } from './module';
 import { apiGateServiceFactory } from './apiGateService';
 import { cachingHttpAuthServiceFactory } from './httpAuthService';
 import { pluginRegistrationServiceFactory } from './pluginRegistration';
-import { isMissing } from './release';
+import { isMissing } from './releaseFeatures';
 import { pluginTokenGuardServiceFactory } from './pluginTokenGuard';
 import {
   defaultHttpRouterServiceFactory,

@@ -15,8 +15,12 @@ import { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createParts, GateParts } from './createParts';
 import { tryHooks } from './findServers';
 import { mountGate } from './mountGate';
-import { loadOfBackend, missingInBackstage } from './release';
-import { assertNoneStops, MISSING_SERVER_SEARCH } from './releaseFeatures';
+import {
+  assertNoneStops,
+  loadOfBackend,
+  MISSING_SERVER_SEARCH,
+  missingInBackstage,
+} from './releaseFeatures';
 
 export const apiGateServiceRef = createServiceRef<GateParts>({
   id: 'auth.apiGate',

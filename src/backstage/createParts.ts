@@ -32,8 +32,11 @@ import { Revocations } from '../store/revocations/Revocations';
 import { Usage } from '../store/usage/Usage';
 import { atOnce } from '../operators/pieces';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
-import { loadOfBackend } from './release';
-import { MissingFeature, readBackstageVersion } from './releaseFeatures';
+import {
+  loadOfBackend,
+  MissingFeature,
+  readBackstageVersion,
+} from './releaseFeatures';
 
 const backstage = readBackstageVersion(loadOfBackend);
 

@@ -12,7 +12,7 @@ import {
 } from '@backstage/backend-plugin-api';
 import { requireGateDecision } from '../gate/requireGateDecision';
 import { apiGateServiceRef } from './apiGateService';
-import { isMissing } from './release';
+import { isMissing } from './releaseFeatures';
 import type { GateParts } from './createParts';
 
 const defaultHttpRouterServiceRef = createServiceRef<HttpRouterService>({

@@ -18,7 +18,7 @@ import { RemoteRevocationStore } from '../store/revocations/RemoteRevocationStor
 import { apiGateServiceRef } from './apiGateService';
 import { watchStart } from '../gate/plugins/Plugins';
 import { requireDecision } from './httpRouterService';
-import { isMissing } from './release';
+import { isMissing } from './releaseFeatures';
 import { barrierPathsFor } from '../settings/expectations/commonPrefixes';
 import { watchDelegations } from './watchDelegations';
 

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module';
 import { get } from 'lodash';
 
 /** Loads a module, or throws as `require` does. */
@@ -222,4 +223,16 @@ function loadOrUndefined(load: LoadModule, name: string): unknown {
     }
     throw error;
   }
+}
+
+export const loadOfBackend = createRequire(__filename);
+
+/**
+ * The features that this release of Backstage lacks. The package's entry point imports this module before all others, which use
+ * Backstage's exports as they load.
+ */
+export const missingInBackstage = findMissingFeatures(loadOfBackend);
+
+export function isMissing(feature: FeatureId): boolean {
+  return missingInBackstage.some(({ id }) => id === feature);
 }

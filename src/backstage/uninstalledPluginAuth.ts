@@ -18,7 +18,7 @@ import { Refusal } from '../gate/Refusal';
 import { NewcomerLimit } from '../gate/verify/NewcomerLimit';
 import type { DecodedToken } from '../gate/read/token';
 import type { UninstalledPluginAuth } from '../gate/plugins/BackendPlugins';
-import { isMissing } from './release';
+import { isMissing } from './releaseFeatures';
 
 // The number covers the optional plugins that clients probe for; others are created again when a request needs them.
 const MAX_PLUGINS = 100;

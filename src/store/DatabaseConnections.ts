@@ -1,13 +1,13 @@
-import { setTimeout as wait } from 'node:timers/promises';
 import type {
   DatabaseService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import knexFactory, { Knex } from 'knex';
 import { withTimeout } from '../gate/util/time';
+import { sendAgain } from './sendAgain';
 
 /** The connections that a process has for everything that the gate stores. Further statements wait for one of them. */
-const MAX_CONNECTIONS = 2;
+export const MAX_CONNECTIONS = 2;
 
 // A statement that gets no connection within this time fails.
 const ACQUIRE_MS = 5_000;
@@ -28,10 +28,6 @@ const IDLE_MS = 3_000;
 const GIVE_UP_MS = 2 * IDLE_SESSION_MS + STATEMENT_MS + 1_000;
 
 const CLOSE_MS = 5_000;
-
-/** PostgreSQL's `idle_session_timeout`: the server had ended the session when the statement arrived, and has not run it. */
-const SESSION_HAD_ENDED = '57P05';
-const CLOSING_MS = 100;
 
 const STATEMENT_LIMITS = {
   lock_timeout: LOCK_MS,
@@ -92,26 +88,7 @@ export class DatabaseConnections {
   }
 
   async run<T>(statement: (knex: Knex) => Timed<T>): Promise<T> {
-    return this.retry(() => this.runOnce(statement));
-  }
-
-  /**
-   * Sends a statement again if the server had ended the session. A process that was busy has not closed its idle connections, so each
-   * of them may be such a one.
-   */
-  async retry<T>(send: () => PromiseLike<T>): Promise<T> {
-    for (let ended = 0; ; ended += 1) {
-      try {
-        return await send();
-      } catch (error) {
-        const { code } = error as { code?: string };
-        if (code !== SESSION_HAD_ENDED || ended === MAX_CONNECTIONS) {
-          throw error;
-        }
-        // Knex would use the connection again until the end of it has arrived.
-        await wait(CLOSING_MS);
-      }
-    }
+    return sendAgain(() => this.runOnce(statement), MAX_CONNECTIONS);
   }
 
   private async runOnce<T>(statement: (knex: Knex) => Timed<T>): Promise<T> {

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import type { DatabaseConnections } from './DatabaseConnections';
+import { DatabaseConnections, MAX_CONNECTIONS } from './DatabaseConnections';
+import { sendAgain } from './sendAgain';
 
 // Another replica may be creating the table at the same time.
 const ATTEMPTS = 3;
@@ -28,7 +29,10 @@ export async function createTable(
   const sql = `${statements.join('; ')};`;
   let reason = 'skipMigrations is set in backend.database';
   for (let attempt = 0; ; attempt += 1) {
-    const columnInfo = await database.retry(() => knex.from(name).columnInfo());
+    const columnInfo = await sendAgain(
+      () => knex.from(name).columnInfo(),
+      MAX_CONNECTIONS,
+    );
     const found = Object.keys(columnInfo);
     const lacking = columns.filter(column => !found.includes(column));
     if (lacking.length === 0) {
