@@ -3,6 +3,7 @@ import { authModuleApiGate } from './module';
 import { apiGateServiceFactory } from './apiGateService';
 import { cachingHttpAuthServiceFactory } from './httpAuthService';
 import { pluginRegistrationServiceFactory } from './pluginRegistration';
+import { triedHooks } from './findServers';
 import { isMissing } from './releaseFeatures';
 import { pluginTokenGuardServiceFactory } from './pluginTokenGuard';
 import {
@@ -19,7 +20,9 @@ import {
  * @public
  */
 export const apiGate = createBackendFeatureLoader({
-  *loader() {
+  async *loader() {
+    // The server of the backend does not listen yet. From then on, it answers 404 until the gate is mounted.
+    await triedHooks();
     yield apiGateServiceFactory;
     yield pluginTokenGuardServiceFactory;
     yield cachingHttpAuthServiceFactory;

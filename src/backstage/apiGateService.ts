@@ -13,7 +13,7 @@ import {
 import { atOnce } from '../operators/pieces';
 import { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createParts, GateParts } from './createParts';
-import { tryHooks } from './findServers';
+import { triedHooks } from './findServers';
 import { mountGate } from './mountGate';
 import {
   assertNoneStops,
@@ -43,7 +43,7 @@ export const apiGateServiceFactory = createServiceFactory({
   },
   async factory({ config, lifecycle, rootHttpRouter, ...services }) {
     const logger = services.logger.child({ service: 'apiGate' });
-    const hooksWork = await tryHooks();
+    const hooksWork = await triedHooks();
     const missingFeatures = hooksWork
       ? missingInBackstage
       : [...missingInBackstage, MISSING_SERVER_SEARCH];

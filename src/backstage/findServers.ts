@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readHttpServerOptions } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
+import { once } from 'lodash';
 
 const NEW_CONNECTION = 'net.server.socket';
 type NewConnection = { socket: Socket & { server?: Server } };
@@ -148,6 +149,9 @@ export async function tryHooks(): Promise<boolean> {
     server.close();
   }
 }
+
+/** The result of {@link tryHooks}, which begins with the first call. */
+export const triedHooks = once(tryHooks);
 
 /** Returns the servers of this process that listen. No documented function of Node does; without it, there are none. */
 function listeningServers(): Server[] {

@@ -45,8 +45,6 @@ const NOT_RUN: Record<string, string> = {
       'npm install @red-hat-developer-hub/cli',
       'npm pack backstage-plugin-auth-backend-module-api-gate',
       'tar -xzf backstage-plugin-auth-backend-module-api-gate',
-      'npm pkg delete exports',
-      'npm pkg set main',
       'YARN_NODE_LINKER=node-modules npx rhdh-cli',
       'cd dist-dynamic',
     ].map(start => [start, 'integration/packages/dynamic/run runs it']),
