@@ -239,10 +239,11 @@ describe('[P114] tryHooks', () => {
   });
 
   it('finds that no message is published', async () => {
-    const { publish } = connections;
     connections.publish = () => {};
     expect(await tryHooks()).toBe(false);
-    connections.publish = publish;
+    // Node gives a channel another method once it has subscribers.
+    Reflect.deleteProperty(connections, 'publish');
+    expect(await tryHooks()).toBe(true);
   });
 
   it('takes hooks that can not be tried for ones that do not work', async () => {
