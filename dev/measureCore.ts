@@ -9,7 +9,7 @@ import { startBackend } from '../src/__tests__/__testUtils__/startBackend';
 import { webSocketPlugin } from '../src/__tests__/__testUtils__/webSocketPlugin';
 
 /** Each request is sent so many times, since the first one fills caches, and a timer may fire during any of them. */
-const REPEATS = 20;
+const REPEATS = 10;
 
 /** Returns the trace of the request that touches the fewest files, with all its turns. */
 async function traceRequest(

@@ -39,7 +39,7 @@ function measureRequests(): Record<
       '@backstage/cli-node/config/nodeTransform.cjs',
       'dev/measureCore.ts',
     ],
-    { cwd: root, encoding: 'utf8', stdio: 'pipe', timeout: 60_000 },
+    { cwd: root, encoding: 'utf8', stdio: 'pipe', timeout: 180_000 },
   );
   return JSON.parse(output);
 }
