@@ -40,6 +40,7 @@ long_checks() {
   for release in 2026-08 2026-09; do
     long "what touches Backstage on $release" \
       'src/backstage src/gate/verify .ci/releases' .ci/releases/run $release packed backstage
+    join
   done
   long "the pictures of the gate's page" \
     'src/operators/page integration/browsers/policyPage' integration/browsers/policyPage/picture --check
