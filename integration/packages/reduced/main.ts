@@ -1,5 +1,6 @@
 // Uses the app that create-app makes on a release of Backstage without some features, which API_GATE_TEST_WITHOUT names: see `run`.
 import { WebSocket } from 'ws';
+import { lacksFeature } from '../../../src/__tests__/__testUtils__/lacksFeature';
 import { forge } from '../../../src/__tests__/__testUtils__/requestParts';
 import { openedOrRefused } from '../../../src/__tests__/__testUtils__/openedOrRefused';
 import { rawUpgrade } from '../../../src/__tests__/__testUtils__/rawUpgrade';
@@ -11,7 +12,6 @@ import { EXTERNAL_TOKEN, StockBackend, USER } from './StockBackend';
 const without = (process.env.API_GATE_TEST_WITHOUT ?? '')
   .split(',')
   .filter(feature => feature !== '');
-const has = (feature: string) => !without.includes(feature);
 
 /** States in which the start stops: the features that are missing, a plugin, and the reason. */
 const STOPS = [
@@ -143,9 +143,9 @@ async function checkTokensOfServices({ report }: Run, backend: StockBackend) {
     expectEqual('the answers to tokens', statuses, {
       own: 404,
       'of another plugin': 401,
-      external: has('uninstalled-plugins') ? 404 : 401,
+      external: lacksFeature('uninstalled-plugins') ? 401 : 404,
       // Without the feature, the gate can't verify it.
-      forged: has('uninstalled-plugins') ? 401 : 404,
+      forged: lacksFeature('uninstalled-plugins') ? 404 : 401,
     });
     return JSON.stringify(statuses);
   });
