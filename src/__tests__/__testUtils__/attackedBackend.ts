@@ -13,7 +13,7 @@ import {
 import { attackedSettings } from './attackedSettings';
 import { rawRequest, RawResponse } from './rawRequest';
 import { recordingAuditor } from './recordingAuditor';
-import { recordingPlugin } from './recordingPlugin';
+import { express5, pluginExpress, recordingPlugin } from './recordingPlugin';
 import { createSigningKey, SigningKey, UserTokenClaims } from './signingKey';
 import { freePort } from './freePort';
 import { RunningBackend, startBackend } from './startBackend';
@@ -49,8 +49,8 @@ export interface Trace {
  */
 export interface AttackedBackend extends RunningBackend {
   key: SigningKey;
-  hello: ReturnType<typeof recordingPlugin>;
-  docs: ReturnType<typeof recordingPlugin>;
+  hello: RecordingPlugin;
+  docs: RecordingPlugin;
   /** All events of the audit. */
   audit: object[];
   /** The record of which rules and tokens are used. */
@@ -58,7 +58,7 @@ export interface AttackedBackend extends RunningBackend {
   /** The attacker's server for keys. It responds with its `answer`. */
   attacker: { url: string; answer: string };
   sign(claims?: Partial<UserTokenClaims>): Promise<string>;
-  /** Sends a request to this backend, and to its twin, whose answer has to be the same. */
+  /** Sends a request to this backend, and to its twin, whose answer and whose handlers that ran have to be the same. */
   attempt(attempt: Attempt): Promise<Trace>;
   twin: Awaited<ReturnType<typeof startTwin>>;
   /** Collects the same traces as {@link attempt} for a request that `send` sends. */
@@ -89,9 +89,10 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
   const key = await createSigningKey();
   const config = configWith(key);
   const port = await freePort();
+  const ofTwin = createPlugins(express5);
   const twin = await startTwin({
     url: `http://localhost:${port}`,
-    features: Object.values(createPlugins()).map(({ feature }) => feature),
+    features: Object.values(ofTwin).map(({ feature }) => feature),
     config,
   });
   const fetched: string[] = [];
@@ -114,7 +115,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
   metrics.setGlobalMeterProvider(provider);
 
   const audit: any[] = [];
-  const { hello, docs, forwarding } = createPlugins();
+  const { hello, docs, forwarding } = createPlugins(pluginExpress);
   const usage = usageProbe();
   const backend = await startBackend({
     port,
@@ -160,7 +161,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
   async function trace<T>(send: () => Promise<T>) {
     skew += 1_100;
     const before = await count();
-    const ran = [hello, docs].map(({ handled }) => handled.length);
+    const handledSince = watchHandlers({ hello, docs });
     const audited = audit.length;
     fetched.length = 0;
     const response = await send();
@@ -171,13 +172,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
       .filter(line => !/^\S+ passed built-in-public/.test(line));
     return {
       response,
-      handled: [hello, docs].flatMap(({ handled }, i) =>
-        handled
-          .slice(ran[i])
-          .map(
-            ({ method, path }) => `${i ? 'docs' : 'hello'} ${method} ${path}`,
-          ),
-      ),
+      handled: handledSince(),
       counted,
       audited: audit
         .slice(audited)
@@ -203,7 +198,9 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
     twin,
     async attempt({ target, ...options }) {
       const traced = await trace(() => rawRequest(port, target, options));
+      const handledByTwin = watchHandlers(ofTwin);
       await twin.expectSame(traced.response, port, target, options);
+      expect(handledByTwin()).toEqual(traced.handled);
       return traced;
     },
     async stop() {
@@ -245,13 +242,29 @@ function configWith(key: SigningKey): JsonObject {
   };
 }
 
-function createPlugins() {
+type RecordingPlugin = ReturnType<typeof recordingPlugin>;
+
+/** Returns a function that names the handlers of two plugins that have run since. */
+function watchHandlers(plugins: Record<'hello' | 'docs', RecordingPlugin>) {
+  const ids = ['hello', 'docs'] as const;
+  const ran = ids.map(id => plugins[id].handled.length);
+  return () =>
+    ids.flatMap((id, i) =>
+      plugins[id].handled
+        .slice(ran[i])
+        .map(({ method, path }) => `${id} ${method} ${path}`),
+    );
+}
+
+function createPlugins(express: typeof pluginExpress) {
   const open = [{ path: '/', allow: 'unauthenticated' as const }];
-  const hello = recordingPlugin('hello', { policies: open });
+  const hello = recordingPlugin('hello', { express, policies: open });
   const docs = recordingPlugin('docs', {
+    express,
     policies: [...open, { path: '/static', allow: 'user-cookie' }],
   });
   const forwarding = recordingPlugin('forwarding', {
+    express,
     policies: open,
     handle: (req, res) => {
       req.url = String(req.query.to);

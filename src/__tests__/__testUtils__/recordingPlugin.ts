@@ -6,7 +6,18 @@ import {
   HttpRouterServiceAuthPolicy,
 } from '@backstage/backend-plugin-api';
 import type { IncomingHttpHeaders } from 'node:http';
-import { json, Request, Response, Router } from 'express';
+import express, { Request, Response } from 'express';
+
+/** Express 5, which newer plugins bring. Backstage mounts their routers in its app of Express 4. */
+export const express5: typeof express = require('express-5');
+
+type Express = Pick<typeof express, 'json' | 'Router'>;
+
+/** What plugins of tests make their routers of. A test file replaces it to run its tests with Express 5. */
+export const pluginExpress: Express = {
+  json: express.json,
+  Router: express.Router,
+};
 
 /** A request that reached a plugin's handler. */
 export interface HandledRequest {
@@ -30,6 +41,8 @@ export function handledRequest(req: Request): HandledRequest {
 
 interface RecordingOptions {
   policies?: HttpRouterServiceAuthPolicy[];
+  /** Default {@link pluginExpress}. */
+  express?: Express;
   /** Runs within the plugin's own `init`. */
   init?: () => Promise<void> | void;
   /** Replaces the answer; the services are the plugin's own. */
@@ -62,6 +75,7 @@ export function recordingPlugin(
           for (const policy of options.policies ?? []) {
             deps.httpRouter.addAuthPolicy(policy);
           }
+          const { json, Router } = options.express ?? pluginExpress;
           const router = Router();
           router.use(json());
           router.use(async (req, res, next) => {

@@ -6,7 +6,7 @@ import { recordSpans } from './recordSpans';
 import { RunningBackend, startBackend } from './startBackend';
 
 /**
- * Starts a second backend with the same plugins and settings, with `foreignAuthorization` for paths that nobody requests, with
+ * Starts a second backend with the same settings, with plugins that may have another Express, with `foreignAuthorization` for paths that nobody requests, with
  * `fasterServer`, and with all reports of the gate switched on: the audit with the client's address, and the spans of requests. It
  * accepts the tokens of the first one.
  *
@@ -50,6 +50,7 @@ export async function startTwin(options: {
     /** Whether the reports are really switched on: the attributes of spans, and events with the client's address. */
     reported: { spans: 0, audit },
     log: twin.log,
+    port: twin.port,
     /**
      * Sends the bytes of a request of the first backend.
      *

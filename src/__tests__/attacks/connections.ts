@@ -95,12 +95,22 @@ const SMUGGLING: {
   },
 ];
 
-/** Sends bytes over one connection, for any number of requests, and returns the status of each answer. */
+/**
+ * Sends bytes over one connection, for any number of requests, to the backend and to its twin, which has to answer with the same
+ * statuses. Returns the status of each answer.
+ */
 async function statusesFor(bytes: string): Promise<number[]> {
-  const { port } = backend();
+  const { port, twin } = backend();
   const sent = Buffer.from(bytes, 'latin1');
-  const answers = await exchangeBytes(port, sent, 20_000, 100);
-  return answers.map(({ status }) => status);
+  const [statuses, twins] = await Promise.all(
+    [port, twin.port].map(async each =>
+      (await exchangeBytes(each, sent, 20_000, 100)).map(
+        ({ status }) => status,
+      ),
+    ),
+  );
+  expect(twins).toEqual(statuses);
+  return statuses;
 }
 
 describe('connections (J6)', () => {

@@ -3,9 +3,8 @@ import {
   createBackendPlugin,
 } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
-import { Router } from 'express';
 import { rawRequest } from '../__testUtils__/rawRequest';
-import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import { pluginExpress, recordingPlugin } from '../__testUtils__/recordingPlugin';
 import {
   SignedBackend,
   SignedBackendOptions,
@@ -25,7 +24,7 @@ function badgesPlugin() {
       reg.registerInit({
         deps: { httpRouter: coreServices.httpRouter },
         async init({ httpRouter }) {
-          const router = Router();
+          const router = pluginExpress.Router();
           for (const path of [
             '/entity/:namespace/:kind/:name/badge-specs',
             '/entity/:namespace/:kind/:name/badge/:badgeId',
