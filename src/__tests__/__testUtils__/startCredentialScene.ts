@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import { accessWith, staticToken } from './externalAccess';
 import { rawRequest } from './rawRequest';
-import { recordingPlugin } from './recordingPlugin';
+import { express5, pluginExpress, recordingPlugin } from './recordingPlugin';
 import { createSigningKey } from './signingKey';
 import { startBackend } from './startBackend';
 
@@ -36,7 +36,7 @@ export interface Reached {
 
 /**
  * Starts a backend with a token of every kind, and with these plugins: `closed`; `hello`, which has opened itself; `pub`, for
- * allow rules; `another`, which is the audience of a token.
+ * allow rules; `another`, which is the audience of a token. The router of `hello` is Express 4's, and those of the others are Express 5's.
  */
 export async function startCredentialScene(
   options: Pick<Parameters<typeof startBackend>[0], 'features'> & {
@@ -49,6 +49,7 @@ export async function startCredentialScene(
   const reached: Reached[] = [];
   const pluginOf = (id: string, isOpen = false) =>
     recordingPlugin(id, {
+      express: isOpen ? pluginExpress : express5,
       ...(isOpen && { policies: [{ path: '/', allow: 'unauthenticated' }] }),
       handle: (req: Request & { user?: any }, res: Response) => {
         reached.push({

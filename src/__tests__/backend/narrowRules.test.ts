@@ -4,7 +4,10 @@ import {
 } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import { rawRequest } from '../__testUtils__/rawRequest';
-import { pluginExpress, recordingPlugin } from '../__testUtils__/recordingPlugin';
+import {
+  pluginExpress,
+  recordingPlugin,
+} from '../__testUtils__/recordingPlugin';
 import {
   SignedBackend,
   SignedBackendOptions,

@@ -9,7 +9,11 @@ import {
   WrittenRule,
 } from '../__testUtils__/publicModel';
 import { rawRequest } from '../__testUtils__/rawRequest';
-import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import {
+  express5,
+  pluginExpress,
+  recordingPlugin,
+} from '../__testUtils__/recordingPlugin';
 import { RunningBackend, startBackend } from '../__testUtils__/startBackend';
 import { readAllowRules } from '../../settings/read/readAllowRules';
 import { AllowList } from '../../gate/rules/AllowList';
@@ -332,6 +336,7 @@ describe('a backend whose rules change', () => {
   const handled: string[] = [];
   const plugins = ['one', 'two'].map(id =>
     recordingPlugin(id, {
+      express: id === 'two' ? express5 : pluginExpress,
       handle: (req, res) => {
         handled.push(`${req.method} ${req.originalUrl}`);
         res.json({});
