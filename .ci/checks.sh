@@ -6,6 +6,8 @@ failures=()
 # What `finish` prints of each check: its seconds and its name.
 times=()
 work=$(mktemp -d)
+# The names of the checks whose failure does not count.
+declare -A trials=()
 # The checks that run beside others: their names, processes and outputs. `queued` is the process of the last one in the queue.
 names=()
 pids=()
@@ -45,9 +47,14 @@ written() {
   echo $((SECONDS - $(date +%s) + $(stat -c %Y "$1")))
 }
 
-# Counts a check that has ended after some seconds: a test run by its tests, any other check as one.
+# Counts a check that has ended after some seconds: a test run by its tests, any other check as one, and a trial not at all.
 count() {
   local name=$1 log=$2 status=$3 seconds=$4
+  if [ -n "${trials[$name]:-}" ]; then
+    [ "$status" -eq 0 ] || name+=' FAILED, which does not count'
+    times+=("$(printf '%5s s  tried: %s' "$seconds" "$name")")
+    return
+  fi
   times+=("$(printf '%5s s  %s' "$seconds" "$name")")
   [ "$status" -ne 124 ] || echo "The check was ended after $limit"
   local tests ok ko
@@ -96,6 +103,12 @@ queue() {
   local after=$queued
   beside "$@"
   queued=${pids[-1]}
+}
+
+# Starts a check beside others whose failure `finish` names and does not count: `trial NAME COMMAND…`.
+trial() {
+  trials[$1]=1
+  beside "$@"
 }
 
 # Waits for the checks that run beside others, and prints the output of one after the other.

@@ -36,10 +36,11 @@ long_checks() {
     'src/gate src/__tests__/proof' .ci/proof/run
   join
   long 'as a dynamic plugin of Red Hat Developer Hub' \
-    'bin package.json .ci/prepack.js docs/recipes/rhdh.md src/backstage integration/packages/dynamic' integration/packages/dynamic/run
-  for release in 2026-08 2026-09; do
-    long "what touches Backstage on $release" \
-      'src/backstage src/gate/verify .ci/releases' .ci/releases/run $release packed backstage
+    'bin package.json .ci/prepack.js docs/recipes/rhdh.md src/backstage integration/packages/dynamic' .ci/withNode.sh 22 integration/packages/dynamic/run
+  for run in '2026-08 22' '2026-09 24'; do
+    read -r release node <<<"$run"
+    long "what touches Backstage on $release, Node $node" \
+      'src/backstage src/gate/verify .ci/releases' .ci/withNode.sh $node .ci/releases/run $release packed backstage
     join
   done
   long "the pictures of the gate's page" \

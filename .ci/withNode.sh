@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Runs a command on Node 22 or 24: `.ci/withNode.sh 24 node --version`. Node and its headers come from npm. better-sqlite3, the
+# Runs a command on Node 22, 24 or 26: `.ci/withNode.sh 24 node --version`. Node and its headers come from npm. better-sqlite3, the
 # one package here that is built for one version of Node, is built in `.ci/node`: the main install stays as it is.
 set -euo pipefail
 major=$1

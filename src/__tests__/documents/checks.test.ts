@@ -130,6 +130,18 @@ All checks took N s:
     },
   );
 
+  it('names a trial that fails, and does not count it', async () => {
+    const { code, stdout } = await run(`
+      trial broken bash -c 'echo Tests: 2 failed, 3 passed, 5 total; exit 1'
+      trial whole echo Tests: 3 passed, 3 total
+      check counted true
+      finish`);
+    expect(stdout.replace(/ +\d+ s/g, 'N s')).toMatch(
+      /\nN s {2}counted\nN s {2}tried: broken FAILED, which does not count\nN s {2}tried: whole\n1 passed, 0 failed\n$/,
+    );
+    expect(code).toBe(0);
+  });
+
   it.each(['check', 'beside', 'queue'])(
     'ends a check after its limit: %s',
     async how => {
