@@ -185,6 +185,8 @@ versions of Node that the gate was run on, and how many tests passed: \`all test
 packages of that release: no second copy of a Backstage package was installed, and the backend passed and refused requests as it
 should. \`.ci/releases\` has the packages of each release. "The registry" is the one that this project installs from.
 
+Each change also runs \`npm test\` on Node 20, which neither Backstage nor the gate supports, and tries Node 26, which Backstage does not ask for yet.
+
 ${table([['Release', 'Backstage', 'backend-defaults', 'Node', 'Runs', 'Missing'], ...releases])}
 
 ${notes.map(note => `- ${note}`).join('\n')}

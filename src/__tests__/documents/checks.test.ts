@@ -204,6 +204,30 @@ it('.ci/run or .ci/nightly runs every suite', () => {
   expect(suites.filter(file => !text.includes(file))).toEqual([]);
 });
 
+it('the gate supports the versions of Node that the newest release of Backstage asks for, and tries another one', () => {
+  const textOf = (file: string) => readFileSync(path.join(root, file), 'utf8');
+  const jsonOf = (file: string) => JSON.parse(textOf(file));
+  const majorsIn = (text: string) => text.match(/\d{2}/g);
+  const [newest] = readdirSync(path.join(root, '.ci/releases'))
+    .filter(name => /^\d/.test(name))
+    .sort()
+    .reverse();
+  const { release } = jsonOf(`.ci/releases/${newest}/package.json`);
+  const supported = majorsIn(release.node)!;
+  const { devDependencies, engines } = jsonOf('package.json');
+  expect(majorsIn(engines.node)).toEqual(supported);
+  // With the types of the oldest one, the compiler finds what that one lacks.
+  expect(majorsIn(devDependencies['@types/node'])![0]).toBe(supported[0]);
+  const [, atTop] = textOf('README.md').match(/ · Node (.+) · /)!;
+  expect(majorsIn(atTop)).toEqual(supported);
+  const nodes = jsonOf('.ci/node/package.json').dependencies;
+  const [, tried] = textOf('.ci/run').match(/^trial .+withNode\.sh (\d+)/m)!;
+  expect(supported).not.toContain(tried);
+  expect(Object.keys(nodes)).toEqual(
+    [...supported, tried].map(major => `node-${major}`),
+  );
+});
+
 it('each long check depends on files that are there, without which no change would run it', () => {
   const text = readFileSync(path.join(root, '.ci/longChecks.sh'), 'utf8');
   const dependencies = [...text.matchAll(/^ {4}'([^']+)' /gm)].flatMap(
