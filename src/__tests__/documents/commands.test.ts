@@ -59,8 +59,8 @@ const NOT_RUN: Record<string, string> = {
     'needs a lock: src/__tests__/backend/pages/signOut.test.ts runs it',
   [`${API_GATE}check --config ../../app-config.yaml`]:
     'needs the repository of an app: src/__tests__/documents/workflow.test.ts runs it',
-  [`${API_GATE}init --policy`]:
-    'needs a backend in report-only: integration/packages/init/run runs it',
+  [`${API_GATE}init --config ../../app-config.yaml`]:
+    'needs the repository of an app: src/__tests__/backend/pages/rollout.test.ts runs it',
   ...Object.fromEntries(
     ['git worktree', `${API_GATE}diff`].map(start => [
       start,

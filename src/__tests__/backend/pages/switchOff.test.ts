@@ -8,8 +8,6 @@ import {
 } from '../../__testUtils__/signedBackends';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 
-const PAGE = 'docs/upgrade-and-rollback.md';
-
 const backends = signedBackends();
 afterEach(backends.stopAll);
 
@@ -35,7 +33,7 @@ function createDeployment() {
     });
 }
 
-describe('docs/upgrade-and-rollback.md', () => {
+describe('docs/switch-off.md', () => {
   it('says what is open after the gate is removed', async () => {
     const start = createDeployment();
     const paths = ['/in-code', '/by-rule', '/other'];
@@ -81,8 +79,8 @@ describe('docs/upgrade-and-rollback.md', () => {
   it('names the cookie that the gate has by default', async () => {
     const hello = recordingPlugin('hello');
     const { get, sign } = await backends.start({ features: [hello.feature] });
-    const left = tableRows(PAGE, ['What', 'Where']).map(([what]) =>
-      codeIn(what),
+    const left = tableRows('docs/switch-off.md', ['What', 'Where']).map(
+      ([what]) => codeIn(what),
     );
     const { headers } = await get('/api/hello/x', bearer(await sign()));
     expect(headers['set-cookie']).toMatch(new RegExp(`^${left[1][0]}=`));
