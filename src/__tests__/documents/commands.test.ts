@@ -33,9 +33,6 @@ const NOT_RUN: Record<string, string> = {
   'git clone': 'needs the address of the repository, which its owner has',
   'npm start': 'integration/browsers/chromium/run runs it',
   'npm test': 'runs this test',
-  'node bench/hiddenClasses.js':
-    'src/__tests__/documents/performance.test.ts runs it',
-  'yarn bench': 'takes eight minutes and two idle cores',
   'yarn --cwd packages/backend add': '.ci/install/run runs it',
   'yarn --cwd packages/backend up': '.ci/install/run runs it',
   'yarn --cwd packages/backend remove': '.ci/install/run runs it',
