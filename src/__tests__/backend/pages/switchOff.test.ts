@@ -17,7 +17,10 @@ function createDeployment() {
   return (options: SignedBackendOptions) =>
     backends.start({
       ...options,
-      apiGate: { allow: [{ plugin: 'hello', path: '/by-rule' }] },
+      apiGate: {
+        allow: [{ plugin: 'hello', path: '/by-rule' }],
+        ...options.apiGate,
+      },
       features: [
         recordingPlugin('hello', {
           policies: [{ path: '/in-code', allow: 'unauthenticated' }],
@@ -34,7 +37,7 @@ function createDeployment() {
 }
 
 describe('docs/switch-off.md', () => {
-  it('says what is open after the gate is removed', async () => {
+  it('says what is open in report-only, and after the gate is removed', async () => {
     const start = createDeployment();
     const paths = ['/in-code', '/by-rule', '/other'];
     const statuses = (backend: Awaited<ReturnType<typeof start>>) =>
@@ -46,6 +49,7 @@ describe('docs/switch-off.md', () => {
     const { iss } = JSON.parse(
       Buffer.from(token.split('.')[1], 'base64url').toString(),
     );
+    const port = Number(new URL(iss).port);
     const withToken = (backend: typeof gated) =>
       backend.statusOf('/api/hello/other', bearer(token));
     await gated.request('DELETE', `/api/hello${COOKIE_ENDPOINT}`, [
@@ -54,8 +58,12 @@ describe('docs/switch-off.md', () => {
     expect(await withToken(gated)).toBe(401);
     await gated.stop();
 
+    const reporting = await start({ port, apiGate: { mode: 'report-only' } });
+    expect(await statuses(reporting)).toEqual([200, 401, 401]);
+    expect(await withToken(reporting)).toBe(401);
+    await reporting.stop();
+
     // The settings of the gate are there still.
-    const port = Number(new URL(iss).port);
     const removed = await start({ withGate: false, port });
     expect(await statuses(removed)).toEqual([200, 401, 401]);
     expect(await withToken(removed)).toBe(200);
