@@ -118,17 +118,17 @@ export class Results {
     const gateStart = spreadOf(startMillis.gate);
     const longer = gateStart.median - stockStart.median;
     addLimit(
-      `start takes longer (${formatSpread(stockStart, 0)} → ${formatSpread(gateStart, 0)} ms)`,
+      'start takes longer',
       '≤ 60 ms',
-      `${longer.toFixed(0)} ms`,
+      `${longer.toFixed(0)} ms (${stockStart.median.toFixed(0)} → ${gateStart.median.toFixed(0)})`,
       longer <= 60,
     );
     const { sessions, none, many } = single.revoked;
     const later = many.p99Millis / none.p99Millis;
     addLimit(
-      `${sessions.toLocaleString('en')} revoked sessions: p99 ÷ none (${none.p99Millis.toFixed(1)} → ${many.p99Millis.toFixed(1)} ms)`,
+      `${sessions.toLocaleString('en')} revoked sessions: p99 ÷ none`,
       '≤ 1.3',
-      later.toFixed(2),
+      `${later.toFixed(2)} (${none.p99Millis.toFixed(1)} → ${many.p99Millis.toFixed(1)} ms)`,
       later <= 1.3,
     );
     return rows;

@@ -178,12 +178,15 @@ async function main() {
   }`;
   const settings = `${CONNECTIONS} connections, ${generations} generations of processes, ${ROUNDS} rounds of ${REQUESTS} requests each, median (min–max)`;
   const date = new Date().toISOString();
-  const tables = [
-    `${date.slice(0, 10)}, ${machine}; ${settings}.`,
-    formatTable(results.targets(single)),
-    formatTable(results.table()),
-  ].join('\n\n');
-  console.log(tables);
+  const targets = results.targets(single);
+  const table = results.table();
+  console.log(
+    [
+      `${date.slice(0, 10)}, ${machine}; ${settings}.`,
+      formatTable(targets),
+      formatTable(table),
+    ].join('\n\n'),
+  );
   const file = path.resolve(__dirname, '../../results.json');
   writeFileSync(
     file,
@@ -192,7 +195,7 @@ async function main() {
         date,
         machine,
         settings,
-        targets: results.targets(single),
+        targets,
         ...single,
         cells: results,
       },
@@ -200,7 +203,13 @@ async function main() {
       2,
     ),
   );
-  writeToDocs('speed', tables);
+  const [head, ...ratios] = targets.map(([what, , byCpu]) => [what, byCpu]);
+  const run = ['run', `${date.slice(0, 10)}, ${process.version}`];
+  writeToDocs('ratios', [head, run, ...ratios]);
+  writeToDocs(
+    'loads',
+    table.map(([load, variant, cpu]) => [load, variant, cpu]),
+  );
 }
 
 main().then(

@@ -1,5 +1,5 @@
-// Writes docs/releases.md from what the runs recorded and from the marks of the code: `node .ci/releases/writeTable.js`. With
-// `--check`, fails if that would change it.
+// Writes docs/releases.md from what the runs recorded, and a table of CONTRIBUTING.md from the marks of the code:
+// `node .ci/releases/writeTable.js`. With `--check`, fails if that would change them.
 require('@backstage/cli-node/config/nodeTransform.cjs');
 const fs = require('node:fs');
 const path = require('node:path');
@@ -177,7 +177,7 @@ function createDocument() {
     .map(([name, [what, effect]]) => [name, what, effect]);
   return `# Backstage's releases
 
-<!-- Written by .ci/releases/writeTable.js from the runs of \`yarn test:releases\`, which docs/releases.json records, and from the marks of the code. -->
+<!-- Written by .ci/releases/writeTable.js from the runs of \`yarn test:releases\`, which docs/releases.json records. -->
 
 The gate was run on these releases. "Node" is what Backstage's own template for new apps of that release asks for. "Runs" names the
 versions of Node that the gate was run on, and how many tests passed: \`all tests\` are those of \`npm run test:all\` that a release can change,
@@ -198,12 +198,6 @@ ${table([['Missing', 'What it is', 'What the gate does without'], ...features])}
 Until August 2026, Backstage's \`auth\` service fetches the keys of users again for each recent token whose key it does not have, as it
 does without the gate. Since then it does so ten times a minute at most.
 
-## What older releases need
-
-This code is for older releases. It goes in the month in which the last release that needs it is a year old.
-
-${table([['Goes in', 'Why it is there', 'Where'], ...readMarks(months)])}
-
 ## Other releases
 
 When the backend starts, the gate looks for what it uses of Backstage and Node beyond their public types and documents. Without a part of it, the
@@ -215,11 +209,29 @@ ${table([['Feature', 'Uses', 'Without it, the backend', 'What is lost'], ...desc
 `;
 }
 
-const file = path.join(docs, 'releases.md');
-const text = createDocument();
-if (!process.argv.includes('--check')) {
-  fs.writeFileSync(file, text);
-} else if (text !== fs.readFileSync(file, 'utf8')) {
-  console.error('docs/releases.md is not what its runs say: run writeTable.js');
-  process.exit(1);
+/** Returns CONTRIBUTING.md with the table of the marks. */
+function updateContributing(before) {
+  const rows = [
+    ['Goes in', 'Why it is there', 'Where'],
+    ...readMarks([...Object.keys(results), ...Object.keys(NOT_TESTED)]),
+  ];
+  return before.replace(
+    /(?<=<!-- marks -->\n\n).*?(?=\n\n<!-- \/marks -->)/s,
+    () => table(rows),
+  );
+}
+
+for (const [name, write] of [
+  ['docs/releases.md', createDocument],
+  ['CONTRIBUTING.md', updateContributing],
+]) {
+  const file = path.join(root, name);
+  const before = fs.readFileSync(file, 'utf8');
+  const text = write(before);
+  if (!process.argv.includes('--check')) {
+    fs.writeFileSync(file, text);
+  } else if (text !== before) {
+    console.error(`${name} is not what its sources say: run writeTable.js`);
+    process.exit(1);
+  }
 }

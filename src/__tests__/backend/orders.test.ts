@@ -527,7 +527,7 @@ describe('in report-only', () => {
       useNullAsDefault: true,
     });
     const [sql] = blocksAfter(
-      'docs/rollout.md',
+      'docs/switch-off.md',
       'If the list is at fault',
       'sql',
     );

@@ -148,10 +148,9 @@ describe.each(databases)(
 
     it('[P24] may be dropped', async () => {
       await expectWorking();
-      const [tables] = tableRows('docs/upgrade-and-rollback.md', [
-        'What',
-        'Where',
-      ]).map(([what]) => codeIn(what));
+      const [tables] = tableRows('docs/switch-off.md', ['What', 'Where']).map(
+        ([what]) => codeIn(what),
+      );
       expect(tables).toContain(TABLE);
       await withDatabase(async knex => {
         for (const table of tables) {
@@ -222,8 +221,11 @@ describe.each(databases)(
     });
 
     describeWithCurl('after a restore', () => {
-      const page = 'docs/upgrade-and-rollback.md';
-      const [lock, lift] = blocksAfter(page, 'After a restore', 'sh');
+      const [lock, lift] = blocksAfter(
+        'docs/sign-out.md',
+        'Lock a user out',
+        'sh',
+      );
       const lockedUntil = new Date(Date.now() + 86_400_000).toISOString();
       const wait = (ms: number) => new Promise(r => setTimeout(r, ms));
       const readRows = (knex: Knex) => knex(TABLE).select();
@@ -312,7 +314,11 @@ describe.each(databases)(
 
       it('is emptied on purpose by the statement of the page while no backend runs', async () => {
         const revoked = await expectWorking();
-        const [sql] = blocksAfter(page, 'After a restore', 'sql');
+        const [sql] = blocksAfter(
+          'docs/switch-off.md',
+          'If the list is at fault',
+          'sql',
+        );
         await withDatabase(knex => knex.raw(sql));
         const backend = await start();
         expect(await backend.statusOfSession(revoked)).toBe(200);

@@ -33,9 +33,6 @@ const NOT_RUN: Record<string, string> = {
   'git clone': 'needs the address of the repository, which its owner has',
   'npm start': 'integration/browsers/chromium/run runs it',
   'npm test': 'runs this test',
-  'node bench/hiddenClasses.js':
-    'src/__tests__/documents/performance.test.ts runs it',
-  'yarn bench': 'takes eight minutes and two idle cores',
   'yarn --cwd packages/backend add': '.ci/install/run runs it',
   'yarn --cwd packages/backend up': '.ci/install/run runs it',
   'yarn --cwd packages/backend remove': '.ci/install/run runs it',
@@ -59,8 +56,8 @@ const NOT_RUN: Record<string, string> = {
     'needs a lock: src/__tests__/backend/pages/signOut.test.ts runs it',
   [`${API_GATE}check --config ../../app-config.yaml`]:
     'needs the repository of an app: src/__tests__/documents/workflow.test.ts runs it',
-  [`${API_GATE}init --policy`]:
-    'needs a backend in report-only: integration/packages/init/run runs it',
+  [`${API_GATE}init --config ../../app-config.yaml`]:
+    'needs the repository of an app: src/__tests__/backend/pages/rollout.test.ts runs it',
   ...Object.fromEntries(
     ['git worktree', `${API_GATE}diff`].map(start => [
       start,

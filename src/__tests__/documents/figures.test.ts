@@ -12,6 +12,7 @@ function constant(file: string, name: string): number {
 const WORDS: Record<number, string> = {
   5: 'five',
   7: 'seven',
+  8: 'eight',
   10: 'ten',
   60: 'sixty',
 };
@@ -54,8 +55,8 @@ it.each([
   ['assurance', `at ${NEW_PLUGINS} new ones a minute, and ${pluginsAtWorst}`],
   ['assurance', `holds at most ${inDigits(PENDING)}`],
   ['rollout', `on at each of the ${inWords(DAYS_NEEDED)} days before today`],
-  ['first-week', `needs ${inWords(DAYS_NEEDED)} days of observation`],
-  ['first-week', `Day ${DAYS_NEEDED + 1}: enforce`],
+  ['rollout', `plan ${inWords(DAYS_NEEDED + 1)} days`],
+  ['rollout', `needs ${inWords(DAYS_NEEDED)} days of observation`],
   ['usage', `${inWords(MIN_DAYS)} of the days before today`],
   ['recipes/clients', `after ${inWords(MIN_DAYS)} days`],
   ['reference/http-api', `at most ${GROUPS} of them`],

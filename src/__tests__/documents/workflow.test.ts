@@ -17,7 +17,7 @@ import { startBackend } from '../__testUtils__/startBackend';
 jest.setTimeout(60_000);
 
 const [workflow] = codeBlocks('yaml')
-  .filter(({ file }) => file === 'docs/first-week.md')
+  .filter(({ file }) => file === 'docs/ci.md')
   .map(({ text }) => parse(text))
   .filter(({ jobs }) => jobs);
 
@@ -30,7 +30,7 @@ const steps: Step[] = workflow.jobs['api-gate'].steps.filter(
 );
 
 /** The rows of the page about pull requests that fail. */
-const rows = tableRows('docs/first-week.md', [
+const rows = tableRows('docs/ci.md', [
   'A pull request',
   'The job fails at',
   'The line that says why',
@@ -179,7 +179,7 @@ const opening = (rule: string) =>
 const describeWithBash =
   process.platform === 'win32' ? describe.skip : describe;
 
-describeWithBash('the workflow of docs/first-week.md', () => {
+describeWithBash('the workflow of docs/ci.md', () => {
   it.each<[string, Record<string, string>, number]>([
     [
       'opens a path of a plugin that must stay closed',
@@ -386,8 +386,8 @@ describeWithBash('the commands for the desk of docs/cli.md', () => {
   });
 });
 
-describeWithBash('the step after a deployment of docs/first-week.md', () => {
-  const [step] = blocksAfter('docs/first-week.md', 'Day 8: enforce', 'sh');
+describeWithBash('the step after a deployment of docs/ci.md', () => {
+  const [step] = blocksAfter('docs/ci.md', 'After each deployment', 'sh');
 
   it.each([
     [true, undefined, 'answers 401 from the gate (all of 20 requests)'],

@@ -2,7 +2,7 @@ import { getVoidLogger, ServerTokenManager } from '@backstage/backend-common';
 import { ConfigReader } from '@backstage/config';
 import { compressToEncodedURIComponent } from 'lz-string';
 import {
-  codeBlocks,
+  blocksAfter,
   readDocument,
 } from '../../../../src/__tests__/__testUtils__/documents';
 import { rawRequest } from '../../../../src/__tests__/__testUtils__/rawRequest';
@@ -14,8 +14,10 @@ import {
 
 jest.setTimeout(120_000);
 
-const [{ text: diff }] = codeBlocks('diff').filter(
-  ({ file }) => file === 'docs/migrate/platt.md',
+const [diff] = blocksAfter(
+  'docs/migrate.md',
+  'From @platt/plugin-http-router-backend-module-authorization',
+  'diff',
 );
 const [removed, added] = diff
   .split('\n')

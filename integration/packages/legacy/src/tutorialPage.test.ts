@@ -9,7 +9,7 @@ import { createNames, serveApi } from './backend';
 
 jest.setTimeout(120_000);
 
-const PAGE = 'docs/migrate/tutorial-legacy.md';
+const PAGE = 'docs/migrate.md';
 const FRONTEND = 'http://localhost:3000';
 const [, after] = blocksAfter(PAGE, '2. Replace the middleware', 'ts');
 const [providers] = blocksAfter(

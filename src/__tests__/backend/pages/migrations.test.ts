@@ -14,13 +14,14 @@ import { signedBackends } from '../../__testUtils__/signedBackends';
 
 const backends = signedBackends();
 
-describe('docs/migrate/disabled-policy.md', () => {
-  const page = 'docs/migrate/disabled-policy.md';
+const PAGE = 'docs/migrate.md';
+
+describe('docs/migrate.md, from the setting', () => {
   const [setting] = blocksAfter(
-    page,
+    PAGE,
     'From dangerouslyDisableDefaultAuthPolicy',
   );
-  const [callAsItself] = blocksAfter(page, 'What you will find', 'ts');
+  const [callAsItself] = blocksAfter(PAGE, 'What you will find', 'ts');
   const allow = [{ plugin: 'catalog', path: '/open' }];
 
   /** How the plugin `caller` gets its token for the catalog. */
@@ -110,15 +111,14 @@ describe('docs/migrate/disabled-policy.md', () => {
   });
 });
 
-describe('docs/migrate/tutorial-new.md', () => {
-  const page = 'docs/migrate/tutorial-new.md';
+describe('docs/migrate.md, from the tutorial', () => {
   const [tutorial] = blocksAfter(
-    page,
+    PAGE,
     'From the tutorial, new backend system',
     'ts',
   );
-  const [rules] = blocksAfter(page, '2. Turn the whitelist into rules');
-  const [setCookie] = blocksAfter(page, '3. Change the frontend', 'ts');
+  const [rules] = blocksAfter(PAGE, '2. Turn the whitelist into rules');
+  const [setCookie] = blocksAfter(PAGE, '3. Change the frontend', 'ts');
   const FRONTEND = 'http://localhost:3000';
 
   /** Returns the adopter's `configure` without the lines of the tutorial. */

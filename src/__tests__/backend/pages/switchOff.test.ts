@@ -8,8 +8,6 @@ import {
 } from '../../__testUtils__/signedBackends';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
 
-const PAGE = 'docs/upgrade-and-rollback.md';
-
 const backends = signedBackends();
 afterEach(backends.stopAll);
 
@@ -19,7 +17,10 @@ function createDeployment() {
   return (options: SignedBackendOptions) =>
     backends.start({
       ...options,
-      apiGate: { allow: [{ plugin: 'hello', path: '/by-rule' }] },
+      apiGate: {
+        allow: [{ plugin: 'hello', path: '/by-rule' }],
+        ...options.apiGate,
+      },
       features: [
         recordingPlugin('hello', {
           policies: [{ path: '/in-code', allow: 'unauthenticated' }],
@@ -35,8 +36,8 @@ function createDeployment() {
     });
 }
 
-describe('docs/upgrade-and-rollback.md', () => {
-  it('says what is open after the gate is removed', async () => {
+describe('docs/switch-off.md', () => {
+  it('says what is open in report-only, and after the gate is removed', async () => {
     const start = createDeployment();
     const paths = ['/in-code', '/by-rule', '/other'];
     const statuses = (backend: Awaited<ReturnType<typeof start>>) =>
@@ -48,6 +49,7 @@ describe('docs/upgrade-and-rollback.md', () => {
     const { iss } = JSON.parse(
       Buffer.from(token.split('.')[1], 'base64url').toString(),
     );
+    const port = Number(new URL(iss).port);
     const withToken = (backend: typeof gated) =>
       backend.statusOf('/api/hello/other', bearer(token));
     await gated.request('DELETE', `/api/hello${COOKIE_ENDPOINT}`, [
@@ -56,8 +58,12 @@ describe('docs/upgrade-and-rollback.md', () => {
     expect(await withToken(gated)).toBe(401);
     await gated.stop();
 
+    const reporting = await start({ port, apiGate: { mode: 'report-only' } });
+    expect(await statuses(reporting)).toEqual([200, 401, 401]);
+    expect(await withToken(reporting)).toBe(401);
+    await reporting.stop();
+
     // The settings of the gate are there still.
-    const port = Number(new URL(iss).port);
     const removed = await start({ withGate: false, port });
     expect(await statuses(removed)).toEqual([200, 401, 401]);
     expect(await withToken(removed)).toBe(200);
@@ -81,8 +87,8 @@ describe('docs/upgrade-and-rollback.md', () => {
   it('names the cookie that the gate has by default', async () => {
     const hello = recordingPlugin('hello');
     const { get, sign } = await backends.start({ features: [hello.feature] });
-    const left = tableRows(PAGE, ['What', 'Where']).map(([what]) =>
-      codeIn(what),
+    const left = tableRows('docs/switch-off.md', ['What', 'Where']).map(
+      ([what]) => codeIn(what),
     );
     const { headers } = await get('/api/hello/x', bearer(await sign()));
     expect(headers['set-cookie']).toMatch(new RegExp(`^${left[1][0]}=`));

@@ -21,7 +21,7 @@ jest.setTimeout(120_000);
 const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
 const describePage = release >= '2026-11' ? describeWithCurl : describe.skip;
 
-const PAGE = 'docs/getting-started.md';
+const PAGE = 'docs/rollout.md';
 const WEBHOOK = '/api/events/http/github';
 
 /** Creates the folder of an app as create-app makes it, with the webhook of the page. */
@@ -33,6 +33,8 @@ function createApp(port: number) {
     'package.json': '{"name":"root","workspaces":["packages/*"]}',
     'packages/backend/package.json': '{"name":"backend"}',
     'app-config.yaml': `${generated}events:\n  http: { topics: [github, other] }\n`,
+    'app-config.production.yaml':
+      'backend: { baseUrl: https://backstage.example.com, database: { client: pg, connection: "${POSTGRES}" } }\n',
   });
   const file = path.join(folder, 'app-config.yaml');
   const read = () => readFileSync(file, 'utf8');
@@ -58,6 +60,10 @@ function createApp(port: number) {
   };
 }
 
+/** Returns the arguments of a command of the page that calls api-gate. */
+const argsOf = (command: string) =>
+  command.replace('yarn --cwd packages/backend api-gate ', '').split(' ');
+
 /** Starts the backend of an app, which watches the file. */
 async function start(port: number, file: string) {
   const hello = openPlugin('hello');
@@ -74,7 +80,7 @@ async function start(port: number, file: string) {
   return { ...backend, post };
 }
 
-describePage('docs/getting-started.md', () => {
+describePage('docs/rollout.md', () => {
   const { NODE_ENV } = process.env;
   beforeAll(() =>
     Object.assign(process.env, {
@@ -92,7 +98,7 @@ describePage('docs/getting-started.md', () => {
   it('quotes the error of a file with a second `auth`', async () => {
     const port = await freePort();
     const app = createApp(port);
-    const [inReportOnly] = blocksAfter(PAGE, '3. Start in report-only mode');
+    const [inReportOnly] = blocksAfter(PAGE, '2. Install in report-only mode');
     app.write(`${app.read()}${inReportOnly}\n`);
     const [, error] = readDocument(PAGE).text.match(
       /A second `auth:` in the same file stops the start with `([^`]+)`/,
@@ -100,13 +106,22 @@ describePage('docs/getting-started.md', () => {
     await expect(start(port, app.file)).rejects.toThrow(error);
   });
 
+  it('has init print a block for production', async () => {
+    const [, init] = blocksAfter(PAGE, '2. Install in report-only mode', 'sh');
+    const { backend } = createApp(7007);
+    expect(await runCliIn(argsOf(init), { cwd: backend })).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/mode: report-only(.|\n)*__Host-token/),
+    });
+  });
+
   it('leads from a generated app to one that enforces, step by step', async () => {
     const port = await freePort();
     const app = createApp(port);
-    const [inReportOnly] = blocksAfter(PAGE, '3. Start in report-only mode');
+    const [inReportOnly] = blocksAfter(PAGE, '2. Install in report-only mode');
     app.add(inReportOnly);
     let backend = await start(port, app.file);
-    const [block] = blocksAfter(PAGE, '3. Start in report-only mode', 'text');
+    const [block] = blocksAfter(PAGE, '2. Install in report-only mode', 'text');
     const [{ message }] = backend.logged('API gate: report-only');
     // The app of the page has no other plugin that opens paths than `hello`.
     const text = message
@@ -114,18 +129,19 @@ describePage('docs/getting-started.md', () => {
       .replace(backend.url, 'http://localhost:7007');
     expect(text).toBe(block);
 
-    // 4. Look at what would be refused
+    // 3. Look at what would be refused
     expect(await backend.post(WEBHOOK)).toBe(202);
     expect(
       backend.logged('API gate would have refused a request').length,
     ).toBeGreaterThan(0);
-    const [operators] = blocksAfter(PAGE, '4. Look at what would be refused');
+    const [operators] = blocksAfter(PAGE, '3. Look at what would be refused');
     const [readPolicy] = blocksAfter(
       PAGE,
-      '4. Look at what would be refused',
+      '3. Look at what would be refused',
       'sh',
     );
-    const env = { TOKEN: await backend.guest() };
+    const token = await backend.guest();
+    const env = { TOKEN: token, API_GATE_POLICY_TOKEN: token };
     const inShell = (command: string) =>
       runShell(command, { url: backend.url, env });
     app.add(operators);
@@ -143,13 +159,10 @@ describePage('docs/getting-started.md', () => {
     );
     expect(policy.closed.map(({ plugin }: any) => plugin)).toContain('hello');
 
-    // 5. Write the rules
-    const [propose] = blocksAfter(PAGE, '5. Write the rules', 'sh');
-    const [, args] = propose.match(
-      /^yarn --cwd packages\/backend api-gate (.*)/,
-    )!;
+    // 4. Write the rules
+    const [propose] = blocksAfter(PAGE, '4. Write the rules', 'sh');
     const proposed = await runCliIn(
-      args.replace('https://backstage.example.com', backend.url).split(' '),
+      argsOf(propose.replace('https://backstage.example.com', backend.url)),
       { cwd: app.backend, env },
     );
     expect(proposed).toMatchObject({
@@ -158,7 +171,7 @@ describePage('docs/getting-started.md', () => {
         "#   - { plugin: events, path: '/http/github', methods: [POST], requires: events.modules.github.webhookSecret }  # 1 request on ",
       ),
     });
-    const [rules] = blocksAfter(PAGE, '5. Write the rules');
+    const [rules] = blocksAfter(PAGE, '4. Write the rules');
     app.add(rules);
     await until(() => backend.logged('API gate has a new policy').length === 3);
     expect(await runCliIn(['check'], { cwd: app.backend })).toMatchObject({
