@@ -13,7 +13,7 @@ import {
 import { attackedSettings } from './attackedSettings';
 import { rawRequest, RawResponse } from './rawRequest';
 import { recordingAuditor } from './recordingAuditor';
-import { express5, pluginExpress, recordingPlugin } from './recordingPlugin';
+import { express5, recordingPlugin } from './recordingPlugin';
 import { createSigningKey, SigningKey, UserTokenClaims } from './signingKey';
 import { freePort } from './freePort';
 import { RunningBackend, startBackend } from './startBackend';
@@ -45,7 +45,8 @@ export interface Trace {
 /**
  * A backend whose plugins have opened themselves, so that only the gate stands between a request and its handler. For `hello`,
  * rules open `/health`, `/logo.svg`, `/public/**`, `POST /hook` and, with `*` for two segments, badges of entities; the rule for
- * `/demo/**` has ended. A public handler of `forwarding` dispatches the request again, to the target in `?to=`.
+ * `/demo/**` has ended. A public handler of `forwarding` dispatches the request again, to the target in `?to=`. The plugins of the
+ * twin are the same with routers of Express 5.
  */
 export interface AttackedBackend extends RunningBackend {
   key: SigningKey;
@@ -58,7 +59,7 @@ export interface AttackedBackend extends RunningBackend {
   /** The attacker's server for keys. It responds with its `answer`. */
   attacker: { url: string; answer: string };
   sign(claims?: Partial<UserTokenClaims>): Promise<string>;
-  /** Sends a request to this backend, and to its twin, whose answer and whose handlers that ran have to be the same. */
+  /** Sends a request to this backend, and to its twin: the same handlers have to run there, and the answer has to be the same. */
   attempt(attempt: Attempt): Promise<Trace>;
   twin: Awaited<ReturnType<typeof startTwin>>;
   /** Collects the same traces as {@link attempt} for a request that `send` sends. */
@@ -115,7 +116,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
   metrics.setGlobalMeterProvider(provider);
 
   const audit: any[] = [];
-  const { hello, docs, forwarding } = createPlugins(pluginExpress);
+  const { hello, docs, forwarding } = createPlugins();
   const usage = usageProbe();
   const backend = await startBackend({
     port,
@@ -256,7 +257,7 @@ function watchHandlers(plugins: Record<'hello' | 'docs', RecordingPlugin>) {
     );
 }
 
-function createPlugins(express: typeof pluginExpress) {
+function createPlugins(express?: typeof express5) {
   const open = [{ path: '/', allow: 'unauthenticated' as const }];
   const hello = recordingPlugin('hello', { express, policies: open });
   const docs = recordingPlugin('docs', {

@@ -6,9 +6,9 @@ import { recordSpans } from './recordSpans';
 import { RunningBackend, startBackend } from './startBackend';
 
 /**
- * Starts a second backend with the same settings, with plugins that may have another Express, with `foreignAuthorization` for paths that nobody requests, with
- * `fasterServer`, and with all reports of the gate switched on: the audit with the client's address, and the spans of requests. It
- * accepts the tokens of the first one.
+ * Starts a second backend with the same settings, with `foreignAuthorization` for paths that nobody requests, with `fasterServer`,
+ * and with all reports of the gate switched on: the audit with the client's address, and the spans of requests. It accepts the tokens
+ * of the first one.
  *
  * Start it before the first backend and before the provider of metrics, so that those do not see its requests.
  */
