@@ -195,7 +195,7 @@ export function withEnd<T extends { until?: number }>(
 }
 
 /** Lists what plugins have opened in code, and no allow rules in force open as far. */
-export function listClosed(
+function listClosed(
   policies: DeclaredPolicies,
   policy: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
 ): DeclaredPolicy[] {
