@@ -12,10 +12,11 @@ import { inPieces } from '../operators/pieces';
 import type { GateParts } from './createParts';
 
 /**
- * A report is kept a hundred times as long as it took to make, most of which were pauses. So the reports cost the users of Backstage a hundredth of
- * the processor, however many read them, and a small backend answers with what it has had a moment ago.
+ * A report is kept twenty times as long as it took to make, most of which were pauses, or longer if it has many rules. So the reports cost the users of
+ * Backstage a hundredth of the processor, however many read them, and a small backend answers with what it has had a moment ago.
  */
-const KEPT_TIMES = 100;
+const KEPT_TIMES = 20;
+const KEPT_MS_PER_RULE = 10;
 const MAX_KEPT_MS = 10_000;
 
 /** A report, for those who ask before it is too old. */
@@ -40,7 +41,11 @@ function shareReport(gate: GateParts): () => Promise<ReportAnswers> {
     const begin = performance.now();
     const described = await inPieces(gate.describePolicy());
     const end = performance.now();
-    report.keptUntil = end + Math.min((end - begin) * KEPT_TIMES, MAX_KEPT_MS);
+    const keptMs = Math.max(
+      (end - begin) * KEPT_TIMES,
+      described.allow.length * KEPT_MS_PER_RULE,
+    );
+    report.keptUntil = end + Math.min(keptMs, MAX_KEPT_MS);
     return new ReportAnswers(
       { ...described, filesNewerThanPolicy },
       gate.describeProcess,

@@ -84,19 +84,14 @@ describe('[P89] a report of 1,000 rules', () => {
     expect(String(answers[3]).split(`>${id}<`)).toHaveLength(3);
   });
 
-  it('is kept for ten seconds if it has taken a tenth of a second', async () => {
-    const { gate, made, read } = await start();
+  it('is kept for ten seconds', async () => {
+    const { made, read } = await start();
     let clock = 0;
     jest.spyOn(performance, 'now').mockImplementation(() => clock);
-    const { describePolicy } = gate;
-    gate.describePolicy = function* slow() {
-      clock += 100;
-      return yield* describePolicy();
-    };
     for (const [time, count] of [
       [0, 1],
-      [10_000, 1],
-      [10_200, 2],
+      [9_999, 1],
+      [10_000, 2],
     ]) {
       clock = time;
       await read(PAGE);

@@ -109,12 +109,7 @@ export const BUILT_IN_PUBLIC: readonly ReportedRule[] = [
     methods: ['GET'],
     reason: 'keys that verify tokens',
   },
-  {
-    plugin: '*',
-    path: COOKIE_PATH,
-    methods: ['DELETE'],
-    reason: 'sign-out',
-  },
+  { plugin: '*', path: COOKIE_PATH, methods: ['DELETE'], reason: 'sign-out' },
 ];
 
 /** Describes the policy in force beside the policies that plugins declare. */
