@@ -146,7 +146,8 @@ function createReports(services: Services) {
     });
   const metrics = new GateMetrics({
     ...services,
-    unusedRules: () => countUnusedRules(describeUse()),
+    unusedRules: () =>
+      countUnusedRules(usage, source.current.config.allow, plugins),
   });
   if (!source.current.isEnforced) {
     metrics.expectWorked([...plugins.installedIds(), NOT_INSTALLED]);

@@ -1,5 +1,4 @@
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
-import { listClosed } from '../operators/reports/describePolicy';
 import {
   Explained,
   explainInWords,
@@ -13,10 +12,11 @@ import { inPieces } from '../operators/pieces';
 import type { GateParts } from './createParts';
 
 /**
- * A report is kept twenty times as long as it took to make, most of which were pauses. So the reports cost the users of Backstage a hundredth of the
- * processor, however many read them, and a small backend answers with what it has had a moment ago.
+ * A report is kept twenty times as long as it took to make, most of which were pauses, or longer if it has many rules. So the reports cost the users of
+ * Backstage a hundredth of the processor, however many read them, and a small backend answers with what it has had a moment ago.
  */
 const KEPT_TIMES = 20;
+const KEPT_MS_PER_RULE = 10;
 const MAX_KEPT_MS = 10_000;
 
 /** A report, for those who ask before it is too old. */
@@ -41,7 +41,11 @@ function shareReport(gate: GateParts): () => Promise<ReportAnswers> {
     const begin = performance.now();
     const described = await inPieces(gate.describePolicy());
     const end = performance.now();
-    report.keptUntil = end + Math.min((end - begin) * KEPT_TIMES, MAX_KEPT_MS);
+    const keptMs = Math.max(
+      (end - begin) * KEPT_TIMES,
+      described.allow.length * KEPT_MS_PER_RULE,
+    );
+    report.keptUntil = end + Math.min(keptMs, MAX_KEPT_MS);
     return new ReportAnswers(
       { ...described, filesNewerThanPolicy },
       gate.describeProcess,
@@ -66,30 +70,31 @@ function shareReport(gate: GateParts): () => Promise<ReportAnswers> {
 
 /** Creates the answers about the policy in force. */
 export function createPolicyAnswers(gate: GateParts) {
-  const { config, plugins, policies, source } = gate;
+  const { config, plugins, source } = gate;
   // Backstage reads these at the start only.
   const externalSubjects = readExternalSubjects(config);
+  const read = shareReport(gate);
   return {
     /** Returns the answers of a report that is shared with other readers. */
-    read: shareReport(gate),
+    read,
 
     /**
      * Explains what comes of a request, as the command `api-gate explain` does.
      *
      * @param subject - that of an external token; without one, the answer is about a request without a credential
      */
-    explain(text: string, subject?: string): Explained {
+    async explain(text: string, subject?: string): Promise<Explained> {
       const request = readRequest(text);
       if (!request) {
         return {
           error: `Write one request of at most ${MAX_REQUEST_LENGTH} characters, such as GET /api/catalog/entities`,
         };
       }
-      const policy = source.current;
+      const { report } = await read();
       return explainInWords(request, subject?.trim() || undefined, {
-        policy,
+        policy: source.current,
         externalSubjects,
-        closed: listClosed(policies, policy),
+        closed: report.closed,
         isInstalled: id => plugins.isInstalled(id),
       });
     },

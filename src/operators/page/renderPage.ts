@@ -2,7 +2,7 @@ import { Explained, MAX_REQUEST_LENGTH } from '../reports/explainInWords';
 import type { PolicyReport } from '../reports/describePolicy';
 import type { ProcessReport } from '../reports/describeReplica';
 import { formatEnforce } from '../reports/describeReportOnly';
-import type { Pieces } from '../pieces';
+import { mapInPieces, Pieces } from '../pieces';
 import { createDocument } from './document';
 import { renderExposure } from './exposure';
 import { renderFindings } from './findings';
@@ -70,9 +70,9 @@ export function* renderPage(
         </p>
       </footer>`,
   );
-  const [start, ...parts] = page
-    .split(`${ASKED}`)
-    .map(part => Buffer.from(part));
+  const [start, ...parts] = yield* mapInPieces(page.split(`${ASKED}`), part =>
+    Buffer.from(part),
+  );
   return ({ process, question, explained, id }) => {
     const asked = [
       renderHead({ ...report, ...process }),

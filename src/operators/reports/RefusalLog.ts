@@ -90,14 +90,8 @@ export class RefusalLog {
     if (!this.#isStopped) {
       const timer = setTimeout(() => this.#end(line), SECOND_MS);
       timer.unref();
-      const beganAt = Date.now();
-      this.#pending.set(line, {
-        beganAt,
-        omitted: 0,
-        ids: [],
-        idBytes: 0,
-        timer,
-      });
+      const nothing = { omitted: 0, ids: [], idBytes: 0 };
+      this.#pending.set(line, { beganAt: Date.now(), timer, ...nothing });
     }
   }
 

@@ -140,13 +140,8 @@ export class Refusals {
       group.count += 1;
     } else if (this.#wouldRefuse.size < MAX_GROUPS) {
       const segment = segmentOf(refusal);
-      this.#wouldRefuse.set(key, {
-        plugin,
-        method,
-        segment,
-        count: 1,
-        answers: {},
-      });
+      const first = { plugin, method, segment, count: 1, answers: {} };
+      this.#wouldRefuse.set(key, first);
     } else {
       this.#uncounted += 1;
     }

@@ -109,12 +109,7 @@ export const BUILT_IN_PUBLIC: readonly ReportedRule[] = [
     methods: ['GET'],
     reason: 'keys that verify tokens',
   },
-  {
-    plugin: '*',
-    path: COOKIE_PATH,
-    methods: ['DELETE'],
-    reason: 'sign-out',
-  },
+  { plugin: '*', path: COOKIE_PATH, methods: ['DELETE'], reason: 'sign-out' },
 ];
 
 /** Describes the policy in force beside the policies that plugins declare. */
@@ -195,7 +190,7 @@ export function withEnd<T extends { until?: number }>(
 }
 
 /** Lists what plugins have opened in code, and no allow rules in force open as far. */
-export function listClosed(
+function listClosed(
   policies: DeclaredPolicies,
   policy: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
 ): DeclaredPolicy[] {

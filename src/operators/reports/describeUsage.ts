@@ -1,5 +1,5 @@
-import { compact, partition, sumBy } from 'lodash';
-import { formatRule, PLUGIN_ID } from '../../gate/rules/AllowRule';
+import { compact, sumBy } from 'lodash';
+import { AllowRule, formatRule, PLUGIN_ID } from '../../gate/rules/AllowRule';
 import {
   ApiGateConfig,
   CONFIG_KEY,
@@ -31,12 +31,11 @@ export function* describeUsage(
   usage: Usage,
   { allow: rules, tokens }: Pick<ApiGateConfig, 'allow' | 'tokens'>,
   plugins: Pick<Plugins, 'isInstalled'>,
-  given?: Map<string, Use>,
+  uses = usage.read(),
 ) {
   if (!usage.isOn) {
     return undefined;
   }
-  const uses = given ?? usage.read();
   const all = [...uses.values()].filter(({ kind }) => kind !== 'worked');
   const firstDays = all.map(({ firstDay }) => firstDay);
   const scope: 'all replicas' | 'replica' = usage.isShared
@@ -56,9 +55,7 @@ export function* describeUsage(
     rules: yield* mapInPieces(rules, (rule, i) => ({
       rule: `${CONFIG_KEY}.allow[${i}]`,
       ...rule,
-      ...describeRule(
-        rule.methods.map(method => uses.get(keyOf(usedRule(rule, method)))),
-      ),
+      ...describeRule(rule, uses),
       /** `false`: its plugin is not in this backend, which may see none of its requests. */
       installed: plugins.isInstalled(rule.plugin),
     })),
@@ -71,15 +68,20 @@ export function* describeUsage(
 }
 
 /** Returns the number of rules of installed plugins without a request in 30 days of observation; `undefined` if a record lacks requests. */
-export function countUnusedRules(report?: UsageReport): number | undefined {
-  if (report?.scope !== 'all replicas') {
+export function countUnusedRules(
+  usage: Usage,
+  rules: readonly AllowRule[],
+  plugins: Pick<Plugins, 'isInstalled'>,
+): number | undefined {
+  if (!usage.isOn || !usage.isShared) {
     return 0;
   }
-  const unused = report.rules.filter(
-    ({ days, installed, requests30d }) =>
-      installed && days >= DAYS_KEPT && requests30d === 0,
-  );
-  return report.complete ? unused.length : undefined;
+  const uses = usage.read();
+  const unused = rules
+    .filter(({ plugin }) => plugins.isInstalled(plugin))
+    .map(rule => describeRule(rule, uses))
+    .filter(({ days, requests30d }) => days >= DAYS_KEPT && requests30d === 0);
+  return usage.isComplete ? unused.length : undefined;
 }
 
 /** Formats the rules and tokens without a request, once they were observed for a day, and what could be restricted. */
@@ -129,14 +131,16 @@ function formatUnused(
     : [];
 }
 
-function describeRule(usesOfMethods: (Use | undefined)[]) {
-  const uses = compact(usesOfMethods);
+function describeRule(rule: AllowRule, uses: Map<string, Use>) {
+  const ofMethods = rule.methods.map(method =>
+    uses.get(keyOf(usedRule(rule, method))),
+  );
   return {
-    ...describeRequests(uses),
+    ...describeRequests(compact(ofMethods)),
     // A method that was added later has fewer days.
-    days: Math.min(...usesOfMethods.map(use => use?.days ?? 0)),
+    days: Math.min(...ofMethods.map(use => use?.days ?? 0)),
     /** The number of these requests that presented no credential. Credentials are not verified on public routes. */
-    withoutCredential30d: sumBy(uses, 'anonymous'),
+    withoutCredential30d: sumBy(compact(ofMethods), 'anonymous'),
   };
 }
 
@@ -146,16 +150,20 @@ function* describeTokens(
   uses: Use[],
   limited: readonly string[],
 ) {
-  const [calls, others] = partition(uses, { kind: 'call' });
-  const subjects = [
-    ...configured.map(({ subject }) => subject),
-    ...others.map(({ name }) => name),
-  ];
-  return yield* mapInPieces([...new Set(subjects)], subject => {
+  const bySubject = new Map<string, Use[]>(
+    configured.map(({ subject }) => [subject, []]),
+  );
+  yield* mapInPieces(uses, use => {
+    const subject = use.kind === 'call' ? tokenCallOf(use).subject : use.name;
+    const own = bySubject.get(subject) ?? [];
+    own.push(use);
+    bySubject.set(subject, own);
+  });
+  return yield* mapInPieces([...bySubject], ([subject, own]) => {
     const tokens = configured.filter(token => token.subject === subject);
-    const own = others.filter(({ name }) => name === subject);
-    const called = own.filter(({ kind }) => kind === 'token');
-    const delegated = own.filter(({ kind }) => kind === 'delegation');
+    const [called, delegated, calls] = (
+      ['token', 'delegation', 'call'] as const
+    ).map(kind => own.filter(use => use.kind === kind));
     const plugins = pluginsOf(called);
     const delegatedTo = pluginsOf(delegated);
     // The restrictions of a `jwks` entry hold for all of its subjects.
@@ -185,9 +193,8 @@ function* describeTokens(
 
 /** Proposes an entry of `auth.apiGate.tokens` for a subject, after seven days with a record of its requests. */
 function proposeOnly(subject: string, calls: Use[]): string | undefined {
-  const own = calls.filter(use => tokenCallOf(use).subject === subject);
-  const used = own.filter(({ requests }) => requests > 0);
-  return daysOf(own.filter(({ plugin }) => plugin === '')) >= MIN_DAYS
+  const used = calls.filter(({ requests }) => requests > 0);
+  return daysOf(calls.filter(({ plugin }) => plugin === '')) >= MIN_DAYS
     ? proposeLimits(subject, used)
     : undefined;
 }

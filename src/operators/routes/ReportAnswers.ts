@@ -14,7 +14,7 @@ type Caller = Awaited<ReturnType<RouteAccess['requireReader']>>;
  */
 export class ReportAnswers {
   constructor(
-    private readonly report: PolicyReport,
+    readonly report: PolicyReport,
     private readonly describeProcess: () => ProcessReport,
   ) {}
 
@@ -57,9 +57,8 @@ function* stringify(report: PolicyReport, process: object): Pieces<Buffer> {
   const members = Object.entries(report).filter(
     ([name, value]) => value !== undefined && !(name in process),
   );
-  const texts = yield* mapInPieces(
-    members,
-    ([name, value]) => `"${name}":${JSON.stringify(value)}`,
+  const texts = yield* mapInPieces(members, ([name, value], i) =>
+    Buffer.from(`${i ? ',' : ''}"${name}":${JSON.stringify(value)}`),
   );
-  return Buffer.from(`${texts.join(',')}}`);
+  return Buffer.concat([...texts, Buffer.from('}')]);
 }

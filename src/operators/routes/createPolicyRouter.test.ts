@@ -16,7 +16,7 @@ const report = createPageReport();
 
 /** Starts the routes. Each caller gets an error, if there is one. */
 async function start(error?: Error) {
-  const explain = jest.fn((..._question: unknown[]) => ({
+  const explain = jest.fn(async (..._question: unknown[]) => ({
     lines: ['explained'],
   }));
   const { authorized, port } = await startRoutes(access =>
@@ -95,7 +95,7 @@ describe('the page of the policy', () => {
     expect(text.includes('explained')).toBe(questions.length > 0);
     expect(headers.get('content-security-policy')).toBe(PAGE_POLICY);
     // An adopter's root router may have no helmet, which sets the latter too.
-    expect(headers.get('cache-control')).toBe('no-store');
+    expect(headers.get('cache-control')).toBe('no-store, no-transform');
     expect(headers.get('referrer-policy')).toBe('no-referrer');
   });
 

@@ -30,7 +30,7 @@ export function createPolicyRouter(options: {
   config: Config;
   /** Returns the answers of a report that may be shared with other readers. */
   read: () => Promise<ReportAnswers>;
-  explain: (request: string, subject: string) => Explained;
+  explain: (request: string, subject: string) => Promise<Explained>;
 }): Router {
   const { access, config, explain, read } = options;
   const answerError = createPageErrorAnswer(config);
@@ -61,7 +61,7 @@ export function createPolicyRouter(options: {
     const answers = await read();
     const page = await answers.page(caller, {
       question: { request, subject },
-      explained: request === '' ? undefined : explain(request, subject),
+      explained: request ? await explain(request, subject) : undefined,
       id: readText(req, 'id').trim(),
     });
     const policy = { 'Content-Security-Policy': PAGE_POLICY };
@@ -70,8 +70,12 @@ export function createPolicyRouter(options: {
   return router;
 }
 
-/** Sends a body of a megabyte without a copy of it, and without an ETag, for which Express would hash it each time. */
+/**
+ * Sends a body of a megabyte without what would take most of the time and is done anew for each reader: a copy, an ETag, for which
+ * Express hashes it, and Backstage's compression.
+ */
 function send(res: Response, parts: readonly Buffer[]): void {
+  res.set('Cache-Control', 'no-store, no-transform');
   res.set('Content-Length', String(sumBy(parts, 'length')));
   parts.forEach(part => res.write(part));
   res.end();

@@ -46,7 +46,7 @@ async function timeOf(run: () => Promise<unknown>): Promise<number> {
 }
 
 it.each(testDatabases)(
-  '[P104] the record of 1,000 rules and 200 tokens with 50 paths each on 31 days has 500,000 rows at most, and an exchange takes less than half a second: %s',
+  '[P104] the record of 1,000 rules and 200 tokens with 50 paths each on 31 days has 500,000 rows at most, and an exchange takes less than a quarter of a second: %s',
   async (_, create) => {
     const database = await create();
     const { knex } = database;
@@ -72,10 +72,10 @@ it.each(testDatabases)(
     await added.sync();
     // Whatever else the machine does makes each time longer, and none shorter.
     let best = Infinity;
-    for (let i = 0; i < 20 && best >= 500; i += 1) {
+    for (let i = 0; i < 20 && best >= 250; i += 1) {
       best = Math.min(best, await timeOf(() => added.sync()));
     }
-    expect(best).toBeLessThan(500);
+    expect(best).toBeLessThan(250);
     expect(added.isComplete).toBe(true);
     const uses = [...added.read().values()];
     expect(uses.filter(({ days }) => days === 30)).toHaveLength(12_000);
