@@ -47,6 +47,18 @@ const SETS_ANSWER_HEADERS = [
   message: 'Only src/gate/carryOut/answer.ts sets the headers of an answer.',
 }));
 
+// What is read in a request, and judged of it, depends on nothing else: these rooms wait for nothing, and have no clock.
+const IS_PURE = [
+  ':matches(AwaitExpression, [async=true], Identifier[name=Promise])',
+  'MemberExpression[object.name=/^(Date|performance)$/]',
+  "NewExpression[callee.name='Date']",
+  "ImportDeclaration[importKind!='type'][source.value=/^(node:http|express|@backstage\\u002Fbackend-plugin-api)$|\\u002F(verify|carryOut|cookie|sessions|upgrades|plugins)\\u002F|GateServices$/]",
+].map(selector => ({
+  selector,
+  message:
+    'src/gate/read and src/gate/judge are functions of the request: they use no service, no clock and no promise.',
+}));
+
 module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
   restrictedSrcSyntax: SETS_ANSWER_HEADERS,
   // The packages of `faster`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation` and
@@ -88,6 +100,18 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
           'error',
           OTHER_PACKAGE_IN_GATE,
           ...SETS_ANSWER_HEADERS,
+        ],
+      },
+    },
+    {
+      files: ['src/gate/read/*.ts', 'src/gate/judge/*.ts'],
+      excludedFiles: ['**/*.test.ts'],
+      rules: {
+        'no-restricted-syntax': [
+          'error',
+          OTHER_PACKAGE_IN_GATE,
+          ...SETS_ANSWER_HEADERS,
+          ...IS_PURE,
         ],
       },
     },

@@ -117,15 +117,25 @@ module.exports = {
       ],
       'gate-verify-credentials': [
         'explainFailure',
-        'publicTokens',
-        'verifyCredential',
+        'steps',
+        'verifyToken',
+        'verifyTokens',
       ],
     },
     also: {
       'gate-verify-credentials': ['gate/createGate.test.ts'],
       'gate-verify': [
         '__tests__/proof/orders.test.ts',
-        'gate/verify/verifyCredential.test.ts',
+        'gate/verify/verifyToken.test.ts',
+      ],
+    },
+  }),
+  ...folder('gate/judge', {
+    also: {
+      'gate-judge': [
+        'gate/createGate.test.ts',
+        'gate/decide.upgrades.test.ts',
+        'gate/verify/verifyTokens.test.ts',
       ],
     },
   }),
@@ -230,8 +240,13 @@ module.exports = {
     },
   }),
   ...proof({
-    'proof-decide': ['decide', 'upgrades/decideUpgrade'],
-    'proof-read': ['read/GateRequest', 'read/readCredential'],
+    'proof-decide': ['decide', 'judge/findRefused', 'judge/judge'],
+    'proof-read': [
+      'read/GateRequest',
+      'read/findUserTokens',
+      'read/readCredential',
+      'read/readTokens',
+    ],
     'proof-read-text': [
       'read/browsers',
       'read/cookieHeader',
@@ -242,10 +257,9 @@ module.exports = {
     'proof-verify': [
       'verify/OwnIssuer',
       'verify/explainFailure',
-      'verify/foreignAuthorization',
       'verify/orders',
-      'verify/publicTokens',
-      'verify/verifyCredential',
+      'verify/verifyToken',
+      'verify/verifyTokens',
     ],
     'proof-rules': [
       'rules/AllowList',

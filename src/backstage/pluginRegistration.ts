@@ -12,7 +12,7 @@ import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { check } from '../settings/read/values';
 import { CachingHttpAuth } from '../gate/verify/CachingHttpAuth';
 import { uninstalledPluginAuthServiceRef } from './uninstalledPluginAuth';
-import { PROXY_PLUGIN } from '../gate/verify/foreignAuthorization';
+import { PROXY_PLUGIN } from '../gate/read/GateRequest';
 import { COOKIE_PATH } from '../gate/read/requestLine';
 import { RemoteRevocationStore } from '../store/revocations/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';

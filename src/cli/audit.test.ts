@@ -293,7 +293,7 @@ describe('the paths that are asked for', () => {
     ({ plugin, path, rule }) => {
       const rules = readAllowRules(parse(rule!), 'allow');
       const method = rules[0].methods[0];
-      expect(new AllowList(rules).match(plugin, method, path)).toBeDefined();
+      expect(new AllowList(rules).match(plugin, method, path, 0)).toBeDefined();
     },
   );
 });

@@ -25,8 +25,16 @@ export type PassReason =
  */
 export type Outcome = 'passed' | 'refused' | 'would-refuse';
 
+/** Where a request has a token: as a bearer token, in the gate's cookie, or in Backstage's own. */
+export type TokenKind = 'bearer' | 'cookie' | 'user-cookie';
+
 /** The kind of credential that a request was decided by. */
-export type CredentialKind = 'none' | 'bearer' | 'cookie' | 'user-cookie';
+export type CredentialKind = 'none' | TokenKind;
+
+/** Returns whether a browser sends a kind of credential by itself. */
+export function isCookie(credential: CredentialKind): boolean {
+  return credential === 'cookie' || credential === 'user-cookie';
+}
 
 export interface Decision {
   /** Id of the plugin, in lower case, installed or not. */

@@ -2,7 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { RequestHandler } from 'express';
 import { Refusal } from './Refusal';
 import { carryOut, failClosed } from './createGate';
-import { decisionOf, Passed, settle } from './decide';
+import { decide, decisionOf } from './decide';
+import type { Judgement } from './judge/judge';
 import { ExpressRequest } from './read/GateRequest';
 import type { GateServices } from './GateServices';
 import type { UpgradeGuard } from './upgrades/UpgradeGuard';
@@ -10,7 +11,7 @@ import type { UpgradeGuard } from './upgrades/UpgradeGuard';
 /** A decision about a request that no listener of the server has got yet. */
 export interface EarlyDecision {
   request: ExpressRequest;
-  decided: Passed | Refusal;
+  judgement: Judgement;
   /** Whether the decision is carried out, and the request goes on. Otherwise the gate in Express carries it out and answers. */
   goesOn: boolean;
 }
@@ -48,17 +49,17 @@ export class EarlyDecisions {
     let error: Error | undefined;
     try {
       const request = new ExpressRequest(req, res, services);
-      const decided = await settle(request);
-      const isRefused = decisionOf(request, decided).outcome === 'refused';
-      const goesOn = !isRefused && !(decided as Passed).answer;
+      const judgement = await decide(request);
+      const isRefused = decisionOf(request, judgement).outcome === 'refused';
+      const goesOn = !isRefused && !judgement.answer;
       res.locals.goesOn = goesOn;
       // In report-only, a preflight goes on undecided: the gate in Express records it, unless Backstage's CORS answers it before.
       const isPreflight =
         req.method === 'OPTIONS' &&
-        decided === Refusal.because('missing-credentials');
+        judgement.refusal === Refusal.because('missing-credentials');
       if (!goesOn || !isPreflight) {
         if (goesOn) {
-          carryOut(request, decided);
+          carryOut(request, judgement);
           upgradeGuard.decided(req, true);
         }
         // At a mount of Express, and outside of it.
@@ -66,7 +67,7 @@ export class EarlyDecisions {
         const readings = [req, { baseUrl: '', headers, method, url }].map(
           readDecisive,
         );
-        this.#byRequest.set(req, { request, decided, goesOn, readings });
+        this.#byRequest.set(req, { request, judgement, goesOn, readings });
       }
     } catch (thrown) {
       error = failClosed(res, services, thrown);

@@ -50,9 +50,9 @@ export interface GateServices {
   invalidTokens: NegativeTokenCache;
   keyEndpoints: Pick<
     KeyEndpoints,
-    'assertCallerKnown' | 'hasKeysOf' | 'isCallerKnown' | 'observe'
+    'assertCallerKnown' | 'hasKeysOf' | 'observe'
   >;
-  ownIssuer: Pick<OwnIssuer, 'trusts' | 'trustsAtOnce'>;
+  ownIssuer: Pick<OwnIssuer, 'trusts'>;
   issuerClock: Pick<IssuerClock, 'observe'>;
 
   // The cookie and the sessions.

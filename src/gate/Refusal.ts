@@ -162,6 +162,11 @@ export class Refusal extends Error {
     return this.status === 401;
   }
 
+  /** Whether a plugin or a service has failed, so that nothing is known of the request's tokens. */
+  get isUnexpected(): boolean {
+    return this.reason === 'failed' || this.reason === 'starting';
+  }
+
   /** Returns the same refusal for a token that has verified. It shares the error. */
   of(subject: string | undefined): Refusal {
     return new Refusal(this.reason, { ...this, subject });

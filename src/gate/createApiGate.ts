@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
+import express from 'express';
 import type { CookieIssuer } from './cookie/CookieIssuer';
 import { DefaultCookieIssuer } from './cookie/DefaultCookieIssuer';
 import { GateCookie } from './cookie/GateCookie';
@@ -8,7 +9,7 @@ import { OwnIssuer } from './verify/OwnIssuer';
 import { substituteRequest } from './read/readCredential';
 import { TokenCache } from './verify/TokenCache';
 import { Decisions } from './Decision';
-import { createClientAddress } from './read/mountedRequest';
+import { Refusal } from './Refusal';
 import { PolicyChanges, SessionSockets } from './sessions/SessionSockets';
 import { createGate } from './createGate';
 import { EarlyDecisions } from './EarlyDecisions';
@@ -16,12 +17,10 @@ import { UpgradeGate } from './upgrades/UpgradeGate';
 import type { GateServices } from './GateServices';
 import { wrapIssuer } from './cookie/issueCookie';
 import { findUndecidedOrder } from './verify/orders';
-import { createOthersLimit } from './sessions/signOut';
 import { UpgradeGuard } from './upgrades/UpgradeGuard';
-import {
-  findSessionRefusal,
-  verifyCredential,
-} from './verify/verifyCredential';
+import { run } from './verify/steps';
+import { verifyToken } from './verify/verifyToken';
+import { RateLimit } from './util/RateLimit';
 
 /** What a backend system hands to its gate. */
 type FromSystem = Pick<
@@ -85,7 +84,8 @@ function createServices(system: FromSystem): GateServices {
     ownIssuer: new OwnIssuer(plugins),
     cookie: settings.cookie.enabled ? cookie : undefined,
     cookieIssuer: undefined,
-    signOutsByOthers: createOthersLimit(),
+    // While keys can't be had, each sign-out asks every plugin, and any client can make up tokens. More of them get 503 at once.
+    signOutsByOthers: new RateLimit({ max: 10, intervalMs: 1_000 }),
     sockets: new SessionSockets({ revocations, source }),
     decisions: new Decisions(),
     clientAddressOf: createClientAddress(
@@ -110,15 +110,37 @@ async function isAccepted(
 ): Promise<boolean> {
   try {
     const plugin = services.plugins.anyRegistered();
-    const presented = { kind: 'cookie', token } as const;
     const policy = services.source.current;
     const req = substituteRequest(token);
-    const verified = await verifyCredential(
-      { plugin, policy, req, services },
-      presented,
+    const outcome = await run(
+      verifyToken(
+        { plugin, policy, req, services },
+        'cookie',
+        services.tokens.read(token),
+      ),
     );
-    return !findSessionRefusal(verified.token, services);
+    return !(outcome instanceof Refusal) && !outcome.excluded;
   } catch {
     return false;
   }
+}
+
+/**
+ * Makes a function that returns the address of the client of a request that does not pass Express, as Express's `req.ip` has
+ * it: without `trustProxy` the address of the socket, since any client can send an `X-Forwarded-For`.
+ *
+ * @param trustProxy - `backend.trustProxy`, which Backstage hands to Express
+ */
+export function createClientAddress(
+  trustProxy: unknown,
+): (req: IncomingMessage) => string | undefined {
+  const app = express().set('trust proxy', trustProxy);
+  // Express computes `ip` by a getter, which reads these properties of a request.
+  return ({ headers, socket }) =>
+    Reflect.get(app.request, 'ip', {
+      app,
+      headers,
+      socket,
+      connection: socket,
+    });
 }

@@ -502,15 +502,32 @@ describe('the gate', () => {
 
   it.each([
     ['goes on', '/api/hello/x', [bearer(user)], [false, true]],
-    ['is refused', '/api/hello/x', [bearer('x')], [false, false]],
+    ['goes on at once', `/api/hello${KEYS}`, [], [true]],
+    ['is refused', '/api/hello/x', [bearer('unknown')], [false, false]],
     ['is refused at once', '/api/hello/x', [], [false]],
-    ['has its answer', `/api/absent${KEYS}`, [], [false, false]],
+    ['has its answer', `/api/ours${KEYS}`, [], [false, false]],
+    ['has its answer at once', `/api/absent${KEYS}`, [], [false]],
   ])(
     'keeps plugins’ listeners from upgrades once a request goes on: one that %s',
     async (_, target, headerLines, expected) => {
       gate.guarded.length = 0;
       await gate.send('GET', target, ...headerLines);
       expect(gate.guarded).toEqual(expected);
+    },
+  );
+
+  it.each([
+    ['that passes', 'static', ['external:ci']],
+    ['that is refused', 'restricted', []],
+    ['of a plugin', service, []],
+    ['of a user', user, []],
+  ])(
+    'reports the use of an external token, but of no other: one %s',
+    async (_, token, expected) => {
+      const used = jest.spyOn(gate.services.observer, 'externalTokenUsed');
+      await gate.send('GET', '/api/hello/x', bearer(token));
+      expect(used.mock.calls.map(([subject]) => subject)).toEqual(expected);
+      used.mockRestore();
     },
   );
 
@@ -1473,6 +1490,11 @@ describe('the gate', () => {
     it.each([
       ['a rule opens', [], 'sandbox'],
       ['a user’s token authenticates', [bearer(user)], 'sandbox'],
+      [
+        'the cookie authenticates',
+        [cookie(user), 'Origin: https://backstage.example.com'],
+        'sandbox',
+      ],
       ['a service’s token authenticates', [bearer(service)], undefined],
     ])('that %s has an answer like any other', async (_, lines, sandbox) => {
       gate.policy.allow = lines.length

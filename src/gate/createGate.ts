@@ -1,31 +1,19 @@
-import type { Request, RequestHandler, Response } from 'express';
-import type { CredentialsReader } from './plugins/BackendPlugins';
-import type { PresentedToken } from './read/readCredential';
-import { Refusal, refuseUndecided, toRefusal } from './Refusal';
-import { isCookieEndpoint } from './read/requestLine';
+import type { RequestHandler, Response } from 'express';
 import {
   clearCookie,
-  isCookie,
+  restrictAnswer,
   sendAnswer,
   setAnswerHeaders,
   setRefusalHeaders,
 } from './carryOut/answer';
-import { accept, conclude, Passed, settle, socketSessionsOf } from './decide';
+import { conclude, decide } from './decide';
+import { isCookie } from './Decision';
 import type { EarlyDecisions } from './EarlyDecisions';
-import { findForeignTokens } from './verify/foreignAuthorization';
-import { ExpressRequest, readRequestToken } from './read/GateRequest';
 import type { GateServices } from './GateServices';
-import { findIssuer } from './cookie/issueCookie';
-import { findMcpResource } from './carryOut/resourceMetadata';
+import type { Judgement } from './judge/judge';
+import { ExpressRequest } from './read/GateRequest';
+import { Refusal, refuseUndecided } from './Refusal';
 import type { UpgradeGuard } from './upgrades/UpgradeGuard';
-import {
-  acceptsPrincipal,
-  findKnownRefusal,
-  findRefusal,
-  isSubject,
-  observeToken,
-  VerifiedCredential,
-} from './verify/verifyCredential';
 
 /** The arguments for `next`; `undefined` if the gate has answered the request itself. */
 type NextArguments = [error?: Error] | undefined;
@@ -48,17 +36,16 @@ export function createGate(
     try {
       const early = earlyDecisions?.find(req);
       const request = early?.request ?? new ExpressRequest(req, res, services);
-      const decided = early?.decided ?? decideIfKnown(request);
+      const judgement = early?.judgement ?? decide(request);
       if (early?.goesOn) {
         // Once more, so that they are set before the handlers in front of this one set theirs.
         setAnswerHeaders(request);
         ended = [];
       } else {
-        ended = decided
-          ? carryOut(request, decided)
-          : settle(request)
-              .then(settled => carryOut(request, settled))
-              .catch(fail);
+        ended =
+          judgement instanceof Promise
+            ? judgement.then(each => carryOut(request, each)).catch(fail)
+            : carryOut(request, judgement);
       }
     } catch (error) {
       ended = fail(error);
@@ -93,133 +80,38 @@ export function failClosed(
   return refusal.error;
 }
 
-function decideIfKnown(request: ExpressRequest): Passed | Refusal | undefined {
-  try {
-    return decideAtOnce(request);
-  } catch (error) {
-    // In report-only the long way meets the error again, and looks up the tokens of the request.
-    return request.policy.isEnforced
-      ? toRefusal(error, request.services.logger)
-      : undefined;
-  }
-}
-
-/**
- * Decides without a promise about nearly all traffic: requests with a token that is remembered, and requests without a credential.
- * A promise takes longer than most checks. For these requests it decides as `decide` does; a property holds that.
- *
- * @returns `undefined` for any other request, and where something has to be waited for; nothing was recorded then
- */
-export function decideAtOnce(
-  request: ExpressRequest,
-): Passed | Refusal | undefined {
-  const { isUpgrade, path, places, plugin, route } = request;
-  if (
-    route !== 'protected' ||
-    isUpgrade ||
-    !plugin.isRegistered ||
-    !plugin.isUp() ||
-    (places.isBound && findForeignTokens(request).length > 0)
-  ) {
-    return undefined;
-  }
-  const presented = readRequestToken(request);
-  if (presented instanceof Refusal) {
-    // The answer to an MCP client says where to sign in, which discovery is asked for. Report-only looks up the tokens of the request.
-    return findMcpResource(request) || !request.policy.isEnforced
-      ? undefined
-      : presented;
-  }
-  const startedAt = performance.now();
-  // The `httpAuth` of a plugin that is not installed has to be made, and the cookie endpoint verifies Backstage's cookie.
-  const verified =
-    request.isInstalled && !isCookieEndpoint(path)
-      ? recall(request, presented)
-      : undefined;
-  if (
-    !verified ||
-    findRefusal(verified, request) ||
-    findIssuer(request, verified)
-  ) {
-    return undefined;
-  }
-  request.services.observer.verified((performance.now() - startedAt) / 1000);
-  return accept(request, presented, verified);
-}
-
-/** Returns what `verifyCredential` resolves to, if the token is remembered and nothing has to be waited for. */
-function recall(
-  request: ExpressRequest,
-  presented: PresentedToken,
-): VerifiedCredential | undefined {
-  const { plugin, policy, services } = request;
-  const { keyEndpoints, ownIssuer, plugins, tokens } = services;
-  const token = tokens.read(presented.token);
-  const { claims, userToken } = token;
-  if (
-    // Backstage's own cookie gives limited access, which the credentials barrier asks for in its own way.
-    presented.kind === 'user-cookie' ||
-    findKnownRefusal(request, presented, token) ||
-    !keyEndpoints.isCallerKnown(claims) ||
-    (userToken && plugins.userKeysPlugin()?.isUp() === false) ||
-    !ownIssuer.trustsAtOnce(userToken, policy)
-  ) {
-    return undefined;
-  }
-  const httpAuth = plugin.httpAuthFor(claims) as CredentialsReader;
-  const credentials = httpAuth.recall?.(request.req as Request, token);
-  if (
-    !credentials ||
-    !isSubject(credentials, token) ||
-    !acceptsPrincipal(credentials, presented.kind)
-  ) {
-    return undefined;
-  }
-  observeToken(token, services);
-  return { credentials, token };
-}
-
-/** Carries out a decision about a request in Express: forwards, answers or refuses it. */
+/** Carries out a judgement about a request in Express: forwards, answers or refuses it. */
 export function carryOut(
   request: ExpressRequest,
-  decided: Passed | Refusal,
+  judgement: Judgement,
 ): NextArguments {
-  const { res } = request;
-  const goesOn = conclude(request, decided);
-  if (decided instanceof Refusal) {
-    if (goesOn) {
-      // A sign-out clears the cookie in report-only, too.
-      setAnswerHeaders(request);
-      trackSocket(request, decided);
-      return [];
-    }
-    // The browser recovers if a cookie that can never succeed later is cleared.
-    if (
-      decided.isFinal &&
-      (isCookie(request.credential) || decided.reason === 'conflicting-cookies')
-    ) {
-      clearCookie(request);
-    }
-    setAnswerHeaders(request);
-    const { decisionId, resourceMetadata } = request;
-    setRefusalHeaders(res, decided, decisionId, resourceMetadata);
-    return [decided.error];
+  const { res, services } = request;
+  const { answer, credential, refusal } = judgement;
+  restrictAnswer(request, judgement);
+  const goesOn = conclude(request, judgement);
+  // The browser recovers if a cookie that can never succeed later is cleared.
+  if (
+    !goesOn &&
+    refusal?.isFinal &&
+    (isCookie(credential) || refusal.reason === 'conflicting-cookies')
+  ) {
+    clearCookie(request);
   }
+  // A sign-out clears the cookie in report-only, too.
   setAnswerHeaders(request);
-  trackSocket(request, decided);
-  if (decided.answer) {
-    sendAnswer(res, decided.answer);
-    return undefined;
+  if (!goesOn) {
+    const { decisionId } = request;
+    setRefusalHeaders(res, refusal!, decisionId, judgement.resourceMetadata);
+    return [refusal!.error];
   }
-  return [];
-}
-
-/** Closes the socket of an upgrade once one of its sessions has ended. */
-function trackSocket(request: ExpressRequest, decided: Passed | Refusal): void {
-  const { req, res, services } = request;
-  for (const session of socketSessionsOf(request, decided)) {
-    const release = services.sockets.track(req.socket, session);
+  for (const session of judgement.sessions) {
+    const release = services.sockets.track(request.req.socket, session);
     // A handler may take the socket from Express. If it answers instead, the connection goes on to other requests.
     res.once('finish', release);
   }
+  if (answer) {
+    sendAnswer(res, answer);
+    return undefined;
+  }
+  return [];
 }

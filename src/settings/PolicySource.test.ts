@@ -245,9 +245,11 @@ describe('PolicySource', () => {
     const ended = { subject: 'ci', until: '2026-05-01' };
     const { source, take, write } = create({ tokens: [ended] }, access('ci'));
     const judge = (subject: string) =>
-      source.current.tokenLimits.findRefusal(subject, {
-        ...{ pluginId: 'a', method: 'GET', path: '/a' },
-      });
+      source.current.tokenLimits.findRefusal(
+        subject,
+        { pluginId: 'a', method: 'GET', path: '/a' },
+        source.current.now(),
+      );
     write({ tokens: [{ ...ended, subject: 'new' }] }, access('new'));
     expect(['ci', 'new'].map(judge)).toEqual(['token-ended', 'token-ended']);
     expect(source.needsRestart).toEqual(['backend.auth.externalAccess']);
@@ -331,7 +333,12 @@ describe('PolicySource', () => {
     const DAY = 24 * HOUR;
     const demo = { plugin: 'proxy', path: '/demo', until: '2026-06-20' };
     const isOpen = ({ source }: ReturnType<typeof create>) =>
-      source.current.allowList.match('proxy', 'GET', '/demo') !== undefined;
+      source.current.allowList.match(
+        'proxy',
+        'GET',
+        '/demo',
+        source.current.now(),
+      ) !== undefined;
 
     it('closes at its end, and needs no timer for that', () => {
       const gate = create({ allow: [demo] });

@@ -15,7 +15,7 @@ import { TokenCache } from '../../gate/verify/TokenCache';
 import { Decision, Decisions } from '../../gate/Decision';
 import { Refusal } from '../../gate/Refusal';
 import type { GateServices } from '../../gate/GateServices';
-import { createOthersLimit } from '../../gate/sessions/signOut';
+import { RateLimit } from '../../gate/util/RateLimit';
 import { Plugins } from '../../gate/plugins/Plugins';
 import { createUserSignOut } from '../../store/revocations/createUserSignOut';
 import type { OfflineSessions } from '../../store/revocations/OfflineSessions';
@@ -164,8 +164,7 @@ export function createGateServices(
     tokens: new TokenCache({ ttlMs: 0 }),
     invalidTokens: new NegativeTokenCache(),
     keyEndpoints: {
-      isCallerKnown: () => true,
-      assertCallerKnown: async () => {},
+      assertCallerKnown: () => {},
       hasKeysOf: async ({ claims }) => {
         if (claims && !state.hasKeys) {
           throw Refusal.because('keys-unavailable');
@@ -203,7 +202,7 @@ export function createGateServices(
       offlineSessions: { end: state.endOfflineSessions },
       revocations,
     }),
-    signOutsByOthers: createOthersLimit(),
+    signOutsByOthers: new RateLimit({ max: 10, intervalMs: 1_000 }),
     sockets: { track: state.track },
     decisions: new Decisions(),
     observer: {

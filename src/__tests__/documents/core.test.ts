@@ -8,12 +8,12 @@ const BUDGET = 7_400;
 const LIMITS = {
   'types of the core that bundle services': 1,
   'lines of src without tests': 22025,
-  'files of src without tests': 186,
+  'files of src without tests': 190,
   'files of src without tests that are under 20 lines': 3,
-  'files that an anonymous request touches': 30,
-  'files that a remembered bearer token touches': 39,
-  'files that a cookie touches': 38,
-  'turns in the way of an upgrade': 0,
+  'files that an anonymous request touches': 37,
+  'files that a remembered bearer token touches': 47,
+  'files that a cookie touches': 45,
+  'turns in the way of an upgrade': 5,
 };
 
 const linesIn = (texts: string[]) => texts.join('').split('\n').length - 1;

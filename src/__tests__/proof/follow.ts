@@ -97,10 +97,7 @@ function createScene(state: State, isRemembering: boolean) {
         invalidTokens: { recall: () => undefined, add: () => {} } as never,
       }),
       keyEndpoints: {
-        isCallerKnown: claims =>
-          claims?.typ !== 'vnd.backstage.plugin' ||
-          claims.sub === CALLERS.known,
-        assertCallerKnown: async claims => {
+        assertCallerKnown: claims => {
           if (claims?.typ !== 'vnd.backstage.plugin') {
             return;
           }

@@ -6,11 +6,10 @@ import { isNamedBy, isPublicWithoutRule } from '../__testUtils__/publicModel';
 import {
   ExpressRequest,
   GateRequest,
-  readRequestToken,
   UpgradeRequest,
 } from '../../gate/read/GateRequest';
+import { readTokens } from '../../gate/read/readTokens';
 import { readUpgradeTarget } from '../../gate/read/mountedRequest';
-import { Refusal } from '../../gate/Refusal';
 import { mountAt } from '../../backstage/createFront';
 
 /** `npm test` has every so many of the cookies, `.ci/run` has all. */
@@ -219,8 +218,8 @@ it('[P111] the limits of an external token refuse by T11 and T12', () => {
         ['narrow', 'ended', 'renewed', 'free'].map(subject => [
           subject,
           [
-            tokenLimits.findRefusal(subject, request),
-            tokenLimits.endFor(subject, request),
+            tokenLimits.findRefusal(subject, request, request.now),
+            tokenLimits.endFor(subject, request, request.now),
           ],
         ]),
       );
@@ -322,8 +321,8 @@ it('[P111] a cookie authenticates by J8 and J9', () => {
         count += 1;
         if (count % STEP === 0) {
           const request = atExpress({ method, url: `/api${below}`, headers });
-          const token = readRequestToken(request);
-          const found = token instanceof Refusal ? token.reason : token.kind;
+          const [{ kind, refused }] = readTokens(request);
+          const found = refused?.reason ?? kind;
           const expected = kindOf(below, method, headers);
           if (found !== expected) {
             wrong.push({ below, method, headers, found, expected });

@@ -155,7 +155,7 @@ describe('AllowList', () => {
           const isOpen =
             below !== '/' &&
             isUnambiguousPath(path) &&
-            list.match(plugin, method, path) !== undefined;
+            list.match(plugin, method, path, Date.now()) !== undefined;
           expect([below, isOpen]).toEqual([
             below,
             rules.some(rule =>
@@ -176,7 +176,7 @@ describe('AllowList', () => {
         const reversed = allowListOf([...others, ...rules].reverse());
         for (const { plugin, method, below } of requests) {
           const isOpen = (some: AllowList) =>
-            some.match(plugin, method, below || '/') !== undefined;
+            some.match(plugin, method, below || '/', Date.now()) !== undefined;
           expect(isOpen(both)).toBe(isOpen(list) || isOpen(added));
           expect(isOpen(reversed)).toBe(isOpen(both));
         }
@@ -188,7 +188,7 @@ describe('AllowList', () => {
 describe('comparePolicies', () => {
   const allowRulesOf = (rules: WrittenRule[]) => readAllowRules(rules, 'allow');
   const isOpen = (list: AllowList, { method, plugin, below }: NamedRequest) =>
-    list.match(plugin, method, below || '/') !== undefined;
+    list.match(plugin, method, below || '/', Date.now()) !== undefined;
 
   const withHead = (method: string) =>
     method === 'GET' ? ['HEAD', 'GET'] : [method];

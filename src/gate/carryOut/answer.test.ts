@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import express, { type Response } from 'express';
 import { createGateServices } from '../../__tests__/__testUtils__/createGateServices';
 import type { CredentialKind } from '../Decision';
+import type { Judgement } from '../judge/judge';
 import { PAGE_PATH } from '../read/requestLine';
 import { clearCookie, restrictAnswer, setAnswerHeaders } from './answer';
 import { ExpressRequest } from '../read/GateRequest';
@@ -11,6 +12,7 @@ import { ExpressRequest } from '../read/GateRequest';
 function answer(
   own: Record<string, string | string[]>,
   options: {
+    /** What authenticates a user; `none` on a public path. Default: a service. */
     credential?: CredentialKind;
     trust?: 'plugin' | 'operator';
     status?: number;
@@ -41,9 +43,17 @@ function answer(
     express.response,
   );
   const request = new ExpressRequest(req as never, res, services);
-  if (credential) {
-    restrictAnswer(request, credential);
-  }
+  const type = credential ? 'user' : 'service';
+  restrictAnswer(
+    request,
+    (credential === 'none'
+      ? { credential, reason: 'allow-rule' }
+      : {
+          credential: credential ?? 'bearer',
+          reason: 'bearer',
+          verified: { credentials: { principal: { type } } },
+        }) as unknown as Judgement,
+  );
   prepare?.(request);
   setAnswerHeaders(request);
   for (const [name, value] of Object.entries(own)) {

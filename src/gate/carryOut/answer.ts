@@ -1,12 +1,13 @@
 import express, { Response } from 'express';
 import onHeaders from 'on-headers';
 import type { IssuedCookie } from '../cookie/CookieIssuer';
-import type { CredentialKind } from '../Decision';
+import { CredentialKind, isCookie } from '../Decision';
+import type { GateAnswer, Judgement } from '../judge/judge';
 import type { Refusal } from '../Refusal';
 import { PAGE_PATH } from '../read/requestLine';
 import { canRunScript, isPageDestination } from '../read/browsers';
-import type { Passed } from '../decide';
 import { ExpressRequest, GateRequest, trustOf } from '../read/GateRequest';
+import { isUser } from '../verify/verifyToken';
 
 // A directive of RFC 9111, section 5.2; its argument may be quoted, with commas in it.
 const DIRECTIVE = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g;
@@ -54,8 +55,11 @@ export function clearCookie({ answer, req, services }: GateRequest): void {
  */
 export function restrictAnswer(
   { answer, req }: GateRequest,
-  credential: CredentialKind,
+  { credential, reason, verified }: Judgement,
 ): void {
+  if (reason !== 'allow-rule' && !(verified && isUser(verified.credentials))) {
+    return;
+  }
   answer.restrictedFor = credential;
   answer.isPrivate = isCookie(credential);
   // Handlers change the headers of the request: the proxy plugin removes this one.
@@ -121,10 +125,7 @@ export function setRefusalHeaders(
 }
 
 /** Answers a request in place of a handler. */
-export function sendAnswer(
-  res: Response,
-  { status, body }: Required<Passed>['answer'],
-): void {
+export function sendAnswer(res: Response, { status, body }: GateAnswer): void {
   res.status(status);
   if (body) {
     res.json(body);
@@ -153,10 +154,6 @@ function addHeader(res: Response, name: string, values: string[]): void {
   const own = [res.getHeader(name) ?? []].flat().map(String);
   const all = [...own, ...values];
   res.setHeader(name, all.length === 1 ? all[0] : all);
-}
-
-export function isCookie(credential: CredentialKind): boolean {
-  return credential === 'cookie' || credential === 'user-cookie';
 }
 
 /** A failure sets no cookie, and neither does a 304: browsers may ignore it there. */

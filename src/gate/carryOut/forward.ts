@@ -2,35 +2,26 @@ import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import type { IncomingMessage } from 'node:http';
 import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
 import { bindToken, readBearer } from '../read/token';
-import { BACKSTAGE_AUTH_COOKIES, PresentedToken } from '../read/readCredential';
+import type { CredentialKind } from '../Decision';
+import type { VerifiedToken } from '../judge/findRefused';
+import type { Judgement } from '../judge/judge';
+import { BACKSTAGE_AUTH_COOKIES } from '../read/readCredential';
 import { removeCookies, setRequestHeader } from './requestHeaders';
-import { isSentOn } from '../verify/foreignAuthorization';
-import type { Passed } from '../decide';
-import type { GateRequest } from '../read/GateRequest';
+import { GateRequest, isSentOn } from '../read/GateRequest';
+import type { PresentedToken } from '../read/PresentedToken';
 import type { GateServices } from '../GateServices';
 import { COOKIE_ISSUED_IN_FRONT, isFullUserToken } from '../cookie/issueCookie';
-import { isUser, VerifiedCredential } from '../verify/verifyCredential';
-
-/** The changes of its headers with which a request goes on to the handlers behind the gate. */
-export interface ForwardedHeaders {
-  /** The gate's cookie. Default: it is removed. */
-  gateCookie?: 'as received';
-  /** Backstage's own cookie. Default: it stays. */
-  userCookie?: 'removed';
-  /** The headers by which a handler may answer 304, which sets no cookie. Default: they stay. */
-  validators?: 'removed';
-}
+import { isUser } from '../verify/verifyToken';
 
 /**
  * Changes a request as it goes on to the handlers behind the gate. Nothing else in the gate changes a request, and every request
  * that goes on comes through here: no handler of this backend sees the gate's cookie.
- *
- * @param passed - `undefined` for a request that goes on in report-only alone, as it came
+ * A request that is refused goes on in report-only alone, as it came.
  */
-export function forward(request: GateRequest, passed?: Passed): void {
-  const { req, forwarded, places, policy, services } = request;
+export function forward(request: GateRequest, judgement: Judgement): void {
+  const { answer, isInstalled, places, policy, req, services } = request;
+  const { presented, reason, refusal, verified } = judgement;
   const { headerToken } = places;
-  const verified = passed?.verified;
   if (headerToken !== undefined) {
     setRequestHeader(req, policy.config.credentialHeader!, undefined);
   }
@@ -38,32 +29,37 @@ export function forward(request: GateRequest, passed?: Passed): void {
   if (verified) {
     setIdentity(req, verified);
   }
-  if (passed?.presented) {
-    handOn(request, passed.presented);
-  } else if (passed && headerToken !== undefined) {
+  if (presented) {
+    handOn(request, presented.kind, presented.token!.text, presented);
+  } else if (!refusal && headerToken !== undefined) {
     // On a public path the gate needs no token, and a handler may read one. A malformed header leaves it none, as it is final.
-    handOn(request, { kind: 'bearer', token: headerToken });
+    handOn(request, 'bearer', headerToken);
   }
   // A gate behind the gateway receives the same token as `Authorization`, and must issue no cookie for it.
-  if (verified && !request.isInstalled && mayHoldInCookie(verified, services)) {
+  if (verified && !isInstalled && mayHoldInCookie(verified, services)) {
     setRequestHeader(req, COOKIE_ISSUED_IN_FRONT, '1');
   }
-  const { gateCookie, userCookie, validators } = forwarded;
-  if (userCookie === 'removed') {
+  if (judgement.removesUserCookie) {
     removeCookies(req, BACKSTAGE_AUTH_COOKIES);
   }
-  // Other methods get no 304. Theirs is a condition of the change: a `PUT` with `If-None-Match: *` must replace nothing.
-  if (validators === 'removed' && ['GET', 'HEAD'].includes(req.method!)) {
+  // A 304 sets no cookie, and a page that is polled may get nothing else for as long as the cookie lives. Other methods get no 304.
+  // Theirs is a condition of the change: a `PUT` with `If-None-Match: *` must replace nothing.
+  if (answer.issued?.isIssued && ['GET', 'HEAD'].includes(req.method!)) {
     setRequestHeader(req, 'if-none-match', undefined);
     setRequestHeader(req, 'if-modified-since', undefined);
   }
-  if (services.cookie && gateCookie !== 'as received') {
+  // Behind a gateway, the gate of the backend that has `auth` needs the cookie: it recognises a sign-out.
+  const isForGateBehind =
+    reason === 'built-in-public' &&
+    !isInstalled &&
+    request.plugin.id === 'auth';
+  if (services.cookie && !isForGateBehind) {
     removeCookies(req, services.cookie.names);
   }
 }
 
 function mayHoldInCookie(
-  verified: VerifiedCredential,
+  verified: VerifiedToken,
   services: GateServices,
 ): boolean {
   return (
@@ -79,18 +75,21 @@ function mayHoldInCookie(
  */
 function handOn(
   request: GateRequest,
-  { authProtocol, kind, token }: PresentedToken,
+  kind: CredentialKind,
+  token: string,
+  { authProtocol }: Pick<PresentedToken, 'authProtocol'> = {},
 ): void {
-  const { answer, forwarded, places, req } = request;
+  const { answer, places, req } = request;
   // Shared caches recognise `Authorization`, and no other header that holds a credential.
   answer.isPrivate ||= places.isBound;
   const staysHere = places.isBound && isSentOn(request);
-  if (staysHere) {
-    forwarded.userCookie = 'removed';
-  }
   // As a bearer token, Backstage's cookie would be accepted by handlers that do not allow limited access.
   const isOwned =
     places.isBound && req.headers.authorization && kind !== 'user-cookie';
+  if (staysHere) {
+    // Nothing of this backend's goes to the other server.
+    removeCookies(req, BACKSTAGE_AUTH_COOKIES);
+  }
   if (staysHere || (isOwned && isBindable(request))) {
     bindToken(req, token);
   } else if (
@@ -111,7 +110,7 @@ function isBindable({ isInstalled, plugin }: GateRequest): boolean {
 /** Sets `req.user` as Backstage's `IdentityApi` did, from the token alone. */
 function setIdentity(
   req: IncomingMessage,
-  { credentials, token }: VerifiedCredential,
+  { credentials, token }: VerifiedToken,
 ): void {
   if (isUser(credentials)) {
     const user: BackstageIdentityResponse = {

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { CookieNames, withoutCookies } from '../read/cookieHeader';
+import { isHeader } from '../read/readCredential';
 
 /**
  * Replaces a request header, or removes it, in each place where a handler or a proxy may read it: `headers`, `headersDistinct`
@@ -56,23 +57,4 @@ export function removeCookies(req: IncomingMessage, names: CookieNames): void {
       }
     }
   }
-}
-
-/** Compares the name of a header with one in lower case. The lengths come first: most names differ by them already. */
-function isHeader(name: string, lowerCase: string): boolean {
-  return name.length === lowerCase.length && name.toLowerCase() === lowerCase;
-}
-
-/** Returns the number of lines of a header. Of several `Authorization` headers Node keeps the first one alone in `headers`. */
-export function countHeader(
-  { rawHeaders }: IncomingMessage,
-  lowerCase: string,
-): number {
-  let count = 0;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    if (isHeader(rawHeaders[i], lowerCase)) {
-      count += 1;
-    }
-  }
-  return count;
 }

@@ -1,30 +1,33 @@
-import type { ExpressRequest } from '../read/GateRequest';
-import { findMcpResource, findResourceMetadata } from './resourceMetadata';
+import type { GateRequest } from '../read/GateRequest';
+import { run } from '../verify/steps';
+import { findResourceMetadata } from './resourceMetadata';
 
 const EXTERNAL = 'https://example.com/api/mcp-actions';
 const METADATA = '/.well-known/oauth-protected-resource/api/mcp-actions';
 
-const requestFor = (
+const find = (
   pluginId: string,
   reportedPath: string | undefined,
   { isInstalled = true, external = async () => EXTERNAL } = {},
 ) =>
-  ({
-    isInstalled,
-    pluginId,
-    policy: { config: { mcpPaths: new Set(['/v1', '/v1/docs']) } },
-    reportedPath,
-    services: {
-      plugins: {
-        anyRegistered: () => ({
-          discovery: {
-            getExternalBaseUrl: (id: string) =>
-              id === 'mcp-actions' ? external() : undefined,
-          },
-        }),
+  run(
+    findResourceMetadata({
+      isInstalled,
+      pluginId,
+      policy: { config: { mcpPaths: new Set(['/v1', '/v1/docs']) } },
+      reportedPath,
+      services: {
+        plugins: {
+          anyRegistered: () => ({
+            discovery: {
+              getExternalBaseUrl: (id: string) =>
+                id === 'mcp-actions' ? external() : undefined,
+            },
+          }),
+        },
       },
-    },
-  }) as unknown as ExpressRequest;
+    } as unknown as GateRequest),
+  );
 
 describe('findResourceMetadata', () => {
   it.each([
@@ -36,20 +39,16 @@ describe('findResourceMetadata', () => {
     ['mcp-actions', undefined, undefined],
     ['other', '/v1', undefined],
   ])('%s %s: %s', async (plugin, path, resource) => {
-    const request = requestFor(plugin, path);
-    expect(findMcpResource(request)).toBe(resource);
-    expect(await findResourceMetadata(request)).toBe(
+    expect(await find(plugin, path)).toBe(
       resource && `https://example.com${METADATA}${resource}`,
     );
   });
 
   it('has none where mcp-actions is not installed, or discovery fails', async () => {
-    const absent = requestFor('mcp-actions', '/v1', { isInstalled: false });
-    expect(findMcpResource(absent)).toBeUndefined();
-    expect(await findResourceMetadata(absent)).toBeUndefined();
-    const external = () => Promise.reject(new Error('gone'));
-    const failing = requestFor('mcp-actions', '/v1', { external });
-    expect(await findResourceMetadata(failing)).toBeUndefined();
+    const failing = () => Promise.reject(new Error('gone'));
+    for (const options of [{ isInstalled: false }, { external: failing }]) {
+      expect(await find('mcp-actions', '/v1', options)).toBeUndefined();
+    }
   });
 
   it.each([
@@ -60,10 +59,8 @@ describe('findResourceMetadata', () => {
     ],
     ['https://mcp.example.com/some/path', 'https://mcp.example.com'],
   ])('of %s is below %s', async (external, root) => {
-    const request = requestFor('mcp-actions', '/v1/docs', {
-      external: async () => external,
-    });
-    expect(await findResourceMetadata(request)).toBe(
+    const options = { external: async () => external };
+    expect(await find('mcp-actions', '/v1/docs', options)).toBe(
       `${root}${METADATA}/v1/docs`,
     );
   });

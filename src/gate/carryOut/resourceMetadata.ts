@@ -1,4 +1,5 @@
 import type { GateRequest } from '../read/GateRequest';
+import { awaited, Steps } from '../verify/steps';
 
 /** The plugin that serves Backstage's actions to MCP clients. */
 const MCP_PLUGIN = 'mcp-actions';
@@ -7,7 +8,7 @@ const MCP_PLUGIN = 'mcp-actions';
  * Returns the path of the requested resource of the MCP plugin, if its clients read in its metadata how to sign in (RFC 9728).
  * Discovery alone decides the address of the metadata, never a header of the request.
  */
-export function findMcpResource({
+function findMcpResource({
   isInstalled,
   pluginId,
   policy,
@@ -25,16 +26,16 @@ export function findMcpResource({
  * Returns the address of the metadata of the requested resource, which the plugin serves at the root of the backend; `undefined` if
  * there is none, or if discovery fails.
  */
-export async function findResourceMetadata(
+export function* findResourceMetadata(
   request: GateRequest,
-): Promise<string | undefined> {
+): Steps<string | undefined> {
   const path = findMcpResource(request);
   if (path === undefined) {
     return undefined;
   }
   try {
     const { discovery } = request.services.plugins.anyRegistered();
-    const baseUrl = await discovery.getExternalBaseUrl(MCP_PLUGIN);
+    const baseUrl = yield* awaited(discovery.getExternalBaseUrl(MCP_PLUGIN));
     const mount = `/api/${MCP_PLUGIN}`;
     const root = baseUrl.endsWith(mount)
       ? baseUrl.slice(0, -mount.length)

@@ -6,7 +6,9 @@ import { withTimeout } from '../util/time';
 import { keepCookies } from '../carryOut/answer';
 import type { ExpressRequest } from '../read/GateRequest';
 import type { GateServices } from '../GateServices';
-import { isUser, VerifiedCredential } from '../verify/verifyCredential';
+import type { VerifiedToken } from '../judge/findRefused';
+import { awaited, Steps } from '../verify/steps';
+import { isUser } from '../verify/verifyToken';
 
 const TIMEOUT_MS = 3_000;
 
@@ -20,16 +22,15 @@ export const COOKIE_ISSUED_IN_FRONT = 'x-api-gate-cookie-issued-in-front';
  * Returns the issuer that is to issue the gate's cookie to the browser of a user who has sent a bearer token; `undefined` if no
  * cookie is due.
  */
-export function findIssuer(
+function findIssuer(
   request: ExpressRequest,
-  verified: VerifiedCredential,
+  verified: VerifiedToken,
 ): GateCookieIssuer | undefined {
-  const { credential, policy, req, services } = request;
+  const { policy, req, services } = request;
   const issuer = services.cookieIssuer;
   if (
     !services.cookie ||
     !issuer ||
-    credential !== 'bearer' ||
     req.method === 'OPTIONS' ||
     req.headers[COOKIE_ISSUED_IN_FRONT] !== undefined ||
     // A listener has changed a request that the gate passed. The bearer token may be the one of the cookie, which must not renew itself.
@@ -59,7 +60,7 @@ export function findIssuer(
  * a service that acts for a user.
  */
 export function isFullUserToken(
-  { credentials, token }: VerifiedCredential,
+  { credentials, token }: VerifiedToken,
   { cookieTypes }: GateServices,
 ): boolean {
   return (
@@ -70,36 +71,34 @@ export function isFullUserToken(
 }
 
 /** Issues the gate's cookie where {@link findIssuer} returns an issuer. A failure is logged, and refuses nothing. */
-export async function issueCookie(
+export function* issueCookie(
   request: ExpressRequest,
-  verified: VerifiedCredential,
-): Promise<void> {
+  verified: VerifiedToken,
+): Steps<void> {
   const issuer = findIssuer(request, verified);
   if (!issuer) {
     return;
   }
-  const { answer, forwarded, req, res, services } = request;
+  const { answer, req, res, services } = request;
   const { credentials, token } = verified;
   try {
-    answer.issued = await issuer.issueCookie(
-      {
-        credentials: credentials as never,
-        token: token.text,
-        expires: services.cookie!.expiryFor(token.claims!.exp!),
-        req,
-        res,
-      },
-      token,
+    answer.issued = yield* awaited(
+      issuer.issueCookie(
+        {
+          credentials: credentials as never,
+          token: token.text,
+          expires: services.cookie!.expiryFor(token.claims!.exp!),
+          req,
+          res,
+        },
+        token,
+      ),
     );
   } catch (error) {
     services.observer.cookieNotIssued('issuer-failed');
     services.logger.warn('API gate issued no cookie: the issuer failed', {
       errorType: isError(error) ? error.name : typeof error,
     });
-  }
-  if (answer.issued?.isIssued) {
-    // A 304 sets no cookie, and a page that is polled may get nothing else for as long as the cookie lives.
-    forwarded.validators = 'removed';
   }
 }
 

@@ -208,12 +208,14 @@ export function watchStart(
   });
   return {
     isUp: () => isUp,
-    started: () =>
-      new Promise<void>((resolve, reject) => {
-        middleware({} as Request, {} as Response, error => {
-          isUp = !error;
-          return error ? reject(error) : resolve();
-        });
-      }),
+    async started() {
+      await new Promise<void>((resolve, reject) => {
+        middleware({} as Request, {} as Response, error =>
+          error ? reject(error) : resolve(),
+        );
+      });
+      // Only now: a pipelined request that needs not wait would overtake the one before it.
+      isUp = true;
+    },
   };
 }

@@ -2,15 +2,8 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Request, Response } from 'express';
 import type { TargetPlugin } from '../plugins/BackendPlugins';
-import {
-  CredentialPlaces,
-  PresentedToken,
-  readCredential,
-  readPlaces,
-} from './readCredential';
-import { createDecisionId, CredentialKind } from '../Decision';
-import { Refusal } from '../Refusal';
-import { isCodeDestination } from './browsers';
+import { CredentialPlaces, readPlaces } from './readCredential';
+import { createDecisionId } from '../Decision';
 import {
   asksForUpgrade,
   COOKIE_PATH,
@@ -26,9 +19,7 @@ import {
 import { MountedRequest, pluginIdOf } from './mountedRequest';
 import { classifyRoute, RouteClass } from '../rules/classifyRoute';
 import type { Policy } from '../rules/Policy';
-import type { SessionClaims } from '../sessions/Revocation';
 import type { AnswerHeaders } from '../carryOut/answer';
-import type { ForwardedHeaders } from '../carryOut/forward';
 import type { GateServices } from '../GateServices';
 
 /**
@@ -39,6 +30,10 @@ export abstract class GateRequest<
   Req extends IncomingMessage = IncomingMessage,
 > {
   readonly policy: Policy;
+  /** The time by which rules and limits have ended, in milliseconds since 1970. */
+  readonly now: number;
+  /** Whether the gate enforces refusals at this time. */
+  readonly isEnforced: boolean;
   /** `WEBSOCKET` for an upgrade to a WebSocket. */
   readonly method: string;
   /** Whether the request is decided as an upgrade. */
@@ -52,16 +47,6 @@ export abstract class GateRequest<
   readonly route: RouteClass;
   /** Where the request may hold its credential. */
   readonly places: CredentialPlaces;
-  /** The kind of the credential that the request is decided by; `none` until one was read. */
-  credential: CredentialKind = 'none';
-  /** Whether a request that a rule opens presents no credential. */
-  isAnonymous: boolean | undefined = undefined;
-  /** The verified sessions of an upgrade that only report-only lets through. */
-  openedBy: SessionClaims[] | undefined = undefined;
-  /** The address at which a client that is refused reads how to sign in. */
-  resourceMetadata: string | undefined = undefined;
-  /** The gate collects the changes of the request here, and `forward` alone makes them. */
-  readonly forwarded: ForwardedHeaders = {};
   /** The gate collects the headers of the answer here, and `answer.ts` alone sets them. */
   readonly answer: AnswerHeaders = {};
   #decisionId: string | undefined;
@@ -74,6 +59,8 @@ export abstract class GateRequest<
   ) {
     const { plugins } = services;
     this.policy = services.source.current;
+    this.now = this.policy.now();
+    this.isEnforced = this.policy.isEnforced;
     this.method = requestMethod(req);
     this.isUpgrade = isAtServer || this.method === WEBSOCKET;
     this.pluginId = pluginIdOf(mounted);
@@ -84,6 +71,7 @@ export abstract class GateRequest<
     this.route = classifyRoute(
       { plugin: pluginId, method, path, isInstalled },
       policy,
+      this.now,
     );
     this.places = readPlaces(req, {
       cookie: services.cookie,
@@ -169,32 +157,6 @@ export class UpgradeRequest extends GateRequest {
 }
 
 /**
- * Returns the token that a request presents, and notes its kind in the request; a refusal unless the request presents exactly one,
- * and for a cookie that may not be used: if another site's page uses it, or if the answer would run in the page that requested it.
- */
-export function readRequestToken(
-  request: GateRequest,
-): PresentedToken | Refusal {
-  const { places, policy, req } = request;
-  const presented = readCredential(req, places, () =>
-    acceptsUserCookie(request),
-  );
-  if (presented instanceof Refusal) {
-    return presented;
-  }
-  request.credential = presented.kind;
-  if (presented.kind === 'bearer') {
-    return presented;
-  }
-  if (policy.isCrossSite(req)) {
-    return Refusal.because('cross-site');
-  }
-  return isCodeDestination(req) && !trustOf(request)
-    ? Refusal.because('unsafe-destination')
-    : presented;
-}
-
-/**
  * Returns who trusts a response to a cookie to act as the user: the plugin, which has declared the path for cookies, or the operator,
  * whose setting names it.
  */
@@ -213,7 +175,11 @@ export function trustOf(
 }
 
 /** Returns whether Backstage's own cookie is accepted: it may only read, and only where the plugin has declared it. */
-function acceptsUserCookie({ method, path, plugin }: GateRequest): boolean {
+export function acceptsUserCookie({
+  method,
+  path,
+  plugin,
+}: GateRequest): boolean {
   return (
     path !== undefined &&
     (method === 'GET' || method === 'HEAD') &&
@@ -221,4 +187,16 @@ function acceptsUserCookie({ method, path, plugin }: GateRequest): boolean {
     hasNoDotSegments(path) &&
     plugin.acceptsUserCookie(path)
   );
+}
+
+/** The plugin that sends `Authorization` on to the targets of some endpoints. */
+export const PROXY_PLUGIN = 'proxy';
+
+/** Returns whether the handler may send `Authorization` to another server. */
+export function isSentOn({
+  isInstalled,
+  places,
+  pluginId,
+}: GateRequest): boolean {
+  return places.isForeignPath || (isInstalled && pluginId === PROXY_PLUGIN);
 }

@@ -3,10 +3,10 @@ import { unsignedToken } from '../../__tests__/__testUtils__/unsignedToken';
 import { GateCookie } from '../cookie/GateCookie';
 import { Refusal } from '../Refusal';
 import {
+  countHeader,
   presentsCredential,
   readCredential,
   readPlaces,
-  readUpgradeTokens,
   readUserCookie,
 } from './readCredential';
 
@@ -211,105 +211,6 @@ describe('readCredential with a credential header', () => {
   );
 });
 
-describe('readUpgradeTokens', () => {
-  /** Returns the tokens of a handshake, each with the offered protocol that holds it. */
-  const readAll = (headers: Record<string, string>, ...more: string[]) => {
-    const req = request(headers, ...more);
-    return readUpgradeTokens(req, placesFor(req)).map(
-      ({ kind, token, authProtocol }) =>
-        authProtocol === undefined
-          ? [kind, token]
-          : [kind, token, 'protocol', authProtocol],
-    );
-  };
-  const protocols = (value: string) => ({ 'sec-websocket-protocol': value });
-  const bearer = { authorization: 'Bearer b' };
-  const ofCookie = { cookie: 'token=c' };
-
-  it.each([
-    [bearer, [['bearer', 'b']]],
-    [ofCookie, [['cookie', 'c']]],
-    [{ ...bearer, ...ofCookie }, [['bearer', 'b']]],
-    [
-      { ...protocols('x, y') },
-      [
-        ['bearer', 'x', 'protocol', 'x'],
-        ['bearer', 'y', 'protocol', 'y'],
-      ],
-    ],
-    [
-      { ...protocols('x'), ...bearer },
-      [
-        ['bearer', 'x', 'protocol', 'x'],
-        ['bearer', 'b'],
-      ],
-    ],
-    [
-      { ...protocols('graphql-ws'), ...ofCookie },
-      [
-        ['bearer', 'graphql-ws', 'protocol', 'graphql-ws'],
-        ['cookie', 'c'],
-      ],
-    ],
-    [
-      { ...protocols(`graphql-ws, ${jwt}`), ...ofCookie },
-      [
-        ['bearer', 'graphql-ws', 'protocol', 'graphql-ws'],
-        ['bearer', jwt, 'protocol', jwt],
-      ],
-    ],
-    [
-      { ...protocols('x'), authorization: 'Basic b', ...ofCookie },
-      [['bearer', 'x', 'protocol', 'x']],
-    ],
-    [
-      { ...protocols('x'), cookie: 'token=c; token=d' },
-      [['bearer', 'x', 'protocol', 'x']],
-    ],
-    [{ ...protocols(' , '), ...ofCookie }, [['cookie', 'c']]],
-  ])('returns for %j %j', (headers, expected) => {
-    expect(readAll(headers as never)).toEqual(expected);
-  });
-
-  it.each([
-    [{}, Refusal.because('missing-credentials')],
-    [{ cookie: 'backstage-auth=s' }, Refusal.because('missing-credentials')],
-    [{ authorization: 'Basic b' }, Refusal.because('unsupported-scheme')],
-    [{ cookie: 'token=c; token=d' }, Refusal.because('conflicting-cookies')],
-    [protocols('a, b, c, d, e, f'), Refusal.because('too-many-tokens')],
-    [
-      { ...protocols('a, b, c, d, e'), ...bearer },
-      Refusal.because('too-many-tokens'),
-    ],
-  ])('refuses %j', (headers, refusal) => {
-    expect(() => readAll(headers as never)).toThrow(refusal);
-  });
-
-  it('refuses two headers, whatever protocols are offered', () => {
-    const twice = { ...protocols('x'), ...bearer };
-    expect(() => readAll(twice, 'authorization', 'Bearer y')).toThrow(
-      Refusal.because('repeated-authorization'),
-    );
-  });
-
-  it.each([
-    ['a credential header', { header: 'x-backstage-token' }, 'bearer', 'x'],
-    ['a foreign path', { isForeignPath: true }, 'cookie', 'c'],
-  ])('reads no protocol beside %s', (_, settings, kind, token) => {
-    const headers = { ...protocols('p'), 'x-backstage-token': 'x' };
-    const req = request({ ...headers, ...bearer, ...ofCookie });
-    const places = placesFor(req, settings);
-    expect(readUpgradeTokens(req, places)).toEqual([{ kind, token }]);
-  });
-
-  it('returns at most five tokens, besides the cookie', () => {
-    expect(
-      readAll({ ...protocols('a, b, c, d, e'), ...ofCookie }),
-    ).toHaveLength(6);
-    expect(readAll({ ...protocols('a, b, c, d'), ...bearer })).toHaveLength(5);
-  });
-});
-
 describe('readUserCookie', () => {
   it.each([
     ['backstage-auth=s', { kind: 'token', token: 's' }],
@@ -331,5 +232,15 @@ describe('presentsCredential', () => {
   ])('holds for %j: %s', (headers, expected) => {
     const req = request(headers);
     expect(presentsCredential(req, placesFor(req))).toBe(expected);
+  });
+});
+
+describe('countHeader', () => {
+  it('counts the lines of a header in any letter case', () => {
+    const rawHeaders = [
+      ...['Authorization', 'a', 'AUTHORIZATION', 'b'],
+      ...['Authorizatiox', 'c', 'Authorization-X', 'd', 'X', 'authorization'],
+    ];
+    expect(countHeader({ rawHeaders } as never, 'authorization')).toBe(2);
   });
 });

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Request } from 'express';
+import type { TokenKind } from '../Decision';
 import { Refusal } from '../Refusal';
 import { createCookieNames, readCookies } from './cookieHeader';
-import { countHeader } from '../carryOut/requestHeaders';
 import { decodeToken, readBearer } from './token';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
@@ -12,9 +12,6 @@ export const BACKSTAGE_AUTH_COOKIE = 'backstage-auth';
 export const BACKSTAGE_AUTH_COOKIES = createCookieNames([
   BACKSTAGE_AUTH_COOKIE,
 ]);
-
-// Backstage tries the same number of tokens.
-const MAX_UPGRADE_TOKENS = 5;
 
 /**
  * The token of the gate's cookie in a `Cookie` header. `conflict` marks an inconsistent set of cookies, of which the gate accepts
@@ -73,12 +70,10 @@ export function findBearer(
   return isBound ? headerToken || undefined : readBearer(req);
 }
 
-/** The token that a request presents, and where. */
-export interface PresentedToken {
-  kind: 'bearer' | 'cookie' | 'user-cookie';
+/** The token that authenticates a request, and where the request has it. */
+export interface Credential {
+  kind: TokenKind;
   token: string;
-  /** The offered protocol of a WebSocket that holds the token. */
-  authProtocol?: string;
 }
 
 /**
@@ -96,7 +91,7 @@ export function readCredential(
   req: IncomingMessage,
   places: CredentialPlaces,
   acceptsUserCookie: () => boolean,
-): PresentedToken | Refusal {
+): Credential | Refusal {
   if (countHeader(req, 'authorization') > 1) {
     return Refusal.because('repeated-authorization');
   }
@@ -120,9 +115,9 @@ export function readCredential(
 }
 
 function presentCookie(
-  kind: PresentedToken['kind'],
+  kind: Credential['kind'],
   cookie: ReadCookie,
-): PresentedToken | Refusal {
+): Credential | Refusal {
   switch (cookie.kind) {
     case 'token':
       return { kind, token: cookie.token };
@@ -152,60 +147,6 @@ export function readProtocols({ headers }: IncomingMessage): string[] {
 }
 
 /**
- * Returns the tokens that may authenticate a WebSocket handshake, in the order in which the gate tries them. A page's script can
- * set no header but `Sec-WebSocket-Protocol`, so Backstage's frontends send the token there.
- *
- * - each offered protocol, then the bearer token, as in Backstage: external tokens may be any text, so every protocol may be a
- *   token
- * - the gate's cookie, if there is no `Authorization` and no offered protocol is a JWT: a cookie does not replace a token that
- *   fails, and a page that offers a protocol such as `graphql-ws` can use its cookie
- *
- * The protocols of a foreign path are for the server behind the handler, and the credential header is final.
- *
- * @throws Refusal if the handshake has no token, or more than one value where one is allowed
- */
-export function readUpgradeTokens(
-  req: IncomingMessage,
-  places: CredentialPlaces,
-): PresentedToken[] {
-  const credential = readCredential(req, places, () => false);
-  const protocols = readProtocols(req);
-  assertFew(protocols);
-  if (
-    protocols.length === 0 ||
-    places.isForeignPath ||
-    places.headerToken !== undefined ||
-    credential === Refusal.because('repeated-authorization')
-  ) {
-    if (credential instanceof Refusal) {
-      throw credential;
-    }
-    return [credential];
-  }
-  const tokens: PresentedToken[] = protocols.map(token => ({
-    kind: 'bearer',
-    token,
-    authProtocol: token,
-  }));
-  const other = credential instanceof Refusal ? undefined : credential;
-  if (other?.kind === 'bearer') {
-    tokens.push(other);
-  }
-  assertFew(tokens);
-  if (other?.kind === 'cookie' && !protocols.some(decodeToken)) {
-    tokens.push(other);
-  }
-  return tokens;
-}
-
-/** @throws Refusal if a handshake offers more tokens than Backstage tries: verifying each one takes time */
-export function assertFew(tokens: unknown[]): void {
-  if (tokens.length > MAX_UPGRADE_TOKENS) {
-    throw Refusal.because('too-many-tokens');
-  }
-}
-
-/**
  * Returns whether a request for a public route presents a credential, for statistics only. The credential is not verified: anything
  * in `Authorization`, in the gate's cookie or in Backstage's own is one, and so is a JWT among the protocols of a WebSocket.
  */
@@ -227,11 +168,30 @@ export function presentsCredential(
  */
 export function substituteRequest(
   token: string,
-  kind: PresentedToken['kind'] = 'bearer',
+  kind: Credential['kind'] = 'bearer',
 ): Request {
   const headers =
     kind === 'user-cookie'
       ? { cookie: `${BACKSTAGE_AUTH_COOKIE}=${encodeURIComponent(token)}` }
       : { authorization: `Bearer ${token}` };
   return { headers } as Request;
+}
+
+/** Compares the name of a header with one in lower case. The lengths come first: most names differ by them already. */
+export function isHeader(name: string, lowerCase: string): boolean {
+  return name.length === lowerCase.length && name.toLowerCase() === lowerCase;
+}
+
+/** Returns the number of lines of a header. Of several `Authorization` headers Node keeps the first one alone in `headers`. */
+export function countHeader(
+  { rawHeaders }: IncomingMessage,
+  lowerCase: string,
+): number {
+  let count = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (isHeader(rawHeaders[i], lowerCase)) {
+      count += 1;
+    }
+  }
+  return count;
 }

@@ -121,7 +121,7 @@ describe('isExpired', () => {
   afterEach(() => jest.restoreAllMocks());
   const isExpiredAt = (token: object, seconds: number) => {
     jest.spyOn(Date, 'now').mockReturnValue(seconds * 1000);
-    return isExpired(token);
+    return isExpired(token, Date.now());
   };
 
   it.each([user, limited, old, plugin])('of %j is at its `exp`', token => {

@@ -133,17 +133,21 @@ export function effectiveUserToken(
   return isUserToken(token) ? token : undefined;
 }
 
-/** Returns whether a Backstage token has expired. The expiry of other tokens is up to their verifier. */
-export function isExpired(token: DecodedToken): boolean {
+/**
+ * Returns whether a Backstage token has expired. The expiry of other tokens is up to their verifier.
+ *
+ * @param now - in milliseconds since 1970
+ */
+export function isExpired(token: DecodedToken, now: number): boolean {
   return (
     (token.typ === tokenTypes.plugin.typParam || isUserToken(token)) &&
-    isPast(token.exp)
+    isPast(token.exp, now)
   );
 }
 
-/** Returns whether a time in seconds since the epoch has passed. */
-export function isPast(seconds: number | undefined): boolean {
-  return seconds !== undefined && seconds * 1000 <= Date.now();
+/** Returns whether a time in seconds since 1970 has passed. */
+export function isPast(seconds: number | undefined, now: number): boolean {
+  return seconds !== undefined && seconds * 1000 <= now;
 }
 
 function isUserToken({ typ, aud }: DecodedToken): boolean {

@@ -14,10 +14,7 @@ import { isCookieEndpoint } from '../read/requestLine';
 export class AllowList {
   readonly #trees = new Map<string, Map<string, RuleTree>>();
 
-  constructor(
-    readonly rules: readonly AllowRule[],
-    private readonly now: () => number = Date.now,
-  ) {
+  constructor(readonly rules: readonly AllowRule[]) {
     for (const rule of rules) {
       openedMethods(rule).forEach(method => this.#add(rule, method));
     }
@@ -26,8 +23,15 @@ export class AllowList {
   /**
    * Returns the rule that opens an unambiguous path, if any. The comparison is case-sensitive, as the paths of URLs are. No rule
    * opens the cookie endpoint, not even the rule for a whole plugin.
+   *
+   * @param now - in milliseconds since 1970
    */
-  match(plugin: string, method: string, path: string): AllowRule | undefined {
+  match(
+    plugin: string,
+    method: string,
+    path: string,
+    now: number,
+  ): AllowRule | undefined {
     const tree = this.#trees.get(plugin)?.get(method);
     if (!tree || !path.startsWith('/')) {
       return undefined;
@@ -35,7 +39,8 @@ export class AllowList {
     // The part of a long path that is deeper than every rule is left out: only `/**` can cover it.
     const segments =
       path === '/' ? [] : path.slice(1).split('/', tree.depth + 1);
-    const rule = find(tree.root, { segments, accepts: this.#isInForce });
+    const accepts = (each: AllowRule) => now < endOf(each);
+    const rule = find(tree.root, { segments, accepts });
     return rule && isCookieEndpoint(path) ? undefined : rule;
   }
 
@@ -75,10 +80,6 @@ export class AllowList {
       this.coveredUntil({ ...rule, path: `${path}/**` }, method),
     );
   }
-
-  // Most rules do not end, and need no clock.
-  readonly #isInForce = (rule: AllowRule) =>
-    endOf(rule) === Infinity || this.now() < endOf(rule);
 
   #add(rule: AllowRule, method: string) {
     const ofPlugin = this.#trees.get(rule.plugin) ?? new Map();

@@ -19,8 +19,8 @@ export class Policy<Settings extends GateSettings = GateSettings> {
     readonly config: Settings,
     readonly now: () => number = Date.now,
   ) {
-    this.allowList = new AllowList(config.allow, now);
-    this.tokenLimits = new TokenLimits(config.tokens, now);
+    this.allowList = new AllowList(config.allow);
+    this.tokenLimits = new TokenLimits(config.tokens);
     this.isCrossSite = createCrossSiteCheck(config.trustedOrigins);
     this.#trustedPaths = new AllowList(
       config.trustedPaths.map(trusted => ({ ...trusted, methods: ['GET'] })),
@@ -36,7 +36,8 @@ export class Policy<Settings extends GateSettings = GateSettings> {
 
   /** Returns whether `auth.apiGate.cookie.trustedPaths` names an unambiguous path, for any request method. */
   isTrustedPath(plugin: string, path: string): boolean {
-    return this.#trustedPaths.match(plugin, 'GET', path) !== undefined;
+    // These paths do not end.
+    return this.#trustedPaths.match(plugin, 'GET', path, 0) !== undefined;
   }
 
   /**

@@ -14,17 +14,16 @@ function limits(...entries: Partial<TokenEntry>[]) {
   now = 1_000;
   const all = new TokenLimits(
     entries.map(entry => ({ subject: 'ci', ...entry })),
-    () => now,
   );
   return {
     all,
     judge(request: string, subject = 'ci', pluginId = 'a') {
       const [method, path] = request.split(' ');
-      return all.findRefusal(subject, { pluginId, method, path });
+      return all.findRefusal(subject, { pluginId, method, path }, now);
     },
     endFor(request: string) {
       const [method, path] = request.split(' ');
-      return all.endFor('ci', { pluginId: 'a', method, path });
+      return all.endFor('ci', { pluginId: 'a', method, path }, now);
     },
   };
 }

@@ -14,16 +14,13 @@ export class TokenLimits {
   /** The end of the entry that ends last, and the requests that the entries allow until they end (`undefined`: all), by subject. */
   readonly #limits = new Map<string, { until: number; only?: AllowList }>();
 
-  constructor(
-    entries: readonly TokenEntry[],
-    private readonly now: () => number = Date.now,
-  ) {
+  constructor(entries: readonly TokenEntry[]) {
     for (const { subject } of entries) {
       const own = entries.filter(entry => entry.subject === subject);
       this.#limits.set(subject, {
         until: Math.max(...own.map(endOf)),
         // The reader of the configuration has made sure that either all of them have it, or that there is one entry.
-        only: own[0].only && new AllowList(own.flatMap(rulesOf), now),
+        only: own[0].only && new AllowList(own.flatMap(rulesOf)),
       });
     }
   }
@@ -36,24 +33,27 @@ export class TokenLimits {
   findRefusal(
     subject: string,
     request: LimitedRequest,
+    now: number,
   ): 'restricted' | 'token-ended' | undefined {
     const limit = this.#limits.get(subject);
     if (!limit) {
       return undefined;
     }
-    if (limit.until <= this.now()) {
+    if (limit.until <= now) {
       return 'token-ended';
     }
-    return !limit.only || match(limit.only, request) ? undefined : 'restricted';
+    return !limit.only || match(limit.only, request, now)
+      ? undefined
+      : 'restricted';
   }
 
   /** Returns a time until which the tokens of a subject may make a request, in milliseconds since 1970; `-Infinity` if they may not. */
-  endFor(subject: string, request: LimitedRequest): number {
+  endFor(subject: string, request: LimitedRequest, now: number): number {
     const limit = this.#limits.get(subject);
-    if (this.findRefusal(subject, request)) {
+    if (this.findRefusal(subject, request, now)) {
       return -Infinity;
     }
-    const rule = limit?.only && match(limit.only, request);
+    const rule = limit?.only && match(limit.only, request, now);
     return rule ? endOf(rule) : (limit?.until ?? Infinity);
   }
 }
@@ -66,8 +66,9 @@ function rulesOf({ only = [], until }: TokenEntry): AllowRule[] {
 function match(
   only: AllowList,
   { method, path, pluginId }: LimitedRequest,
+  now: number,
 ): AllowRule | undefined {
   return path !== undefined && isUnambiguousPath(path)
-    ? only.match(pluginId, method, path)
+    ? only.match(pluginId, method, path, now)
     : undefined;
 }

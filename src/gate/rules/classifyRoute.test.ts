@@ -16,6 +16,7 @@ const classify = (route: Partial<Route>): RouteClass =>
       allowList: new AllowList(rules),
       config: { signOut: { providers: new Set(['github']) } },
     },
+    0,
   );
 
 const KEYS = '/.backstage/auth/v1/jwks.json';

@@ -31,8 +31,14 @@ export type RouteClass =
 /**
  * Decides whether a request is public, for the gate, for `auth.apiGate.expect` and for the command `api-gate`. The result does
  * not depend on a credential.
+ *
+ * @param now - in milliseconds since 1970
  */
-export function classifyRoute(route: Route, policy: RoutePolicy): RouteClass {
+export function classifyRoute(
+  route: Route,
+  policy: RoutePolicy,
+  now: number,
+): RouteClass {
   const { plugin, method, path, isInstalled } = route;
   // Decide by path only if every router and proxy would parse it the same way.
   if (path === undefined || !isUnambiguousPath(path)) {
@@ -40,7 +46,7 @@ export function classifyRoute(route: Route, policy: RoutePolicy): RouteClass {
   }
   const { allowList, config } = policy;
   if (method === WEBSOCKET) {
-    return allowList.match(plugin, WEBSOCKET, path) ?? 'protected';
+    return allowList.match(plugin, WEBSOCKET, path, now) ?? 'protected';
   }
   // The logout of a provider counts only where `auth` is installed. The cookie endpoint of every plugin is treated alike, so that an
   // anonymous client can't find out which plugins are installed.
@@ -53,7 +59,7 @@ export function classifyRoute(route: Route, policy: RoutePolicy): RouteClass {
   if (isBuiltInPublicRoute(plugin, method, path)) {
     return 'built-in-public';
   }
-  return allowList.match(plugin, method, path) ?? 'protected';
+  return allowList.match(plugin, method, path, now) ?? 'protected';
 }
 
 /**

@@ -10,7 +10,7 @@ import type { RevocationList, SessionClaims } from './Revocation';
 export type SocketSession = SessionClaims | (() => number);
 
 /** `not-admitted` marks an upgrade that only report-only has let through, until report-only ends. */
-type Session = SocketSession | 'not-admitted';
+export type Session = SocketSession | 'not-admitted';
 
 /** Calls back when the gate begins to enforce refusals, and after each change of the configuration. */
 export interface PolicyChanges {

@@ -42,7 +42,7 @@ describe('UpgradeGate', () => {
     expect(answer).toBe('');
     expect(admitted).toMatchObject({
       request: { pluginId: 'live' },
-      passed: { reason: kind, verified: { token: { text: jane } } },
+      judgement: { reason: kind, verified: { token: { text: jane } } },
     });
     expect(upgradeGate.admitted(req)).toBe(admitted);
     expect(decided).toEqual([
@@ -129,7 +129,7 @@ describe('UpgradeGate', () => {
     const req = upgradeRequest();
     const { admitted, answer, socket } = await admit(req);
     expect(answer).toBe('');
-    expect(admitted!.passed).toBeUndefined();
+    expect(admitted!.judgement.refusal).toBeDefined();
     expect(upgradeGate.admitted(req)).toBe(admitted);
     expect(decided).toEqual([
       {

@@ -3,14 +3,15 @@ import type { Duplex } from 'node:stream';
 import { Refusal, refuseUndecided } from '../Refusal';
 import { answerUpgrade } from './dispatchUpgrade';
 import type { MountedRequest } from '../read/mountedRequest';
-import { conclude, Passed, settle, socketSessionsOf } from '../decide';
+import { conclude, decide } from '../decide';
+import type { Judgement } from '../judge/judge';
 import { UpgradeRequest } from '../read/GateRequest';
 import type { GateServices } from '../GateServices';
 
-/** An upgrade that goes on: `passed` is `undefined` for one that only report-only lets through. */
+/** An upgrade that goes on. One that is refused goes on in report-only alone. */
 export interface AdmittedUpgrade {
   request: UpgradeRequest;
-  passed: Passed | undefined;
+  judgement: Judgement;
 }
 
 /** The gate for upgrades at the server, which go to its listeners for `upgrade` and not to Express. */
@@ -29,7 +30,7 @@ export class UpgradeGate {
     this.#admissions.delete(req);
     try {
       const request = new UpgradeRequest(req, socket, target, services);
-      return this.#carryOut(request, await settle(request));
+      return this.#carryOut(request, await decide(request));
     } catch (error) {
       // An upgrade goes on only if the decision is to pass.
       const refusal = Refusal.because('failed');
@@ -44,15 +45,14 @@ export class UpgradeGate {
     return this.#admissions.get(req);
   }
 
-  /** Carries out a decision about an upgrade at the server: keeps it, or answers it. */
+  /** Carries out a judgement about an upgrade at the server: keeps it, or answers it. */
   #carryOut(
     request: UpgradeRequest,
-    decided: Passed | Refusal,
+    judgement: Judgement,
   ): AdmittedUpgrade | undefined {
     const { req, socket } = request;
-    const passed = decided instanceof Refusal ? undefined : decided;
-    if (!conclude(request, decided)) {
-      const refusal = decided as Refusal;
+    if (!conclude(request, judgement)) {
+      const refusal = judgement.refusal!;
       answerUpgrade(
         socket,
         refusal.status,
@@ -60,10 +60,10 @@ export class UpgradeGate {
       );
       return undefined;
     }
-    for (const session of socketSessionsOf(request, decided)) {
+    for (const session of judgement.sessions) {
       this.services.sockets.track(socket, session);
     }
-    const admitted = { request, passed };
+    const admitted = { request, judgement };
     this.#admissions.set(req, admitted);
     return admitted;
   }

@@ -190,10 +190,15 @@ describe('createWebSocketGate', () => {
     });
 
     it('[P82] hands those of an external token on, whose socket the configuration may end', async () => {
+      const externalTokenUsed = jest.fn();
       const { declared, socket, track } = await run({
         headers: bearer('external'),
         policy,
+        prepare: ({ observer }) =>
+          Object.assign(observer, { externalTokenUsed }),
       });
+      const [[subject]] = externalTokenUsed.mock.calls;
+      expect(subject).toBe(service.subject);
       expect(declared.mock.calls[0][0].credentials).toEqual({
         principal: service,
       });

@@ -4,12 +4,15 @@ import type {
   HttpRouterServiceWebSocketHandler,
   RootHttpRouterServiceWebSocketHandler,
 } from '@backstage/backend-plugin-api';
-import { Refusal, refuseUndecided, toRefusal } from '../Refusal';
+import { refuseUndecided, toRefusal } from '../Refusal';
 import { answerUpgrade } from './dispatchUpgrade';
+import { reportExternalToken } from '../decide';
 import { readUpgradeTarget } from '../read/mountedRequest';
 import type { AdmittedUpgrade, UpgradeGate } from './UpgradeGate';
-import { AuthenticatedUpgrade, authenticateUpgrade } from './decideUpgrade';
-import { socketSessionOf } from '../verify/verifyCredential';
+import { judge, Judgement } from '../judge/judge';
+import { readUpgradeTokens } from '../read/readTokens';
+import { run } from '../verify/steps';
+import { verifyTokens } from '../verify/verifyTokens';
 import type { GateServices } from '../GateServices';
 
 type RootHandler = RootHttpRouterServiceWebSocketHandler['handler'];
@@ -77,18 +80,20 @@ async function admit(
 async function prepare(
   { auth, backstageHandler, declared }: WebSocketRoute,
   upgrade: Upgrade,
-  { passed, request }: AdmittedUpgrade,
+  { judgement, request }: AdmittedUpgrade,
 ): Promise<() => void | Promise<void>> {
-  if (!passed || (passed.rule && !request.policy.isEnforced)) {
+  const { refusal, rule } = judgement;
+  if (refusal || (rule && !request.isEnforced)) {
     return () => backstageHandler(upgrade);
   }
-  const authenticated = passed.verified
-    ? (passed as AuthenticatedUpgrade)
-    : await authenticateUnderRule(request, declared);
-  const session =
-    authenticated && socketSessionOf(authenticated.verified, request);
-  if (session && !passed.verified) {
-    request.services.sockets.track(upgrade.socket, session);
+  const authenticated = rule
+    ? await authenticateUnderRule(request, declared)
+    : judgement;
+  if (rule && authenticated) {
+    reportExternalToken(request, authenticated.verified!);
+    authenticated.sessions.forEach(session =>
+      request.services.sockets.track(upgrade.socket, session),
+    );
   }
   const context = await contextOf(authenticated, auth);
   return () => declared.handler({ ...upgrade, ...context });
@@ -97,36 +102,41 @@ async function prepare(
 /**
  * Authenticates an upgrade by its tokens, for a handler that needs credentials although a rule has made its path public.
  * Returns `undefined` if no token is valid. The cookie is not read.
+ *
+ * @throws Refusal if a service or plugin fails
  */
 async function authenticateUnderRule(
   request: AdmittedUpgrade['request'],
   { authPolicy }: HttpRouterServiceWebSocketHandler,
-): Promise<AuthenticatedUpgrade | undefined> {
+): Promise<Judgement | undefined> {
   if (authPolicy === 'unauthenticated') {
     return undefined;
   }
-  try {
-    const places = { ...request.places, cookie: undefined };
-    return await authenticateUpgrade(request, places);
-  } catch (error) {
-    if (error instanceof Refusal) {
-      return undefined;
-    }
-    throw error;
+  const { isEnforced, isUpgrade, places, req } = request;
+  const tokens = readUpgradeTokens(request, { ...places, cookie: undefined });
+  const found = await run(verifyTokens(request, tokens));
+  const judgement = judge(
+    { isEnforced, isUpgrade, places, req, route: 'protected' },
+    found,
+  );
+  const { refusal } = judgement;
+  if (refusal?.isUnexpected) {
+    throw refusal;
   }
+  return refusal ? undefined : judgement;
 }
 
 /** Returns the context that Backstage's own handler would get: no credentials if nothing has authenticated the upgrade. */
 async function contextOf(
-  authenticated: AuthenticatedUpgrade | undefined,
+  authenticated: Judgement | undefined,
   auth: AuthService,
 ): Promise<
   Pick<HttpRouterServiceWebSocketContext, 'credentials' | 'authProtocol'>
 > {
   return authenticated
     ? {
-        credentials: authenticated.verified.credentials,
-        authProtocol: authenticated.presented.authProtocol,
+        credentials: authenticated.verified!.credentials,
+        authProtocol: authenticated.presented!.authProtocol,
       }
     : { credentials: await auth.getNoneCredentials() };
 }

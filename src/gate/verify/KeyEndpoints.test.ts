@@ -50,15 +50,14 @@ describe('[P13] KeyEndpoints', () => {
     jest.useRealTimers();
   });
 
-  it('accepts other tokens without a check', async () => {
+  it('accepts other tokens without a check', () => {
     const { asked, keyEndpoints, discovery } = create();
     for (const token of [
       undefined,
       {},
       { typ: 'vnd.backstage.user', sub: 'x' },
     ]) {
-      expect(keyEndpoints.isCallerKnown(token)).toBe(true);
-      await keyEndpoints.assertCallerKnown(token, discovery);
+      expect(keyEndpoints.assertCallerKnown(token, discovery)).toBeUndefined();
     }
     expect(asked).toEqual([]);
   });
@@ -457,13 +456,11 @@ describe('KeyEndpoints that fetch the keys', () => {
     });
     const ask = async (sub: string) => {
       const claims = { ...ofPlugin.claims, sub };
-      await keyEndpoints
-        .assertCallerKnown(claims, discovery)
-        .then(() => keyEndpoints.hasKeysOf({ claims } as never, discovery))
-        .catch(() => {});
+      await keyEndpoints.assertCallerKnown(claims, discovery);
+      await keyEndpoints.hasKeysOf({ claims } as never, discovery);
     };
     for (const sub of ['search', 'made-up-1', 'made-up-2', 'search']) {
-      await ask(sub);
+      await ask(sub).catch(() => {});
     }
     await keyEndpoints.hasKeysOf(ofUser, discovery).catch(() => {});
     expect(warnings.map(text => text.match(/api\/([^/]+)/)![1])).toEqual([

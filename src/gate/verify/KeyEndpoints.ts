@@ -63,27 +63,25 @@ export class KeyEndpoints {
     private readonly fetchKeys = fetchKeyIds,
   ) {}
 
-  /** Returns whether a token names no plugin as its caller, or one that is known to exist. */
-  isCallerKnown(token: DecodedToken | undefined): boolean {
-    return (
-      token?.typ !== tokenTypes.plugin.typParam ||
-      (token.sub !== undefined && this.#known.has(token.sub))
-    );
-  }
-
   /**
-   * Asserts that the plugin exists that a service token names as its caller.
+   * Asserts that the plugin exists that a service token names as its caller. Returns a promise only if that is not known.
    *
    * @throws Refusal 401 if no plugin can have issued the token, and 503 if the gate can't determine that now
    */
-  async assertCallerKnown(
+  assertCallerKnown(
     token: DecodedToken | undefined,
     discovery: DiscoveryService,
+  ): void | Promise<void> {
+    const isKnown =
+      token?.typ !== tokenTypes.plugin.typParam ||
+      (token.sub !== undefined && this.#known.has(token.sub));
+    return isKnown ? undefined : this.#findCaller(token!.sub, discovery);
+  }
+
+  async #findCaller(
+    sub: string | undefined,
+    discovery: DiscoveryService,
   ): Promise<void> {
-    if (this.isCallerKnown(token)) {
-      return;
-    }
-    const { sub } = token!;
     if (typeof sub !== 'string' || !CALLER_ID.test(sub)) {
       throw Refusal.because('invalid-token', 'malformed');
     }

@@ -19,11 +19,11 @@ export class OwnIssuer {
     private readonly plugins: Pick<BackendPlugins, 'anyRegistered'>,
   ) {}
 
-  /** As {@link OwnIssuer.trusts}, but `undefined` where discovery has to be asked. */
-  trustsAtOnce(
+  /** Returns a promise only if discovery has to be asked. */
+  trusts(
     userToken: DecodedToken | undefined,
     { config }: Policy,
-  ): boolean | undefined {
+  ): boolean | Promise<boolean> {
     if (!userToken || userToken.typ === tokenTypes.limitedUser.typParam) {
       return true;
     }
@@ -36,17 +36,7 @@ export class OwnIssuer {
     }
     return this.#discovered && performance.now() < this.#discovered.until
       ? iss === this.#discovered.issuer
-      : undefined;
-  }
-
-  async trusts(
-    userToken: DecodedToken | undefined,
-    policy: Policy,
-  ): Promise<boolean> {
-    return (
-      this.trustsAtOnce(userToken, policy) ??
-      userToken?.iss === (await this.#discover())
-    );
+      : this.#discover().then(issuer => iss === issuer);
   }
 
   async #discover(): Promise<string> {

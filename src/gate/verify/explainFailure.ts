@@ -1,27 +1,28 @@
+import type { TokenKind } from '../Decision';
 import { isError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
-import type { PresentedToken } from '../read/readCredential';
 import { isPast, Token } from '../read/token';
 import { InvalidDetail, Refusal } from '../Refusal';
-import type { Verification } from './verifyCredential';
+import { awaited, Steps } from './steps';
+import type { Verification } from './verifyToken';
 
 /**
  * Distinguishes an invalid token from one whose keys cannot be fetched; Backstage reports both as an AuthenticationError.
  *
  * @throws Refusal 503 if the keys cannot be fetched
  */
-export async function explainFailure(
+export function* explainFailure(
   error: unknown,
   { plugin, services }: Verification,
-  { kind }: PresentedToken,
+  kind: TokenKind,
   token: Token,
-): Promise<Refusal> {
+): Steps<Refusal> {
   if (kind === 'bearer' && isError(error) && error.name === 'NotAllowedError') {
     return new Refusal('restricted', { message: error.message });
   }
   const { invalidTokens, keyEndpoints, plugins } = services;
   const { discovery } = plugins.anyRegistered();
-  const hasKeys = await keyEndpoints.hasKeysOf(token, discovery);
+  const hasKeys = yield* awaited(keyEndpoints.hasKeysOf(token, discovery));
   const refusal = Refusal.because(
     'invalid-token',
     detailOf(token, plugin.id, hasKeys),
@@ -35,7 +36,7 @@ export async function explainFailure(
 /** Identifies a token and its verifier: the same token may be valid for another plugin. */
 export function failureKey(
   pluginId: string,
-  kind: PresentedToken['kind'],
+  kind: TokenKind,
   { digest }: Token,
 ): string {
   return `${pluginId} ${kind} ${digest}`;
@@ -53,7 +54,8 @@ function detailOf(
   if (!claims) {
     return 'malformed';
   }
-  if (isPast(claims.exp) || isPast(userToken?.exp)) {
+  const now = Date.now();
+  if (isPast(claims.exp, now) || isPast(userToken?.exp, now)) {
     return 'expired';
   }
   const isForOther =

@@ -1,71 +1,56 @@
+import type { TokenKind } from '../Decision';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { tokenTypes } from '@backstage/plugin-auth-node';
-import {
-  BACKSTAGE_AUTH_COOKIE,
-  BACKSTAGE_AUTH_COOKIES,
-  PresentedToken,
-} from '../read/readCredential';
+import type { Judgement } from '../judge/judge';
+import { findUserTokens } from '../read/findUserTokens';
 import type { Token } from '../read/token';
-import { Refusal, toRefusal } from '../Refusal';
-import { readCookieValues } from '../read/cookieHeader';
+import { Refusal } from '../Refusal';
 import type { SessionClaims } from '../sessions/Revocation';
 import type { GateRequest } from '../read/GateRequest';
 import type { GateServices } from '../GateServices';
-import {
-  findSessionRefusal,
-  Verification,
-  verifyCredential,
-} from './verifyCredential';
+import { run, Steps } from './steps';
+import { findSessionRefusal, Verification, verifyToken } from './verifyToken';
 
 // Report-only tries the rules, and carries out orders: a user who is locked out, or has signed out, is refused. Such a user could
 // provoke a refusal for another reason, by a second `Authorization` for example. Report-only would let that request go on, and a
 // handler could read the user's token. So report-only looks for tokens in each request that the gate refuses for another reason.
 
-// A request with more user tokens ends. An honest client has those of one or two sessions.
-const MAX_TOKENS = 5;
-
-// A request with more texts that look like a token ends: decoding takes time.
-const MAX_TEXTS = 100;
-
-/**
- * The ways in which a handler may cut a token out of a header: at the end of a parameter, at a space, at the end of a protocol, or not
- * at all. `signals` before 0.19 reads all protocols as one token.
- */
-const CUTS = [/eyJ[^\s,;"]+/g, /eyJ\S+/g, /eyJ[^,]+/g, /eyJ.+/g];
-
 /** The request whose tokens are looked up. */
 type Searched = Verification & { req: IncomingMessage };
 
 /**
- * Returns the refusal to carry out in report-only: the given one, unless the request holds a token of a user who is locked out, or of
- * a session that was revoked. On a protected route, and for an upgrade, such a token ends in 401. On other routes the same happens as
- * if the gate enforced: a cookie is removed, and the refusal for any other token is carried out. That includes a sign-out that is not in
- * force everywhere, since this replica has revoked the session.
+ * Changes a judgement that refuses, if report-only is to carry it out: if the request holds a token of a user who is
+ * locked out, or of a session that was revoked. On a protected route, and for an upgrade, such a token ends in 401. On other routes the
+ * same happens as if the gate enforced: a cookie is removed, and the refusal for any other token is carried out. That includes a sign-out
+ * that is not in force everywhere, since this replica has revoked the session.
  *
- * A token that can't be verified now does not end the request, because no handler can verify it either. The request keeps the sessions
- * whose end closes the socket of an upgrade that goes on.
+ * A token that can't be verified now does not end the request, because no handler can verify it either. The sessions of the other tokens
+ * of an upgrade end its socket.
  */
-export async function applyOrders(
+export function* applyOrders(
   request: GateRequest,
   refusal: Refusal,
-): Promise<Refusal> {
-  const { isUpgrade, policy, route } = request;
-  if (policy.isEnforced || refusal.isOrder) {
-    return refusal;
+  judgement: Judgement,
+): Steps<void> {
+  const { isEnforced, isUpgrade, route } = request;
+  if (refusal.isOrder || isEnforced) {
+    return;
   }
   const isProtected = isUpgrade || route === 'protected';
-  const found = await lookUpTokens(request, {
+  const { ends, kind, order, sessions } = yield* lookUpTokens(request, {
     isUpgrade,
-    // A sign-out reads the cookie. On a public route, `decide` has removed the cookie of a revoked session.
+    // A sign-out reads the cookie. On a public route, the cookie of a revoked session is removed.
     withCookies: isProtected || route === 'sign-out',
   });
-  request.openedBy = found.sessions;
-  if (isProtected && found.order) {
-    request.credential = found.kind;
-    return found.order;
+  if (isProtected && order) {
+    judgement.reason = order;
+    judgement.credential = kind;
+  } else if (ends) {
+    judgement.reason = refusal.asOrder();
+  } else if (isUpgrade) {
+    judgement.sessions = ['not-admitted', ...sessions];
   }
-  return found.ends ? refusal.asOrder() : refusal;
 }
 
 /**
@@ -84,22 +69,24 @@ export async function findUndecidedOrder(
   const plugin = pluginId
     ? plugins.targetOf({ baseUrl: '', params: { gatedPluginId: pluginId } })
     : plugins.anyRegistered();
-  const { ends, order, sessions } = await lookUpTokens(
-    { plugin, policy: source.current, req, services },
-    { isUpgrade: socket !== undefined, withCookies: true },
+  const { ends, order, sessions } = await run(
+    lookUpTokens(
+      { plugin, policy: source.current, req, services },
+      { isUpgrade: socket !== undefined, withCookies: true },
+    ),
   );
   sessions.forEach(session => sockets.track(socket!, session));
   return ends ? (order ?? Refusal.because('too-many-tokens')) : undefined;
 }
 
 /** What the tokens of a request come to. */
-interface FoundTokens {
+interface FoundOrder {
   /** Whether the request ends. */
   ends: boolean;
   /** The refusal of a token that verifies and is not accepted any more; `undefined` if there are too many to look at. */
   order?: Refusal;
   /** Where that token is. */
-  kind: PresentedToken['kind'];
+  kind: TokenKind;
   /** The sessions of an upgrade's other tokens. */
   sessions: SessionClaims[];
 }
@@ -111,10 +98,10 @@ interface FoundTokens {
  *
  * @throws any error that is neither a refusal nor that of a plugin which starts, so that the request ends closed
  */
-async function lookUpTokens(
+function* lookUpTokens(
   request: Searched,
   options: { isUpgrade: boolean; withCookies: boolean },
-): Promise<FoundTokens> {
+): Steps<FoundOrder> {
   const { services } = request;
   const tokens = findUserTokens(request, options.withCookies);
   const sessions: SessionClaims[] = [];
@@ -126,7 +113,7 @@ async function lookUpTokens(
     const isNamed = findOrder(token, services) !== undefined;
     if (
       (isNamed || options.isUpgrade) &&
-      (await verifies(token, request, isNamed))
+      (yield* verifies(token, request, isNamed))
     ) {
       // The session may have been revoked while the token was verified.
       const order = findOrder(token, services);
@@ -153,91 +140,23 @@ function findOrder(token: Token, services: GateServices): Refusal | undefined {
 }
 
 /**
- * Returns all tokens of users in a request, whatever the gate reads there, with the kind of credential of each; `undefined` if there
- * are too many to look at.
- */
-function findUserTokens(
-  request: Searched,
-  withCookies: boolean,
-): Map<string, PresentedToken['kind']> | undefined {
-  const { tokens } = request.services;
-  const seen = new Set<string>();
-  const found = new Map<string, PresentedToken['kind']>();
-  for (const [kind, value] of valuesIn(request, withCookies)) {
-    for (const text of CUTS.flatMap(cut => value.match(cut) ?? [])) {
-      const token = withPlainSignature(text);
-      if (!seen.has(token) && tokens.read(token).userToken) {
-        found.set(token, kind);
-      }
-      seen.add(token);
-      if (seen.size > MAX_TEXTS || found.size > MAX_TOKENS) {
-        return undefined;
-      }
-    }
-  }
-  return found;
-}
-
-/** Returns the values of headers and cookies in which a handler may read a token. */
-function valuesIn(
-  { policy, req, services }: Searched,
-  withCookies: boolean,
-): [PresentedToken['kind'], string][] {
-  const { credentialHeader } = policy.config;
-  const names = ['authorization', 'sec-websocket-protocol'];
-  const inHeaders = names.concat(credentialHeader ?? []).flatMap(name => [
-    // Node keeps only the first of several `Authorization` headers here, and joins those of the protocols.
-    req.headers[name] ?? [],
-    req.headersDistinct?.[name] ?? [],
-  ]);
-  const { cookie } = withCookies ? req.headers : {};
-  const own = services.cookie?.read(cookie);
-  const inCookie = own?.kind === 'token' ? [own.token] : [];
-  const whole = services.cookie?.readWhole(cookie) ?? [];
-  const stock = readCookieValues(
-    cookie,
-    BACKSTAGE_AUTH_COOKIES,
-    BACKSTAGE_AUTH_COOKIE,
-  );
-  const as = (kind: PresentedToken['kind'], values: string[]) =>
-    values.map((value): [PresentedToken['kind'], string] => [kind, value]);
-  return [
-    ...as('bearer', inHeaders.flat()),
-    ...as('cookie', [...inCookie, ...whole]),
-    ...as('user-cookie', stock),
-  ];
-}
-
-/**
- * Returns a token with its signature as Backstage writes it. `jose` 5 (the legacy system, and releases before November 2026) skips
- * other characters in a signature, as this decoder of Node does; those of the other parts are signed.
- */
-function withPlainSignature(token: string): string {
-  const dot = token.lastIndexOf('.') + 1;
-  const signature = Buffer.from(token.slice(dot), 'base64url');
-  return token.slice(0, dot) + signature.toString('base64url');
-}
-
-/**
  * Returns whether a token verifies now. Backstage's handlers do not check the issuer.
  *
  * @throws any unexpected error for a token whose claims name an order, so that the request ends closed
  */
-async function verifies(
-  { claims, text }: Token,
+function* verifies(
+  token: Token,
   request: Searched,
   isNamed: boolean,
-): Promise<boolean> {
-  const isLimited = claims?.typ === tokenTypes.limitedUser.typParam;
+): Steps<boolean> {
+  const isLimited = token.claims?.typ === tokenTypes.limitedUser.typParam;
   const kind = isLimited ? 'user-cookie' : 'bearer';
-  try {
-    await verifyCredential(request, { kind, token: text });
+  const outcome = yield* verifyToken(request, kind, token);
+  if (!(outcome instanceof Refusal)) {
     return true;
-  } catch (error) {
-    const { reason } = toRefusal(error, request.services.logger);
-    if (reason === 'failed' && isNamed) {
-      throw error;
-    }
-    return reason === 'untrusted-issuer';
   }
+  if (outcome.reason === 'failed' && isNamed) {
+    throw outcome;
+  }
+  return outcome.reason === 'untrusted-issuer';
 }

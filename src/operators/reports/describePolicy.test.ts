@@ -41,6 +41,7 @@ describe('the list of what is public without a rule', () => {
               allowList: new AllowList([]),
               config: { signOut: { providers: new Set(['guest']) } },
             },
+            0,
           );
           expect([path, method, route !== 'protected']).toEqual([
             path,

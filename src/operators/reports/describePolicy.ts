@@ -211,7 +211,7 @@ function isCovered(
   { allowList, now }: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
 ): boolean {
   if (isWebSocket) {
-    return allowList.match(plugin, WEBSOCKET, path) !== undefined;
+    return allowList.match(plugin, WEBSOCKET, path, now()) !== undefined;
   }
   // Backstage reads `*` as the whole plugin. A parameter of a path is one segment of any text.
   const prefix = path.replace(/^[*/]$/, '').replace(/:[\w$]+/g, ANY_SEGMENT);

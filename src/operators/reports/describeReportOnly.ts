@@ -84,11 +84,15 @@ function readUse(use: Use): WorkedRequests {
 /** Describes what becomes of requests that worked; returns nothing if a rule in force opens them. */
 export function describeWorked(
   worked: WorkedRequests,
-  { allowList, config }: Pick<ConfiguredPolicy, 'allowList' | 'config'>,
+  {
+    allowList,
+    config,
+    now,
+  }: Pick<ConfiguredPolicy, 'allowList' | 'config' | 'now'>,
   isDefaultPolicyDisabled: boolean,
 ): WorkedRequests | undefined {
   const { plugin, method, path } = worked;
-  if (path && allowList.match(plugin, method, path)) {
+  if (path && allowList.match(plugin, method, path, now())) {
     return undefined;
   }
   const why = describeRefusedCredential(worked);

@@ -90,7 +90,12 @@ export function explainInWords(
 ): Explained {
   const { closed, isInstalled, policy } = gate;
   const { method, target } = request;
-  const explanation = explainRequest(request, policy, isInstalled);
+  const explanation = explainRequest(
+    request,
+    policy,
+    isInstalled,
+    policy.now(),
+  );
   const { plugin: pluginId, path } = explanation;
   const isMissing = pluginId !== undefined && !isInstalled(pluginId);
   const ofToken =
@@ -214,7 +219,7 @@ function explainToken(
   const excluding = entries.filter(
     ({ plugins = [] }) => plugins.length > 0 && !plugins.includes(pluginId),
   );
-  const reason = policy.tokenLimits.findRefusal(subject, request);
+  const reason = policy.tokenLimits.findRefusal(subject, request, policy.now());
   const isExcluded =
     excluding.length > 0 && excluding.length === entries.length;
   const otherwise = isExcluded

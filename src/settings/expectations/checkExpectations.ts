@@ -26,15 +26,13 @@ export function findFailedExpectations(
   config: Pick<ApiGateConfig, 'allow' | 'expect' | 'signOut'>,
 ) {
   const { allow } = config;
-  const allowList = new AllowList(allow);
-  // No rule has ended by this clock.
-  const unending = new AllowList(allow, () => -Infinity);
+  const policy = { allowList: new AllowList(allow), config };
   const nameOf = (rule: AllowRule) =>
     `${CONFIG_KEY}.allow[${allow.indexOf(rule)}] (${rule.path})`;
 
   return config.expect.flatMap((expectation, index) => {
     const { request, is, plugin, path } = expectation;
-    const found = classify(expectation, { allowList, config });
+    const found = classify(expectation, policy, Date.now());
     const fail = (text: string, heldUntilRuleEnded = false) => {
       const message = `${CONFIG_KEY}.expect[${index}]: ${formatExpected(expectation)} should be ${is}, and ${text}`;
       return [{ index, message, heldUntilRuleEnded }];
@@ -49,7 +47,8 @@ export function findFailedExpectations(
     if (found !== 'protected') {
       return fail(`${verb} always public (${found}): remove the expectation`);
     }
-    const ended = classify(expectation, { allowList: unending, config });
+    // No rule has ended before all time.
+    const ended = classify(expectation, policy, -Infinity);
     if (typeof ended === 'object') {
       return fail(
         `its rule ${nameOf(ended)} has ended: write a later until, or remove the expectation`,
@@ -69,15 +68,19 @@ export function findFailedExpectations(
  * Returns what opens the requests of an expectation. A whole plugin is open by any rule that has not ended. The paths that are
  * public in every plugin, such as that of its keys, do not open it.
  */
-function classify(expectation: Expectation, policy: RoutePolicy): RouteClass {
+function classify(
+  expectation: Expectation,
+  policy: RoutePolicy,
+  now: number,
+): RouteClass {
   const { request, plugin } = expectation;
   const opening =
     request === undefined &&
     policy.allowList.rules.find(
-      rule => rule.plugin === plugin && Date.now() < endOf(rule),
+      rule => rule.plugin === plugin && now < endOf(rule),
     );
   return (
-    opening || classifyRoute({ ...expectation, isInstalled: true }, policy)
+    opening || classifyRoute({ ...expectation, isInstalled: true }, policy, now)
   );
 }
 

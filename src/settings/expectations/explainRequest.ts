@@ -49,11 +49,13 @@ export interface Explanation {
  *
  * @param request.target - raw, as on the first line of the request
  * @param request.method - `WEBSOCKET` stands for an upgrade
+ * @param now - the time by which rules have ended, in milliseconds since 1970
  */
 export function explainRequest(
   request: { method: string; target: string },
   policy: RoutePolicy,
   isInstalled: (plugin: string) => boolean,
+  now = Date.now(),
 ): Explanation {
   const target = readApiTarget(request.target);
   if (target === undefined) {
@@ -70,6 +72,7 @@ export function explainRequest(
   const route = classifyRoute(
     { plugin, path, method, isInstalled: isInstalled(plugin) },
     policy,
+    now,
   );
   if (typeof route === 'object') {
     const because = 'allow-rule';

@@ -1,3 +1,4 @@
+import type { TokenKind } from '../Decision';
 import {
   AuthenticationError,
   NotAllowedError,
@@ -11,16 +12,13 @@ import {
 import { unsignedToken } from '../../__tests__/__testUtils__/unsignedToken';
 import type { KeyAnswer } from './fetchKeyIds';
 import { KeyEndpoints } from './KeyEndpoints';
-import type { PresentedToken } from '../read/readCredential';
 import { DecodedToken, decodeToken, Token } from '../read/token';
 import { TokenCache } from './TokenCache';
 import { Refusal } from '../Refusal';
 import { IssuerClock } from '../sessions/Revocation';
-import {
-  findSessionRefusal,
-  verifyCredential,
-  verifyTimed,
-} from './verifyCredential';
+import type { VerifiedToken } from '../judge/findRefused';
+import { run } from './steps';
+import { findSessionRefusal, verifyToken } from './verifyToken';
 
 const NOW = Math.floor(Date.now() / 1000);
 const session = { sub: 'user:default/a', iat: NOW, exp: NOW + 3600 };
@@ -38,14 +36,17 @@ function create(
   options: {
     /** The result of `httpAuth`. */
     credentials?: () => object;
+    /** The principal that `httpAuth` has remembered for each token. */
+    remembered?: object;
     keys?: Record<string, KeyAnswer>;
     issuers?: string[];
     known?: () => Promise<void>;
+    tokens?: object[];
     /** The start of the plugin that has the keys of users. Default: it is up. */
     userKeysStarted?: () => Promise<void>;
   } = {},
 ) {
-  const { keys = {}, issuers = [], userKeysStarted } = options;
+  const { issuers = [], keys = {}, tokens = [], userKeysStarted } = options;
   const calls: { req: Request; options: object }[] = [];
   const askedKeys: string[] = [];
   const steps: string[] = [];
@@ -70,8 +71,9 @@ function create(
       tokens: new TokenCache({ ttlMs: 30_000 }),
     },
   });
-  gate.policy = { issuers };
+  gate.policy = { issuers, tokens } as never;
   jest.spyOn(gate.plugins, 'userKeysPlugin').mockReturnValue({
+    isUp: () => false,
     started: async () => {
       steps.push('user keys');
       await userKeysStarted?.();
@@ -87,6 +89,7 @@ function create(
       httpAuthFor: (decoded: DecodedToken | undefined) => {
         steps.push(`httpAuth for ${decoded?.sub}`);
         return {
+          recall: () => options.remembered && { principal: options.remembered },
           credentials: async (ofReq: Request, ofOptions: object) => {
             calls.push({ req: ofReq, options: ofOptions });
             return (
@@ -100,6 +103,9 @@ function create(
     },
     policy: services.source.current,
     services,
+    method: 'GET',
+    path: '/y',
+    pluginId,
   });
   return {
     askedKeys,
@@ -110,12 +116,10 @@ function create(
     tokens: services.tokens,
     verify: async (
       token: string,
-      kind: PresentedToken['kind'] = 'bearer',
+      kind: TokenKind = 'bearer',
       pluginId = 'catalog',
-    ) => verifyCredential(requestFor(pluginId), { kind, token }),
-    /** Verifies a token as the gate does for a request, with reports. */
-    verifyTimed: async (token: string) =>
-      verifyTimed(requestFor('catalog'), { kind: 'bearer', token }),
+    ) =>
+      run(verifyToken(requestFor(pluginId), kind, services.tokens.read(token))),
   };
 }
 
@@ -128,14 +132,14 @@ const notValid = fails(new AuthenticationError('no'));
 const principal = { type: 'user', userEntityRef: session.sub };
 const actor = { principal: { ...principal, actor: { subject: 'search' } } };
 
-describe('verifyCredential', () => {
+describe('verifyToken', () => {
   it('follows the clock and the keys of the issuer by a token that has verified, and by no other', async () => {
     const claims = { ...session, iss: ISSUER, iat: NOW + 60 };
     const ahead = unsignedToken('vnd.backstage.user', claims, 'key');
     const issuerClock = new IssuerClock();
     const forged = create(notValid);
     forged.services.issuerClock = issuerClock;
-    await expect(forged.verify(ahead)).rejects.toBe(
+    expect(await forged.verify(ahead)).toBe(
       Refusal.because('invalid-token', 'signature'),
     );
     expect(issuerClock.now()).toBeLessThan(NOW + 50);
@@ -157,10 +161,11 @@ describe('verifyCredential', () => {
     ['a service', service, undefined],
     ['a service that acts for a user', onBehalf, decodeToken(limited)],
     ['a static token', 'static', undefined],
+    ['a static token with other characters', 'static==', undefined],
   ])('returns the user token of %s', async (_, token, userToken) => {
     const credentials = { principal: { type: 'service', subject: 'x' } };
     const { verify } = create({ credentials: () => credentials });
-    const verified = await verify(token);
+    const verified = (await verify(token)) as VerifiedToken;
     expect(verified.credentials).toBe(credentials);
     expect(verified.token.text).toBe(token);
     expect(verified.token.claims).toEqual(decodeToken(token));
@@ -179,20 +184,8 @@ describe('verifyCredential', () => {
     ['nobody', 'static'],
   ])('refuses a user if the token is of %s', async (_, token) => {
     const { verify } = create({ credentials: () => ({ principal }) });
-    await expect(verify(token)).rejects.toBe(Refusal.because('invalid-token'));
+    expect(await verify(token)).toBe(Refusal.because('invalid-token'));
   });
-
-  it.each(['none', 'unknown'])(
-    'refuses a principal of type %s, which an app’s own `httpAuth` may return',
-    async type => {
-      const { verify } = create({
-        credentials: () => ({ principal: { type } }),
-      });
-      await expect(verify('static')).rejects.toMatchObject({
-        reason: 'invalid-token',
-      });
-    },
-  );
 
   it.each([
     ['bearer', user, ['user', 'service']],
@@ -220,9 +213,59 @@ describe('verifyCredential', () => {
     'accepts no %s by which a service acts for a user',
     async kind => {
       const { verify } = create({ credentials: () => actor });
-      await expect(verify(user, kind)).rejects.toBe(
+      expect(await verify(user, kind)).toBe(
         Refusal.because('invalid-token', 'signature'),
       );
+    },
+  );
+
+  it.each([
+    ['bearer', user, principal],
+    ['bearer', onBehalf, actor.principal],
+    ['bearer', 'static', { type: 'service', subject: 'ci' }],
+    ['cookie', user, principal],
+  ] as const)(
+    'does not authenticate a %s again that is remembered: %#',
+    async (kind, token, remembered) => {
+      const { calls, verify } = create({ remembered });
+      const verified = (await verify(token, kind)) as VerifiedToken;
+      expect(verified.credentials.principal).toBe(remembered);
+      expect(calls).toEqual([]);
+    },
+  );
+
+  it('authenticates Backstage’s own cookie each time, which gives limited access', async () => {
+    const { calls, verify } = create({
+      credentials: () => ({ principal }),
+      remembered: principal,
+    });
+    await verify(limited, 'user-cookie');
+    expect(calls).toHaveLength(1);
+  });
+
+  it.each([
+    ['a service that acts for the user', 'cookie', user, actor.principal],
+    ['a service', 'cookie', 'static', { type: 'service', subject: 'ci' }],
+    // A custom `httpAuth` may return others than the gate asks for.
+    ['nobody', 'bearer', 'static', { type: 'none' }],
+    ['something unknown', 'bearer', 'static', { type: 'unknown' }],
+    [
+      'another user',
+      'bearer',
+      user,
+      { ...principal, userEntityRef: 'user:default/eve' },
+    ],
+  ] as const)(
+    'refuses the principal of %s for a %s, remembered or not',
+    async (_, kind, token, of) => {
+      for (const options of [
+        { remembered: of },
+        { credentials: () => ({ principal: of }) },
+      ]) {
+        expect(await create(options).verify(token, kind)).toMatchObject({
+          reason: 'invalid-token',
+        });
+      }
     },
   );
 
@@ -233,10 +276,10 @@ describe('verifyCredential', () => {
     ['nothing', undefined as never],
   ])('is 401 for %s', async (_, error) => {
     const { verify } = create(fails(error));
-    await expect(verify(user)).rejects.toBe(
+    expect(await verify(user)).toBe(
       Refusal.because('invalid-token', 'signature'),
     );
-    await expect(verify('static')).rejects.toBe(
+    expect(await verify('static')).toBe(
       Refusal.because('invalid-token', 'malformed'),
     );
   });
@@ -245,11 +288,11 @@ describe('verifyCredential', () => {
     const { askedKeys, verify } = create(
       fails(new NotAllowedError('not here')),
     );
-    await expect(verify('static')).rejects.toMatchObject({
+    expect(await verify('static')).toMatchObject({
       reason: 'restricted',
       error: { name: 'NotAllowedError', message: 'not here' },
     });
-    await expect(verify(user, 'cookie')).rejects.toBe(
+    expect(await verify(user, 'cookie')).toBe(
       Refusal.because('invalid-token', 'signature'),
     );
     expect(askedKeys).toHaveLength(1);
@@ -258,14 +301,14 @@ describe('verifyCredential', () => {
   it('verifies an invalid token again as another kind or for another plugin', async () => {
     const { calls, verify } = create(notValid);
     for (let i = 0; i < 3; i += 1) {
-      await expect(verify(user)).rejects.toBe(
+      expect(await verify(user)).toBe(
         Refusal.because('invalid-token', 'signature'),
       );
     }
     expect(calls).toHaveLength(1);
-    await expect(verify(user, 'cookie')).rejects.toThrow();
-    await expect(verify(user, 'bearer', 'search')).rejects.toThrow();
-    await expect(verify(limited)).rejects.toThrow();
+    await verify(user, 'cookie');
+    await verify(user, 'bearer', 'search');
+    await verify(limited);
     expect(calls).toHaveLength(4);
   });
 
@@ -281,8 +324,8 @@ describe('verifyCredential', () => {
     ],
   ])('verifies again because %s', async (_, options) => {
     const { calls, verify } = create(options);
-    await expect(verify(user)).rejects.toThrow();
-    await expect(verify(user)).rejects.toThrow();
+    await verify(user);
+    await verify(user);
     expect(calls).toHaveLength(2);
   });
 
@@ -292,7 +335,7 @@ describe('verifyCredential', () => {
       const { calls, steps, verify } = create();
       for (const token of [user, service]) {
         const twin = `${token}${junk}`;
-        await expect(verify(twin)).rejects.toBe(
+        expect(await verify(twin)).toBe(
           Refusal.because('invalid-token', 'malformed'),
         );
       }
@@ -306,7 +349,7 @@ describe('verifyCredential', () => {
       ...session,
       exp: NOW - 1,
     });
-    await expect(verify(expired)).rejects.toBe(
+    expect(await verify(expired)).toBe(
       Refusal.because('invalid-token', 'expired'),
     );
     expect([calls, steps]).toEqual([[], []]);
@@ -352,9 +395,7 @@ describe('verifyCredential', () => {
     ],
   ])('is not verified while it waits for %s', async (_, options) => {
     const { calls, verify } = create(options);
-    await expect(verify(onBehalf)).rejects.toBe(
-      Refusal.because('keys-unavailable'),
-    );
+    expect(await verify(onBehalf)).toBe(Refusal.because('keys-unavailable'));
     expect(calls).toEqual([]);
   });
 
@@ -432,7 +473,7 @@ describe('verifyCredential', () => {
     ],
   ])('probes the keys when %s fails: %#', async (_, token, keys, refusal) => {
     const { askedKeys, verify } = create({ ...notValid, keys });
-    await expect(verify(token)).rejects.toBe(refusal);
+    expect(await verify(token)).toBe(refusal);
     expect(askedKeys).toEqual(Object.keys(keys));
   });
 
@@ -479,10 +520,10 @@ describe('verifyCredential', () => {
   ] as const)('refuses %s with the detail %s', async (_, detail, token) => {
     const keys = { [userKeys]: [KEY], [serviceKeys]: [KEY] };
     const { askedKeys, verify } = create({ ...notValid, keys });
-    const refusal = await verify(token).catch(error => error);
+    const refusal = await verify(token);
     expect(refusal).toBe(Refusal.because('invalid-token', detail));
     // The second time, the detail comes from the cache.
-    await expect(verify(token)).rejects.toBe(refusal);
+    expect(await verify(token)).toBe(refusal);
     expect(new Set(askedKeys).size).toBe(askedKeys.length);
   });
 
@@ -495,7 +536,9 @@ describe('verifyCredential', () => {
     ['that is configured', other, ['x', other]],
   ])('trusts an issuer %s', async (_, issuer, issuers) => {
     const token = issuedBy(issuer);
-    expect((await create({ issuers }).verify(token)).token.text).toBe(token);
+    expect(await create({ issuers }).verify(token)).toMatchObject({
+      token: { text: token },
+    });
   });
 
   it.each([
@@ -503,9 +546,8 @@ describe('verifyCredential', () => {
     ['that is a part of this one', 'https://backstage.example.com', []],
     ['that is not there', undefined, ['x']],
   ])('trusts no issuer %s', async (_, issuer, issuers) => {
-    await expect(
-      create({ issuers }).verify(issuedBy(issuer)),
-    ).rejects.toMatchObject({
+    const { verify } = create({ issuers });
+    expect(await verify(issuedBy(issuer))).toMatchObject({
       reason: 'untrusted-issuer',
       subject: session.sub,
     });
@@ -513,7 +555,7 @@ describe('verifyCredential', () => {
 
   it('remembers a verified token', async () => {
     const { tokens, verify } = create();
-    const { token } = await verify(user);
+    const { token } = (await verify(user)) as VerifiedToken;
     tokens.read('another');
     expect(tokens.read(user)).toBe(token);
     await verify('static');
@@ -522,23 +564,54 @@ describe('verifyCredential', () => {
   it('remembers nothing of a token that has not verified', async () => {
     const { tokens, verify } = create(notValid);
     const token = tokens.read(user);
-    await expect(verify(user)).rejects.toThrow();
+    await verify(user);
     tokens.read('another');
     expect(tokens.read(user)).not.toBe(token);
   });
+});
+
+describe('[P82] an external token', () => {
+  const SUBJECTS = ['ci', 'a plugin:ci', 'plugin:ci', session.sub];
+  const only = [{ plugin: 'hello', path: '/x', methods: ['GET'] }];
+  const tokens = [
+    ...SUBJECTS.map(subject => ({ subject, only })),
+    { subject: 'ended', until: 1 },
+  ];
+  /** Verifies a token of a principal for a request that the limits of the subjects exclude. */
+  const verifyAs = async (of: object, token = 'static') => {
+    const { verify } = create({
+      credentials: () => ({ principal: of }),
+      tokens,
+    });
+    return (await verify(token)) as VerifiedToken;
+  };
 
   it.each([
-    ['verifies', {}],
-    ['fails', notValid],
-  ])('records the seconds of a verification that %s', async (_, options) => {
-    const { services, verifyTimed: verify } = create(options);
-    const verified = jest.spyOn(services.observer, 'verified');
-    const now = jest.spyOn(performance, 'now');
-    now.mockReturnValueOnce(5_000).mockReturnValue(6_500);
-    await verify('static').catch(() => {});
-    now.mockRestore();
-    expect(verified.mock.calls).toEqual([[1.5]]);
+    ['ci', 'restricted', 'only'],
+    ['a plugin:ci', 'restricted', 'only'],
+    ['ended', 'token-ended', undefined],
+  ])('of %s is excluded: %s', async (subject, reason, detail) => {
+    const verified = await verifyAs({ type: 'service', subject });
+    expect(verified.excluded).toBeInstanceOf(Refusal);
+    expect(verified.excluded).toMatchObject({ reason, subject });
+    expect(verified.excluded!.detail).toBe(detail);
+    expect((verified.session as () => number)()).toBe(-Infinity);
   });
+
+  it.each([
+    ['a plugin', { type: 'service', subject: 'plugin:ci' }, service, []],
+    ['a service without a subject', { type: 'service' }, 'static', []],
+    // The list of revocations is not loaded.
+    ['a user', principal, user, ['revocations-unavailable', session]],
+  ])(
+    'is not that of %s, whose session decides',
+    async (_, of, token, expected) => {
+      const verified = await verifyAs(of, token);
+      const [reason, ofSocket] = expected;
+      expect(verified.excluded?.reason).toBe(reason);
+      expect(verified.session).toEqual(ofSocket);
+    },
+  );
 });
 
 describe('findSessionRefusal', () => {

@@ -1,0 +1,177 @@
+import type {
+  BackstageCredentials,
+  BackstageServicePrincipal,
+  BackstageUserPrincipal,
+} from '@backstage/backend-plugin-api';
+import type { SocketSession } from '../sessions/SessionSockets';
+import type { Token } from '../read/token';
+import type { CredentialKind } from '../Decision';
+import type { PresentedToken } from '../read/PresentedToken';
+import { Refusal } from '../Refusal';
+
+/** A token that Backstage has verified. */
+export interface VerifiedToken {
+  token: Token;
+  /** The result of Backstage's `httpAuth`. */
+  credentials: BackstageCredentials<
+    BackstageUserPrincipal | BackstageServicePrincipal
+  >;
+  /** Why the token opens nothing all the same: its session, or `auth.apiGate.tokens`. */
+  excluded: Refusal | undefined;
+  /** What ends a socket that the token has opened. */
+  session: SocketSession | undefined;
+}
+
+/**
+ * What a token turns out to be: verified; invalid, or not to be verified now, as the refusal says; or harmless, so that nobody has to
+ * know more of it.
+ */
+export type TokenOutcome = VerifiedToken | Refusal | 'harmless';
+
+/** A token of a request, and what it has turned out to be. */
+export interface FoundToken {
+  presented: PresentedToken;
+  outcome: TokenOutcome;
+}
+
+/** A refusal, and the kind of the credential that it is for. */
+interface Refused {
+  refusal: Refusal;
+  credential: CredentialKind;
+}
+
+/** Returns whether the judgement may depend on a token beside those that were found before it. */
+export function isNeeded(
+  { role, token }: PresentedToken,
+  found: readonly FoundToken[],
+): boolean {
+  switch (role) {
+    case 'authenticates':
+      return !found.some(isDecisive);
+    case 'signs out':
+      return !found.some(({ outcome }) => hasFailed(outcome));
+    case 'may be read': {
+      const isSame = ({ outcome, presented }: FoundToken) =>
+        isVerified(outcome) && presented.token!.text === token?.text;
+      return !findRefused(found) && !found.some(isSame);
+    }
+    default:
+      return !findRefused(found);
+  }
+}
+
+/** Returns the first refusal of tokens: of the one that authenticates, of those that may be read, and of those that go elsewhere. */
+export function findRefused(found: readonly FoundToken[]): Refused | undefined {
+  const by = findRefusedCredential(found);
+  if (by?.refusal) {
+    return by as Refused;
+  }
+  const read = findRefusedReadable(found);
+  if (read) {
+    return { refusal: read, credential: by?.credential ?? 'none' };
+  }
+  for (const { outcome, presented } of found) {
+    if (presented.role === 'goes elsewhere' && outcome instanceof Refusal) {
+      return { refusal: outcome, credential: 'bearer' };
+    }
+  }
+  return undefined;
+}
+
+/**
+ * Returns the kind of the token that authenticates, with its refusal if it is refused; `undefined` if no token has that role. If none of
+ * several verifies, the refusal is preferably one that may be different at another moment or plugin, else the last. If the first that
+ * verifies is excluded, the gate does not fall back to another.
+ */
+function findRefusedCredential(
+  found: readonly FoundToken[],
+): Partial<Refused> | undefined {
+  const tried = found.filter(each => each.presented.role === 'authenticates');
+  const last = tried.at(-1);
+  if (!last) {
+    return undefined;
+  }
+  const { outcome, presented } = last;
+  const credential = presented.kind;
+  if (isVerified(outcome)) {
+    return { refusal: outcome.excluded, credential };
+  }
+  const refusals = isDecisive(last)
+    ? []
+    : tried.map(each => each.outcome as Refusal);
+  const refusal = refusals.find(each => !each.isFinal) ?? (outcome as Refusal);
+  return { refusal, credential };
+}
+
+/** Returns the refusal of a token that a handler may read: preferably a user's, then that of a token which a comma may have cut. */
+function findRefusedReadable(
+  found: readonly FoundToken[],
+): Refusal | undefined {
+  let refusal: Refusal | undefined;
+  let isCut = false;
+  for (const each of found) {
+    const { outcome, presented } = each;
+    const { kind, mayBeCut, role, token } = presented;
+    if (role === 'may be read' && kind !== 'user-cookie') {
+      const own = refusalOfReadable(each);
+      if (own && token?.userToken) {
+        return own;
+      }
+      refusal ??= own;
+      // A token that has expired would not verify as a whole either.
+      isCut ||=
+        mayBeCut === true &&
+        !isVerified(outcome) &&
+        (outcome as Refusal).detail !== 'expired';
+    }
+  }
+  return isCut ? Refusal.because('invalid-token', 'malformed') : refusal;
+}
+
+/**
+ * Returns the refusal of a token that a handler may read; `undefined` for one that does no harm. Refused are
+ *
+ * - one that verifies and is excluded, or whose issuer is not trusted
+ * - a user's with other characters than a compact JWS, by its claims alone: Backstage verifies some of them
+ * - a user's that can't be verified now: the handler may get the keys a moment later. A new key does not verify the token for a handler
+ *   either. Any key may be in a forged token, and 503 would show that the session in its claims was revoked
+ *
+ * A handler refuses a token that does not verify.
+ */
+export function refusalOfReadable({
+  outcome,
+  presented: { refused, token },
+}: FoundToken): Refusal | undefined {
+  if (outcome === 'harmless') {
+    return undefined;
+  }
+  if (!(outcome instanceof Refusal)) {
+    return outcome.excluded;
+  }
+  if (
+    refused ||
+    outcome.isUnexpected ||
+    outcome.reason === 'untrusted-issuer'
+  ) {
+    return outcome;
+  }
+  const isHarmless =
+    !token!.userToken ||
+    (token!.isCompact && outcome.isFinal) ||
+    outcome.reason === 'restricted' ||
+    outcome.detail === 'new-key';
+  return isHarmless ? undefined : outcome;
+}
+
+/** Returns whether no further token of an upgrade is tried. */
+function isDecisive({ outcome }: FoundToken): boolean {
+  return isVerified(outcome) || hasFailed(outcome);
+}
+
+function hasFailed(outcome: TokenOutcome): boolean {
+  return outcome instanceof Refusal && outcome.isUnexpected;
+}
+
+export function isVerified(outcome: TokenOutcome): outcome is VerifiedToken {
+  return typeof outcome === 'object' && !(outcome instanceof Refusal);
+}

@@ -1,0 +1,172 @@
+import type { JsonObject } from '@backstage/types';
+import type { CredentialKind, PassReason, TokenKind } from '../Decision';
+import type { PresentedToken } from '../read/PresentedToken';
+import type { AllowRule } from '../rules/AllowRule';
+import type { Session } from '../sessions/SessionSockets';
+import type { GateRequest } from '../read/GateRequest';
+import { presentsCredential } from '../read/readCredential';
+import { Refusal } from '../Refusal';
+import {
+  FoundToken,
+  VerifiedToken,
+  findRefused,
+  isVerified,
+  refusalOfReadable,
+} from './findRefused';
+
+/** What a judgement says of a request that signs out. */
+export interface SignOut {
+  /** The tokens whose sessions are to be revoked. */
+  verified: VerifiedToken[];
+  /** Whether one of them is a credential on other routes. */
+  hasCredential: boolean;
+  clearsCookie: boolean;
+}
+
+/** An answer that the gate gives in place of a handler. */
+export interface GateAnswer {
+  status: 200 | 204 | 404;
+  body?: JsonObject;
+}
+
+/** What becomes of a request or an upgrade. */
+export class Judgement {
+  /** The rule that opens the request. */
+  rule: AllowRule | undefined = undefined;
+  /** Whether a request that a rule opens presents no credential. */
+  isAnonymous: boolean | undefined = undefined;
+  /** The token that authenticates the request, which goes on to the handler. */
+  presented: PresentedToken | undefined = undefined;
+  verified: VerifiedToken | undefined = undefined;
+  /** The sessions with which the socket of an upgrade is closed. */
+  sessions: Session[] = [];
+  signOut: SignOut | undefined = undefined;
+  answer: GateAnswer | undefined = undefined;
+  /** The address at which a client that is refused reads how to sign in. */
+  resourceMetadata: string | undefined = undefined;
+
+  constructor(
+    /** Why the request passes, or is refused. */
+    public reason: PassReason | Refusal,
+    /** The kind of the credential that the judgement depends on. */
+    public credential: CredentialKind,
+    /** Whether Backstage's own cookie is removed from what goes on. */
+    readonly removesUserCookie: boolean,
+  ) {}
+
+  /** Why the request is refused; `undefined` if it passes. */
+  get refusal(): Refusal | undefined {
+    return this.reason instanceof Refusal ? this.reason : undefined;
+  }
+}
+
+/** The part of a request that a judgement depends on, beside its tokens. */
+export type JudgedRequest = Pick<
+  GateRequest,
+  'isEnforced' | 'isUpgrade' | 'places' | 'req' | 'route'
+>;
+
+/**
+ * Judges a request or an upgrade by its route, and by what its tokens have turned out to be. This is the order of all checks. It waits for
+ * nothing, changes nothing and never throws.
+ */
+export function judge(
+  request: JudgedRequest,
+  found: readonly FoundToken[],
+): Judgement {
+  const { isUpgrade, places, req, route } = request;
+  if (route === 'sign-out') {
+    return judgeSignOut(found);
+  }
+  const removesUserCookie = found.some(each =>
+    isRefusedUserCookie(each, request),
+  );
+  const refused = findRefused(found);
+  if (refused) {
+    const { credential, refusal } = refused;
+    return new Judgement(refusal, credential, removesUserCookie);
+  }
+  if (route === 'built-in-public') {
+    return new Judgement(route, 'none', removesUserCookie);
+  }
+  if (route !== 'protected') {
+    const opened = new Judgement('allow-rule', 'none', removesUserCookie);
+    opened.rule = route;
+    opened.isAnonymous = !presentsCredential(req, places);
+    opened.sessions = isUpgrade ? sessionsOf(found) : [];
+    return opened;
+  }
+  const { outcome, presented } = found.find(isAuthenticated)!;
+  const kind = presented.kind as TokenKind;
+  // In an upgrade, a handler would read Backstage's own cookie, and nothing has verified it.
+  const passed = new Judgement(kind, kind, removesUserCookie || isUpgrade);
+  passed.presented = presented;
+  passed.verified = outcome as VerifiedToken;
+  passed.sessions = isUpgrade ? sessionsOf(found) : [];
+  return passed;
+}
+
+/** Returns whether Backstage's own cookie is refused where a handler may read it. Report-only does not remove it for want of the list. */
+function isRefusedUserCookie(
+  each: FoundToken,
+  { isEnforced }: JudgedRequest,
+): boolean {
+  const { kind, role } = each.presented;
+  if (role !== 'may be read' || kind !== 'user-cookie') {
+    return false;
+  }
+  const refusal = refusalOfReadable(each);
+  return (
+    refusal !== undefined &&
+    (refusal.reason !== 'revocations-unavailable' || isEnforced)
+  );
+}
+
+/**
+ * Judges a request that signs out: the session of each token that verifies is revoked, even if that of another can't be found out now. The
+ * cookie is cleared for want of keys: no later call may have it. A backend that starts or stops leaves it: the same call revokes the
+ * session a moment later.
+ */
+function judgeSignOut(found: readonly FoundToken[]): Judgement {
+  const failed = found.filter(
+    ({ outcome }) =>
+      outcome instanceof Refusal &&
+      !outcome.isFinal &&
+      outcome.reason !== 'restricted',
+  );
+  const ending = failed.find(
+    ({ outcome, presented }) =>
+      presented.refused || (outcome as Refusal).isUnexpected,
+  );
+  if (ending) {
+    const { outcome, presented } = ending;
+    return new Judgement(outcome as Refusal, presented.kind, false);
+  }
+  const failure = failed.at(0)?.outcome as Refusal | undefined;
+  const verified = found.map(({ outcome }) => outcome).filter(isVerified);
+  const last = found.findLast(
+    each => failed.includes(each) || isVerified(each.outcome),
+  );
+  const credential = last?.presented.kind ?? 'none';
+  const judgement = new Judgement(failure ?? 'sign-out', credential, false);
+  judgement.signOut = {
+    verified,
+    // Of a session that was revoked before, no token is a credential.
+    hasCredential: verified.some(({ excluded }) => !excluded),
+    clearsCookie: !failure || failure.reason === 'keys-unavailable',
+  };
+  return judgement;
+}
+
+/** Returns the sessions that end the socket of an upgrade: of the token that authenticates it or, under a rule, of each valid token. */
+function sessionsOf(found: readonly FoundToken[]) {
+  const own = found.find(isAuthenticated);
+  return (own ? [own] : found)
+    .filter(({ presented }) => presented.kind !== 'user-cookie')
+    .map(({ outcome }) => isVerified(outcome) && outcome.session)
+    .filter(session => session !== false && session !== undefined);
+}
+
+function isAuthenticated({ outcome, presented }: FoundToken): boolean {
+  return presented.role === 'authenticates' && isVerified(outcome);
+}

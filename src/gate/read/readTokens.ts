@@ -1,0 +1,227 @@
+import { isCookie } from '../Decision';
+import { Refusal } from '../Refusal';
+import { isCodeDestination } from './browsers';
+import {
+  acceptsUserCookie,
+  GateRequest,
+  isSentOn,
+  trustOf,
+} from './GateRequest';
+import {
+  MAX_TOKENS,
+  present,
+  presentBearers,
+  PresentedToken,
+} from './PresentedToken';
+import {
+  CredentialPlaces,
+  findBearer,
+  readCredential,
+  readProtocols,
+  readUserCookie,
+} from './readCredential';
+import { isCookieEndpoint } from './requestLine';
+import { readBearer } from './token';
+
+/**
+ * Reads each token that a request presents, with its role, in the order in which the gate verifies and judges them. Nothing is verified
+ * here, and nothing is waited for.
+ */
+export function readTokens(request: GateRequest): PresentedToken[] {
+  const { isUpgrade, path, places, route } = request;
+  if (route === 'sign-out') {
+    return readSignOut(request);
+  }
+  if (route !== 'protected') {
+    // Backstage's cookie comes first: report-only lets a request go on that another token refuses, and without a revoked cookie.
+    return [
+      ...readRenewable(request),
+      ...readReadable(request),
+      ...readElsewhere(request),
+    ];
+  }
+  if (isUpgrade) {
+    return [
+      ...readUpgradeTokens(request, places),
+      ...readFirstProtocol(request),
+      ...readElsewhere(request),
+    ];
+  }
+  // The cookie endpoint renews Backstage's cookie, and would keep one of a revoked session.
+  const isRenewal = isCookieEndpoint(path);
+  const presented = readRequestToken(request);
+  return places.isBound || isRenewal
+    ? [
+        presented,
+        ...readElsewhere(request),
+        ...(isRenewal ? readRenewable(request) : []),
+      ]
+    : [presented];
+}
+
+/** Reads the one token that authenticates a request, unless the request may not use it. */
+function readRequestToken(request: GateRequest): PresentedToken {
+  const { places, policy, req } = request;
+  const credential = readCredential(req, places, () =>
+    acceptsUserCookie(request),
+  );
+  const presented = present(request, 'authenticates', credential);
+  if (isCookie(presented.kind)) {
+    if (policy.isCrossSite(req)) {
+      presented.refused = Refusal.because('cross-site');
+    } else if (isCodeDestination(req) && !trustOf(request)) {
+      presented.refused = Refusal.because('unsafe-destination');
+    }
+  }
+  return presented;
+}
+
+/**
+ * Reads the tokens that may authenticate a WebSocket handshake, in the order in which the gate tries them. A page's script can
+ * set no header but `Sec-WebSocket-Protocol`, so Backstage's frontends send the token there.
+ *
+ * - each offered protocol, then the bearer token, as in Backstage: external tokens may be any text, so every protocol may be a
+ *   token
+ * - the gate's cookie, if there is no `Authorization` and no offered protocol is a JWT: a cookie does not replace a token that
+ *   fails, and a page that offers a protocol such as `graphql-ws` can use its cookie
+ *
+ * The protocols of a foreign path are for the server behind the handler, and the credential header is final.
+ */
+export function readUpgradeTokens(
+  request: GateRequest,
+  places: CredentialPlaces,
+): PresentedToken[] {
+  const { policy, req } = request;
+  const credential = readCredential(req, places, () => false);
+  const other = present(request, 'authenticates', credential);
+  // CORS does not apply to WebSockets: a page of any origin may read the answer. So only trusted origins may use the cookie.
+  if (other.kind === 'cookie' && policy.isCrossSite(req)) {
+    other.refused = Refusal.because('cross-site');
+  }
+  const protocols = readProtocols(req);
+  const isFinal =
+    places.isForeignPath ||
+    places.headerToken !== undefined ||
+    credential === Refusal.because('repeated-authorization');
+  if (protocols.length === 0 || (isFinal && protocols.length <= MAX_TOKENS)) {
+    return [other];
+  }
+  const isBearer = other.kind === 'bearer';
+  const bearers = presentBearers(request, 'authenticates', [
+    ...protocols,
+    ...(isBearer ? [other.token!.text] : []),
+  ]);
+  bearers.forEach((each, i) => {
+    each.authProtocol = protocols[i];
+  });
+  return other.kind === 'cookie' &&
+    bearers.every(({ token }) => token && !token.claims)
+    ? [...bearers, other]
+    : bearers;
+}
+
+/** Reads the first protocol of an upgrade that a token authenticates: a listener may read it all the same. */
+function readFirstProtocol(request: GateRequest): PresentedToken[] {
+  const protocols = readProtocols(request.req);
+  return markCut(
+    presentBearers(request, 'may be read', protocols.slice(0, 1)),
+    protocols,
+  );
+}
+
+/** Reads the tokens that a handler of a public path may read: those of users first, as their refusal matters more. */
+function readReadable(request: GateRequest): PresentedToken[] {
+  const { isUpgrade, places, req } = request;
+  const protocols = isUpgrade ? readProtocols(req) : [];
+  const bearer = findBearer(req, places);
+  const texts = [...protocols, ...(bearer ? [bearer] : [])];
+  const tokens = markCut(
+    presentBearers(request, 'may be read', texts),
+    protocols,
+  );
+  const isOfUser = ({ token }: PresentedToken) => Boolean(token?.userToken);
+  return tokens.length > 1
+    ? [...tokens.filter(isOfUser), ...tokens.filter(each => !isOfUser(each))]
+    : tokens;
+}
+
+/**
+ * Marks the first of several protocols if it claims a user. Before 0.19 `signals` reads the whole header as one token. Where Backstage
+ * skips other characters, a comma may then cut the signature of a token, so that no protocol alone is a token.
+ */
+function markCut(
+  presented: PresentedToken[],
+  protocols: string[],
+): PresentedToken[] {
+  const [first] = presented;
+  if (protocols.length > 1 && first.token?.userToken) {
+    first.mayBeCut = true;
+  }
+  return presented;
+}
+
+/** Reads Backstage's own cookie, which a handler reads, and the cookie endpoint renews. */
+function readRenewable(request: GateRequest): PresentedToken[] {
+  const cookie = readUserCookie(request.req);
+  switch (cookie.kind) {
+    case 'token': {
+      const { token } = cookie;
+      return [present(request, 'may be read', { kind: 'user-cookie', token })];
+    }
+    case 'conflict': {
+      const refused = Refusal.because('conflicting-cookies');
+      const kind = 'user-cookie';
+      return [{ role: 'may be read', kind, token: undefined, refused }];
+    }
+    default:
+      return [];
+  }
+}
+
+/**
+ * Reads what may be a token for somebody else, in a request whose `Authorization` is no credential: the bearer token there, or the
+ * JWTs in another scheme, and the protocols of a WebSocket that the handler may send on. A token of one of Backstage's types is refused.
+ */
+function readElsewhere(request: GateRequest): PresentedToken[] {
+  const { isUpgrade, places, req } = request;
+  if (!places.isBound) {
+    return [];
+  }
+  const bearer = readBearer(req);
+  const { authorization = '' } = req.headers;
+  const tokens = presentBearers(request, 'goes elsewhere', [
+    ...(bearer ? [bearer] : (authorization.match(/eyJ[^\s,;"]+/g) ?? [])),
+    ...(isUpgrade && isSentOn(request) ? readProtocols(req) : []),
+  ]);
+  for (const each of tokens) {
+    const { claims, userToken } = each.token ?? {};
+    if (userToken || claims?.typ?.startsWith('vnd.backstage.')) {
+      each.refused = Refusal.because('invalid-token');
+    }
+  }
+  return tokens;
+}
+
+/**
+ * Reads the tokens of a sign-out: the cookie and the bearer token. A browser that has a cookie of an earlier domain sends two: the gate
+ * accepts neither as a credential, clears both, and revokes the sessions of five at most, since its user expects the session to end.
+ */
+function readSignOut(request: GateRequest): PresentedToken[] {
+  const { places, policy, req, services } = request;
+  const header = req.headers.cookie;
+  const { kind, ...own } = services.cookie?.read(header) ?? { kind: 'none' };
+  if (kind !== 'none' && policy.isCrossSite(req)) {
+    const refused = Refusal.because('cross-site');
+    const credential = kind === 'token' ? 'cookie' : 'none';
+    return [{ ...present(request, 'signs out', refused), kind: credential }];
+  }
+  const cookies = kind === 'conflict' ? services.cookie!.readWhole(header) : [];
+  const bearer = findBearer(req, places);
+  return [
+    ...('token' in own
+      ? [own.token as string]
+      : cookies.slice(0, MAX_TOKENS)
+    ).map(token => present(request, 'signs out', { kind: 'cookie', token })),
+    ...presentBearers(request, 'signs out', bearer ? [bearer] : []),
+  ];
+}

@@ -1,0 +1,29 @@
+/** The steps of a decision, which hand out each promise that they have to wait for. */
+export type Steps<T> = Generator<Promise<unknown>, T, any>;
+
+/** Waits for a value if it is a promise. */
+export function* awaited<T>(value: T | Promise<T>): Steps<T> {
+  return value instanceof Promise ? yield value : value;
+}
+
+/**
+ * Runs steps. Returns a value in place of a promise if none of them waits, as for most requests: a promise takes longer than most checks.
+ */
+export function run<T>(steps: Steps<T>): T | Promise<T> {
+  const { done, value } = steps.next();
+  return done ? value : resume(steps, value);
+}
+
+async function resume<T>(steps: Steps<T>, first: Promise<unknown>): Promise<T> {
+  let waiting = first;
+  for (;;) {
+    const { done, value } = await waiting.then(
+      result => steps.next(result),
+      error => steps.throw(error),
+    );
+    if (done) {
+      return value;
+    }
+    waiting = value;
+  }
+}

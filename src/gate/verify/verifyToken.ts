@@ -1,0 +1,214 @@
+import type {
+  BackstageCredentials,
+  BackstageUserPrincipal,
+} from '@backstage/backend-plugin-api';
+import { AuthenticationError } from '@backstage/errors';
+import type { Request } from 'express';
+import type { TokenKind } from '../Decision';
+import type { GateServices } from '../GateServices';
+import type { VerifiedToken } from '../judge/findRefused';
+import type {
+  CredentialsReader,
+  TargetPlugin,
+} from '../plugins/BackendPlugins';
+import { substituteRequest } from '../read/readCredential';
+import { isExpired, Token, tokenOf } from '../read/token';
+import { Refusal, toRefusal } from '../Refusal';
+import type { Policy } from '../rules/Policy';
+import type { LimitedRequest } from '../rules/TokenLimits';
+import { explainFailure, failureKey } from './explainFailure';
+import { awaited, Steps } from './steps';
+
+/** The request that a token is verified for. */
+export interface Verification extends Partial<LimitedRequest> {
+  /** The time by which limits have ended. Default: now. */
+  now?: number;
+  /** The request that presents the token, in `Authorization` or elsewhere. */
+  req: object;
+  plugin: Pick<TargetPlugin, 'id' | 'httpAuthFor'>;
+  policy: Policy;
+  services: GateServices;
+}
+
+export function isUser(
+  credentials: VerifiedToken['credentials'],
+): credentials is BackstageCredentials<BackstageUserPrincipal> {
+  return credentials.principal.type === 'user';
+}
+
+/**
+ * Verifies a token with the `httpAuth` of the plugin that the request is for. Only Backstage verifies signatures.
+ *
+ * @returns a refusal: 401 if the token is invalid, 403 if its access restrictions exclude this plugin, and 503 if the keys are not
+ *   available, if a plugin does not start, or if anything else fails
+ */
+export function* verifyToken(
+  request: Verification,
+  kind: TokenKind,
+  token: Token,
+): Steps<VerifiedToken | Refusal> {
+  try {
+    return yield* verify(request, kind, token);
+  } catch (error) {
+    return toRefusal(error, request.services.logger);
+  }
+}
+
+function* verify(
+  request: Verification,
+  kind: TokenKind,
+  token: Token,
+): Steps<VerifiedToken | Refusal> {
+  const { plugin, policy, services } = request;
+  const { invalidTokens, keyEndpoints, ownIssuer, plugins, tokens } = services;
+  const { claims, userToken } = token;
+
+  // Refuse a token that is wrong by its text alone, or that was invalid a moment ago.
+  if (claims && !token.isCompact) {
+    return Refusal.because('invalid-token', 'malformed');
+  }
+  if (claims && isExpired(claims, Date.now())) {
+    return Refusal.because('invalid-token', 'expired');
+  }
+  const known = invalidTokens.recall(failureKey(plugin.id, kind, token));
+  if (known) {
+    return known;
+  }
+  const { discovery } = plugins.anyRegistered();
+  yield* awaited(keyEndpoints.assertCallerKnown(claims, discovery));
+  const keysPlugin = userToken && plugins.userKeysPlugin();
+  if (keysPlugin && !keysPlugin.isUp()) {
+    yield keysPlugin.started();
+  }
+  // A user's token is the same for every plugin. A service's is verified for the requested id, installed or not.
+  const httpAuth = yield* awaited(plugin.httpAuthFor(claims));
+  let credentials: VerifiedToken['credentials'];
+  try {
+    credentials = yield* authenticate(httpAuth, request, kind, token);
+  } catch (error) {
+    return yield* explainFailure(error, request, kind, token);
+  }
+  if (!isSubject(credentials, token)) {
+    return Refusal.because('invalid-token');
+  }
+  if (!(yield* awaited(ownIssuer.trusts(userToken, policy)))) {
+    return Refusal.because('untrusted-issuer').of(userToken?.sub);
+  }
+  services.issuerClock.observe(userToken?.iat);
+  keyEndpoints.observe(userToken, discovery);
+  tokens.remember(token);
+  return describe(credentials, token, request);
+}
+
+/**
+ * Authenticates a token. `httpAuth` caches one result per request, so that the credentials barrier behind the gate need not verify
+ * again. The result of a token that the request does not hold in `Authorization` must not become that of the request.
+ */
+function* authenticate(
+  httpAuth: CredentialsReader,
+  request: Verification,
+  kind: TokenKind,
+  token: Token,
+): Steps<VerifiedToken['credentials']> {
+  const own = request.req as Request;
+  // Backstage's own cookie gives limited access, which the credentials barrier asks for in its own way.
+  const remembered =
+    kind === 'user-cookie' ? undefined : httpAuth.recall?.(own, token);
+  const credentials =
+    remembered ??
+    (yield* awaited(
+      httpAuth.credentials(
+        tokenOf(own) === token.text ? own : substituteRequest(token.text, kind),
+        {
+          allow: kind === 'bearer' ? ['user', 'service'] : ['user'],
+          allowLimitedAccess: kind === 'user-cookie',
+        },
+      ),
+    ));
+  if (!acceptsPrincipal(credentials, kind)) {
+    throw new AuthenticationError('Not the principal of such a token');
+  }
+  return credentials;
+}
+
+/**
+ * Returns whether a token may be that of a principal. A cookie holds a user's own: services have no cookies, and none acts for a user
+ * through one. A custom `httpAuth` may return others than the gate asks for.
+ */
+function acceptsPrincipal(
+  credentials: VerifiedToken['credentials'],
+  kind: TokenKind,
+): boolean {
+  return kind === 'bearer'
+    ? ['user', 'service'].includes(credentials.principal.type)
+    : isUser(credentials) && !credentials.principal.actor;
+}
+
+/** Returns whether credentials are those of a token: a custom `httpAuth` may have authenticated a different one. */
+function isSubject(
+  { principal }: VerifiedToken['credentials'],
+  { userToken }: Token,
+): boolean {
+  return (
+    principal.type !== 'user' || principal.userEntityRef === userToken?.sub
+  );
+}
+
+/** Returns a verified token with what the list of revocations, or `auth.apiGate.tokens` for an external one, say of it now. */
+function describe(
+  credentials: VerifiedToken['credentials'],
+  token: Token,
+  request: Verification,
+): VerifiedToken {
+  const { policy, services } = request;
+  const subject = externalSubjectOf(credentials);
+  if (subject === undefined) {
+    const excluded = findSessionRefusal(token, services);
+    return { token, credentials, excluded, session: token.session };
+  }
+  const limited = request as LimitedRequest;
+  const { now = policy.now() } = request;
+  const reason = policy.tokenLimits.findRefusal(subject, limited, now);
+  const detail = reason === 'restricted' ? 'only' : undefined;
+  return {
+    token,
+    credentials,
+    excluded: reason && Refusal.because(reason, detail).of(subject),
+    session: () => {
+      const { current } = services.source;
+      return current.tokenLimits.endFor(subject, limited, current.now());
+    },
+  };
+}
+
+/** Returns the subject of an external token. Those of plugins begin as no subject of the configuration may. */
+export function externalSubjectOf({
+  principal,
+}: VerifiedToken['credentials']): string | undefined {
+  return principal.type === 'service' && !/^plugin:/.test(principal.subject)
+    ? principal.subject
+    : undefined;
+}
+
+/**
+ * Returns the refusal of a verified token: 401 if its session was revoked or its user is locked out, or if it is a user's and has no
+ * session, and 503 while the list of revocations is not loaded. Tokens of services that act for no user belong to no session.
+ */
+export function findSessionRefusal(
+  { session, userToken }: Token,
+  { revocations }: Pick<GateServices, 'revocations'>,
+): Refusal | undefined {
+  if (!userToken) {
+    return undefined;
+  }
+  if (!session) {
+    return Refusal.because('invalid-token', 'malformed');
+  }
+  if (revocations.isRevoked(session)) {
+    const reason = revocations.isLocked(session.sub) ? 'locked' : 'revoked';
+    return Refusal.because(reason).of(session.sub);
+  }
+  return revocations.isLoaded
+    ? undefined
+    : Refusal.because('revocations-unavailable');
+}

@@ -1,0 +1,158 @@
+import type { TokenKind } from '../Decision';
+import { tokenTypes } from '@backstage/plugin-auth-node';
+import type {
+  FoundToken,
+  TokenOutcome,
+  VerifiedToken,
+} from '../judge/findRefused';
+import { isNeeded } from '../judge/findRefused';
+import type { GateRequest } from '../read/GateRequest';
+import { substituteRequest } from '../read/readCredential';
+import type { PresentedToken } from '../read/PresentedToken';
+import type { Token } from '../read/token';
+import { Refusal, toRefusal } from '../Refusal';
+import { awaited, run, Steps } from './steps';
+import { findSessionRefusal, verifyToken } from './verifyToken';
+
+/**
+ * Finds out what the tokens of a request are, one after the other, as long as the judgement may depend on the next one. This is the only
+ * step that waits for Backstage: for its `httpAuth`, for keys, and for discovery. It never throws: an unexpected error is the refusal
+ * `failed` of the token.
+ */
+export function* verifyTokens(
+  request: GateRequest,
+  tokens: readonly PresentedToken[],
+): Steps<FoundToken[]> {
+  const { logger, observer } = request.services;
+  const found: FoundToken[] = [];
+  for (const presented of tokens) {
+    if (isNeeded(presented, found)) {
+      const startedAt = performance.now();
+      let outcome: TokenOutcome;
+      try {
+        outcome = presented.refused ?? (yield* verify(request, presented));
+      } catch (error) {
+        outcome = toRefusal(error, logger);
+      }
+      if (presented.role === 'authenticates' && !presented.refused) {
+        observer.verified((performance.now() - startedAt) / 1000);
+      }
+      found.push({ presented, outcome });
+    }
+  }
+  return found;
+}
+
+function verify(
+  request: GateRequest,
+  { kind, role, token }: PresentedToken,
+): Steps<TokenOutcome> {
+  switch (role) {
+    case 'authenticates':
+      return verifyToken(request, kind as TokenKind, token!);
+    case 'signs out':
+      return verifyForSignOut(request, kind as TokenKind, token!);
+    case 'goes elsewhere':
+      return verifyElsewhere(request, token!);
+    default:
+      return verifyReadable(request, kind, token!);
+  }
+}
+
+/**
+ * Verifies a token that a handler which needs none may read.
+ *
+ * - In a request, a user's token is verified only if its session may have ended, or if its issuer is not trusted. A forged token of a
+ *   revoked session has the same result as one of another session, so that nobody can find out who has signed out
+ * - In an upgrade, each one of a user is verified: its session may end while the socket is open
+ * - The token of a service is verified if `auth.apiGate.tokens` may exclude it. A handler that reads it would act for its subject
+ */
+function* verifyReadable(
+  request: GateRequest,
+  kind: PresentedToken['kind'],
+  token: Token,
+): Steps<TokenOutcome> {
+  const { isUpgrade, policy, services } = request;
+  const { claims, userToken } = token;
+  const isCookie = kind === 'user-cookie';
+  if (!userToken) {
+    const isPlugin = claims?.typ === tokenTypes.plugin.typParam;
+    return isCookie || isPlugin || policy.tokenLimits.isEmpty
+      ? 'harmless'
+      : yield* verifyToken(request, 'bearer', token);
+  }
+  const trusts = () => awaited(services.ownIssuer.trusts(userToken, policy));
+  if (
+    token.isCompact &&
+    (isCookie || !isUpgrade) &&
+    !findSessionRefusal(token, services) &&
+    (yield* trusts())
+  ) {
+    return 'harmless';
+  }
+  const isLimited = claims!.typ === tokenTypes.limitedUser.typParam;
+  const outcome = yield* verifyToken(
+    request,
+    isLimited ? 'user-cookie' : 'bearer',
+    token,
+  );
+  // Another system's token needs no keys of this one, which has none before its first sign-in.
+  const isForeign =
+    outcome instanceof Refusal &&
+    !outcome.isFinal &&
+    !outcome.isUnexpected &&
+    !findSessionRefusal(token, services) &&
+    !(yield* trusts());
+  return isForeign ? 'harmless' : outcome;
+}
+
+/** Verifies a token whose session is to be revoked. Only that of a token that verifies can be. */
+function* verifyForSignOut(
+  request: GateRequest,
+  kind: TokenKind,
+  token: Token,
+): Steps<TokenOutcome> {
+  const { policy, services } = request;
+  const outcome = yield* verifyToken(request, kind, token);
+  if (
+    !(outcome instanceof Refusal) ||
+    outcome.reason !== 'keys-unavailable' ||
+    services.signOutsByOthers.take() > 0
+  ) {
+    return outcome;
+  }
+  // A user token is the same for every plugin: another one may have cached the token, or the keys.
+  const req = substituteRequest(token.text);
+  const others = [...services.plugins.all()].map(async plugin => {
+    const other = await run(
+      verifyToken({ plugin, policy, req, services }, kind, token),
+    );
+    return other instanceof Refusal ? Promise.reject(other) : other;
+  });
+  return yield* awaited<TokenOutcome>(
+    Promise.any<VerifiedToken>(others).catch(() => outcome),
+  );
+}
+
+/**
+ * Finds out whether a token that goes to somebody else is a static or legacy token of this backend, by Backstage's own check, also if it
+ * is restricted to another plugin, or if that can't be found out. Tokens of an issuer under `jwks` are harmless, since the server
+ * behind the handler may accept them.
+ */
+function* verifyElsewhere(
+  { plugin }: GateRequest,
+  { claims, text }: Token,
+): Steps<TokenOutcome> {
+  if (claims && !claims.isSymmetric) {
+    return 'harmless';
+  }
+  const httpAuth = yield* awaited(plugin.httpAuthFor(claims));
+  const isUnknown = yield* awaited(
+    // A stand-in, so that the real request does not inherit this result.
+    httpAuth.credentials(substituteRequest(text)).then(
+      () => false,
+      error => error?.name === 'AuthenticationError',
+    ),
+  );
+  return isUnknown ? 'harmless' : Refusal.because('invalid-token');
+}
