@@ -86,7 +86,7 @@ export function carryOut(
   judgement: Judgement,
 ): NextArguments {
   const { res, services } = request;
-  const { answer, credential, refusal } = judgement;
+  const { answer, credential, refusal, resourceMetadata } = judgement;
   restrictAnswer(request, judgement);
   const goesOn = conclude(request, judgement);
   // The browser recovers if a cookie that can never succeed later is cleared.
@@ -100,8 +100,7 @@ export function carryOut(
   // A sign-out clears the cookie in report-only, too.
   setAnswerHeaders(request);
   if (!goesOn) {
-    const { decisionId } = request;
-    setRefusalHeaders(res, refusal!, decisionId, judgement.resourceMetadata);
+    setRefusalHeaders(res, refusal!, request.decisionId, resourceMetadata);
     return [refusal!.error];
   }
   for (const session of judgement.sessions) {

@@ -65,7 +65,6 @@ function* waitForPlugin({
  */
 export function conclude(request: GateRequest, judgement: Judgement): boolean {
   const { services } = request;
-  const { refusal } = judgement;
   const decision = decisionOf(request, judgement);
   const goesOn = decision.outcome !== 'refused';
   if (goesOn) {
@@ -75,7 +74,7 @@ export function conclude(request: GateRequest, judgement: Judgement): boolean {
     reportExternalToken(request, judgement.verified);
   }
   services.decisions.set(request.req, decision);
-  services.observer.decided(request, decision, refusal?.error);
+  services.observer.decided(request, decision, judgement.refusal?.error);
   return goesOn;
 }
 

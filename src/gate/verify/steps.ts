@@ -1,9 +1,12 @@
 /** The steps of a decision, which hand out each promise that they have to wait for. */
-export type Steps<T> = Generator<Promise<unknown>, T, any>;
+export type Steps<T> = Generator<PromiseLike<unknown>, T, any>;
 
-/** Waits for a value if it is a promise. */
-export function* awaited<T>(value: T | Promise<T>): Steps<T> {
-  return value instanceof Promise ? yield value : value;
+/** Waits for a value if it is a promise. A service of the app's may have a kind of promise of its own. */
+export function* awaited<T>(value: T | PromiseLike<T>): Steps<T> {
+  const { then } = (value ?? {}) as Partial<PromiseLike<T>>;
+  return typeof then === 'function'
+    ? yield value as PromiseLike<T>
+    : (value as T);
 }
 
 /**
@@ -14,10 +17,13 @@ export function run<T>(steps: Steps<T>): T | Promise<T> {
   return done ? value : resume(steps, value);
 }
 
-async function resume<T>(steps: Steps<T>, first: Promise<unknown>): Promise<T> {
+async function resume<T>(
+  steps: Steps<T>,
+  first: PromiseLike<unknown>,
+): Promise<T> {
   let waiting = first;
   for (;;) {
-    const { done, value } = await waiting.then(
+    const { done, value } = await Promise.resolve(waiting).then(
       result => steps.next(result),
       error => steps.throw(error),
     );

@@ -1,11 +1,11 @@
 import type { TokenKind } from '../Decision';
 import { tokenTypes } from '@backstage/plugin-auth-node';
-import type {
+import {
   FoundToken,
+  isNeeded,
   TokenOutcome,
   VerifiedToken,
 } from '../judge/findRefused';
-import { isNeeded } from '../judge/findRefused';
 import type { GateRequest } from '../read/GateRequest';
 import { substituteRequest } from '../read/readCredential';
 import type { PresentedToken } from '../read/PresentedToken';
