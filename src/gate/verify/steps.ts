@@ -2,11 +2,9 @@
 export type Steps<T> = Generator<PromiseLike<unknown>, T, any>;
 
 /** Waits for a value if it is a promise. A service of the app's may have a kind of promise of its own. */
-export function* awaited<T>(value: T | PromiseLike<T>): Steps<T> {
-  const { then } = (value ?? {}) as Partial<PromiseLike<T>>;
-  return typeof then === 'function'
-    ? yield value as PromiseLike<T>
-    : (value as T);
+export function* awaited<T>(value: T): Steps<Awaited<T>> {
+  const given: any = value;
+  return typeof given?.then === 'function' ? yield given : given;
 }
 
 /**

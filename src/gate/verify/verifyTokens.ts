@@ -129,7 +129,7 @@ function* verifyForSignOut(
     );
     return other instanceof Refusal ? Promise.reject(other) : other;
   });
-  return yield* awaited<TokenOutcome>(
+  return yield* awaited(
     Promise.any<VerifiedToken>(others).catch(() => outcome),
   );
 }
