@@ -101,7 +101,7 @@ export type RefusalReason = keyof typeof REFUSALS;
 export type InvalidDetail =
   'expired' | 'malformed' | 'audience' | 'unknown-key' | 'signature';
 
-/** What the log and the audit have beside a reason. */
+/** The detail that the log and the audit have beside a reason. */
 export type RefusalDetail = InvalidDetail | 'new-key' | 'only';
 
 const shared = new Map<string, Refusal>();

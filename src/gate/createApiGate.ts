@@ -22,7 +22,7 @@ import { run } from './verify/steps';
 import { verifyToken } from './verify/verifyToken';
 import { RateLimit } from './util/RateLimit';
 
-/** What a backend system hands to its gate. */
+/** The services that a backend system hands to its gate. */
 type FromSystem = Pick<
   GateServices,
   | 'cookieTypes'

@@ -83,7 +83,7 @@ function handOn(
   // Shared caches recognise `Authorization`, and no other header that holds a credential.
   answer.isPrivate ||= places.isBound;
   const staysHere = places.isBound && isSentOn(request);
-  // As a bearer token, Backstage's cookie would be accepted by handlers that do not allow limited access.
+  // Handlers that do not allow limited access would accept Backstage's cookie if it was a bearer token.
   const isOwned =
     places.isBound && req.headers.authorization && kind !== 'user-cookie';
   if (staysHere) {

@@ -18,7 +18,7 @@ export interface VerifiedToken {
   >;
   /** Why the token opens nothing all the same: its session, or `auth.apiGate.tokens`. */
   excluded: Refusal | undefined;
-  /** What ends a socket that the token has opened. */
+  /** The session that ends a socket which the token has opened. */
   session: SocketSession | undefined;
 }
 

@@ -14,7 +14,7 @@ import {
   refusalOfReadable,
 } from './findRefused';
 
-/** What a judgement says of a request that signs out. */
+/** The part of a judgement for a request that signs out. */
 export interface SignOut {
   /** The tokens whose sessions are to be revoked. */
   verified: VerifiedToken[];
@@ -29,7 +29,7 @@ export interface GateAnswer {
   body?: JsonObject;
 }
 
-/** What becomes of a request or an upgrade. */
+/** The judgement of a request or an upgrade: whether it passes, why, and what is to be carried out. */
 export class Judgement {
   /** The rule that opens the request. */
   rule: AllowRule | undefined = undefined;
@@ -151,7 +151,7 @@ function judgeSignOut(found: readonly FoundToken[]): Judgement {
   const judgement = new Judgement(failure ?? 'sign-out', credential, false);
   judgement.signOut = {
     verified,
-    // Of a session that was revoked before, no token is a credential.
+    // The token of a session that was revoked before is no credential.
     hasCredential: verified.some(({ excluded }) => !excluded),
     clearsCookie: !failure || failure.reason === 'keys-unavailable',
   };

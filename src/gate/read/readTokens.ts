@@ -111,9 +111,9 @@ export function readUpgradeTokens(
     ...protocols,
     ...(isBearer ? [other.token!.text] : []),
   ]);
-  bearers.forEach((each, i) => {
+  for (const [i, each] of bearers.entries()) {
     each.authProtocol = protocols[i];
-  });
+  }
   return other.kind === 'cookie' &&
     bearers.every(({ token }) => token && !token.claims)
     ? [...bearers, other]

@@ -13,7 +13,7 @@ export interface GateSettings {
   credentialHeader: string | undefined;
   /** The paths where `Authorization` is for the server behind the handler. */
   foreignAuthorization: PluginPath[];
-  /** What external tokens may do, and until when, by subject. */
+  /** The requests that external tokens may make, and until when, by subject. */
   tokens: TokenEntry[];
   cookie: CookieSettings;
   /** Serialised origins whose pages may use the cookie. */

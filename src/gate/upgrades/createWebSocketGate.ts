@@ -91,9 +91,9 @@ async function prepare(
     : judgement;
   if (rule && authenticated) {
     reportExternalToken(request, authenticated.verified!);
-    authenticated.sessions.forEach(session =>
-      request.services.sockets.track(upgrade.socket, session),
-    );
+    for (const session of authenticated.sessions) {
+      request.services.sockets.track(upgrade.socket, session);
+    }
   }
   const context = await contextOf(authenticated, auth);
   return () => declared.handler({ ...upgrade, ...context });

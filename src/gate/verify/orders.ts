@@ -79,7 +79,7 @@ export async function findUndecidedOrder(
   return ends ? (order ?? Refusal.because('too-many-tokens')) : undefined;
 }
 
-/** What the tokens of a request come to. */
+/** The order that the tokens of a request are under, if any. */
 interface FoundOrder {
   /** Whether the request ends. */
   ends: boolean;
