@@ -5,6 +5,7 @@ import type { Decision } from './Decision';
 import type { VerifiedToken } from './judge/findRefused';
 import { judge, Judgement } from './judge/judge';
 import type { GateRequest } from './read/GateRequest';
+import { presentsCredential } from './read/readCredential';
 import { readTokens } from './read/readTokens';
 import { Refusal, toRefusal } from './Refusal';
 import { applyOrders } from './verify/orders';
@@ -92,9 +93,10 @@ export function reportExternalToken(
 /** Returns the record of a decision. */
 export function decisionOf(
   request: GateRequest,
-  { credential, isAnonymous, reason, rule }: Judgement,
+  { credential, reason, rule }: Judgement,
 ): Decision {
-  const { pluginId: plugin, policy } = request;
+  const { places, pluginId: plugin, policy, req } = request;
+  const isAnonymous = rule && !presentsCredential(req, places);
   return reason instanceof Refusal
     ? {
         plugin,

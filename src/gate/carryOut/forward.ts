@@ -16,7 +16,7 @@ import { isUser } from '../verify/verifyToken';
 /**
  * Changes a request as it goes on to the handlers behind the gate. Nothing else in the gate changes a request, and every request
  * that goes on comes through here: no handler of this backend sees the gate's cookie.
- * A request that is refused goes on in report-only alone, as it came.
+ * In report-only, a refused request goes on as it came, but without the gate's cookie and the credential header.
  */
 export function forward(request: GateRequest, judgement: Judgement): void {
   const { answer, isInstalled, places, policy, req, services } = request;
@@ -70,8 +70,8 @@ function mayHoldInCookie(
 }
 
 /**
- * Hands a token on to the handlers. One that `Authorization` does not hold replaces it, unless that header belongs to somebody
- * else, or would take a token out of the backend that the request did not send there: then `httpAuth` alone has the token.
+ * Hands a token on to the handlers, as `Authorization`. If that header is for an upstream server, or would be forwarded to one, the header
+ * stays as it came, and `httpAuth` alone reads the token.
  */
 function handOn(
   request: GateRequest,

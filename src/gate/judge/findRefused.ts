@@ -60,7 +60,7 @@ export function isNeeded(
   }
 }
 
-/** Returns the first refusal of tokens: of the one that authenticates, of those that may be read, and of those that go elsewhere. */
+/** Returns the refusal of the token that authenticates, else of one that may be read, else of one that goes elsewhere. */
 export function findRefused(found: readonly FoundToken[]): Refused | undefined {
   const by = findRefusedCredential(found);
   if (by?.refusal) {
@@ -133,8 +133,8 @@ function findRefusedReadable(
  *
  * - one that verifies and is excluded, or whose issuer is not trusted
  * - a user's with other characters than a compact JWS, by its claims alone: Backstage verifies some of them
- * - a user's that can't be verified now: the handler may get the keys a moment later. A new key does not verify the token for a handler
- *   either. Any key may be in a forged token, and 503 would show that the session in its claims was revoked
+ * - a user's that can't be verified now: the handler may get the keys a moment later. If its key is new, the handler can't verify it
+ *   either, and a refusal would reveal that the session in the claims of a forged token was revoked
  *
  * A handler refuses a token that does not verify.
  */

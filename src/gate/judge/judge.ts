@@ -2,9 +2,9 @@ import type { JsonObject } from '@backstage/types';
 import type { CredentialKind, PassReason, TokenKind } from '../Decision';
 import type { PresentedToken } from '../read/PresentedToken';
 import type { AllowRule } from '../rules/AllowRule';
+import type { RouteClass } from '../rules/classifyRoute';
 import type { Session } from '../sessions/SessionSockets';
 import type { GateRequest } from '../read/GateRequest';
-import { presentsCredential } from '../read/readCredential';
 import { Refusal } from '../Refusal';
 import {
   FoundToken,
@@ -33,8 +33,6 @@ export interface GateAnswer {
 export class Judgement {
   /** The rule that opens the request. */
   rule: AllowRule | undefined = undefined;
-  /** Whether a request that a rule opens presents no credential. */
-  isAnonymous: boolean | undefined = undefined;
   /** The token that authenticates the request, which goes on to the handler. */
   presented: PresentedToken | undefined = undefined;
   verified: VerifiedToken | undefined = undefined;
@@ -60,26 +58,20 @@ export class Judgement {
   }
 }
 
-/** The part of a request that a judgement depends on, beside its tokens. */
-export type JudgedRequest = Pick<
-  GateRequest,
-  'isEnforced' | 'isUpgrade' | 'places' | 'req' | 'route'
->;
-
 /**
- * Judges a request or an upgrade by its route, and by what its tokens have turned out to be. This is the order of all checks. It waits for
- * nothing, changes nothing and never throws.
+ * Judges a request or an upgrade by its route, and by what its tokens have turned out to be; {@link findRefused} has the order of all
+ * checks. It waits for nothing, changes nothing and never throws.
  */
 export function judge(
-  request: JudgedRequest,
+  request: Pick<GateRequest, 'isEnforced' | 'isUpgrade' | 'route'>,
   found: readonly FoundToken[],
 ): Judgement {
-  const { isUpgrade, places, req, route } = request;
+  const { isEnforced, isUpgrade, route } = request;
   if (route === 'sign-out') {
     return judgeSignOut(found);
   }
   const removesUserCookie = found.some(each =>
-    isRefusedUserCookie(each, request),
+    isCookieRefused(each, isEnforced),
   );
   const refused = findRefused(found);
   if (refused) {
@@ -92,7 +84,6 @@ export function judge(
   if (route !== 'protected') {
     const opened = new Judgement('allow-rule', 'none', removesUserCookie);
     opened.rule = route;
-    opened.isAnonymous = !presentsCredential(req, places);
     opened.sessions = isUpgrade ? sessionsOf(found) : [];
     return opened;
   }
@@ -106,11 +97,20 @@ export function judge(
   return passed;
 }
 
+/** Judges a request that presents nothing, for `explain`, for expectations and for the form of the page. */
+export function judgeAnonymous(route: RouteClass): Judgement {
+  const outcome = Refusal.because('missing-credentials');
+  const role = 'authenticates';
+  const presented = { role, kind: 'none', token: undefined } as const;
+  const missing = { presented: { ...presented, refused: outcome }, outcome };
+  return judge(
+    { isEnforced: true, isUpgrade: false, route },
+    route === 'protected' ? [missing] : [],
+  );
+}
+
 /** Returns whether Backstage's own cookie is refused where a handler may read it. Report-only does not remove it for want of the list. */
-function isRefusedUserCookie(
-  each: FoundToken,
-  { isEnforced }: JudgedRequest,
-): boolean {
+function isCookieRefused(each: FoundToken, isEnforced: boolean): boolean {
   const { kind, role } = each.presented;
   if (role !== 'may be read' || kind !== 'user-cookie') {
     return false;
@@ -123,9 +123,9 @@ function isRefusedUserCookie(
 }
 
 /**
- * Judges a request that signs out: the session of each token that verifies is revoked, even if that of another can't be found out now. The
- * cookie is cleared for want of keys: no later call may have it. A backend that starts or stops leaves it: the same call revokes the
- * session a moment later.
+ * Judges a request that signs out: the session of each token that verifies is revoked, even if another token can't be verified now. If
+ * the keys are missing, the cookie is cleared all the same, as the browser may not call again. If a plugin starts or stops, the cookie
+ * stays, and the same call revokes the session a moment later.
  */
 function judgeSignOut(found: readonly FoundToken[]): Judgement {
   const failed = found.filter(
@@ -163,8 +163,7 @@ function sessionsOf(found: readonly FoundToken[]) {
   const own = found.find(isAuthenticated);
   return (own ? [own] : found)
     .filter(({ presented }) => presented.kind !== 'user-cookie')
-    .map(({ outcome }) => isVerified(outcome) && outcome.session)
-    .filter(session => session !== false && session !== undefined);
+    .flatMap(({ outcome }) => (isVerified(outcome) && outcome.session) || []);
 }
 
 function isAuthenticated({ outcome, presented }: FoundToken): boolean {

@@ -33,7 +33,7 @@ export function readTokens(request: GateRequest): PresentedToken[] {
     return readSignOut(request);
   }
   if (route !== 'protected') {
-    // Backstage's cookie comes first: report-only lets a request go on that another token refuses, and without a revoked cookie.
+    // Backstage's cookie comes first: if another token is refused, report-only lets the request go on, without a revoked cookie.
     return [
       ...readRenewable(request),
       ...readReadable(request),

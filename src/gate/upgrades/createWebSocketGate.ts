@@ -112,13 +112,10 @@ async function authenticateUnderRule(
   if (authPolicy === 'unauthenticated') {
     return undefined;
   }
-  const { isEnforced, isUpgrade, places, req } = request;
-  const tokens = readUpgradeTokens(request, { ...places, cookie: undefined });
+  const places = { ...request.places, cookie: undefined };
+  const tokens = readUpgradeTokens(request, places);
   const found = await run(verifyTokens(request, tokens));
-  const judgement = judge(
-    { isEnforced, isUpgrade, places, req, route: 'protected' },
-    found,
-  );
+  const judgement = judge({ ...request, route: 'protected' }, found);
   const { refusal } = judgement;
   if (refusal?.isUnexpected) {
     throw refusal;

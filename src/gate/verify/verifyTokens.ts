@@ -96,7 +96,7 @@ function* verifyReadable(
     isLimited ? 'user-cookie' : 'bearer',
     token,
   );
-  // Another system's token needs no keys of this one, which has none before its first sign-in.
+  // A token of another system is harmless, though this backend has no keys before its first sign-in.
   const isForeign =
     outcome instanceof Refusal &&
     !outcome.isFinal &&

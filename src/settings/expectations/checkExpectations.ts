@@ -14,6 +14,7 @@ import {
   RouteClass,
   RoutePolicy,
 } from '../../gate/rules/classifyRoute';
+import { judgeAnonymous } from '../../gate/judge/judge';
 import { findNearestRule } from './explainRequest';
 
 /**
@@ -37,7 +38,7 @@ export function findFailedExpectations(
       const message = `${CONFIG_KEY}.expect[${index}]: ${formatExpected(expectation)} should be ${is}, and ${text}`;
       return [{ index, message, heldUntilRuleEnded }];
     };
-    if ((found === 'protected') === (is === 'closed')) {
+    if (Boolean(judgeAnonymous(found).refusal) === (is === 'closed')) {
       return [];
     }
     const verb = request === undefined ? 'a part of it is' : 'is';

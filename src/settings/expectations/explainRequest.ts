@@ -11,6 +11,7 @@ import {
   PLUGIN_ID,
   segmentsOf,
 } from '../../gate/rules/AllowRule';
+import { judgeAnonymous } from '../../gate/judge/judge';
 import { RULE_PATH } from '../read/readAllowRules';
 import {
   classifyRoute,
@@ -74,12 +75,11 @@ export function explainRequest(
     policy,
     now,
   );
-  if (typeof route === 'object') {
-    const because = 'allow-rule';
-    return { anonymous: 'public', because, rule: route, plugin, path };
-  }
-  if (route !== 'protected') {
-    return { anonymous: 'public', because: route, plugin, path };
+  const judgement = judgeAnonymous(route);
+  if (!judgement.refusal) {
+    const because = judgement.reason as Explanation['because'];
+    const opened = { anonymous: 'public', because, plugin, path } as const;
+    return judgement.rule ? { ...opened, rule: judgement.rule } : opened;
   }
   const { allowList } = policy;
   const covering = allowList.covering({ plugin, path }, method);
