@@ -42,7 +42,7 @@ interface Refused {
 
 /** Returns whether the judgement may depend on a token beside those that were found before it. */
 export function isNeeded(
-  { role, token }: PresentedToken,
+  { kind, role, token }: PresentedToken,
   found: readonly FoundToken[],
 ): boolean {
   switch (role) {
@@ -51,8 +51,11 @@ export function isNeeded(
     case 'signs out':
       return !found.some(({ outcome }) => hasFailed(outcome));
     case 'may be read': {
+      // A cookie that is excluded is only removed: its token, sent as a bearer token too, still has to refuse the request.
       const isSame = ({ outcome, presented }: FoundToken) =>
-        isVerified(outcome) && presented.token!.text === token?.text;
+        isVerified(outcome) &&
+        presented.kind === kind &&
+        presented.token!.text === token?.text;
       return !findRefused(found) && !found.some(isSame);
     }
     default:

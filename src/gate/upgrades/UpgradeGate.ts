@@ -53,11 +53,8 @@ export class UpgradeGate {
     const { req, socket } = request;
     if (!conclude(request, judgement)) {
       const refusal = judgement.refusal!;
-      answerUpgrade(
-        socket,
-        refusal.status,
-        refusal.headersFor(request.decisionId),
-      );
+      const headers = refusal.headersFor(request.decisionId);
+      answerUpgrade(socket, refusal.status, headers);
       return undefined;
     }
     for (const session of judgement.sessions) {
