@@ -614,6 +614,14 @@ describe('[P82] an external token', () => {
   );
 });
 
+it('excludes a user’s token by its session also if an httpAuth of the app’s own makes a service of the user', async () => {
+  const of = { type: 'service', subject: 'external:x' };
+  const { verify } = create({ credentials: () => ({ principal: of }) });
+  // The list of revocations is not loaded.
+  const { excluded } = (await verify(user)) as VerifiedToken;
+  expect(excluded?.reason).toBe('revocations-unavailable');
+});
+
 describe('findSessionRefusal', () => {
   const ended = { ...session, sub: 'user:default/ended' };
   const locked = { ...session, sub: 'user:default/locked' };

@@ -161,10 +161,10 @@ function describe(
   request: Verification,
 ): VerifiedToken {
   const { policy, services } = request;
+  const ended = findSessionRefusal(token, services);
   const subject = externalSubjectOf(credentials);
   if (subject === undefined) {
-    const excluded = findSessionRefusal(token, services);
-    return { token, credentials, excluded, session: token.session };
+    return { token, credentials, excluded: ended, session: token.session };
   }
   const limited = request as LimitedRequest;
   const { now = policy.now() } = request;
@@ -173,7 +173,7 @@ function describe(
   return {
     token,
     credentials,
-    excluded: reason && Refusal.because(reason, detail).of(subject),
+    excluded: reason ? Refusal.because(reason, detail).of(subject) : ended,
     session: () => {
       const { current } = services.source;
       return current.tokenLimits.endFor(subject, limited, current.now());
