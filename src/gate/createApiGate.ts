@@ -109,16 +109,14 @@ async function isAccepted(
   services: GateServices,
 ): Promise<boolean> {
   try {
-    const plugin = services.plugins.anyRegistered();
-    const policy = services.source.current;
-    const req = substituteRequest(token);
-    const outcome = await run(
-      verifyToken(
-        { plugin, policy, req, services },
-        'cookie',
-        services.tokens.read(token),
-      ),
-    );
+    const request = {
+      plugin: services.plugins.anyRegistered(),
+      policy: services.source.current,
+      req: substituteRequest(token),
+      services,
+    };
+    const presented = services.tokens.read(token);
+    const outcome = await run(verifyToken(request, 'cookie', presented));
     return !(outcome instanceof Refusal) && !outcome.excluded;
   } catch {
     return false;

@@ -1618,6 +1618,20 @@ describe('the gate', () => {
       },
     );
 
+    it('waits for its decision also if an app has another global Promise', async () => {
+      const bare = await startBareGate();
+      const started = new Promise<void>(resolve => setTimeout(resolve, 10));
+      bare.starting.set('hello', started);
+      const { Promise: Own } = globalThis;
+      globalThis.Promise = class extends Own<any> {} as typeof Own;
+      const { status } = await bare.send('GET', '/api/hello/x').finally(() => {
+        globalThis.Promise = Own;
+      });
+      await bare.stop();
+      expect(status).toBe(401);
+      expect(bare.decided[0].decision.outcome).toBe('refused');
+    });
+
     it('leaves an answer alone that has begun', async () => {
       const bare = await startBareGate({
         before: (_req, res, next) => {

@@ -10,7 +10,7 @@ import { conclude, decide } from './decide';
 import { isCookie } from './Decision';
 import type { EarlyDecisions } from './EarlyDecisions';
 import type { GateServices } from './GateServices';
-import type { Judgement } from './judge/judge';
+import { Judgement } from './judge/judge';
 import { ExpressRequest } from './read/GateRequest';
 import { Refusal, refuseUndecided } from './Refusal';
 import type { UpgradeGuard } from './upgrades/UpgradeGuard';
@@ -43,9 +43,9 @@ export function createGate(
         ended = [];
       } else {
         ended =
-          judgement instanceof Promise
-            ? judgement.then(each => carryOut(request, each)).catch(fail)
-            : carryOut(request, judgement);
+          judgement instanceof Judgement
+            ? carryOut(request, judgement)
+            : judgement.then(each => carryOut(request, each)).catch(fail);
       }
     } catch (error) {
       ended = fail(error);
@@ -58,7 +58,7 @@ export function createGate(
     };
     // `next` is called once in every case, without an error only if the decision is to pass, and outside of the `try`: an error
     // of a handler behind the gate is no refusal.
-    if (ended instanceof Promise) {
+    if (ended && 'then' in ended) {
       // Upgrades may arrive at the server while the decision waits.
       upgradeGuard.decided(req, false);
       ended.then(end);

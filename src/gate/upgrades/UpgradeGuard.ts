@@ -155,11 +155,10 @@ export class UpgradeGuard {
       }
     } catch (error) {
       this.#waiting.delete(socket);
+      const errorType = isError(error) ? error.name : typeof error;
       this.options.services.logger.error(
         'API gate: a listener for upgrades has failed',
-        {
-          errorType: isError(error) ? error.name : typeof error,
-        },
+        { errorType },
       );
       socket.destroy();
     }

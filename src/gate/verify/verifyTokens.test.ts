@@ -1,3 +1,4 @@
+import { runInNewContext } from 'node:vm';
 import { AuthenticationError, NotAllowedError } from '@backstage/errors';
 import type { Request } from 'express';
 import {
@@ -390,6 +391,37 @@ describe('a token that goes to somebody else', () => {
     ['that is no JWT', 'opaque', invalid],
   ])('passes: one %s', async (_, token, credentials) => {
     expect(await judgeWith(token, credentials)).toBe('bearer');
+  });
+});
+
+// Libraries have promises of their own, and each realm of Node has another `Promise`.
+describe('a promise that is not Node’s, of an httpAuth of the app’s own,', () => {
+  const outcomeOf = async (headers: object, path: string) => {
+    const { gate, judgeWith } = create();
+    gate.policy.credentialHeader = HEADER;
+    gate.tokens.set('static', { type: 'service', subject: 'external:ci' });
+    const { httpAuth } = gate.plugins.anyRegistered();
+    const own = httpAuth.credentials.bind(httpAuth);
+    httpAuth.credentials = ((req: Request, options: object) =>
+      runInNewContext('new Promise((...args) => own.then(...args))', {
+        own: own(req, options),
+      })) as typeof own;
+    const { reason, refusal } = await judgeWith(headers, path);
+    return refusal?.reason ?? reason;
+  };
+
+  it.each([
+    ['bearer', 'a token that verifies', bearer(live), PROTECTED],
+    ['invalid-token', 'a token that does not', bearer('x'), PROTECTED],
+    ['revoked', 'a token of a revoked session', bearer(full), PUBLIC],
+    [
+      'invalid-token',
+      'a static token that would leave the backend',
+      { [HEADER]: live, ...bearer('static') },
+      PUBLIC,
+    ],
+  ])('is waited for: %s for %s', async (expected, _, headers, path) => {
+    expect(await outcomeOf(headers, path)).toBe(expected);
   });
 });
 
