@@ -300,7 +300,9 @@ it('[P26] logs one refusal a second of each kind, with the number of those left 
   // The first refusal of another kind is logged immediately.
   await get('/api/other/x');
   expect(refusals()[0]).not.toHaveProperty('omitted');
-  expect(refusals().at(-1)).toMatchObject({ plugin: 'other', path: '/x' });
+  // The flood may have ended by now.
+  const other = { plugin: 'other', path: '/x' };
+  expect(refusals()).toContainEqual(expect.objectContaining(other));
 
   // The flood is over, and the log reports its last second.
   await new Promise(resolve => setTimeout(resolve, 2_100));

@@ -1,6 +1,6 @@
 import { Differences } from './Differences';
-import { pairs, singles, upgradesInExpress } from './enumerate';
-import { follow, followAgain, followDetail } from './follow';
+import { pairs, singles, twins, upgradesInExpress } from './enumerate';
+import { follow, followAgain, followDetail, followSame } from './follow';
 import { judge } from './reference';
 import { Judgement, PLAIN, State } from './states';
 
@@ -181,3 +181,31 @@ it.each([
   },
   1_200_000,
 );
+
+it('[P111] the gate decides alike whether two tokens of one kind have the same text or not', async () => {
+  const differences = new Differences();
+  // Sessions and handlers get one token in place of two.
+  const formatShared = ({ outcome, reason, ...rest }: Judgement) => {
+    const { answers, clears, hasUserCookie, issues, reads, revokes } = rest;
+    const isRead = reads !== undefined;
+    const revoked = revokes.length > 0;
+    return JSON.stringify({
+      ...{ outcome, reason, answers, clears, hasUserCookie, issues },
+      ...{ isRead, revoked },
+    });
+  };
+  let index = 0;
+  for (const state of twins()) {
+    index += 1;
+    if (index % every(29) === 0) {
+      differences.compare(
+        formatShared(await follow(state)),
+        formatShared(await followSame(state)),
+        () => formatState(state),
+      );
+    }
+  }
+  process.stderr.write(`${index} states with the same token twice\n`);
+  expect(String(differences)).toBe('');
+  expect(index).toBeGreaterThan(19_000);
+}, 600_000);

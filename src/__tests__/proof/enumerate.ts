@@ -86,6 +86,24 @@ export function* pairs(): Generator<State> {
   yield* product([of('protocols', protocols), NO_HEADER, ...WAYS]);
 }
 
+/** Yields each request with two tokens of one kind, at any two places. */
+export function* twins(): Generator<State> {
+  const at = (place: keyof typeof VALUES, kind: Kind): Partial<State> => ({
+    [place]: place === 'protocols' ? [kind] : kind,
+  });
+  const places = Object.keys(VALUES) as (keyof typeof VALUES)[];
+  for (const kind of KINDS) {
+    yield* product([[{ protocols: [kind, kind] }], NO_HEADER, ...WAYS]);
+    for (const [i, first] of places.entries()) {
+      for (const second of places.slice(i + 1)) {
+        const both = { ...at(first, kind), ...at(second, kind) };
+        const header = first === 'header' ? [{}] : NO_HEADER;
+        yield* product([[both], header, ...WAYS]);
+      }
+    }
+  }
+}
+
 /** Yields each upgrade with at most one token that arrives in Express. */
 export function* upgradesInExpress(): Generator<State> {
   const [, ...ways] = WAYS;
