@@ -561,6 +561,19 @@ describe('verifyToken', () => {
     await verify('static');
   });
 
+  it('returns the token that the cache keeps, if its text was read again meanwhile', async () => {
+    const gate = create({
+      credentials: () => {
+        gate.tokens.read('other');
+        gate.tokens.remember(gate.tokens.read(user));
+        return { principal };
+      },
+    });
+    const { token } = (await gate.verify(user)) as VerifiedToken;
+    gate.tokens.read('other');
+    expect(token).toBe(gate.tokens.read(user));
+  });
+
   it('remembers nothing of a token that has not verified', async () => {
     const { tokens, verify } = create(notValid);
     const token = tokens.read(user);
