@@ -62,6 +62,11 @@ const FOUND: Record<string, Partial<State>> = {
     door: 'upgrade',
     protocols: ['text', 'text', 'text', 'text', 'user'],
   },
+  'a cut token does not hide the refusal of another': {
+    door: 'upgrade',
+    route: 'rule',
+    protocols: ['forged user', 'revoked'],
+  },
   'the cookie of Backstage stays where it is, beside an Authorization of somebody else':
     {
       route: 'cookie path',

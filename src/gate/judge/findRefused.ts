@@ -56,7 +56,7 @@ export function isNeeded(
         isVerified(outcome) &&
         presented.kind === kind &&
         presented.token!.text === token?.text;
-      return !findRefused(found) && !found.some(isSame);
+      return !findRefused(found, token) && !found.some(isSame);
     }
     default:
       return !findRefused(found);
@@ -64,18 +64,18 @@ export function isNeeded(
 }
 
 /** Returns the refusal of the token that authenticates, else of one that may be read, else of one that goes elsewhere. */
-export function findRefused(found: readonly FoundToken[]): Refused | undefined {
+export function findRefused(found: readonly FoundToken[], next?: Token) {
   const by = findRefusedCredential(found);
   if (by?.refusal) {
     return by as Refused;
   }
-  const read = findRefusedReadable(found);
+  const read = findRefusedReadable(found, next);
   if (read) {
     return { refusal: read, credential: by?.credential ?? 'none' };
   }
   for (const { outcome, presented } of found) {
     if (presented.role === 'goes elsewhere' && outcome instanceof Refusal) {
-      return { refusal: outcome, credential: 'bearer' };
+      return { refusal: outcome, credential: 'bearer' as const };
     }
   }
   return undefined;
@@ -94,22 +94,21 @@ function findRefusedCredential(
   if (!last) {
     return undefined;
   }
-  const { outcome, presented } = last;
-  const credential = presented.kind;
-  if (isVerified(outcome)) {
-    return { refusal: outcome.excluded, credential };
+  const credential = last.presented.kind;
+  if (isVerified(last.outcome)) {
+    return { refusal: last.outcome.excluded, credential };
   }
-  const refusals = isDecisive(last)
-    ? []
-    : tried.map(each => each.outcome as Refusal);
-  const refusal = refusals.find(each => !each.isFinal) ?? (outcome as Refusal);
-  return { refusal, credential };
+  const refusals = tried.map(each => each.outcome as Refusal);
+  const open = refusals.find(each => !each.isFinal);
+  const refusal = last.outcome as Refusal;
+  return {
+    refusal: refusal.isUnexpected ? refusal : (open ?? refusal),
+    credential,
+  };
 }
 
 /** Returns the refusal of a token that a handler may read: preferably a user's, then that of a token which a comma may have cut. */
-function findRefusedReadable(
-  found: readonly FoundToken[],
-): Refusal | undefined {
+function findRefusedReadable(found: readonly FoundToken[], next?: Token) {
   let refusal: Refusal | undefined;
   let isCut = false;
   for (const each of found) {
@@ -121,9 +120,10 @@ function findRefusedReadable(
         return own;
       }
       refusal ??= own;
-      // A token that has expired would not verify as a whole either.
+      // A token that has expired would not verify as a whole either. The refusal of a user's that comes next matters more.
       isCut ||=
         mayBeCut === true &&
+        !next?.userToken &&
         !isVerified(outcome) &&
         (outcome as Refusal).detail !== 'expired';
     }

@@ -73,7 +73,7 @@ function isPublic(pluginId: string, request: IncomingMessage): boolean {
     path: mounted && pathBelowPlugin(mounted, pluginId),
     isInstalled: true,
   };
-  return classifyRoute(route, policy) !== 'protected';
+  return classifyRoute(route, policy, Date.now()) !== 'protected';
 }
 
 /**
