@@ -47,6 +47,8 @@ const SETS_ANSWER_HEADERS = [
   message: 'Only src/gate/carryOut/answer.ts sets the headers of an answer.',
 }));
 
+const RESTRICTED_IN_GATE = [OTHER_PACKAGE_IN_GATE, ...SETS_ANSWER_HEADERS];
+
 // What is read in a request, and judged of it, depends on nothing else: these rooms wait for nothing, and have no clock.
 const IS_PURE = [
   ':matches(AwaitExpression, [async=true], Identifier[name=Promise])',
@@ -96,23 +98,14 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
       files: ['src/gate/**/*.ts'],
       excludedFiles: ['**/*.test.ts'],
       rules: {
-        'no-restricted-syntax': [
-          'error',
-          OTHER_PACKAGE_IN_GATE,
-          ...SETS_ANSWER_HEADERS,
-        ],
+        'no-restricted-syntax': ['error', ...RESTRICTED_IN_GATE],
       },
     },
     {
       files: ['src/gate/read/*.ts', 'src/gate/judge/*.ts'],
       excludedFiles: ['**/*.test.ts'],
       rules: {
-        'no-restricted-syntax': [
-          'error',
-          OTHER_PACKAGE_IN_GATE,
-          ...SETS_ANSWER_HEADERS,
-          ...IS_PURE,
-        ],
+        'no-restricted-syntax': ['error', ...RESTRICTED_IN_GATE, ...IS_PURE],
       },
     },
     {
