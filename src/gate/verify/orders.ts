@@ -1,7 +1,6 @@
 import type { TokenKind } from '../Decision';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { Judgement } from '../judge/judge';
 import { findUserTokens } from '../read/findUserTokens';
 import type { Token } from '../read/token';
@@ -10,7 +9,7 @@ import type { SessionClaims } from '../sessions/Revocation';
 import type { GateRequest } from '../read/GateRequest';
 import type { GateServices } from '../GateServices';
 import { run, Steps } from './steps';
-import { findSessionRefusal, Verification, verifyToken } from './verifyToken';
+import { findSessionRefusal, Verification, verifyAsRead } from './verifyToken';
 
 // Report-only tries the rules, and carries out orders: a user who is locked out, or has signed out, is refused. Such a user could
 // provoke a refusal for another reason, by a second `Authorization` for example. Report-only would let that request go on, and a
@@ -149,9 +148,7 @@ function* verifies(
   request: Searched,
   isNamed: boolean,
 ): Steps<boolean> {
-  const isLimited = token.claims?.typ === tokenTypes.limitedUser.typParam;
-  const kind = isLimited ? 'user-cookie' : 'bearer';
-  const outcome = yield* verifyToken(request, kind, token);
+  const outcome = yield* verifyAsRead(request, token);
   if (!(outcome instanceof Refusal)) {
     return true;
   }

@@ -3,6 +3,7 @@ import type {
   BackstageUserPrincipal,
 } from '@backstage/backend-plugin-api';
 import { AuthenticationError } from '@backstage/errors';
+import { tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
 import type { TokenKind } from '../Decision';
 import type { GateServices } from '../GateServices';
@@ -52,6 +53,15 @@ export function* verifyToken(
   } catch (error) {
     return toRefusal(error, request.services.logger);
   }
+}
+
+/** Verifies a token as a handler might that reads it anywhere: a limited user token as Backstage's own cookie holds it. */
+export function verifyAsRead(
+  request: Verification,
+  token: Token,
+): Steps<VerifiedToken | Refusal> {
+  const isLimited = token.claims?.typ === tokenTypes.limitedUser.typParam;
+  return verifyToken(request, isLimited ? 'user-cookie' : 'bearer', token);
 }
 
 function* verify(

@@ -12,7 +12,7 @@ import type { PresentedToken } from '../read/PresentedToken';
 import type { Token } from '../read/token';
 import { Refusal, toRefusal } from '../Refusal';
 import { awaited, run, Steps } from './steps';
-import { findSessionRefusal, verifyToken } from './verifyToken';
+import { findSessionRefusal, verifyAsRead, verifyToken } from './verifyToken';
 
 /**
  * Finds out what the tokens of a request are, one after the other, as long as the judgement may depend on the next one. This is the only
@@ -90,12 +90,7 @@ function* verifyReadable(
   ) {
     return 'harmless';
   }
-  const isLimited = claims!.typ === tokenTypes.limitedUser.typParam;
-  const outcome = yield* verifyToken(
-    request,
-    isLimited ? 'user-cookie' : 'bearer',
-    token,
-  );
+  const outcome = yield* verifyAsRead(request, token);
   // A token of another system is harmless, though this backend has no keys before its first sign-in.
   const isForeign =
     outcome instanceof Refusal &&
