@@ -109,7 +109,7 @@ function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
   const { gate, isMissing, leftOut } = loaded;
   return compact([
     gate.until &&
-      isEnforced(gate) &&
+      isEnforced(gate, Date.now()) &&
       `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
     isModeUnknown(leftOut) &&
       `${UNKNOWN_MODE}: write both values, or set the variable as the backend has it`,
@@ -141,7 +141,7 @@ function describePolicy(loaded: LoadedConfig): string[] {
   };
   return formatReport(
     {
-      enforced: isEnforced(gate),
+      enforced: isEnforced(gate, Date.now()),
       allow: gate.allow.map(rule => ({
         ...withEnd(rule),
         installed: isInstalled(rule.plugin),

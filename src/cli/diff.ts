@@ -154,7 +154,7 @@ function formatEnd(until = Infinity): string {
 
 /** Returns the time until which the gate refuses nothing. */
 function openUntil(config: ApiGateConfig | undefined): number {
-  return !config || isEnforced(config)
+  return !config || isEnforced(config, Date.now())
     ? -Infinity
     : (config.until?.getTime() ?? Infinity);
 }

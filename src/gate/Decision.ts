@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { AllowRule } from './rules/AllowRule';
 import type { RefusalDetail, RefusalReason } from './Refusal';
@@ -56,9 +56,12 @@ export interface Decision {
   clientAddress?: string;
 }
 
-/** Returns 64 random bits as 16 hex digits. Nobody can derive other ids, or the number of refusals, from an id. */
+/**
+ * Returns 62 random bits as 16 hex digits. Nobody can derive other ids, or the number of refusals, from an id. Node makes the random bits of
+ * 128 UUIDs at once, where asking for the bytes of one id takes a sixth of the time of a refusal.
+ */
 export function createDecisionId(): string {
-  return randomBytes(8).toString('hex');
+  return randomUUID().replaceAll('-', '').slice(16);
 }
 
 /** Keeps the last decision about each request. In front of each plugin's routes, a second check reads there which requests have passed. */

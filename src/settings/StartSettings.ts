@@ -47,7 +47,7 @@ export class StartSettings {
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
     if (hasEnforced && read.mode === 'report-only') {
       Object.assign(after, ENFORCED);
-      if (!isEnforced(read)) {
+      if (!isEnforced(read, Date.now())) {
         needsRestart.push(`${CONFIG_KEY}.mode`);
       }
     }

@@ -18,7 +18,7 @@ import {
 } from './requestLine';
 import { MountedRequest, pluginIdOf } from './mountedRequest';
 import { classifyRoute, RouteClass } from '../rules/classifyRoute';
-import type { Policy } from '../rules/Policy';
+import { isEnforced, Policy } from '../rules/Policy';
 import type { AnswerHeaders } from '../carryOut/answer';
 import type { GateServices } from '../GateServices';
 
@@ -60,7 +60,7 @@ export abstract class GateRequest<
     const { plugins } = services;
     this.policy = services.source.current;
     this.now = this.policy.now();
-    this.isEnforced = this.policy.isEnforced;
+    this.isEnforced = isEnforced(this.policy.config, this.now);
     this.method = requestMethod(req);
     this.isUpgrade = isAtServer || this.method === WEBSOCKET;
     this.pluginId = pluginIdOf(mounted);
@@ -183,9 +183,9 @@ export function acceptsUserCookie({
   return (
     path !== undefined &&
     (method === 'GET' || method === 'HEAD') &&
+    plugin.acceptsUserCookie(path) &&
     // The path stays the same once it is decoded.
-    hasNoDotSegments(path) &&
-    plugin.acceptsUserCookie(path)
+    hasNoDotSegments(path)
   );
 }
 

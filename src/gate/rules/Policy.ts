@@ -14,7 +14,7 @@ export class Policy<Settings extends GateSettings = GateSettings> {
   readonly #trustedPaths: AllowList;
   readonly #foreignPaths: { plugin: string; pattern: RegExp }[];
 
-  /** @param now - returns the time by which allow rules and external tokens end, in milliseconds since 1970 */
+  /** @param now - returns the time by which allow rules, external tokens and report-only end, in milliseconds since 1970 */
   constructor(
     readonly config: Settings,
     readonly now: () => number = Date.now,
@@ -53,14 +53,14 @@ export class Policy<Settings extends GateSettings = GateSettings> {
   }
 
   get isEnforced(): boolean {
-    return isEnforced(this.config);
+    return isEnforced(this.config, this.now());
   }
 }
 
 /** Returns whether the gate enforces refusals: always in `enforce`, and in report-only once it has ended. */
-export function isEnforced({
-  mode,
-  until,
-}: Pick<GateSettings, 'mode' | 'until'>): boolean {
-  return mode === 'enforce' || (until !== undefined && Date.now() >= +until);
+export function isEnforced(
+  { mode, until }: Pick<GateSettings, 'mode' | 'until'>,
+  now: number,
+): boolean {
+  return mode === 'enforce' || (until !== undefined && now >= +until);
 }
