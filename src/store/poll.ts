@@ -14,8 +14,6 @@ export interface PollOptions {
   intervalMs(): number;
   /** Ends polling. A run in progress goes on. */
   signal: AbortSignal;
-  /** Whether the first run waits for the interval, too. */
-  isDelayed?: boolean;
   /** Logs once that runs keep failing, and once that they work again. Without it, errors are ignored. */
   log?: { logger: LoggerService; failing: string; again: string };
 }
@@ -26,11 +24,11 @@ export interface PollOptions {
  *
  * The timer does not keep the process alive.
  *
- * @returns a promise that resolves after the first run, whether or not it succeeded; with `isDelayed` at once
+ * @returns a promise that resolves after the first run, whether or not it succeeded
  */
 export async function poll(
   run: () => unknown,
-  { intervalMs, signal, isDelayed, log }: PollOptions,
+  { intervalMs, signal, log }: PollOptions,
 ): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   let failures = 0;
@@ -48,12 +46,6 @@ export async function poll(
       );
     }
   };
-  const schedule = (next: () => void) => {
-    if (!signal.aborted) {
-      const backoff = backoffMs * (0.7 + 0.2 * Math.random());
-      timer = setTimeout(next, Math.max(intervalMs(), backoff)).unref();
-    }
-  };
   const runOnce = async () => {
     const startedAt = performance.now();
     try {
@@ -66,15 +58,14 @@ export async function poll(
     } catch (error) {
       failed(error, performance.now() - startedAt);
     }
-    schedule(runOnce);
+    if (!signal.aborted) {
+      const backoff = backoffMs * (0.7 + 0.2 * Math.random());
+      timer = setTimeout(runOnce, Math.max(intervalMs(), backoff)).unref();
+    }
   };
 
   signal.addEventListener('abort', () => clearTimeout(timer));
-  if (isDelayed) {
-    schedule(runOnce);
-  } else {
-    await runOnce();
-  }
+  await runOnce();
 }
 
 /** Returns the kind of an error for the log. The message may hold data. */

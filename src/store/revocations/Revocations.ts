@@ -150,7 +150,6 @@ export class Revocations extends RevocationList {
     );
     pollUntilStopped(() => this.#comparison.readPage(), {
       intervalMs: () => this.#comparison.waitMs(pollIntervalMs()),
-      isDelayed: true,
       log: { logger, ...READING },
     });
     pollUntilStopped(() => this.removeExpired(), {
@@ -159,7 +158,6 @@ export class Revocations extends RevocationList {
     pollUntilStopped(() => this.#removeExpiredRows(), {
       // The interval varies, so that replicas which start together do not delete at the same time.
       intervalMs: () => REMOVE_EXPIRED_INTERVAL_MS * (0.5 + Math.random()),
-      isDelayed: true,
     });
     await storeInTime(reading).catch(() => {});
   }
@@ -216,9 +214,9 @@ export class Revocations extends RevocationList {
     return page;
   }
 
-  /** Removes expired rows from the store in batches, where every replica may do so. */
+  /** Removes expired rows from the store in batches, where every replica may do so, but not at its start. */
   async #removeExpiredRows(): Promise<void> {
-    let hasMore: boolean | undefined = true;
+    let hasMore: boolean | undefined = this.isLoaded;
     while (hasMore && !this.#isStopped) {
       hasMore = await this.#storeOrThrow().removeExpired?.();
     }
