@@ -1,5 +1,6 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
+import { clamp } from 'lodash';
 
 // A single failure may be the start of the other backend, or a short disturbance.
 const FAILURES_BEFORE_WARNING = 3;
@@ -34,18 +35,6 @@ export async function poll(
   let failures = 0;
   let backoffMs = 0;
 
-  const failed = (error: unknown, milliseconds: number) => {
-    failures += 1;
-    if (failures === FAILURES_BEFORE_WARNING) {
-      log?.logger.warn(log.failing, describeError(error));
-    }
-    if (milliseconds >= SLOW_MS) {
-      backoffMs = Math.min(
-        Math.max(FIRST_BACKOFF_MS, 2 * backoffMs),
-        LAST_BACKOFF_MS,
-      );
-    }
-  };
   const runOnce = async () => {
     const startedAt = performance.now();
     try {
@@ -56,7 +45,13 @@ export async function poll(
       failures = 0;
       backoffMs = 0;
     } catch (error) {
-      failed(error, performance.now() - startedAt);
+      failures += 1;
+      if (failures === FAILURES_BEFORE_WARNING) {
+        log?.logger.warn(log.failing, describeError(error));
+      }
+      if (performance.now() - startedAt >= SLOW_MS) {
+        backoffMs = clamp(2 * backoffMs, FIRST_BACKOFF_MS, LAST_BACKOFF_MS);
+      }
     }
     if (!signal.aborted) {
       const backoff = backoffMs * (0.7 + 0.2 * Math.random());

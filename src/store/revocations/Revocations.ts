@@ -48,8 +48,6 @@ export class Revocations extends RevocationList {
 
   /** The cursor of the next reading of new rows. `undefined` starts with all rows. */
   #cursor: string | undefined;
-  /** The start of the reading that is still in progress. */
-  #startedAt: number | undefined;
   /** The start of the last complete reading. */
   #loadedAt: number | undefined;
 
@@ -194,17 +192,15 @@ export class Revocations extends RevocationList {
   /**
    * Reads the pages from the cursor on. After a failure, the next call continues with the page that failed.
    *
-   * @returns the start of the reading, at which time the list was complete
+   * @returns the start of the call, at which time the list was complete
    */
   async #readToEnd(): Promise<number> {
-    this.#startedAt ??= performance.now();
-    const startedAt = this.#startedAt;
+    const startedAt = performance.now();
     let page: RevocationPage;
     do {
       page = await this.#addPage(this.#cursor);
       this.#cursor = page.cursor;
     } while (page.hasMore && !this.#isStopped);
-    this.#startedAt = undefined;
     return startedAt;
   }
 
