@@ -32,13 +32,9 @@ import { Revocations } from '../store/revocations/Revocations';
 import { Usage } from '../store/usage/Usage';
 import { atOnce } from '../operators/pieces';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
-import {
-  loadOfBackend,
-  MissingFeature,
-  readBackstageVersion,
-} from './releaseFeatures';
+import { MissingFeature, readBackstageVersion } from './releaseFeatures';
 
-const backstage = readBackstageVersion(loadOfBackend);
+const backstage = readBackstageVersion();
 
 const REFRESH_TOKENS = 'auth.experimentalRefreshToken.enabled';
 

@@ -161,12 +161,11 @@ export function findMissingFeatures(load: LoadModule): MissingFeature[] {
 export function assertNoneStops(
   missingFeatures: MissingFeature[],
   isInstalled: (pluginId: string) => boolean,
-  load: LoadModule,
 ): void {
   for (const { id, missing } of missingFeatures) {
     const { stopsBeside }: ReleaseFeature = RELEASE_FEATURES[id];
     if (stopsBeside !== undefined && isInstalled(stopsBeside)) {
-      throw createStopError(load, missing, stopsBeside);
+      throw createStopError(loadOfBackend, missing, stopsBeside);
     }
   }
 }
@@ -203,7 +202,7 @@ function findMissingFields(
   });
 }
 
-export function readBackstageVersion(load: LoadModule): string | undefined {
+export function readBackstageVersion(load = loadOfBackend): string | undefined {
   const name = '@backstage/backend-defaults/package.json';
   const version: unknown = get(loadOrUndefined(load, name), 'version');
   return typeof version === 'string' ? version : undefined;
@@ -225,7 +224,7 @@ function loadOrUndefined(load: LoadModule, name: string): unknown {
   }
 }
 
-export const loadOfBackend = createRequire(__filename);
+const loadOfBackend: LoadModule = createRequire(__filename);
 
 /**
  * The features that this release of Backstage lacks. The package's entry point imports this module before all others, which use

@@ -18,6 +18,8 @@ import { Refusal } from '../gate/Refusal';
 import { NewcomerLimit } from '../gate/verify/NewcomerLimit';
 import type { DecodedToken } from '../gate/read/token';
 import type { UninstalledPluginAuth } from '../gate/plugins/BackendPlugins';
+import { readEntries } from '../settings/read/readExternalTokens';
+import { asObject } from '../settings/read/values';
 import { isMissing } from './releaseFeatures';
 
 // The number covers the optional plugins that clients probe for; others are created again when a request needs them.
@@ -128,14 +130,10 @@ function createUninstalledPluginAuth(
 }
 
 /** Returns the plugins that external tokens are restricted to. All other plugins treat restricted tokens alike. */
-function readRestrictedPlugins(config: RootConfigService): Set<string> {
-  const entries =
-    config.getOptionalConfigArray('backend.auth.externalAccess') ?? [];
+function readRestrictedPlugins(config: RootConfigService): Set<unknown> {
   return new Set(
-    entries
-      .flatMap(
-        entry => entry.getOptionalConfigArray('accessRestrictions') ?? [],
-      )
-      .map(restriction => restriction.getString('plugin')),
+    readEntries(config)
+      .flatMap(({ accessRestrictions }) => accessRestrictions ?? [])
+      .map(restriction => asObject(restriction).plugin),
   );
 }

@@ -7,6 +7,7 @@ import {
 import {
   RevocationRow,
   RevocationTable,
+  RowPlace,
   SPAN_MS,
   SpanSummary,
 } from '../../store/revocations/RevocationTable';
@@ -24,8 +25,6 @@ export class SimulatedTable implements Pick<
   readonly #rows = new Map<string, RevocationRow>();
   #uncommitted: { row: RevocationRow; at: number }[] = [];
   #byTime: RevocationRow[] = [];
-  /** The rows by id, sorted on demand: ids are in no order of time. */
-  #byId: RevocationRow[] | undefined;
 
   get size(): number {
     return this.#rows.size;
@@ -54,19 +53,11 @@ export class SimulatedTable implements Pick<
     return Date.now() + this.clockOffsetMs;
   }
 
-  async readById(afterId: string, limit: number): Promise<RevocationRow[]> {
-    this.#commit();
-    this.#byId ??= [...this.#rows.values()].sort((a, b) => compare(a.id, b.id));
-    const from = this.#byId.findIndex(({ id }) => id > afterId);
-    return from === -1 ? [] : this.#byId.slice(from, from + limit);
-  }
-
-  async readByTime(
-    after: { recordedAt: number; id: string },
+  async read(
+    { recordedAt, id }: RowPlace,
     limit: number,
   ): Promise<RevocationRow[]> {
     this.#commit();
-    const { recordedAt, id } = after;
     // Most rows are older.
     const from =
       this.#byTime.findLastIndex(
@@ -109,7 +100,6 @@ export class SimulatedTable implements Pick<
       .slice(0, limit);
     expired.forEach(({ id }) => this.#rows.delete(id));
     this.#byTime = this.#byTime.filter(({ id }) => this.#rows.has(id));
-    this.#byId = undefined;
     return expired.length;
   }
 
@@ -119,7 +109,6 @@ export class SimulatedTable implements Pick<
       return;
     }
     this.#uncommitted = this.#uncommitted.filter(({ at }) => at > Date.now());
-    this.#byId = undefined;
     for (const { row } of due) {
       const known = this.#rows.get(row.id);
       if (!known) {

@@ -13,18 +13,14 @@ const INCLUDES = /\$(include|file)/;
 export class PolicyFiles {
   #last: { read: unknown[]; newer: string[] | undefined } | undefined;
 
-  /** @param argv - returns the command line, which may name the files */
-  constructor(
-    private readonly config: Config,
-    private readonly argv = () => process.argv,
-  ) {}
+  constructor(private readonly config: Config) {}
 
   /**
    * Returns the names of the files that differ from what the backend has read of them. A file that can't be read now differs, too.
    * The result is `undefined` if the configuration is not from the files of the command line.
    */
   async findNewer(): Promise<string[] | undefined> {
-    const paths = findPaths(this.argv());
+    const paths = findPaths();
     const texts = await Promise.all(
       paths.map(path => readFile(path, 'utf8').catch(() => undefined)),
     );

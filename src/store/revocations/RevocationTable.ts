@@ -16,6 +16,12 @@ export interface RevocationRow extends Revocation {
   recorded_at: number;
 }
 
+/** The place of a row in the order of {@link RevocationTable.read}. */
+export interface RowPlace {
+  recordedAt: number;
+  id: string;
+}
+
 /** Two equal summaries of a span of time mean that no row was added to it meanwhile, none was extended, and none has left it. */
 export interface SpanSummary {
   /** The beginning of the span, in milliseconds of the database's clock. */
@@ -36,12 +42,6 @@ export class RevocationTable {
   /** Returns the milliseconds since the epoch by the clock of `recorded_at`. */
   async now(): Promise<number> {
     return readDatabaseTime(this.database);
-  }
-
-  async readById(afterId: string, limit: number): Promise<RevocationRow[]> {
-    return this.#read(limit, query =>
-      query.where('id', '>', afterId).orderBy('id'),
-    );
   }
 
   /** Sums up the rows that were recorded since a time, span by span. Spans without rows are left out. */
@@ -65,11 +65,10 @@ export class RevocationTable {
   }
 
   /** Reads rows in the order in which the database recorded them. Rows of the same time are ordered by id. */
-  async readByTime(
-    after: { recordedAt: number; id: string },
+  async read(
+    { recordedAt, id }: RowPlace,
     limit: number,
   ): Promise<RevocationRow[]> {
-    const { recordedAt, id } = after;
     return this.#read(limit, query =>
       query
         .where('recorded_at', '>=', recordedAt)
