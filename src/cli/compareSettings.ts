@@ -60,7 +60,11 @@ const OF_GATE: Record<string, Compare> = {
   ),
   'tokenCache.ttl': range(({ tokenCache }) => tokenCache?.ttlMs ?? 0),
   'revocation.pollInterval': range(gate => gate.revocation.pollIntervalMs),
-  'findings.accept[].{id,at,until}': findings('accepts', each => each.accepted),
+  'findings.accept[].{id,at,until}': findings(
+    'accepts',
+    ({ accepted }) =>
+      accepted && (Date.parse(accepted.until ?? '') || Infinity),
+  ),
 };
 
 /** How settings of Backstage are compared. */
@@ -80,8 +84,10 @@ const OF_BACKSTAGE: Record<string, Compare> = {
   ),
   // What causes the other findings has a line of its own, or lets nobody do more.
   'auth.providers, backend.auth.dangerouslyDisableDefaultAuthPolicy, events, proxy':
-    findings('finding', ({ id }) =>
-      /^(anyone|no-barrier|open|proxied|refresh|token-leaves)-/.test(id),
+    findings(
+      'finding',
+      ({ id }) =>
+        +/^(anyone|no-barrier|open|proxied|refresh|token-leaves)-/.test(id),
     ),
 };
 
@@ -179,25 +185,27 @@ function range<T>(
   };
 }
 
-/** Compares findings. The index of an entry may differ. */
+/**
+ * Compares findings. The index of an entry may differ.
+ *
+ * @param extentOf - nothing for a finding that is left out
+ */
 function findings(
   kind: string,
-  isMeant: (finding: Finding) => unknown,
+  extentOf: (finding: Finding) => number | undefined,
 ): Compare {
   return compareAll(
     kind,
     config =>
-      findCheckable(config)
-        .filter(isMeant)
-        .map(({ id, at, accepted }) => ({
-          text: id,
-          at,
-          place: at.replace(/\[\d+\]/g, ''),
-          until: Date.parse(accepted?.until ?? '') || Infinity,
-        })),
+      findCheckable(config).flatMap(finding => {
+        const { id, at } = finding;
+        const extent = extentOf(finding);
+        const place = at.replace(/\[\d+\]/g, '');
+        return extent ? [{ text: id, at, place, extent }] : [];
+      }),
     (one, other) =>
       one.text === other.text &&
       one.place === other.place &&
-      one.until <= other.until,
+      one.extent <= other.extent,
   );
 }
