@@ -97,7 +97,7 @@ export const COMPARED: Record<string, Compare> = {
   ...OF_BACKSTAGE,
 };
 
-/** The settings that let nobody do more, and what is not compared. */
+/** What is not compared. */
 export const NOT_COMPARED = {
   'auth.apiGate.{allow[],tokens[],findings.accept[]}.reason':
     'a text for people',
