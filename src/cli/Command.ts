@@ -18,6 +18,7 @@ const OPTIONS = {
   times: { type: 'string' },
   subject: { type: 'string' },
   'token-env': { type: 'string' },
+  verbose: { type: 'boolean' },
 } satisfies ParseArgsConfig['options'];
 
 export type Options = ReturnType<

@@ -120,7 +120,7 @@ function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
 }
 
 /** Finds the findings that do not depend on variables that are not set. */
-function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
+export function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
   const installed = declared?.installed;
   return findFindings({
     config: root,

@@ -1,55 +1,77 @@
 import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
-import { differenceWith, isEqual, omit } from 'lodash';
-import { AllowRule, formatRule } from '../gate/rules/AllowRule';
+import { compact, differenceWith, isEqual, omit, union } from 'lodash';
+import { formatRule } from '../gate/rules/AllowRule';
+import { findOpenings, Opening } from '../settings/expectations/findOpenings';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { Expectation, formatExpected } from '../settings/read/readExpectations';
+import type { Compare, Difference } from './Difference';
 import type { LoadedConfig } from './loadConfig';
-import { CHECKED_LISTS, holdsMock } from './mockEnv';
+import { CHECKED_LISTS, holdsMock, isModeUnknown } from './mockEnv';
 
-/** Compares what rules require where they open the same requests. A line with `+` is one that opens more. */
-export function compareConditions(
-  before: readonly AllowRule[],
-  after: readonly AllowRule[],
-): string[] {
-  return after.flatMap((rule, i) => {
-    const name = formatRule(rule);
-    const former = before.filter(other => formatRule(other) === name);
-    return compareRequirements(former, rule).map(
-      line => `${line}  ${name}  ${CONFIG_KEY}.allow[${i}]`,
-    );
-  });
-}
+/** The names of lines about requests: if a requirement differs, if an end differs, and else. */
+const KINDS = {
+  '+': ['no longer requires', 'longer', 'public'],
+  '-': ['newly requires', 'shorter', 'closed'],
+};
 
-function compareRequirements(former: AllowRule[], rule: AllowRule): string[] {
-  const required = former.flatMap(({ requires }) => requires ?? []);
-  if (former.length === 0 || required.includes(rule.requires ?? '')) {
-    return [];
-  }
-  // The rule was in force without a condition if any of the former ones was.
-  if (required.length === former.length) {
-    return [`+ no longer requires ${required}`];
-  }
-  return rule.requires === undefined
-    ? []
-    : [`- newly requires ${rule.requires}`];
-}
-
-/** Compares expectations. A line with + is one that no longer keeps requests closed. */
-export function compareExpectations(
-  before: readonly Expectation[],
-  after: readonly Expectation[],
-): string[] {
+/** Compares what rules open, until when, and with which requirement. */
+export const compareRules: Compare = (before, after, path) => {
+  const [old, now] = [before, after].map(({ gate }) => gate.allow);
   return [
-    ...differenceWith(before, after, isImplied).map(
-      each =>
-        `${each.is === 'closed' ? '+' : '-'} no longer expected  ${formatExpected(each)} is ${each.is}`,
-    ),
-    ...differenceWith(after, before, isImplied).map(
-      each => `- newly expected  ${formatExpected(each)} is ${each.is}`,
-    ),
+    ...findOpenings(now, old).map(opening => {
+      const { reason, requires } = opening.rule;
+      return {
+        ...describeOpening('+', opening),
+        at: `${path}[${now.indexOf(opening.rule)}]`,
+        note: compact([
+          reason && `"${reason}"`,
+          requires && `(requires ${requires})`,
+        ]).join('  '),
+      };
+    }),
+    ...findOpenings(old, now).map(opening => describeOpening('-', opening)),
   ];
+};
+
+/** @param sign - `-` for what the old rules open beyond the new ones */
+export function describeOpening(sign: '+' | '-', opening: Opening): Difference {
+  const { otherRequires, otherUntil, until } = opening;
+  const [requirement, end, other] = KINDS[sign];
+  const request = formatRule(opening);
+  if (otherRequires) {
+    return { sign, kind: requirement, text: `${otherRequires}: ${request}` };
+  }
+  if (otherUntil !== undefined) {
+    const ends = [until, otherUntil].map(formatEnd);
+    const [now, before] = sign === '+' ? ends : ends.reverse();
+    return { sign, kind: end, text: `${request}  ends ${now}, was ${before}` };
+  }
+  const own = until === undefined ? '' : `  until ${formatEnd(until)}`;
+  return { sign, kind: other, text: `${request}${own}` };
 }
+
+export function formatEnd(until = Infinity): string {
+  return until === Infinity ? 'never' : new Date(until).toISOString();
+}
+
+/** Compares expectations. Without an expectation of `closed`, a rule may open the request. */
+export const compareExpectations: Compare = (before, after) => {
+  const [old, now] = [before, after].map(({ gate }) => gate.expect);
+  const textOf = (each: Expectation) => `${formatExpected(each)} is ${each.is}`;
+  return [
+    ...differenceWith(old, now, isImplied).map((each): Difference => ({
+      sign: each.is === 'closed' ? '+' : '-',
+      kind: 'no longer expected',
+      text: textOf(each),
+    })),
+    ...differenceWith(now, old, isImplied).map((each): Difference => ({
+      sign: '-',
+      kind: 'newly expected',
+      text: textOf(each),
+    })),
+  ];
+};
 
 /** Returns whether an expectation holds wherever another one does: that is the same, or keeps the whole plugin closed. */
 function isImplied(expectation: Expectation, by: Expectation): boolean {
@@ -60,26 +82,43 @@ function isImplied(expectation: Expectation, by: Expectation): boolean {
   );
 }
 
-/** Finds rules and expectations that hold variables, unless each was there with the same variables: two may have one default. */
-export function compareVariables(
+/**
+ * Finds settings whose effect depends on variables that are not set, unless each was there with the same variables: two variables may have
+ * one default. Nobody can say what those settings let somebody do.
+ */
+export function findUnknown(
+  before: LoadedConfig,
   after: LoadedConfig,
-  before?: LoadedConfig,
-): string[] {
-  return CHECKED_LISTS.map(key => `${CONFIG_KEY}.${key}`).flatMap(path => {
-    const former = readEntries(path, before);
-    return readEntries(path, after).flatMap((entry, i) =>
-      holdsMock(entry) && !former.some(other => isEqual(other, entry))
-        ? [`+ not known  ${path}[${i}] holds a variable that is not set`]
-        : [],
-    );
-  });
+): Difference[] {
+  const leftOut = union(before.leftOut, after.leftOut).filter(
+    path =>
+      !isModeUnknown([path]) &&
+      !isEqual(readMocked(path, before), readMocked(path, after)),
+  );
+  const entries = CHECKED_LISTS.map(key => `${CONFIG_KEY}.${key}`).flatMap(
+    path => {
+      const former = readEntries(path, before);
+      return readEntries(path, after).flatMap((entry, i) =>
+        holdsMock(entry) && !former.some(other => isEqual(other, entry))
+          ? [`${path}[${i}]`]
+          : [],
+      );
+    },
+  );
+  const mode = isModeUnknown(after.leftOut) && `${CONFIG_KEY}.mode or until`;
+  return compact([mode, ...leftOut, ...entries]).map(path => ({
+    sign: '+',
+    kind: 'not known',
+    text: `${path} holds a variable that is not set`,
+  }));
 }
 
 /** Reads the entries of a list with made-up values, without their reasons. */
-function readEntries(
-  path: string,
-  { mocked = [] }: Partial<LoadedConfig> = {},
-) {
-  const list = ConfigReader.fromConfigs(mocked).getOptional<JsonObject[]>(path);
+export function readEntries(path: string, config: LoadedConfig) {
+  const list = readMocked(path, config) as JsonObject[] | undefined;
   return (list ?? []).map(entry => omit(entry, 'reason'));
+}
+
+function readMocked(path: string, { mocked }: LoadedConfig) {
+  return ConfigReader.fromConfigs(mocked).getOptional(path);
 }

@@ -69,32 +69,60 @@ describe('api-gate diff', () => {
     },
   );
 
-  it.each<[string, string, string[]]>([
-    ['', ', requires: a.secret', ['- newly requires a.secret']],
-    [', requires: a.secret', '', ['+ no longer requires a.secret']],
+  const QUERY = '/entities/by-query';
+  const BELOW = '/entities/**';
+  const A = 'requires: a.secret';
+  const LESS = '- newly requires  a.secret: ';
+  const MORE = '+ no longer requires  a.secret: ';
+
+  it.each<[before: string[], after: string[], lines: string[]]>([
+    [[QUERY], [QUERY, A], [`${LESS}GET,HEAD /api/catalog${QUERY}`]],
     [
-      ', requires: a.secret',
-      ', requires: b.secret',
-      ['+ no longer requires a.secret'],
+      [QUERY, A],
+      [QUERY],
+      [`${MORE}GET,HEAD /api/catalog${QUERY}  auth.apiGate.allow[0]`],
     ],
-    [', requires: a.secret', ', requires: a.secret, reason: x', []],
+    [
+      [QUERY, A],
+      [QUERY, 'requires: b.secret'],
+      [
+        `${MORE}GET,HEAD /api/catalog${QUERY}  auth.apiGate.allow[0]  (requires b.secret)`,
+        `- newly requires  b.secret: GET,HEAD /api/catalog${QUERY}`,
+      ],
+    ],
+    [[QUERY, A], [QUERY, A, 'reason: x'], []],
+    [
+      [BELOW, A],
+      [QUERY],
+      [
+        `${MORE}GET,HEAD /api/catalog${QUERY}  auth.apiGate.allow[0]`,
+        `- closed  GET,HEAD /api/catalog${BELOW}`,
+      ],
+    ],
+    [
+      [QUERY, A, 'methods: [GET, POST]'],
+      [QUERY, 'methods: [POST, GET]'],
+      [`${MORE}POST,GET,HEAD /api/catalog${QUERY}  auth.apiGate.allow[0]`],
+    ],
+    [
+      [QUERY, A, 'methods: [GET]'],
+      [QUERY, 'methods: [GET, HEAD]'],
+      [`${MORE}GET,HEAD /api/catalog${QUERY}  auth.apiGate.allow[0]`],
+    ],
   ])(
-    'compares the conditions of a rule (%s, %s)',
+    'compares the conditions of a rule (%j, %j)',
     async (before, after, lines) => {
-      const rule = '{ plugin: catalog, path: /entities/by-query';
-      const config = (conditions: string) =>
-        configWith([`${rule}${conditions} }`, ECHO]);
-      const { code, stdout } = await diff(
-        config(before),
-        config(after),
-        ...['--fail-on', 'new-public'],
+      const config = ([rulePath, ...more]: string[]) =>
+        configWith([
+          `{ ${[`plugin: catalog, path: '${rulePath}'`, ...more].join(', ')} }`,
+          ECHO,
+        ]);
+      const args = ['--fail-on', 'new-public'];
+      const result = await diff(config(before), config(after), ...args);
+      expect(result.stdout.trimEnd().split('\n')).toEqual(
+        lines.length === 0 ? ['No difference in what anybody may do'] : lines,
       );
-      expect(stdout).toBe(
-        lines.length === 0
-          ? 'No difference in what is public\n'
-          : `${lines}  GET /api/catalog/entities/by-query  auth.apiGate.allow[0]\n`,
-      );
-      expect(code).toBe(lines.join().startsWith('+') ? 1 : 0);
+      expect(result.code).toBe(lines.join().startsWith('+') ? 1 : 0);
     },
   );
 
@@ -104,7 +132,7 @@ describe('api-gate diff', () => {
       configWith([STATIC.replace(/, reason: [^}]*/, ' '), ECHO, ECHO]),
       ...['--fail-on', 'any'],
     );
-    expect(stdout).toBe('No difference in what is public\n');
+    expect(stdout).toBe('No difference in what anybody may do\n');
     expect(code).toBe(0);
   });
 
@@ -166,7 +194,7 @@ describe('api-gate diff', () => {
       'a rule that has ended',
       '',
       ending('2001-01-01'),
-      'No difference in what is public\n',
+      'No difference in what anybody may do\n',
       0,
     ],
     [
@@ -251,7 +279,7 @@ describe('api-gate diff', () => {
       'another order, and a repetition',
       [CLOSED, HOOK],
       [HOOK, CLOSED, HOOK],
-      'No difference in what is public\n',
+      'No difference in what anybody may do\n',
       0,
     ],
   ])('prints %s', async (_, before, after, lines, exitCode) => {
@@ -277,7 +305,7 @@ describe('api-gate diff', () => {
       await runCliIn(['diff', ...args, '--against', '../base'], { cwd }),
     ).toEqual({
       code: 0,
-      stdout: 'No difference in what is public\n',
+      stdout: 'No difference in what anybody may do\n',
       stderr:
         'Read a.yaml, b.yaml\nauth.apiGate.mode is enforce\nRead to compare with: ../base/a.yaml, ../base/b.yaml\n',
     });
@@ -290,7 +318,7 @@ describe('api-gate diff', () => {
     );
     const args = ['--fail-on', 'any'];
     expect(await diff(configWith([]), ended, ...args)).toMatchObject({
-      stdout: 'No difference in what is public\n',
+      stdout: 'No difference in what anybody may do\n',
       code: 0,
     });
   });
@@ -314,7 +342,7 @@ describe('api-gate diff', () => {
 const CLOSED = 'allow: []\n';
 const OPEN = "allow: [{ plugin: catalog, path: '/**' }]\n";
 const OPENED = '+ public  GET,HEAD /api/catalog/**  auth.apiGate.allow[0]\n';
-const NOTHING = 'No difference in what is public\n';
+const NOTHING = 'No difference in what anybody may do\n';
 const READ = 'Read app-config.yaml\nauth.apiGate.mode is enforce\n';
 const COMPARED = 'Read to compare with: ../base/app-config.yaml\n';
 

@@ -1,31 +1,11 @@
 import path from 'node:path';
-import { compact } from 'lodash';
-import { formatRule } from '../gate/rules/AllowRule';
+import { compact, omit } from 'lodash';
 import { formatLocation } from '../settings/files/locate';
-import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
-import {
-  formatRequirement,
-  inBrackets,
-} from '../operators/reports/formatPolicyReport';
-import {
-  comparePolicies,
-  RouteChange,
-} from '../settings/expectations/comparePolicies';
-import { isEnforced } from '../gate/rules/Policy';
+import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { CliError, Command, Options, readChoice } from './Command';
-import {
-  compareConditions,
-  compareExpectations,
-  compareVariables,
-} from './compareEntries';
-import {
-  formatMode,
-  LoadedConfig,
-  loadConfig,
-  readGate,
-  readSources,
-} from './loadConfig';
-import { isModeUnknown } from './mockEnv';
+import { compareSettings, NOT_COMPARED } from './compareSettings';
+import { formatDifference } from './Difference';
+import { LoadedConfig, loadConfig, readGate, readSources } from './loadConfig';
 import { findInOtherCheckout } from './otherCheckout';
 import type { Lines } from './output';
 import { findUnreadFiles, hasGate } from './unreadFiles';
@@ -33,17 +13,17 @@ import { findUnreadFiles, hasGate } from './unreadFiles';
 export const diff: Command = {
   help: `api-gate diff [--config FILE]... --against FOLDER
 
-Prints what a change of the configuration makes public, what it closes, and which expectations it adds
-or removes. The order of rules, their reasons and repetitions make no difference. A rule that has ended
-is not public; where two rules end at different times, the difference is shown as longer or shorter.
-What rules require is compared too.
+Prints what a change of the configuration lets anybody do (+), and what nobody may do any more (-): what is
+public, and each other setting that decides. The order of rules, their reasons and repetitions make no
+difference. A rule that has ended is not public; where two rules end at different times, the difference is
+shown as longer or shorter.
 
   --config FILE              as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --against FOLDER           the root of another checkout, which has the same files as they were:
                              git worktree add --detach FOLDER COMMIT makes it
-  --fail-on new-public|any   exits with 1 for what is newly public or longer so, requires less, or is no longer expected
-                             to be closed; or for any difference
+  --fail-on new-public|any   exits with 1 for a line with +; or for any difference
   --mock-env                 uses a made-up value for each variable that is not set and has no default
+  --verbose                  also prints which settings are not compared, and why
 
 Exit code: 0; 1 for differences that --fail-on names, or if no file of --config has auth.apiGate; 2 a file can
 not be read, or is outside of its checkout, or the same in both, or CI is set and there is an app-config*.local.yaml
@@ -53,25 +33,19 @@ that has auth.apiGate, or, without --config, a file beside those that were read 
     const after = await loadConfig(options, output);
     const before = await readBefore(after, options, output);
 
-    const { gate } = after;
-    const { allow = [], expect = [] } = before?.gate ?? {};
-    const changes = comparePolicies(allow, gate.allow);
-    const lines = [
-      ...compareModes(after, before?.gate),
-      ...compareVariables(after, before),
-      ...changes.opened.map(change => describe('+ public', change, gate)),
-      ...changes.longer.map(change => describe('+ longer', change, gate)),
-      ...compareConditions(allow, gate.allow),
-      ...compareExpectations(expect, gate.expect),
-      ...changes.closed.map(change => describe('- closed', change)),
-      ...changes.shorter.map(change => describe('- shorter', change)),
-    ];
+    const differences = compareSettings(before, after);
     output.out(
-      ...lines,
-      lines.length === 0 && 'No difference in what is public',
+      ...differences.map(formatDifference),
+      differences.length === 0 && 'No difference in what anybody may do',
     );
-    const failing =
-      failOn === 'any' ? lines : lines.filter(line => line.startsWith('+'));
+    if (options.verbose) {
+      Object.entries(NOT_COMPARED).forEach(([settings, why]) =>
+        output.error(`Not compared: ${settings}: ${why}`),
+      );
+    }
+    const failing = differences.filter(
+      ({ sign }) => failOn === 'any' || sign === '+',
+    );
     return after.isMissing || (failOn && failing.length > 0) ? 1 : 0;
   },
 };
@@ -79,14 +53,14 @@ that has auth.apiGate, or, without --config, a file beside those that were read 
 /**
  * Reads the same files of the other checkout.
  *
- * @returns `undefined` if nothing can be said to have been public: if the other checkout lacks a file that has settings of the gate
- *   now, the other files may open what that one had closed
+ * If the other checkout lacks a file that has settings of the gate now, nothing can be said to have been allowed: the other files may open
+ * what that one had closed. The result then has none of these settings.
  */
 async function readBefore(
   after: LoadedConfig,
   options: Options,
   output: Lines,
-): Promise<LoadedConfig | undefined> {
+): Promise<LoadedConfig> {
   const paired = findInOtherCheckout(
     options.against ?? [],
     options.config ? after.files : defaultFiles(after.files[0]),
@@ -110,9 +84,16 @@ async function readBefore(
   const isNew = after.sources.some(
     ({ path: file = '', data }) => missing.includes(file) && hasGate(data),
   );
-  return isNew
-    ? undefined
-    : readGate(await readSources({ ...options, config }), options);
+  const read = await readSources({ ...options, config });
+  if (!isNew) {
+    return readGate(read, options);
+  }
+  const [sources, mocked] = [read.sources, read.mocked].map(each =>
+    each.map(source => ({ ...source, data: omit(source.data, CONFIG_KEY) })),
+  );
+  // These files alone may lack what the gate needs.
+  const withMocks = { ...options, 'mock-env': true };
+  return readGate({ ...read, sources, mocked }, withMocks);
 }
 
 /** Returns the files that Backstage reads without `--config`, in its order, whether or not they are there. */
@@ -127,55 +108,4 @@ function defaultFiles(first: string): string[] {
       path.join(path.dirname(first), `app-config${name}${end}`),
     ),
   );
-}
-
-/** @param after - the new configuration, if it has the rule: the old one has other places */
-function describe(
-  sign: '+ public' | '+ longer' | '- closed' | '- shorter',
-  change: RouteChange,
-  after?: ApiGateConfig,
-): string {
-  const { rule, until, otherUntil } = change;
-  const [now, before] = after ? [until, otherUntil] : [otherUntil, until];
-  const own = until === undefined ? '' : `  until ${formatEnd(until)}`;
-  const end =
-    otherUntil === undefined
-      ? own
-      : `  ends ${formatEnd(now)}, was ${formatEnd(before)}`;
-  const name = after
-    ? `  ${CONFIG_KEY}.allow[${after.allow.indexOf(rule)}]${rule.reason ? `  "${rule.reason}"` : ''}${inBrackets([formatRequirement(rule)])}`
-    : '';
-  return `${sign}  ${formatRule(change)}${end}${name}`;
-}
-
-function formatEnd(until = Infinity): string {
-  return until === Infinity ? 'never' : new Date(until).toISOString();
-}
-
-/** Returns the time until which the gate refuses nothing. */
-function openUntil(config: ApiGateConfig | undefined): number {
-  return !config || isEnforced(config, Date.now())
-    ? -Infinity
-    : (config.until?.getTime() ?? Infinity);
-}
-
-function compareModes(
-  { gate, leftOut }: LoadedConfig,
-  before?: ApiGateConfig,
-): string[] {
-  if (isModeUnknown(leftOut)) {
-    return [
-      `+ not known  ${CONFIG_KEY}.mode or until holds a variable that is not set`,
-    ];
-  }
-  const old = openUntil(before);
-  const now = openUntil(gate);
-  if (now === old) {
-    return [];
-  }
-  return [
-    now > old
-      ? `+ public  whatever plugins leave open  ${formatMode(gate)}`
-      : `- closed  whatever no rule names  ${formatMode(gate)}`,
-  ];
 }

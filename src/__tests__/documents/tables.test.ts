@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import ts from 'typescript';
 import { parse } from 'yaml';
+import { COMPARED, NOT_COMPARED } from '../../cli/compareSettings';
 import { FINDING_IDS } from '../../settings/read/readAcceptedFindings';
 import { REFUSALS } from '../../gate/Refusal';
 import { BUILT_IN_PUBLIC } from '../../operators/reports/describePolicy';
@@ -102,6 +103,58 @@ describe('docs/configuration.md', () => {
       ]),
     );
   });
+});
+
+describe('[P103] api-gate diff', () => {
+  /** Replaces `a.{b,c}` by `a.b` and `a.c`. */
+  const expand = (key: string) => {
+    const [, start, alternatives = '', end] =
+      key.match(/^(.*)\{(.*)\}(.*)$/) ?? [];
+    return start === undefined
+      ? [key]
+      : alternatives.split(',').map(each => `${start}${each}${end}`);
+  };
+  const listed = [COMPARED, NOT_COMPARED].flatMap(table =>
+    Object.keys(table).flatMap(expand),
+  );
+
+  it('compares every setting of config.d.ts, or names it as not compared', () => {
+    const settings = readOptions()
+      .map(({ name }) => `auth.apiGate.${name}`)
+      .filter(name => !listed.includes(name));
+    // What is left has settings of its own, all of which are listed.
+    expect(
+      settings.filter(
+        name =>
+          !listed.some(
+            each =>
+              /^[.[]/.test(each.slice(name.length)) && each.startsWith(name),
+          ),
+      ),
+    ).toEqual([]);
+    expect(listed).toEqual(
+      expect.arrayContaining(['auth.apiGate.allow[].requires']),
+    );
+  });
+
+  it('has no setting that config.d.ts lacks', () => {
+    const names = readOptions().map(({ name }) => `auth.apiGate.${name}`);
+    expect(
+      listed.filter(
+        key => key.startsWith('auth.apiGate') && !names.includes(key),
+      ),
+    ).toEqual([]);
+  });
+
+  it('names in docs/cli.md what is not compared, and why', () =>
+    expect(
+      Object.fromEntries(
+        tableRows('docs/cli.md', ['Setting', 'Why']).map(([key, why]) => [
+          codeIn(key)[0],
+          why,
+        ]),
+      ),
+    ).toEqual(NOT_COMPARED));
 });
 
 describe('docs/observability.md', () => {

@@ -11,7 +11,7 @@ import {
   tableRows,
 } from '../__testUtils__/documents';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
-import { folderWith, writeInto } from '../__testUtils__/runCli';
+import { folderWith, runCliIn, writeInto } from '../__testUtils__/runCli';
 import { startBackend } from '../__testUtils__/startBackend';
 
 jest.setTimeout(60_000);
@@ -36,12 +36,18 @@ const rows = tableRows('docs/ci.md', [
   'The line that says why',
 ]);
 
+const LIMIT =
+  '{ subject: ci, only: [{ plugin: search, path: /query }], until: 2998-01-01 }';
+
 const PRODUCTION = `auth:
   apiGate:
+    operators: ['group:default/platform']
+    tokens: [${LIMIT}]
     allow:
       - { plugin: events, path: /http/github, methods: [POST] }
       - { plugin: proxy, path: '/\${HOOK:-hook}' }
       - { plugin: proxy, path: '/\${TEAM}' }
+      - { plugin: events, path: /http/gitlab, methods: [POST], requires: events.modules.gitlab.webhookSecret, until: 2999-01-01 }
     expect:
       - { request: POST /api/events/http/github, is: public }
       - { plugin: catalog, is: closed }
@@ -58,6 +64,7 @@ const APP = {
 backend:
   baseUrl: http://localhost:7007
   database: { client: pg, connection: { password: '\${POSTGRES_PASSWORD}' } }
+  auth: { externalAccess: [{ type: static, options: { token: '\${CI_TOKEN}', subject: ci }, accessRestrictions: [{ plugin: search }] }] }
 auth: { providers: { guest: {} } }
 `,
   'app-config.production.yaml': PRODUCTION,
@@ -169,6 +176,29 @@ async function runJob(changed: Record<string, string>, runner: Runner = {}) {
   return { output };
 }
 
+const base = folderWith({ '.git': '', ...APP });
+
+/** Runs the commands of the workflow on a pull request as {@link runJob} does, in this process and without git. */
+async function runCommands(changed: Record<string, string>) {
+  const checkout = folderWith({ '.git': '', ...APP, ...changed });
+  let output = '';
+  for (const { run } of steps) {
+    const [, command] = run.match(/ api-gate (.*)$/) ?? [];
+    if (command) {
+      const args = command.replace('"$RUNNER_TEMP/base"', base).split(' ');
+      const { code, stdout, stderr } = await runCliIn(args, {
+        cwd: path.join(checkout, 'packages/backend'),
+        env: { CI: 'true', GITHUB_WORKSPACE: checkout },
+      });
+      output += stderr + stdout;
+      if (code !== 0) {
+        return { code, failedAt: args[0], output };
+      }
+    }
+  }
+  return { output };
+}
+
 const production = (from: string, to: string) => {
   expect(PRODUCTION).toContain(from);
   return { 'app-config.production.yaml': PRODUCTION.replace(from, to) };
@@ -187,6 +217,12 @@ describeWithBash('the workflow of docs/ci.md', () => {
       1,
     ],
     ['opens another path', opening('{ plugin: proxy, path: /demo }'), 1],
+    [
+      'lets somebody do more by another setting',
+      production('platform', "platform', 'group:default/guests"),
+      1,
+    ],
+    ['misspells a setting', production('operators', 'operator'), 2],
     [
       'removes or misspells what must stay closed',
       production('      - { plugin: catalog, is: closed }\n', ''),
@@ -280,6 +316,121 @@ describeWithBash('the workflow of docs/ci.md', () => {
     },
   );
 
+  const withSetting = (setting: string) =>
+    production('    expect:', `    ${setting}\n    expect:`);
+  const inApp = (from: string, to: string) => {
+    expect(APP['app-config.yaml']).toContain(from);
+    return { 'app-config.yaml': APP['app-config.yaml'].replace(from, to) };
+  };
+  const GITLAB = '/http/gitlab, methods: [POST], requires: ';
+  const WEBHOOK = 'auth.apiGate.allow[0] (POST /api/events/http/github)';
+  const NO_BARRIERS = 'dangerouslyDisableDefaultAuthPolicy: true';
+
+  it.each<[string, Record<string, string>, string]>([
+    [
+      'names a reader',
+      withSetting("readers: ['group:default/guests']"),
+      '+ may read  group:default/guests',
+    ],
+    [
+      'trusts an issuer',
+      withSetting("issuers: ['https://old.example.com/api/auth']"),
+      '+ trusts  https://old.example.com/api/auth',
+    ],
+    [
+      'trusts an origin',
+      withSetting("cookie: { trustedOrigins: ['https://portal.example.com'] }"),
+      '+ trusts  https://portal.example.com',
+    ],
+    [
+      'trusts a path',
+      withSetting('cookie: { trustedPaths: [{ plugin: docs, path: /** }] }'),
+      '+ trusts  /api/docs/**',
+    ],
+    [
+      'removes the requirement of a rule, and opens less by it',
+      production(GITLAB, '/http/gitlab, methods: [POST], reason: '),
+      '+ no longer requires  events.modules.gitlab.webhookSecret: POST /api/events/http/gitlab',
+    ],
+    [
+      'lets a rule end later',
+      production('2999-01-01', '2999-01-02'),
+      '+ longer  POST /api/events/http/gitlab  ends 2999-01-02',
+    ],
+    [
+      'removes the requests of a limit',
+      production('only: [{ plugin: search, path: /query }], ', ''),
+      '+ may more  ci: no only',
+    ],
+    [
+      'lets a token end later',
+      production('2998-01-01', '2999-01-01'),
+      '+ may more  ci: GET,HEAD /api/search/query  ends 2999-01-01',
+    ],
+    [
+      'removes accessRestrictions',
+      inApp(', accessRestrictions: [{ plugin: search }]', ''),
+      '+ may call  ci: every plugin  backend.auth.externalAccess[0]',
+    ],
+    [
+      'has an external token of its own',
+      inApp("'${CI_TOKEN}'", 'mine-mine-mine'),
+      '+ may call  ci: {"plugin":"search"}  backend.auth.externalAccess[0]',
+    ],
+    [
+      'takes an external token from another variable',
+      inApp('CI_TOKEN', 'OTHER_TOKEN'),
+      '+ may call  ci: {"plugin":"search"}  backend.auth.externalAccess[0]',
+    ],
+    [
+      "switches Backstage's default policy off",
+      inApp('auth: { externalAccess', `auth: { ${NO_BARRIERS}, externalAccess`),
+      '+ finding  no-barrier-behind  backend.auth.dangerouslyDisableDefaultAuthPolicy',
+    ],
+    [
+      'accepts a finding',
+      withSetting(
+        `findings: { accept: [{ id: open-webhook-without-secret, at: '${WEBHOOK}', reason: x }] }`,
+      ),
+      `+ accepts  open-webhook-without-secret  ${WEBHOOK}`,
+    ],
+    [
+      'takes operators from a variable',
+      production("'group:default/platform'", "'${OPERATOR}'"),
+      '+ not known  auth.apiGate.operators holds a variable that is not set',
+    ],
+    [
+      'has a setting in the first file, and an empty list in the one that is read later',
+      {
+        ...inApp('guest: {} }', `guest: {} }, apiGate: { tokens: [${LIMIT}] }`),
+        ...production(LIMIT, ''),
+      },
+      '+ may more  ci: no only',
+    ],
+    [
+      'lets replicas learn later of ended sessions',
+      inApp(
+        'guest: {} }',
+        'guest: {} }, apiGate: { revocation: { pollInterval: 5m } }',
+      ),
+      '+ wider  "5m", was the default  auth.apiGate.revocation.pollInterval',
+    ],
+  ])(
+    '[P103] fails at diff for a pull request that %s',
+    async (_, changed, line) => {
+      const job = await runCommands(changed);
+      expect(job).toMatchObject({ code: 1, failedAt: 'diff' });
+      expect(job.output).toContain(`\n${line}`);
+    },
+  );
+
+  it('fails for a pull request that has a setting twice', async () => {
+    const twice = '    operators: []\n    operators';
+    const job = await runCommands(production('    operators', twice));
+    expect(job).toMatchObject({ code: 2, failedAt: 'check' });
+    expect(job.output).toContain('Map keys must be unique');
+  });
+
   it.each<[string, Record<string, string>]>([
     ['changes nothing of the gate', { 'README.md': 'hello\n' }],
     [
@@ -292,17 +443,50 @@ describeWithBash('the workflow of docs/ci.md', () => {
       },
     ],
     [
+      'lets a rule end earlier, limits a token more, and removes the operators',
+      {
+        'app-config.production.yaml': PRODUCTION.replace('2999', '2997')
+          .replace('2998', '2997')
+          .replace(/    operators: .*\n/, ''),
+      },
+    ],
+    [
+      'requires something of a rule, sends the cookie to this site alone, and trusts nobody more',
+      {
+        'app-config.production.yaml': `${PRODUCTION.replace(
+          'methods: [POST] }',
+          'methods: [POST], requires: events.modules.github.webhookSecret }',
+        )}    cookie: { sameSite: strict, maxAge: 5m }\n`,
+      },
+    ],
+    [
+      'restricts an external token to fewer permissions',
+      inApp('plugin: search }', 'plugin: search, permission: search.query }'),
+    ],
+    [
+      'names readers in the first file, where the file that is read later has its own',
+      {
+        ...inApp(
+          'auth: { providers',
+          "auth: { apiGate: { operators: ['group:default/guests'] }, providers",
+        ),
+      },
+    ],
+    [
       'adds a local file without settings of the gate',
       { 'app-config.local.yaml': 'app: { title: mine }\n' },
     ],
   ])('passes for a pull request that %s', async (_, changed) => {
-    const { code, output } = await runJob(changed);
-    expect(output).toMatch(/\nNo difference in what is public\n$|closed\n$/);
+    const { code, output } = await runCommands(changed);
+    expect(output).toMatch(
+      /\nNo difference in what anybody may do\n$|\n- .*\n$/,
+    );
+    expect(output).not.toMatch(/^\+ /m);
     expect(code).toBeUndefined();
   });
 
   it('has a test for each row of its page', () =>
-    expect(rows).toHaveLength(11));
+    expect(rows).toHaveLength(13));
 
   const replacing = (from: RegExp, to: string) =>
     steps.map(step => ({ ...step, run: step.run.replace(from, to) }));

@@ -1,5 +1,6 @@
+import { partition } from 'lodash';
 import { readAllowRules } from '../read/readAllowRules';
-import { comparePolicies, RouteChange } from './comparePolicies';
+import { findOpenings, Opening } from './findOpenings';
 
 const rules = (...written: [path: string, ...methods: string[]][]) =>
   readAllowRules(
@@ -11,14 +12,27 @@ const rules = (...written: [path: string, ...methods: string[]][]) =>
     'allow',
   );
 
-const lines = (changes: RouteChange[]) =>
+const lines = (changes: Opening[]) =>
   changes.map(
     ({ methods, plugin, path }) => `${methods} /api/${plugin}${path}`,
   );
 
+const isNew = ({ otherUntil }: Opening) => otherUntil === undefined;
+
+/** Compares both ways. */
+function compare(
+  before: ReturnType<typeof rules>,
+  after: ReturnType<typeof rules>,
+  now?: number,
+) {
+  const [opened, longer] = partition(findOpenings(after, before, now), isNew);
+  const [closed, shorter] = partition(findOpenings(before, after, now), isNew);
+  return { opened, closed, longer, shorter };
+}
+
 const NO_DIFFERENCE = { opened: [], closed: [], longer: [], shorter: [] };
 
-describe('comparePolicies', () => {
+describe('findOpenings', () => {
   it.each<[string, ReturnType<typeof rules>, ReturnType<typeof rules>]>([
     ['the order', rules(['/a'], ['/b']), rules(['/b'], ['/a'])],
     ['a split', rules(['/a', 'GET', 'POST']), rules(['/a', 'POST'], ['/a'])],
@@ -43,13 +57,13 @@ describe('comparePolicies', () => {
       rules(['/a/*'], ['/a/*/*'], ['/a/*/*/**']),
     ],
   ])('finds no difference in %s', (_, before, after) => {
-    expect(comparePolicies(before, after)).toEqual(NO_DIFFERENCE);
-    expect(comparePolicies(after, before)).toEqual(NO_DIFFERENCE);
+    expect(compare(before, after)).toEqual(NO_DIFFERENCE);
+    expect(compare(after, before)).toEqual(NO_DIFFERENCE);
   });
 
   it('has each path once, with its rule and all methods', () => {
     const [a, b] = rules(['/a'], ['/b', 'POST', 'PUT']);
-    expect(comparePolicies([], [a, b, { ...a, reason: 'x' }])).toStrictEqual({
+    expect(compare([], [a, b, { ...a, reason: 'x' }])).toStrictEqual({
       ...NO_DIFFERENCE,
       opened: [
         { plugin: 'one', path: '/a', rule: a, methods: ['GET', 'HEAD'] },
@@ -62,7 +76,7 @@ describe('comparePolicies', () => {
     ['before', rules(['/a/b'], ['/a/b/**'], ['/a/**'])],
     ['after', rules(['/a/**'], ['/a/b'], ['/a/b/**'])],
   ])('leaves out a narrower rule %s a wider one', (_, after) => {
-    expect(lines(comparePolicies([], after).opened)).toEqual([
+    expect(lines(compare([], after).opened)).toEqual([
       'GET,HEAD /api/one/a/**',
     ]);
   });
@@ -70,7 +84,7 @@ describe('comparePolicies', () => {
   it('keeps plugins apart', () => {
     const [a] = rules(['/a']);
     const other = { ...a, plugin: 'two' };
-    expect(comparePolicies([a], [other])).toMatchObject({
+    expect(compare([a], [other])).toMatchObject({
       opened: [{ plugin: 'two' }],
       closed: [{ plugin: 'one' }],
     });
@@ -78,7 +92,7 @@ describe('comparePolicies', () => {
 
   it('finds no difference in a reason', () => {
     const [rule] = rules(['/a']);
-    expect(comparePolicies([{ ...rule, reason: 'x' }], [rule])).toEqual(
+    expect(compare([{ ...rule, reason: 'x' }], [rule])).toEqual(
       NO_DIFFERENCE,
     );
   });
@@ -164,10 +178,10 @@ describe('comparePolicies', () => {
       ['GET,HEAD /api/one/a/**'],
     ],
   ])('finds %s', (_, before, after, opened, closed) => {
-    const difference = comparePolicies(before, after);
+    const difference = compare(before, after);
     expect(lines(difference.opened)).toEqual(opened);
     expect(lines(difference.closed)).toEqual(closed);
-    const back = comparePolicies(after, before);
+    const back = compare(after, before);
     expect(lines(back.opened)).toEqual(closed);
     expect(lines(back.closed)).toEqual(opened);
   });
@@ -175,7 +189,7 @@ describe('comparePolicies', () => {
   const NOW = Date.parse('2026-06-01');
   const ending = (path: string, until?: string) =>
     readAllowRules([{ plugin: 'one', path, ...(until && { until }) }], 'allow');
-  const ends = (changes: RouteChange[]) =>
+  const ends = (changes: Opening[]) =>
     changes.map(({ path, until, otherUntil }) => [path, until, otherUntil]);
   const SOON = '2026-07-01';
   const LATER = '2026-08-01';
@@ -188,23 +202,23 @@ describe('comparePolicies', () => {
     const before = ending('/a/**', first);
     const after = ending('/a/**', second);
     const old = first && Date.parse(first);
-    expect(comparePolicies(before, after, NOW)).toMatchObject({
+    expect(compare(before, after, NOW)).toMatchObject({
       opened: [],
       closed: [],
       longer: [],
       shorter: [{ path: '/a/**', methods: ['GET', 'HEAD'], otherUntil: soon }],
     });
-    const back = comparePolicies(after, before, NOW);
+    const back = compare(after, before, NOW);
     expect(back).toMatchObject({ opened: [], closed: [], shorter: [] });
     expect(ends(back.longer)).toEqual([['/a/**', old, soon]]);
   });
 
   it('[P37] takes a rule that has ended for none', () => {
     const ended = ending('/a', '2026-06-01');
-    expect(comparePolicies(ended, [], NOW)).toEqual(NO_DIFFERENCE);
-    expect(comparePolicies([], ended, NOW)).toEqual(NO_DIFFERENCE);
-    expect(comparePolicies(ended, ending('/a'), NOW).opened).toHaveLength(1);
-    expect(comparePolicies(ended, [], NOW - 1).closed).toHaveLength(1);
+    expect(compare(ended, [], NOW)).toEqual(NO_DIFFERENCE);
+    expect(compare([], ended, NOW)).toEqual(NO_DIFFERENCE);
+    expect(compare(ended, ending('/a'), NOW).opened).toHaveLength(1);
+    expect(compare(ended, [], NOW - 1).closed).toHaveLength(1);
   });
 
   it.each([
@@ -214,7 +228,7 @@ describe('comparePolicies', () => {
     'leaves out a rule %s one for its path that ends later',
     (_, first, second) => {
       const after = [...ending('/a', first), ...ending('/a', second)];
-      const { opened } = comparePolicies([], after, NOW);
+      const { opened } = compare([], after, NOW);
       expect(ends(opened)).toEqual([['/a', undefined, undefined]]);
       expect(lines(opened)).toEqual(['GET,HEAD /api/one/a']);
     },
@@ -222,7 +236,7 @@ describe('comparePolicies', () => {
 
   it('keeps a narrower rule that ends later than the wider one', () => {
     const after = [...ending('/a/**', SOON), ...ending('/a/b', LATER)];
-    expect(ends(comparePolicies([], after, NOW).opened)).toEqual([
+    expect(ends(compare([], after, NOW).opened)).toEqual([
       ['/a/**', soon, undefined],
       ['/a/b', later, undefined],
     ]);
@@ -231,12 +245,12 @@ describe('comparePolicies', () => {
   it('compares the end of a path with the last end of the rules that cover it', () => {
     const before = [...ending('/a/*', LATER), ...ending('/a/*/**', SOON)];
     const after = ending('/a/**', LATER);
-    const { longer, shorter } = comparePolicies(before, after, NOW);
+    const { longer, shorter } = compare(before, after, NOW);
     expect(ends(longer)).toEqual([['/a/**', later, soon]]);
     expect(shorter).toEqual([]);
     // The end of the narrower rule has no effect.
     const narrower = [...ending('/a/**'), ...ending('/a/b', SOON)];
-    expect(comparePolicies(ending('/a/**'), narrower, NOW)).toEqual(
+    expect(compare(ending('/a/**'), narrower, NOW)).toEqual(
       NO_DIFFERENCE,
     );
   });

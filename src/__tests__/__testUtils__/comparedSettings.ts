@@ -1,0 +1,236 @@
+import type { JsonObject } from '@backstage/types';
+import { merge } from 'lodash';
+import { accessWith, staticToken } from './externalAccess';
+import { discovery } from './startBackend';
+
+/** Two configurations of a setting that `api-gate diff` compares. */
+export interface Pair {
+  /** The key of the setting in the table of the command. */
+  settings: string;
+  narrow: JsonObject;
+  /** The configuration under which somebody may do more. */
+  wide: JsonObject;
+  /** The line for the change to `wide`. */
+  more: string;
+  /** The line for the change back. */
+  less: string;
+}
+
+const gate = (apiGate: JsonObject): JsonObject => ({ auth: { apiGate } });
+
+/** Makes a pair below `auth.apiGate`, whose lines end with its config path. */
+function ofGate(
+  key: string,
+  narrow: JsonObject,
+  wide: JsonObject,
+  more: string,
+  less = more,
+): Pair {
+  const settings = `auth.apiGate.${key}`;
+  const at = settings.split('[')[0];
+  return {
+    settings,
+    narrow: gate(narrow),
+    wide: gate(wide),
+    more: `+ ${more}  ${at}`,
+    less: `- ${less}  ${at}`,
+  };
+}
+
+/** Makes a pair of a setting with one value. */
+function ofValue(key: string, narrow: unknown, wide: unknown): Pair {
+  const [old, now] = [narrow, wide].map(
+    value => JSON.stringify(value) ?? 'the default',
+  );
+  const settings = (value: unknown): JsonObject => {
+    const [last, ...parents] = key.split('.').reverse();
+    return parents.reduce<JsonObject>(
+      (inner, parent) => ({ [parent]: inner }),
+      { [last]: value } as JsonObject,
+    );
+  };
+  return ofGate(
+    key,
+    settings(narrow),
+    settings(wide),
+    `wider  ${now}, was ${old}`,
+    `narrower  ${old}, was ${now}`,
+  );
+}
+
+export const HOUR_AGO = new Date(Date.now() - 3_600_000).toISOString();
+export const PORTAL = 'https://portal.example.com';
+export const OLD_ISSUER = 'https://old.example.com/api/auth';
+export const RULE = { plugin: 'hello', path: '/data' };
+const ONLY = [{ plugin: 'hello', path: '/ok' }];
+const RULES = 'allow[].{plugin,path,methods,until,requires}';
+const TOKENS =
+  'tokens[].{subject,until,only[].plugin,only[].path,only[].methods}';
+
+export const CI = 'ci-token-of-this-test';
+const limitsOfCi = (
+  narrow: JsonObject,
+  wide: JsonObject,
+  more: string,
+  less: string,
+): Pair => {
+  const pair = ofGate(
+    TOKENS,
+    { tokens: [{ subject: 'ci', ...narrow }] },
+    { tokens: [{ subject: 'ci', ...wide }] },
+    `may more  ci: ${more}`,
+    `may less  ci: ${less}`,
+  );
+  const access = accessWith(staticToken(CI, 'ci'));
+  const [before, after] = [pair.narrow, pair.wide].map(each =>
+    merge({}, access, each),
+  );
+  return { ...pair, narrow: before, wide: after };
+};
+
+/** The settings that are inputs of `judge`, as the proof has it. */
+export const JUDGED: Pair[] = [
+  {
+    settings: 'auth.apiGate.{mode,until}',
+    narrow: gate({}),
+    wide: gate({ mode: 'report-only' }),
+    more: '+ public  whatever plugins leave open  auth.apiGate.mode is report-only',
+    less: '- closed  whatever no rule names  auth.apiGate.mode is enforce',
+  },
+  ...[[], [{ ...RULE, until: HOUR_AGO }], [{ ...RULE, methods: ['POST'] }]].map(
+    (allow, i): Pair => ({
+      settings: `auth.apiGate.${RULES}`,
+      narrow: gate({ allow }),
+      wide: gate({ allow: [{ ...RULE, methods: ['GET', 'POST'] }] }),
+      more: `+ public  ${i < 2 ? 'GET,HEAD,POST' : 'GET,HEAD'} /api/hello/data  auth.apiGate.allow[0]`,
+      less: `- closed  ${i < 2 ? 'GET,HEAD,POST' : 'GET,HEAD'} /api/hello/data`,
+    }),
+  ),
+  limitsOfCi({ only: ONLY }, {}, 'no only', 'only'),
+  ...['/data', '/**'].map(path => {
+    const request = `GET,HEAD /api/hello${path}`;
+    const wide = { only: [...ONLY, { plugin: 'hello', path }] };
+    return limitsOfCi({ only: ONLY }, wide, request, request);
+  }),
+  limitsOfCi(
+    { until: HOUR_AGO },
+    { until: '2999-01-01' },
+    'until 2999-01-01T00:00:00.000Z',
+    `until ${HOUR_AGO}`,
+  ),
+  ofGate('issuers', {}, { issuers: [OLD_ISSUER] }, `trusts  ${OLD_ISSUER}`),
+  ofGate(
+    'credentialHeader',
+    {},
+    { credentialHeader: 'X-Credential' },
+    'trusts  x-credential',
+  ),
+  ofGate(
+    'foreignAuthorization[].{plugin,path}',
+    {},
+    { foreignAuthorization: [RULE] },
+    'sends Authorization to  /api/hello/data',
+  ),
+  ofGate(
+    'cookie.trustedOrigins',
+    {},
+    { cookie: { trustedOrigins: [PORTAL] } },
+    `trusts  ${PORTAL}`,
+  ),
+  ofGate(
+    'cookie.trustedPaths[].{plugin,path}',
+    { cookie: { trustedPaths: [{ plugin: 'hello', path: '/data/below' }] } },
+    { cookie: { trustedPaths: [{ plugin: 'hello', path: '/**' }] } },
+    'trusts  /api/hello/**',
+  ),
+];
+
+export const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';
+const noBarriers = (isSet: boolean): JsonObject => ({
+  backend: { auth: { dangerouslyDisableDefaultAuthPolicy: isSet } },
+});
+
+/** The settings by which a command succeeds or not. */
+export const OF_COMMANDS: Pair[] = [
+  {
+    settings: 'auth.apiGate.expect[].{request,plugin,is}',
+    narrow: gate({ expect: [{ plugin: 'hello', is: 'closed' }] }),
+    wide: gate({}),
+    more: '+ no longer expected  the plugin hello is closed',
+    less: '- newly expected  the plugin hello is closed',
+  },
+  ...[undefined, HOUR_AGO].map((until): Pair => {
+    const entry = { id: 'no-barrier-behind', at: NO_BARRIERS, reason: 'x' };
+    const acceptWith = (accept: JsonObject[]) =>
+      merge(noBarriers(true), gate({ findings: { accept } }));
+    return {
+      settings: 'auth.apiGate.findings.accept[].{id,at,until}',
+      narrow: acceptWith(until ? [{ ...entry, until }] : []),
+      wide: acceptWith([{ ...entry, until: '2999-01-01' }]),
+      more: `+ accepts  no-barrier-behind  ${NO_BARRIERS}`,
+      less: `- accepts  no-barrier-behind  ${NO_BARRIERS}`,
+    };
+  }),
+];
+
+export const OPERATOR = 'user:default/operator';
+export const READER = 'user:default/reader';
+const HOST_COOKIE = '__Host-token';
+const access = (...plugins: string[]) =>
+  accessWith(staticToken(CI, 'ci', ...plugins));
+
+/** The settings of which a backend has to be asked. */
+export const OF_BACKENDS: Pair[] = [
+  ofGate(
+    'operators',
+    {},
+    { operators: [OPERATOR] },
+    `may end sessions  ${OPERATOR}`,
+  ),
+  ofGate('readers', {}, { readers: [READER] }, `may read  ${READER}`),
+  ofValue('cookie.enabled', false, undefined),
+  ofValue('cookie.name', HOST_COOKIE, 'token'),
+  ofValue('cookie.domain', undefined, 'example.com'),
+  ofValue('cookie.sameSite', 'strict', 'none'),
+  ofValue('cookie.maxAge', '1m', '1h'),
+  {
+    settings: 'auth.apiGate.signOut.offlineSessions',
+    narrow: gate({ signOut: { scope: 'user', offlineSessions: 'end' } }),
+    wide: gate({ signOut: { scope: 'user' } }),
+    more: '+ wider  the default, was "end"  auth.apiGate.signOut.offlineSessions',
+    less: '- narrower  "end", was the default  auth.apiGate.signOut.offlineSessions',
+  },
+  ofValue('signOut.scope', 'user', 'session'),
+  ofValue('signOut.providers', ['okta', 'saml'], ['saml']),
+  ofValue('tokenCache.ttl', '1s', '5m'),
+  ofValue('revocation.pollInterval', '100ms', '5m'),
+  {
+    settings: 'backend.auth.{externalAccess,keys}',
+    narrow: access('other'),
+    wide: access(),
+    more: '+ may call  ci: every plugin  backend.auth.externalAccess[0]',
+    less: '- may call  ci: every plugin  backend.auth.externalAccess[0]',
+  },
+  {
+    settings: 'discovery.endpoints',
+    narrow: {},
+    wide: discovery(7008, 'friend'),
+    more: '+ trusts  another address for the keys of friend  discovery.endpoints',
+    less: '- trusts  another address for the keys of friend  discovery.endpoints',
+  },
+  {
+    settings: 'permission.enabled',
+    narrow: { permission: { enabled: true } },
+    wide: {},
+    more: '+ wider  the default, was true  permission.enabled',
+    less: '- narrower  true, was the default  permission.enabled',
+  },
+  {
+    settings:
+      'auth.providers, backend.auth.dangerouslyDisableDefaultAuthPolicy, events, proxy',
+    narrow: noBarriers(false),
+    wide: noBarriers(true),
+    more: `+ finding  no-barrier-behind  ${NO_BARRIERS}`,
+    less: `- finding  no-barrier-behind  ${NO_BARRIERS}`,
+  },
+];

@@ -1,0 +1,277 @@
+import { randomBytes } from 'node:crypto';
+import {
+  createExternalTokenHandler,
+  externalTokenHandlersServiceRef,
+} from '@backstage/backend-defaults/auth';
+import {
+  createBackendModule,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
+import permissionPlugin from '@backstage/plugin-permission-backend';
+import { AuthorizeResult } from '@backstage/plugin-permission-common';
+import { policyExtensionPoint } from '@backstage/plugin-permission-node/alpha';
+import type { JsonObject } from '@backstage/types';
+import { merge } from 'lodash';
+import { BrowserCookies } from '../__testUtils__/browserCookies';
+import {
+  CI,
+  OF_BACKENDS,
+  OPERATOR,
+  Pair,
+  READER,
+} from '../__testUtils__/comparedSettings';
+import {
+  oauthConfig,
+  refresh,
+  signInClient,
+} from '../__testUtils__/oauthClients';
+import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import {
+  bearer,
+  now,
+  POLICY,
+  REVOCATIONS,
+  SAME_ORIGIN,
+} from '../__testUtils__/requestParts';
+import { SignedBackend, signedBackends } from '../__testUtils__/signedBackends';
+import { discovery } from '../__testUtils__/startBackend';
+import { temporaryFolder } from '../__testUtils__/temporaryFolder';
+
+const BASE_URL = 'https://a.b.example.com';
+const OWN = 'own-token-of-this-test';
+let isWithdrawn = false;
+
+/** A handler of the adopter's own, whose token is withdrawn during the test. */
+const ownHandler = createServiceFactory({
+  service: externalTokenHandlersServiceRef,
+  deps: {},
+  factory: () =>
+    createExternalTokenHandler<undefined>({
+      type: 'own',
+      initialize: () => undefined,
+      verifyToken: async token =>
+        token === OWN && !isWithdrawn ? { subject: 'own' } : undefined,
+    }),
+});
+
+const denyAll = createBackendModule({
+  pluginId: 'permission',
+  moduleId: 'deny-all',
+  register(reg) {
+    reg.registerInit({
+      deps: { policy: policyExtensionPoint },
+      async init({ policy }) {
+        policy.setPolicy({
+          handle: async () => ({ result: AuthorizeResult.DENY }),
+        });
+      },
+    });
+  },
+});
+
+const backends = signedBackends();
+afterEach(backends.stopAll);
+
+/** Starts a backend with settings, and the same base for each. */
+async function start(settings: JsonObject, database = temporaryFolder()) {
+  const hello = recordingPlugin('hello');
+  const config = merge(
+    {
+      backend: {
+        baseUrl: BASE_URL,
+        auth: { externalAccess: [] as JsonObject[] },
+        database: {
+          client: 'better-sqlite3',
+          connection: { directory: database },
+        },
+      },
+      auth: { apiGate: {}, ...oauthConfig('client') },
+    },
+    settings,
+  );
+  config.backend.auth.externalAccess.push({ type: 'own', options: {} });
+  return {
+    ...(await backends.start({
+      features: [hello.feature, ownHandler, permissionPlugin, denyAll],
+      config,
+    })),
+    /** Signs a token of a user whom no other backend has. */
+    user: (sub = `user:default/${randomBytes(4).toString('hex')}`, ago = 0) =>
+      backends.key.sign({
+        iss: `${BASE_URL}/api/auth`,
+        sub,
+        iat: now() - ago,
+      }),
+  };
+}
+
+type Backend = Awaited<ReturnType<typeof start>>;
+
+const HELLO = '/api/hello/x';
+const passes = async (
+  { statusOf }: Pick<SignedBackend, 'statusOf'>,
+  token: string,
+) => (await statusOf(HELLO, bearer(token))) === 200;
+
+/** Returns the gate's cookie as it is issued. */
+async function issuedCookie({ get, user }: Backend): Promise<string> {
+  const { headers } = await get(HELLO, bearer(await user()));
+  return headers['set-cookie']!.match(/^\S*token=.*$/m)![0];
+}
+
+/** For each setting, what somebody may do under the wider value alone. */
+const PROBES: Record<
+  string,
+  (backend: Backend, other: Other) => Promise<boolean>
+> = {
+  'auth.apiGate.operators': async ({ post, user }) => {
+    const body = { userEntityRef: 'user:default/nobody' };
+    return (await post(REVOCATIONS, await user(OPERATOR), body)).status === 201;
+  },
+  'auth.apiGate.readers': async ({ statusOf, user }) =>
+    (await statusOf(POLICY, bearer(await user(READER)))) === 200,
+  'auth.apiGate.cookie.enabled': async ({ statusOf, user }) =>
+    (await statusOf(HELLO, `Cookie: token=${await user()}`)) === 200,
+  'auth.apiGate.cookie.name': async backend => {
+    const [name] = (await issuedCookie(backend)).split('=');
+    const browser = new BrowserCookies();
+    const set = `${name}=x; Domain=example.com; Path=/; Secure`;
+    browser.store('https://evil.example.com/', [set]);
+    return browser.headerFor(`${BASE_URL}/`) !== undefined;
+  },
+  'auth.apiGate.cookie.domain': async backend => {
+    const browser = new BrowserCookies();
+    browser.store(`${BASE_URL}/`, [await issuedCookie(backend)]);
+    return browser.headerFor('https://other.example.com/') !== undefined;
+  },
+  'auth.apiGate.cookie.sameSite': async backend =>
+    /; SameSite=None/i.test(await issuedCookie(backend)),
+  'auth.apiGate.cookie.maxAge': async backend => {
+    const [, end] = (await issuedCookie(backend)).match(/; Expires=([^;]+)/)!;
+    return Date.parse(end) - Date.now() > 1_800_000;
+  },
+  'auth.apiGate.signOut.offlineSessions': async backend => {
+    const authUrl = `${backend.url}/api/auth`;
+    const guest = await backend.guest();
+    const tokens = await signInClient(authUrl, 'client', guest);
+    await backend.signOut(bearer(guest));
+    return (
+      (await refresh(authUrl, 'client', tokens.refresh_token!)).status === 200
+    );
+  },
+  'auth.apiGate.signOut.scope': async backend => {
+    const sub = 'user:default/two-devices';
+    const other = await backend.user(sub, 20);
+    await backend.signOut(bearer(await backend.user(sub, 10)));
+    return passes(backend, other);
+  },
+  'auth.apiGate.signOut.providers': async backend => {
+    const token = await backend.user();
+    const lines = [bearer(token), SAME_ORIGIN];
+    await backend.request('POST', '/api/auth/okta/logout', lines);
+    return passes(backend, token);
+  },
+  'auth.apiGate.tokenCache.ttl': async backend => {
+    isWithdrawn = false;
+    expect(await passes(backend, OWN)).toBe(true);
+    isWithdrawn = true;
+    await new Promise(resolve => setTimeout(resolve, 1_500));
+    return passes(backend, OWN);
+  },
+  'auth.apiGate.revocation.pollInterval': async (backend, other) => {
+    const sub = `user:default/${randomBytes(4).toString('hex')}`;
+    const token = await backend.user(sub, 10);
+    expect(await passes(backend, token)).toBe(true);
+    await other.endSessions(sub);
+    let isAccepted = true;
+    for (let i = 0; i < 30 && isAccepted; i += 1) {
+      await new Promise(resolve => setTimeout(resolve, 100));
+      isAccepted = await passes(backend, token);
+    }
+    return isAccepted;
+  },
+  'backend.auth.{externalAccess,keys}': backend => passes(backend, CI),
+  'discovery.endpoints': async (backend, other) =>
+    passes(backend, await other.tokenFor('hello')),
+  'permission.enabled': async ({ post, user }) => {
+    const body = { userEntityRef: 'user:default/nobody' };
+    return (await post(REVOCATIONS, await user(OPERATOR), body)).status === 201;
+  },
+  'auth.providers, backend.auth.dangerouslyDisableDefaultAuthPolicy, events, proxy':
+    async ({ statusOf }) => (await statusOf(HELLO)) === 200,
+};
+
+/** Starts another replica, which has the database of the others, and a plugin that these may find. */
+async function startOther(database: string) {
+  const friend = recordingPlugin('friend');
+  const other = await backends.start({
+    features: [friend.feature],
+    config: {
+      backend: {
+        database: {
+          client: 'better-sqlite3',
+          connection: { directory: database },
+        },
+      },
+    },
+  });
+  return {
+    port: other.port,
+    tokenFor: friend.tokenFor,
+    endSessions: async (userEntityRef: string) =>
+      other.endSessions(await friend.tokenFor('auth'), userEntityRef),
+  };
+}
+type Other = Awaited<ReturnType<typeof startOther>>;
+
+/** What a pair needs beside its setting. A setting here takes the effect of others away, so that it has backends of its own. */
+const ALONE: Record<string, JsonObject> = {
+  'auth.apiGate.cookie.enabled': {},
+  'permission.enabled': { auth: { apiGate: { operators: [OPERATOR] } } },
+  'auth.providers, backend.auth.dangerouslyDisableDefaultAuthPolicy, events, proxy':
+    { auth: { apiGate: { mode: 'report-only' } } },
+};
+const isAlone = ({ settings }: Pair) => settings in ALONE;
+
+describe('[P103] a setting that api-gate diff compares', () => {
+  it('has a probe for each setting that a backend has to be asked about', () =>
+    expect(Object.keys(PROBES).sort()).toEqual(
+      OF_BACKENDS.map(({ settings }) => settings).sort(),
+    ));
+
+  it.each(['wide', 'narrow'] as const)(
+    'lets somebody do more by the wider value alone: %s',
+    async side => {
+      const together = OF_BACKENDS.filter(pair => !isAlone(pair));
+      const database = temporaryFolder();
+      const other = await startOther(database);
+      const backend = await start(
+        merge({}, ...together.map(pair => pair[side]), {
+          ...(side === 'wide' && discovery(other.port, 'friend')),
+        }),
+        database,
+      );
+      for (const { settings } of together) {
+        expect([settings, await PROBES[settings](backend, other)]).toEqual([
+          settings,
+          side === 'wide',
+        ]);
+      }
+    },
+  );
+
+  it.each(
+    OF_BACKENDS.filter(isAlone).flatMap(pair =>
+      (['wide', 'narrow'] as const).map(
+        side => [pair.settings, side, pair] as const,
+      ),
+    ),
+  )(
+    'lets somebody do more by the wider value alone: %s, %s',
+    async (settings, side, pair) => {
+      const backend = await start(merge({}, ALONE[settings], pair[side]));
+      const more = await PROBES[settings](backend, undefined!);
+      expect(more).toBe(side === 'wide');
+    },
+  );
+});

@@ -1,0 +1,51 @@
+import { differenceWith } from 'lodash';
+import type { LoadedConfig } from './loadConfig';
+
+/** A difference between two configurations, as `diff` prints it: one line. */
+export interface Difference {
+  /** `+`: after the change, somebody may do more. `-`: nobody may. */
+  sign: '+' | '-';
+  /** The name of the line, such as `public`, `longer` or `no longer expected`. */
+  kind: string;
+  /** The request, the subject or the value that differs. */
+  text: string;
+  /** The config path of the setting. */
+  at?: string;
+  /** The reason of the entry, and its requirement. */
+  note?: string;
+}
+
+export function formatDifference(difference: Difference): string {
+  const { sign, kind, text, at, note } = difference;
+  return [`${sign} ${kind}`, text, at, note].filter(Boolean).join('  ');
+}
+
+/** Compares what a setting decides in two configurations. */
+export type Compare = (
+  before: LoadedConfig,
+  after: LoadedConfig,
+  path: string,
+) => Difference[];
+
+/**
+ * Compares what two configurations let somebody do.
+ *
+ * @param kind - the name of the lines, or one for what is new and one for what is gone
+ * @param isWithin - whether something includes something else; by default, only what has the same text does
+ */
+export function compareAll<T extends { text: string; at?: string }>(
+  kind: string,
+  allOf: (config: LoadedConfig) => T[],
+  isWithin = (one: T, other: T) => one.text === other.text,
+): Compare {
+  return (before, after, path) => {
+    const [old, now] = [before, after].map(allOf);
+    const line =
+      (sign: '+' | '-') =>
+      ({ text, at = path }: T): Difference => ({ sign, kind, text, at });
+    return [
+      ...differenceWith(now, old, isWithin).map(line('+')),
+      ...differenceWith(old, now, isWithin).map(line('-')),
+    ];
+  };
+}

@@ -1,0 +1,152 @@
+import type { IncomingMessage } from 'node:http';
+import path from 'node:path';
+import { ConfigReader } from '@backstage/config';
+import type { JsonObject } from '@backstage/types';
+import { merge, uniq } from 'lodash';
+import { stringify } from 'yaml';
+import {
+  JUDGED,
+  OF_BACKENDS,
+  OF_COMMANDS,
+  OLD_ISSUER,
+  Pair,
+  PORTAL,
+  RULE,
+} from '../__tests__/__testUtils__/comparedSettings';
+import { folderWith, runCliIn } from '../__tests__/__testUtils__/runCli';
+import { judge } from '../__tests__/proof/reference';
+import { PLAIN, State } from '../__tests__/proof/states';
+import { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
+import { readApiGateConfig } from '../settings/read/readApiGateConfig';
+import { COMPARED } from './compareSettings';
+
+jest.setTimeout(60_000);
+
+const configOf = (settings: JsonObject) =>
+  merge(
+    {
+      backend: { baseUrl: 'https://a.b.example.com' },
+      auth: { apiGate: {} },
+    },
+    settings,
+  );
+
+const yamlOf = (settings: JsonObject) => stringify(configOf(settings));
+
+async function diff(before: string, after: string, ...args: string[]) {
+  const folder = folderWith({
+    'base/.git': '',
+    'base/a.yaml': before,
+    'app/.git': '',
+    'app/a.yaml': after,
+  });
+  const options = ['--config', 'a.yaml', '--against', '../base', ...args];
+  const cwd = path.join(folder, 'app');
+  const { code, stdout } = await runCliIn(['diff', ...options], { cwd });
+  return { code, lines: stdout.trimEnd().split('\n') };
+}
+
+const pairs = [...JUDGED, ...OF_COMMANDS, ...OF_BACKENDS];
+const named = (list: Pair[]) =>
+  list.map(pair => [`${pair.settings}: ${pair.more}`, pair] as const);
+
+describe('[P103] api-gate diff', () => {
+  it('has a pair of configurations for each setting of its table', () =>
+    expect(uniq(pairs.map(({ settings }) => settings)).sort()).toEqual(
+      Object.keys(COMPARED).sort(),
+    ));
+
+  it.each(named(pairs))(
+    'fails for the wider one of two values, and for no other: %s',
+    async (_, { narrow, wide, more, less }) => {
+      const [before, after] = [narrow, wide].map(yamlOf);
+      const fails = ['--fail-on', 'new-public'];
+      const widened = await diff(before, after, ...fails);
+      expect(widened.lines).toContain(more);
+      expect(widened.lines.filter(line => !line.startsWith('+'))).toEqual([]);
+      expect(widened.code).toBe(1);
+      const narrowed = await diff(after, before, ...fails);
+      expect(narrowed.lines).toContain(less);
+      expect(narrowed.lines.filter(line => !line.startsWith('-'))).toEqual([]);
+      expect(narrowed.code).toBe(0);
+      expect((await diff(after, after, '--fail-on', 'any')).code).toBe(0);
+    },
+  );
+});
+
+/** The request that a setting decides about, as `judge` sees it under a policy. */
+const REQUESTS: Record<string, (policy: ConfiguredPolicy) => Partial<State>> = {
+  mode: ({ isEnforced }) => ({ mode: isEnforced ? 'enforce' : 'report-only' }),
+  allow: ({ allowList, now }) => ({
+    route: allowList.match('hello', 'GET', '/data', now())
+      ? 'rule'
+      : 'protected',
+  }),
+  tokens: ({ tokenLimits, now }) => {
+    const request = { pluginId: 'hello', method: 'GET', path: '/data' };
+    const refusal = tokenLimits.findRefusal('ci', request, now());
+    const kinds = {
+      restricted: 'narrow external',
+      'token-ended': 'ended external',
+    } as const;
+    return { authorization: refusal ? kinds[refusal] : 'external' };
+  },
+  issuers: ({ config }) => ({
+    authorization: config.issuers.includes(OLD_ISSUER) ? 'user' : 'foreign',
+  }),
+  credentialHeader: ({ config }) => ({
+    header: config.credentialHeader === 'x-credential' ? 'user' : undefined,
+  }),
+  foreignAuthorization: policy => ({
+    route: policy.isForeignPath('hello', '/data')
+      ? 'foreign path'
+      : 'protected',
+    authorization: 'basic',
+    cookie: 'user',
+  }),
+  'cookie.trustedOrigins': ({ isCrossSite }) => ({
+    cookie: 'user',
+    isCrossSite: isCrossSite({
+      method: 'POST',
+      headers: { origin: PORTAL },
+    } as IncomingMessage),
+  }),
+  'cookie.trustedPaths': policy => ({
+    cookie: 'user',
+    isCode: true,
+    isTrusted: policy.isTrustedPath('hello', '/data'),
+  }),
+};
+
+describe('[P103] by the proof’s reference', () => {
+  const passes = (settings: string, config: JsonObject) => {
+    const read = readApiGateConfig(new ConfigReader(configOf(config)));
+    const [, key] = settings.match(/^auth\.apiGate\.\{?([\w.]+)/)!;
+    const state = REQUESTS[key](new ConfiguredPolicy(read));
+    return judge({ ...PLAIN, ...state }).outcome !== 'refused';
+  };
+
+  it.each(named(JUDGED))(
+    'a request passes under the wider value alone: %s',
+    (_, { settings, narrow, wide }) => {
+      expect(passes(settings, wide)).toBe(true);
+      expect(passes(settings, narrow)).toBe(false);
+    },
+  );
+});
+
+describe('[P103] by api-gate check', () => {
+  it.each(named(OF_COMMANDS))(
+    'a configuration passes with the wider value alone: %s',
+    async (_, { narrow, wide }) => {
+      const codeOf = async (settings: JsonObject) => {
+        const auth = { apiGate: { allow: [RULE] } };
+        const cwd = folderWith({ 'a.yaml': yamlOf(merge({ auth }, settings)) });
+        const args = ['--config', 'a.yaml', '--fail-on', 'findings'];
+        return (await runCliIn(['check', ...args], { cwd })).code;
+      };
+      expect(await codeOf(wide)).toBe(0);
+      expect(await codeOf(narrow)).toBe(1);
+    },
+  );
+});

@@ -1,0 +1,213 @@
+import { compact, difference, isEqual, mapKeys, sortBy, uniq } from 'lodash';
+import type { PluginPath } from '../gate/rules/AllowRule';
+import { isEnforced } from '../gate/rules/Policy';
+import type { Finding } from '../operators/findings/Finding';
+import { findOpenings } from '../settings/expectations/findOpenings';
+import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
+import { isTrue } from '../settings/read/values';
+import { findCheckable } from './check';
+import {
+  compareExpectations,
+  compareRules,
+  findUnknown,
+  readEntries,
+} from './compareEntries';
+import { compareExternalAccess, compareLimits } from './compareTokens';
+import { Compare, compareAll, Difference } from './Difference';
+import { formatMode, LoadedConfig } from './loadConfig';
+import { isModeUnknown } from './mockEnv';
+
+/** How each setting of `auth.apiGate` is compared that decides what somebody may do. */
+const OF_GATE: Record<string, Compare> = {
+  '{mode,until}': compareModes,
+  'allow[].{plugin,path,methods,until,requires}': compareRules,
+  'expect[].{request,plugin,is}': compareExpectations,
+  'tokens[].{subject,until,only[].plugin,only[].path,only[].methods}':
+    compareLimits,
+  operators: list('may end sessions', gate => [...gate.operators]),
+  readers: list('may read', gate => [...gate.operators, ...gate.readers]),
+  issuers: list('trusts', gate => gate.issuers),
+  credentialHeader: list('trusts', gate => [gate.credentialHeader]),
+  'foreignAuthorization[].{plugin,path}': paths(
+    'sends Authorization to',
+    gate => gate.foreignAuthorization,
+  ),
+  'cookie.trustedOrigins': list('trusts', gate => gate.trustedOrigins),
+  'cookie.trustedPaths[].{plugin,path}': paths(
+    'trusts',
+    gate => gate.trustedPaths,
+  ),
+  'cookie.enabled': range(({ cookie }) => +cookie.enabled),
+  // By these prefixes, browsers let no other host of the domain, and no server without https, set the cookie.
+  'cookie.name': range(({ cookie }) =>
+    [/^__host-/i, /^__secure-/i, /^/].findIndex(each => each.test(cookie.name)),
+  ),
+  // The fewer labels, the more hosts.
+  'cookie.domain': range(
+    ({ cookie }) => -(cookie.attributes.domain?.split('.').length ?? Infinity),
+  ),
+  'cookie.sameSite': range(({ cookie }) =>
+    ['strict', 'lax', 'none'].indexOf(cookie.attributes.sameSite),
+  ),
+  'cookie.maxAge': range(({ cookie }) => cookie.maxAgeMs ?? Infinity),
+  'signOut.scope': range(({ signOut }) => +(signOut.scope === 'session')),
+  'signOut.offlineSessions': range(
+    ({ signOut }) => +(signOut.offlineSessions === 'keep'),
+  ),
+  'signOut.providers': range(
+    ({ signOut }) => [...signOut.providers],
+    (ids, others) => difference(others, ids).length === 0,
+  ),
+  'tokenCache.ttl': range(({ tokenCache }) => tokenCache?.ttlMs ?? 0),
+  'revocation.pollInterval': range(gate => gate.revocation.pollIntervalMs),
+  'findings.accept[].{id,at,until}': findings(
+    'accepts',
+    ({ accepted }) =>
+      accepted && (Date.parse(accepted.until ?? '') || Infinity),
+  ),
+};
+
+/** How settings of Backstage are compared. */
+const OF_BACKSTAGE: Record<string, Compare> = {
+  'backend.auth.{externalAccess,keys}': compareExternalAccess,
+  'discovery.endpoints': compareAll(
+    'trusts',
+    config =>
+      readEntries('discovery.endpoints', config).map(entry => ({
+        text: `another address for the keys of ${entry.plugins}`,
+        entry,
+      })),
+    (one, other) => isEqual(one.entry, other.entry),
+  ),
+  'permission.enabled': range(
+    (_, { root }) => +!isTrue(root.getOptional('permission.enabled')),
+  ),
+  // What causes the other findings has a line of its own, or lets nobody do more.
+  'auth.providers, backend.auth.dangerouslyDisableDefaultAuthPolicy, events, proxy':
+    findings(
+      'finding',
+      ({ id }) =>
+        +/^(anyone|no-barrier|open|proxied|refresh|token-leaves)-/.test(id),
+    ),
+};
+
+/** A test fails for a setting of `config.d.ts` that is neither here nor in {@link NOT_COMPARED}. */
+export const COMPARED: Record<string, Compare> = {
+  ...mapKeys(OF_GATE, (_, key) => `${CONFIG_KEY}.${key}`),
+  ...OF_BACKSTAGE,
+};
+
+/** What is not compared. */
+export const NOT_COMPARED = {
+  'auth.apiGate.{allow[],tokens[],findings.accept[]}.reason':
+    'a text for people',
+  'auth.apiGate.{fasterServer,usage,audit.clientAddress}': 'decide nothing',
+  'auth.providers': 'who may sign in, but for findings',
+  'plugins, their code and the permission policy':
+    'what a handler lets a user do',
+};
+
+/** Compares all settings. The lines with `+` come first. */
+export function compareSettings(
+  before: LoadedConfig,
+  after: LoadedConfig,
+): Difference[] {
+  const differences = Object.entries(COMPARED).flatMap(([settings, compare]) =>
+    compare(before, after, settings.split(/\[|\.\{/)[0]),
+  );
+  return sortBy([...findUnknown(before, after), ...differences], 'sign');
+}
+
+function compareModes(before: LoadedConfig, after: LoadedConfig): Difference[] {
+  const [old, now] = [before, after].map(({ gate }) => openUntil(gate));
+  if (now === old || isModeUnknown(after.leftOut)) {
+    return [];
+  }
+  const at = formatMode(after.gate);
+  return [
+    now > old
+      ? { sign: '+', kind: 'public', text: 'whatever plugins leave open', at }
+      : { sign: '-', kind: 'closed', text: 'whatever no rule names', at },
+  ];
+}
+
+/** Returns the time until which the gate refuses nothing. */
+function openUntil(gate: ApiGateConfig): number {
+  return isEnforced(gate, Date.now())
+    ? -Infinity
+    : (gate.until?.getTime() ?? Infinity);
+}
+
+/** Compares lists, of which each entry lets somebody do more. */
+function list(
+  kind: string,
+  entriesOf: (gate: ApiGateConfig) => (string | undefined)[],
+): Compare {
+  return compareAll(kind, ({ gate }) =>
+    uniq(compact(entriesOf(gate))).map(text => ({ text })),
+  );
+}
+
+/** Compares paths below plugins, of which wider ones include others. */
+function paths(
+  kind: string,
+  pathsOf: (gate: ApiGateConfig) => PluginPath[],
+): Compare {
+  return compareAll(
+    kind,
+    ({ gate }) =>
+      pathsOf(gate).map(each => ({
+        ...each,
+        methods: ['GET'],
+        text: `/api/${each.plugin}${each.path}`,
+      })),
+    (one, other) => findOpenings([one], [other]).length === 0,
+  );
+}
+
+/** Compares a setting with one value, of which a greater one lets somebody do more. */
+function range<T>(
+  valueOf: (gate: ApiGateConfig, config: LoadedConfig) => T,
+  isWithin = (one: T, other: T) => one <= other,
+): Compare {
+  return (before, after, at) => {
+    const [old, now] = [before, after].map(each => valueOf(each.gate, each));
+    const [isLess, isMore] = [isWithin(now, old), isWithin(old, now)];
+    const [was, is] = [before, after].map(
+      ({ root }) => JSON.stringify(root.getOptional(at)) ?? 'the default',
+    );
+    const text = `${is}, was ${was}`;
+    return isLess && isMore
+      ? []
+      : [
+          isLess
+            ? { sign: '-', kind: 'narrower', text, at }
+            : { sign: '+', kind: 'wider', text, at },
+        ];
+  };
+}
+
+/**
+ * Compares findings. The index of an entry may differ.
+ *
+ * @param extentOf - nothing for a finding that is left out
+ */
+function findings(
+  kind: string,
+  extentOf: (finding: Finding) => number | undefined,
+): Compare {
+  return compareAll(
+    kind,
+    config =>
+      findCheckable(config).flatMap(finding => {
+        const { id, at } = finding;
+        const extent = extentOf(finding);
+        const place = at.replace(/\[\d+\]/g, '');
+        return extent ? [{ text: id, at, place, extent }] : [];
+      }),
+    (one, other) =>
+      one.text === other.text &&
+      one.place === other.place &&
+      one.extent <= other.extent,
+  );
+}
