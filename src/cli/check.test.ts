@@ -357,7 +357,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
       'a setting that is not known',
       [],
       GATE.replace('expect:', 'expects:'),
-      ':9: auth.apiGate.expects is not known: use ',
+      ':9: auth.apiGate.expects is not known (did you mean expect?): use ',
     ],
     [
       'a value that is no list',

@@ -121,11 +121,10 @@ function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
 
 /** Finds the findings that do not depend on variables that are not set. */
 function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
-  const installed = declared?.installed;
   return findFindings({
     config: root,
     gate,
-    isInstalled: installed && (id => installed.includes(id)),
+    installed: declared?.installed,
     now: new Date(),
     usage: declared?.usage,
   }).filter(({ at }) => !leftOut.some(unchecked => at.startsWith(unchecked)));

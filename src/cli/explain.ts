@@ -47,7 +47,7 @@ auth.apiGate that is not read without --config.`,
       policy: new ConfiguredPolicy({ ...gate, allow }),
       externalSubjects: readExternalSubjects(root),
       closed: declared?.closed ?? [],
-      isInstalled: id => declared?.installed.includes(id) ?? true,
+      installed: declared?.installed,
       placeOf: name => {
         const location = locate(name);
         return location && formatLocation(location);

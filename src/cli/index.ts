@@ -1,5 +1,6 @@
 import { isError } from '@backstage/errors';
 import { printable } from '../settings/logLine';
+import { didYouMean } from '../settings/read/values';
 import { audit } from './audit';
 import { check } from './check';
 import { CliError, readOptions } from './Command';
@@ -55,7 +56,7 @@ async function runCommand(name: string, args: string[], output: Output) {
   const command = COMMANDS.get(name);
   if (!command) {
     throw new CliError(
-      `${name} is no command: use ${[...COMMANDS.keys()].join(', ')}`,
+      `${name} is no command${didYouMean(name, COMMANDS.keys())}: use ${[...COMMANDS.keys()].join(', ')}`,
     );
   }
   const { values, positionals } = readOptions(name, args, command.help);

@@ -91,9 +91,10 @@ export function readGate(
     ? withoutMocked(root, ConfigReader.fromConfigs(mocked))
     : { config: root, leftOut: [] };
   try {
-    const known = declared?.installed.concat(pluginsElsewhere(root));
     const gate = readApiGateConfig(config, {
-      isKnownPlugin: known && (id => known.includes(id) || holdsMock(id)),
+      knownPlugins:
+        declared &&
+        new KnownPlugins([...declared.installed, ...pluginsElsewhere(root)]),
     });
     return {
       gate,
@@ -118,6 +119,13 @@ export function readGate(
       ? ': set it, or give --mock-env where it comes from a variable that is not set here'
       : '';
     throw new CliError(message + hint, locate(message));
+  }
+}
+
+/** The ids of plugins. One that holds a variable which is not set may be any of them. */
+class KnownPlugins extends Set<string> {
+  override has(id: string): boolean {
+    return super.has(id) || holdsMock(id);
   }
 }
 

@@ -46,7 +46,7 @@ describe('explainInWords', () => {
         { plugin: 'y', path: '/', allow: 'unauthenticated' },
         { plugin: 'x', path: '/a', allow: 'user-cookie' },
       ],
-      isInstalled: id => id === 'x',
+      installed: ['x'],
     });
   const KEYS = '/.backstage/auth/v1/jwks.json';
   const NOT_SEEN = 'not seen by the gate: the gate guards /api/<plugin> only';

@@ -3,6 +3,7 @@ import { formatRule, yamlOf } from '../../gate/rules/AllowRule';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { formatExpected } from '../../settings/read/readExpectations';
 import type { ExternalSubjects } from '../../settings/read/readExternalTokens';
+import { didYouMean } from '../../settings/read/values';
 import { WEBSOCKET } from '../../gate/read/requestLine';
 import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
@@ -26,7 +27,8 @@ interface ExplainedGate {
   externalSubjects: ExternalSubjects;
   /** What plugins open in code and the gate closes, as far as that is known. */
   closed: Pick<DeclaredPolicy, 'allow' | 'path' | 'plugin'>[];
-  isInstalled(plugin: string): boolean;
+  /** Ids of the installed plugins; `undefined` where they are not known. */
+  installed?: readonly string[];
   /** Returns the file and line of a setting, by its config path: the command alone shows them. */
   placeOf?(configPath: string): string | undefined;
 }
@@ -88,7 +90,8 @@ export function explainInWords(
   subject: string | undefined,
   gate: ExplainedGate,
 ): Explained {
-  const { closed, isInstalled, policy } = gate;
+  const { closed, installed, policy } = gate;
+  const isInstalled = (id: string) => installed?.includes(id) ?? true;
   const { method, target } = request;
   const explanation = explainRequest(
     request,
@@ -113,7 +116,7 @@ export function explainInWords(
       ? `${ANSWERS['sign-out']}, for a plugin that is installed`
       : ANSWERS[explanation.because],
     isMissing &&
-      `The plugin ${pluginId} is not installed: a misspelling, or a plugin of another backend`,
+      `The plugin ${pluginId} is not installed${didYouMean(pluginId, installed ?? [])}: a misspelling, or a plugin of another backend`,
     shownPath &&
       `If a browser shows this address, it sends the path only: ask about '${method} ${shownPath}'`,
     describeRule(explanation, gate),
@@ -208,8 +211,9 @@ function explainToken(
     !isPrintable(subject) ||
     !externalSubjects.isPossible(subject)
   ) {
+    const shown = shorten(printable(subject), MAX_SUBJECT_LENGTH);
     return {
-      error: `No external token can have the subject ${shorten(printable(subject), MAX_SUBJECT_LENGTH)}: compare it with backend.auth.externalAccess`,
+      error: `No external token can have the subject ${shown}${didYouMean(shown, externalSubjects.named)}: compare it with backend.auth.externalAccess`,
     };
   }
   const { pluginId } = request;

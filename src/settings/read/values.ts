@@ -59,9 +59,43 @@ export function readObject<K extends string>(
     const instead = Object.hasOwn(replaced, key)
       ? `remove it; ${replaced[key]}`
       : `use ${known}`;
-    check(keys.includes(key as K), `${path}.${key} is not known: ${instead}`);
+    check(
+      keys.includes(key as K),
+      `${path}.${key} is not known${didYouMean(key, keys)}: ${instead}`,
+    );
   }
   return value as { [key in K]?: unknown };
+}
+
+/** Returns a note for an error, with the one of these names that was probably meant; empty if none resembles the text. */
+export function didYouMean(text: string, names: Iterable<string>): string {
+  const known = [...names];
+  for (let errors = 1; errors <= Math.min(2, text.length / 3); errors += 1) {
+    const meant = known.find(name => differsBy(errors, text, name));
+    if (meant !== undefined) {
+      return ` (did you mean ${meant}?)`;
+    }
+  }
+  return '';
+}
+
+/** Whether at most so many typing errors lead from one text to another: a letter too much, a missing one, a wrong one, or two swapped. */
+function differsBy(errors: number, one: string, other: string): boolean {
+  let same = 0;
+  while (same < one.length && one[same] === other[same]) {
+    same += 1;
+  }
+  const [a, b] = [one.slice(same), other.slice(same)];
+  const pairs = [
+    [a.slice(1), b],
+    [a, b.slice(1)],
+    [a.slice(1), b.slice(1)],
+    ...(a[0] === b[1] && a[1] === b[0] ? [[a.slice(2), b.slice(2)]] : []),
+  ];
+  return (
+    a === b ||
+    (errors > 0 && pairs.some(([x, y]) => differsBy(errors - 1, x, y)))
+  );
 }
 
 /** Reads a list item by item. A list that is left out is empty. */
