@@ -4,6 +4,7 @@ import { differenceWith, isEqual, omit } from 'lodash';
 import { AllowRule, formatRule } from '../gate/rules/AllowRule';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { Expectation, formatExpected } from '../settings/read/readExpectations';
+import type { Difference } from './Difference';
 import type { LoadedConfig } from './loadConfig';
 import { CHECKED_LISTS, holdsMock } from './mockEnv';
 
@@ -11,43 +12,51 @@ import { CHECKED_LISTS, holdsMock } from './mockEnv';
 export function compareConditions(
   before: readonly AllowRule[],
   after: readonly AllowRule[],
-): string[] {
+): Difference[] {
   return after.flatMap((rule, i) => {
-    const name = formatRule(rule);
-    const former = before.filter(other => formatRule(other) === name);
-    return compareRequirements(former, rule).map(
-      line => `${line}  ${name}  ${CONFIG_KEY}.allow[${i}]`,
-    );
+    const text = formatRule(rule);
+    const former = before.filter(other => formatRule(other) === text);
+    return compareRequirements(former, rule).map(difference => ({
+      ...difference,
+      text,
+      at: `${CONFIG_KEY}.allow[${i}]`,
+    }));
   });
 }
 
-function compareRequirements(former: AllowRule[], rule: AllowRule): string[] {
+function compareRequirements(
+  former: AllowRule[],
+  rule: AllowRule,
+): Pick<Difference, 'sign' | 'kind'>[] {
   const required = former.flatMap(({ requires }) => requires ?? []);
   if (former.length === 0 || required.includes(rule.requires ?? '')) {
     return [];
   }
   // The rule was in force without a condition if any of the former ones was.
   if (required.length === former.length) {
-    return [`+ no longer requires ${required}`];
+    return [{ sign: '+', kind: `no longer requires ${required}` }];
   }
   return rule.requires === undefined
     ? []
-    : [`- newly requires ${rule.requires}`];
+    : [{ sign: '-', kind: `newly requires ${rule.requires}` }];
 }
 
 /** Compares expectations. A line with + is one that no longer keeps requests closed. */
 export function compareExpectations(
   before: readonly Expectation[],
   after: readonly Expectation[],
-): string[] {
+): Difference[] {
   return [
-    ...differenceWith(before, after, isImplied).map(
-      each =>
-        `${each.is === 'closed' ? '+' : '-'} no longer expected  ${formatExpected(each)} is ${each.is}`,
-    ),
-    ...differenceWith(after, before, isImplied).map(
-      each => `- newly expected  ${formatExpected(each)} is ${each.is}`,
-    ),
+    ...differenceWith(before, after, isImplied).map((each): Difference => ({
+      sign: each.is === 'closed' ? '+' : '-',
+      kind: 'no longer expected',
+      text: `${formatExpected(each)} is ${each.is}`,
+    })),
+    ...differenceWith(after, before, isImplied).map((each): Difference => ({
+      sign: '-',
+      kind: 'newly expected',
+      text: `${formatExpected(each)} is ${each.is}`,
+    })),
   ];
 }
 
@@ -64,12 +73,18 @@ function isImplied(expectation: Expectation, by: Expectation): boolean {
 export function compareVariables(
   after: LoadedConfig,
   before?: LoadedConfig,
-): string[] {
+): Difference[] {
   return CHECKED_LISTS.map(key => `${CONFIG_KEY}.${key}`).flatMap(path => {
     const former = readEntries(path, before);
-    return readEntries(path, after).flatMap((entry, i) =>
+    return readEntries(path, after).flatMap((entry, i): Difference[] =>
       holdsMock(entry) && !former.some(other => isEqual(other, entry))
-        ? [`+ not known  ${path}[${i}] holds a variable that is not set`]
+        ? [
+            {
+              sign: '+',
+              kind: 'not known',
+              text: `${path}[${i}] holds a variable that is not set`,
+            },
+          ]
         : [],
     );
   });

@@ -4,10 +4,6 @@ import { formatRule } from '../gate/rules/AllowRule';
 import { formatLocation } from '../settings/files/locate';
 import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import {
-  formatRequirement,
-  inBrackets,
-} from '../operators/reports/formatPolicyReport';
-import {
   comparePolicies,
   RouteChange,
 } from '../settings/expectations/comparePolicies';
@@ -18,6 +14,7 @@ import {
   compareExpectations,
   compareVariables,
 } from './compareEntries';
+import { Difference, formatDifference } from './Difference';
 import {
   formatMode,
   LoadedConfig,
@@ -56,22 +53,23 @@ that has auth.apiGate, or, without --config, a file beside those that were read 
     const { gate } = after;
     const { allow = [], expect = [] } = before?.gate ?? {};
     const changes = comparePolicies(allow, gate.allow);
-    const lines = [
+    const differences = [
       ...compareModes(after, before?.gate),
       ...compareVariables(after, before),
-      ...changes.opened.map(change => describe('+ public', change, gate)),
-      ...changes.longer.map(change => describe('+ longer', change, gate)),
+      ...changes.opened.map(change => describe('+', 'public', change, gate)),
+      ...changes.longer.map(change => describe('+', 'longer', change, gate)),
       ...compareConditions(allow, gate.allow),
       ...compareExpectations(expect, gate.expect),
-      ...changes.closed.map(change => describe('- closed', change)),
-      ...changes.shorter.map(change => describe('- shorter', change)),
+      ...changes.closed.map(change => describe('-', 'closed', change)),
+      ...changes.shorter.map(change => describe('-', 'shorter', change)),
     ];
     output.out(
-      ...lines,
-      lines.length === 0 && 'No difference in what is public',
+      ...differences.map(formatDifference),
+      differences.length === 0 && 'No difference in what is public',
     );
-    const failing =
-      failOn === 'any' ? lines : lines.filter(line => line.startsWith('+'));
+    const failing = differences.filter(
+      ({ sign }) => failOn === 'any' || sign === '+',
+    );
     return after.isMissing || (failOn && failing.length > 0) ? 1 : 0;
   },
 };
@@ -131,10 +129,11 @@ function defaultFiles(first: string): string[] {
 
 /** @param after - the new configuration, if it has the rule: the old one has other places */
 function describe(
-  sign: '+ public' | '+ longer' | '- closed' | '- shorter',
+  sign: '+' | '-',
+  kind: 'public' | 'longer' | 'closed' | 'shorter',
   change: RouteChange,
   after?: ApiGateConfig,
-): string {
+): Difference {
   const { rule, until, otherUntil } = change;
   const [now, before] = after ? [until, otherUntil] : [otherUntil, until];
   const own = until === undefined ? '' : `  until ${formatEnd(until)}`;
@@ -142,10 +141,19 @@ function describe(
     otherUntil === undefined
       ? own
       : `  ends ${formatEnd(now)}, was ${formatEnd(before)}`;
-  const name = after
-    ? `  ${CONFIG_KEY}.allow[${after.allow.indexOf(rule)}]${rule.reason ? `  "${rule.reason}"` : ''}${inBrackets([formatRequirement(rule)])}`
-    : '';
-  return `${sign}  ${formatRule(change)}${end}${name}`;
+  const text = `${formatRule(change)}${end}`;
+  return {
+    sign,
+    kind,
+    text,
+    ...(after && {
+      at: `${CONFIG_KEY}.allow[${after.allow.indexOf(rule)}]`,
+      note: compact([
+        rule.reason && `"${rule.reason}"`,
+        rule.requires && `(requires ${rule.requires})`,
+      ]).join('  '),
+    }),
+  };
 }
 
 function formatEnd(until = Infinity): string {
@@ -162,20 +170,20 @@ function openUntil(config: ApiGateConfig | undefined): number {
 function compareModes(
   { gate, leftOut }: LoadedConfig,
   before?: ApiGateConfig,
-): string[] {
+): Difference[] {
   if (isModeUnknown(leftOut)) {
-    return [
-      `+ not known  ${CONFIG_KEY}.mode or until holds a variable that is not set`,
-    ];
+    const text = `${CONFIG_KEY}.mode or until holds a variable that is not set`;
+    return [{ sign: '+', kind: 'not known', text }];
   }
   const old = openUntil(before);
   const now = openUntil(gate);
   if (now === old) {
     return [];
   }
+  const at = formatMode(gate);
   return [
     now > old
-      ? `+ public  whatever plugins leave open  ${formatMode(gate)}`
-      : `- closed  whatever no rule names  ${formatMode(gate)}`,
+      ? { sign: '+', kind: 'public', text: 'whatever plugins leave open', at }
+      : { sign: '-', kind: 'closed', text: 'whatever no rule names', at },
   ];
 }
