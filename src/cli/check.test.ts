@@ -313,7 +313,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
       code: 2,
       stdout: '',
       stderr: expect.stringMatching(
-        /^Read app-config\.yaml\nerror: .*backend\.baseUrl.*: set it, or give --mock-env where it comes from a variable that is not set here\n$/,
+        /^Read app-config\.yaml\nVariables that are not set are left out of auth\.apiGate\.issuers: .*\nerror: .*backend\.baseUrl.*: set it, or give --mock-env where it comes from a variable that is not set here\n$/,
       ),
     });
   });

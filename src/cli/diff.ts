@@ -40,6 +40,7 @@ What rules require is compared too.
                              git worktree add --detach FOLDER COMMIT makes it
   --fail-on new-public|any   exits with 1 for what is newly public or longer so, requires less, or is no longer expected
                              to be closed; or for any difference
+  --json                     prints the result as one JSON object
   --mock-env                 uses a made-up value for each variable that is not set and has no default
 
 Exit code: 0; 1 for differences that --fail-on names, or if no file of --config has auth.apiGate; 2 a file can
@@ -63,6 +64,7 @@ that has auth.apiGate, or, without --config, a file beside those that were read 
       ...changes.closed.map(change => describe('-', 'closed', change)),
       ...changes.shorter.map(change => describe('-', 'shorter', change)),
     ];
+    output.add({ differences });
     output.out(
       ...differences.map(formatDifference),
       differences.length === 0 && 'No difference in what is public',
@@ -91,6 +93,7 @@ async function readBefore(
   );
   const config = compact(paired.map(({ other }) => other));
   const names = config.map(file => formatLocation({ file }));
+  output.add({ against: names });
   output.error(`Read to compare with: ${names.join(', ')}`);
   const missing = after.files.filter(name =>
     paired.some(({ file, other }) => file === name && !other),

@@ -95,7 +95,8 @@ describe('explainInWords', () => {
       `With a token of ${LONGEST_SUBJECT}: passes the gate`,
     ],
   ])('explains %s (%#)', (request, subject, ...lines) => {
-    expect(explain(request, subject)).toEqual({ lines: [request, ...lines] });
+    const explained = explain(request, subject);
+    expect(explained).toMatchObject({ lines: [request, ...lines] });
   });
 
   it('shows no subject that is too long, or that hides something', () => {

@@ -89,19 +89,14 @@ export function explainInWords(
   request: { method: string; target: string },
   subject: string | undefined,
   gate: ExplainedGate,
-): Explained {
+) {
   const { closed, installed, policy } = gate;
   const isInstalled = (id: string) => installed?.includes(id) ?? true;
   const { method, target } = request;
-  const explanation = explainRequest(
-    request,
-    policy,
-    isInstalled,
-    policy.now(),
-  );
-  const { plugin: pluginId, path } = explanation;
+  const answer = explainRequest(request, policy, isInstalled, policy.now());
+  const { plugin: pluginId, path } = answer;
   const isMissing = pluginId !== undefined && !isInstalled(pluginId);
-  const ofToken =
+  const ofToken: ReturnType<typeof explainToken> =
     subject === undefined || pluginId === undefined
       ? { lines: [] }
       : explainToken(subject, { pluginId, method, path }, gate);
@@ -112,21 +107,25 @@ export function explainInWords(
   const [, shownPath] = target.match(/^https?:\/\/[^/]+(\/.*)$/i) ?? [];
   const lines = [
     `${method} ${target}`,
-    explanation.because === 'sign-out' && !isMissing
+    answer.because === 'sign-out' && !isMissing
       ? `${ANSWERS['sign-out']}, for a plugin that is installed`
-      : ANSWERS[explanation.because],
+      : ANSWERS[answer.because],
     isMissing &&
       `The plugin ${pluginId} is not installed${didYouMean(pluginId, installed ?? [])}: a misspelling, or a plugin of another backend`,
     shownPath &&
       `If a browser shows this address, it sends the path only: ask about '${method} ${shownPath}'`,
-    describeRule(explanation, gate),
-    describeInCode(explanation, closed),
-    ...describeOpening(explanation, policy),
+    describeRule(answer, gate),
+    describeInCode(answer, closed),
+    ...describeOpening(answer, policy),
     ...ofToken.lines,
     !policy.isEnforced &&
       `Until the gate enforces, it refuses only locked users and ended sessions (${CONFIG_KEY}.mode)`,
   ];
-  return { lines: lines.filter(line => typeof line === 'string') };
+  return {
+    lines: lines.filter(line => typeof line === 'string'),
+    answer,
+    refusal: ofToken.refusal,
+  };
 }
 
 function describeRule(
@@ -205,15 +204,14 @@ function explainToken(
   subject: string,
   request: LimitedRequest,
   { externalSubjects, placeOf, policy }: ExplainedGate,
-): Explained {
+): Explained & { refusal?: keyof typeof REFUSALS } {
   if (
     subject.length > MAX_SUBJECT_LENGTH ||
     !isPrintable(subject) ||
     !externalSubjects.isPossible(subject)
   ) {
-    const shown = shorten(printable(subject), MAX_SUBJECT_LENGTH);
     return {
-      error: `No external token can have the subject ${shown}${didYouMean(shown, externalSubjects.named)}: compare it with backend.auth.externalAccess`,
+      error: `No external token can have the subject ${shorten(printable(subject), MAX_SUBJECT_LENGTH)}${didYouMean(subject, externalSubjects.named)}: compare it with backend.auth.externalAccess`,
     };
   }
   const { pluginId } = request;
@@ -243,5 +241,5 @@ function explainToken(
     ),
     ...ofEntries,
   ];
-  return { lines };
+  return { lines, refusal: reason ?? (isExcluded ? 'restricted' : undefined) };
 }

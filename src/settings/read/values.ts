@@ -79,22 +79,17 @@ export function didYouMean(text: string, names: Iterable<string>): string {
   return '';
 }
 
-/** Whether at most so many typing errors lead from one text to another: a letter too much, a missing one, a wrong one, or two swapped. */
-function differsBy(errors: number, one: string, other: string): boolean {
-  let same = 0;
-  while (same < one.length && one[same] === other[same]) {
-    same += 1;
+/** Whether so many typing errors lead from one text to another: a letter too much, a missing one, a wrong one, or two swapped. */
+function differsBy(errors: number, a: string, b: string): boolean {
+  if (Math.abs(a.length - b.length) > errors) {
+    return false;
   }
-  const [a, b] = [one.slice(same), other.slice(same)];
-  const pairs = [
-    [a.slice(1), b],
-    [a, b.slice(1)],
-    [a.slice(1), b.slice(1)],
-    ...(a[0] === b[1] && a[1] === b[0] ? [[a.slice(2), b.slice(2)]] : []),
-  ];
-  return (
-    a === b ||
-    (errors > 0 && pairs.some(([x, y]) => differsBy(errors - 1, x, y)))
+  if (a[0] === b[0]) {
+    return a === b || differsBy(errors, a.slice(1), b.slice(1));
+  }
+  const swapped = a[0] === b[1] && a[1] === b[0] ? [[2, 2]] : [];
+  return [[1, 0], [0, 1], [1, 1], ...swapped].some(([i, j]) =>
+    differsBy(errors - 1, a.slice(i), b.slice(j)),
   );
 }
 
