@@ -85,7 +85,7 @@ type Services = Awaited<ReturnType<typeof createServices>>;
 async function createServices(rootServices: RootServices) {
   const { config, instance, missingFeatures, logger, system } = rootServices;
   const installed = await instance.getInstalledPlugins();
-  const known = new Set(
+  const knownPlugins = new Set(
     [...installed, ...(await system.getInstalledPlugins())].map(
       ({ pluginId }) => pluginId.toLowerCase(),
     ),
@@ -94,7 +94,7 @@ async function createServices(rootServices: RootServices) {
     config,
     logger,
     // The expectations of the policy may name only plugins of this deployment.
-    isKnownPlugin: id => known.has(id),
+    knownPlugins,
   });
   const policies = new DeclaredPolicies();
   const plugins = new Plugins(
@@ -134,7 +134,7 @@ function createReports(services: Services) {
       config,
       gate,
       areOrdersLoaded: revocations.isLoaded,
-      isInstalled: id => plugins.isInstalled(id),
+      installed: plugins.installedIds(),
       missingFeatures,
       now: new Date(),
       missingRevocations: revocations.missing,

@@ -313,7 +313,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
       code: 2,
       stdout: '',
       stderr: expect.stringMatching(
-        /^Read app-config\.yaml\nerror: .*backend\.baseUrl.*: set it, or give --mock-env where it comes from a variable that is not set here\n$/,
+        /^Read app-config\.yaml\nVariables that are not set are left out of auth\.apiGate\.issuers: .*\nerror: .*backend\.baseUrl.*: set it, or give --mock-env where it comes from a variable that is not set here\n$/,
       ),
     });
   });
@@ -357,7 +357,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
       'a setting that is not known',
       [],
       GATE.replace('expect:', 'expects:'),
-      ':9: auth.apiGate.expects is not known: use ',
+      ':9: auth.apiGate.expects is not known (did you mean expect?): use ',
     ],
     [
       'a value that is no list',

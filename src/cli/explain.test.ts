@@ -98,7 +98,7 @@ describe('api-gate explain --subject', () => {
     expect([code, stderr + stdout]).toEqual([
       2,
       expect.stringContaining(
-        'No external token can have the subject ci-deplyo',
+        'No external token can have the subject ci-deplyo (did you mean ci-deploy?): ',
       ),
     ]);
   });

@@ -23,7 +23,7 @@ describe('api-gate', () => {
       code: 2,
       stdout: '',
       stderr:
-        'error: chek is no command: use check, diff, explain, init, audit\n',
+        'error: chek is no command (did you mean check?): use check, diff, explain, init, audit\n',
     });
   });
 
@@ -33,7 +33,7 @@ describe('api-gate', () => {
       'chek',
       2,
       '',
-      'error: chek is no command: use check, diff, explain, init, audit\n',
+      'error: chek is no command (did you mean check?): use check, diff, explain, init, audit\n',
     ],
   ])(
     'writes to the streams of its process: %s',
@@ -70,7 +70,10 @@ describe('api-gate', () => {
   );
 
   it.each([
-    [['chek'], 'chek is no command: use check, diff, explain, init, audit'],
+    [
+      ['chek'],
+      'chek is no command (did you mean check?): use check, diff, explain, init, audit',
+    ],
     [
       ['check', 'app-config.yaml'],
       'api-gate check takes no argument "app-config.yaml": give files with --config',

@@ -191,7 +191,7 @@ describe('createGitHubLines', () => {
     });
     lines.problem('error', { message: '100 % of it' });
     lines.out('one', undefined, false, 'two');
-    lines.end();
+    lines.end(1);
     expect(written.slice(1)).toEqual([
       'one',
       'two',

@@ -55,8 +55,8 @@ const REPLACED = {
 
 /** Facts about the backend that its configuration does not have. */
 export interface ReadOptions {
-  /** Whether this backend, or one that it knows, has a plugin; `undefined` where that is not known. */
-  isKnownPlugin?: (id: string) => boolean;
+  /** Ids of the plugins of this backend, and of those that it knows; `undefined` where they are not known. */
+  knownPlugins?: ReadonlySet<string>;
   /** Whether the backend is on the legacy system. Default: false. */
   isLegacy?: boolean;
 }
@@ -71,7 +71,7 @@ export type ApiGateConfig = ReturnType<typeof readApiGateConfig>;
  */
 export function readApiGateConfig(
   rootConfig: Config,
-  { isKnownPlugin, isLegacy }: ReadOptions = {},
+  { knownPlugins, isLegacy }: ReadOptions = {},
 ) {
   assertPlace(rootConfig);
   const block = rootConfig.getOptional(CONFIG_KEY) ?? {};
@@ -90,7 +90,7 @@ export function readApiGateConfig(
     ...readMode(settings, CONFIG_KEY),
     allow,
     /** Requests that must be public or closed with these rules. */
-    expect: read('expect', readExpectations, isKnownPlugin),
+    expect: read('expect', readExpectations, knownPlugins),
     issuers: read('issuers', readIssuers),
     credentialHeader: read('credentialHeader', readCredentialHeader),
     foreignAuthorization: read(

@@ -2,7 +2,7 @@ import type { Config } from '@backstage/config';
 import type { TokenEntry } from '../../gate/rules/GateSettings';
 import { readOpenedRequests } from './readAllowRules';
 import { readExternalSubjects } from './readExternalTokens';
-import { check, readInstant, readList, readObject } from './values';
+import { check, didYouMean, readInstant, readList, readObject } from './values';
 
 // Backstage allows no space in the subjects that the configuration names.
 const SUBJECT = /^\S{1,1000}$/;
@@ -30,9 +30,13 @@ export function readTokens(
     (item, path) => {
       const entry = readToken(item, path);
       const { subject } = entry;
+      const [example] = subjects.named;
+      const hint =
+        didYouMean(subject, subjects.named) ||
+        (example ? `, such as ${example}` : '');
       check(
         subjects.isPossible(subject),
-        `${path}.subject must be one that an entry of backend.auth.externalAccess has${subjects.named.length > 0 ? `, such as ${subjects.named[0]}` : ''}: add that entry, correct the subject, or remove ${path}`,
+        `${path}.subject must be one that an entry of backend.auth.externalAccess has${hint}: add that entry, correct the subject, or remove ${path}`,
       );
       const other = first.get(subject) ?? { path, entry };
       check(
