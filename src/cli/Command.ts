@@ -10,6 +10,7 @@ const OPTIONS = {
   'fail-on': { type: 'string' },
   format: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
+  json: { type: 'boolean' },
   list: { type: 'boolean' },
   live: { type: 'string' },
   'mock-env': { type: 'boolean' },
