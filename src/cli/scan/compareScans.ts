@@ -37,7 +37,11 @@ export function compareScans(
 
 function findNew(before: PackageScan[], after: PackageScan[]): string[] {
   const keyOf = ({ kind, name, what, who }: Entry) =>
-    [kind, name, ...(kind === 'opens' ? [what, who] : [what])].join('\n');
+    JSON.stringify([
+      ...[kind, name],
+      ...(kind === 'no check' ? [] : [what]),
+      ...(kind === 'opens' ? [who] : []),
+    ]);
   const left = countBy(before.flatMap(describeScan), keyOf);
   return after.flatMap(describeScan).flatMap(entry => {
     const { kind, name, version, what, who } = entry;

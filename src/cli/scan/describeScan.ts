@@ -60,8 +60,8 @@ function describeRequests(
   }
   const methods = routes
     .filter(({ path: other, method }) => other === path && method !== 'USE')
-    .map(({ method }) => `${method} `);
-  return path === '/' || path === '*' ? '/**' : `${methods}${path}`;
+    .map(({ method }) => method);
+  return path === '/' || path === '*' ? '/**' : [...methods, path].join(' ');
 }
 
 /** Formats scans as a table. */
@@ -100,7 +100,7 @@ function describeRule(
     return '';
   }
   const { gate, leftOut, root } = config;
-  if (setting && root.getOptional(setting) === undefined) {
+  if (setting && !root.getOptional(setting)) {
     return 'not set here';
   }
   if (name === 'app' || name === 'auth') {

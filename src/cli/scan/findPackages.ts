@@ -7,14 +7,14 @@ import { findRoot, isInside } from '../otherCheckout';
 /** A package that a backend may have plugins, modules or their helpers from. */
 export interface Package {
   name: string;
-  version?: string;
+  version: string;
   /** Without symbolic links. */
   folder: string;
   /** Backstage's role of the package, such as `backend-plugin`. */
-  role?: unknown;
+  role: string;
   dependencies: string[];
   /** Whether its main file is TypeScript, which is built into `dist`. */
-  isSource?: boolean;
+  isSource: boolean;
   /** Why it can't be read. */
   problem?: string;
 }
@@ -36,17 +36,15 @@ export function findPackages(folder: string): Package[] {
   }
   const own = readPackage(folder, realpathSync(folder));
   const root = findRoot(own.folder);
-  const isPlugin = /plugin|library/.test(String(own.role));
   const found = new Map([[own.folder, own]]);
   // The loop comes to the packages that it adds.
   for (const from of found.values()) {
     for (const name of from.dependencies.filter(each => !LEFT_OUT.test(each))) {
       const each = readInstalled(name, from.folder, root);
-      const isDirect = from === own && !isPlugin;
-      if (
-        (each.problem ? isDirect : isOfBackend(each)) &&
-        !found.has(each.folder)
-      ) {
+      // Others may go without a package: a plugin, if it is optional.
+      if (!each && from === own && own.role === 'backend') {
+        found.set(name, unreadable(name, name, 'not installed'));
+      } else if (each && isOfBackend(each) && !found.has(each.folder)) {
         found.set(each.folder, each);
       }
     }
@@ -54,32 +52,35 @@ export function findPackages(folder: string): Package[] {
   return [...found.values()];
 }
 
-function isOfBackend({ role, dependencies }: Package): boolean {
+function isOfBackend({ dependencies, problem, role }: Package): boolean {
   return (
-    /^(backend-plugin|node-library)/.test(String(role)) ||
-    dependencies.includes('@backstage/backend-plugin-api')
+    /^(backend-plugin|node-library)/.test(role) ||
+    dependencies.includes('@backstage/backend-plugin-api') ||
+    problem !== undefined
   );
 }
 
-/** Reads a package as it is installed for another one. */
-function readInstalled(name: string, from: string, root: string): Package {
+/** Reads a package as it is installed for another one; `undefined` if it is not installed. */
+function readInstalled(
+  name: string,
+  from: string,
+  root: string,
+): Package | undefined {
   const modules = path.join(from, 'node_modules');
   if (!existsSync(path.join(modules, name, 'package.json'))) {
     const above = path.dirname(from);
-    return above === from
-      ? { name, folder: name, dependencies: [], problem: 'not installed' }
-      : readInstalled(name, above, root);
+    return above === from ? undefined : readInstalled(name, above, root);
   }
   const folder = realpathSync(path.join(modules, name));
   const isLink = folder !== path.join(realpathSync(modules), name);
   return isLink && !isInside(root, folder)
-    ? {
-        name,
-        folder,
-        dependencies: [],
-        problem: `a link to ${folder}, which is out of the repository`,
-      }
+    ? unreadable(name, folder, `a link out of the repository, to ${folder}`)
     : readPackage(name, folder);
+}
+
+function unreadable(name: string, folder: string, problem: string): Package {
+  const nothing = { version: '', role: '', dependencies: [], isSource: false };
+  return { name, folder, problem, ...nothing };
 }
 
 function readPackage(name: string, folder: string): Package {
@@ -87,21 +88,20 @@ function readPackage(name: string, folder: string): Package {
     const text = readFileSync(path.join(folder, 'package.json'), 'utf8');
     const manifest = asObject(JSON.parse(text));
     const { main, exports, dependencies, peerDependencies } = manifest;
+    const isInstalled = folder.includes(`${path.sep}node_modules${path.sep}`);
+    const entries = JSON.stringify([main, exports]);
     return {
-      ...{
-        name: String(manifest.name ?? name),
-        version: String(manifest.version),
-      },
-      ...{ folder, role: asObject(manifest.backstage).role },
-      isSource:
-        !folder.includes(`${path.sep}node_modules${path.sep}`) &&
-        /(?<!\.d)\.tsx?"/.test(JSON.stringify([main, exports])),
+      folder,
+      name: String(manifest.name ?? name),
+      version: String(manifest.version ?? ''),
+      role: String(asObject(manifest.backstage).role ?? ''),
       dependencies: Object.keys({
         ...asObject(dependencies),
         ...asObject(peerDependencies),
       }),
+      isSource: !isInstalled && /(?<!\.d)\.tsx?"/.test(entries),
     };
   } catch {
-    return { name, folder, dependencies: [], problem: 'no valid package.json' };
+    return unreadable(name, folder, 'no valid package.json');
   }
 }

@@ -38,15 +38,6 @@ const DECLARES = /^(addAuthPolicy|addWebSocketHandler)$/;
 const CREATES = /^createBackend(Plugin|Module)$/;
 const ROUTES = /^(all|delete|get|head|patch|post|put|use)$/;
 
-/**
- * Adds what a file says to the facts of its package. The file is parsed, and not executed.
- *
- * @throws SyntaxError with the line as `loc.line`, or RangeError for code that is nested too deeply
- */
-export function readFacts(file: string, text: string, facts: Facts): void {
-  new FactsReader(file, text, facts).visit(parseText(text));
-}
-
 class FactsReader {
   /** The nodes around the visited one, the nearest one last. */
   readonly #around: Node[] = [];
@@ -158,6 +149,15 @@ class FactsReader {
   #placeOf({ loc }: Node): Pick<Opening, 'file' | 'line'> {
     return { file: this.file, line: loc.start.line };
   }
+}
+
+/**
+ * Adds what a file says to the facts of its package. The file is parsed, and not executed.
+ *
+ * @throws SyntaxError with the line as `loc.line`, or RangeError for code that is nested too deeply
+ */
+export function readFacts(file: string, text: string, facts: Facts): void {
+  new FactsReader(file, text, facts).visit(parseText(text));
 }
 
 /** Parses a text as an ES module, or else as CommonJS, which may have what a module may not. */

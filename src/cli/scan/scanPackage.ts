@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { omit, sumBy, uniq, uniqBy } from 'lodash';
+import { omit, sum, uniq, uniqBy } from 'lodash';
+import { firstLineOf } from '../Command';
 import type { Package } from './findPackages';
 import { Facts, Opening, readFacts, Route } from './readFacts';
 
@@ -10,12 +11,12 @@ const MAX_MB = 10;
 /** What a scan has found in one package. */
 export interface PackageScan extends Omit<Facts, 'uses'> {
   name: string;
-  version?: string;
+  version: string;
   /** Whether the package asks who the caller is, or what the caller may do. */
   asks: boolean;
 }
 
-/** The services and their methods that say who the caller is, or what the caller may do. */
+/** The services that say who the caller is, or what the caller may do, each with a method. */
 const ASKED = [
   ['httpAuth', 'credentials'],
   ['auth', 'isPrincipal'],
@@ -23,12 +24,19 @@ const ASKED = [
   ['permissions', 'authorizeConditional'],
 ];
 
-/** Scans a package. Whatever can't be read of it is a doubt. */
-export function scanPackage(scanned: Package): PackageScan {
-  const { name, version } = scanned;
+/** Scans a package. Whatever of it can't be read is a doubt. */
+export function scanPackage({
+  name,
+  version,
+  ...scanned
+}: Package): PackageScan {
   const facts: Facts = { plugins: [], opens: [], routes: [], uses: new Set() };
-  for (const doubt of readFiles(scanned, facts)) {
-    facts.opens.push(doubt);
+  try {
+    for (const doubt of readFiles({ name, version, ...scanned }, facts)) {
+      facts.opens.push(doubt);
+    }
+  } catch (error) {
+    facts.opens.push({ doubt: firstLineOf(error) });
   }
   if (facts.uses.has('rootHttpRouter')) {
     facts.opens.push({ doubt: 'routes outside of /api, where no gate is' });
@@ -54,63 +62,63 @@ function withoutCopies<T extends Opening | Route>(found: T[]): T[] {
   );
 }
 
-/** Reads the files of a package, and yields why one of them can't be read. */
+/** Reads the files of a package, and yields why a part of it can't be told. */
 function* readFiles(scanned: Package, facts: Facts): Generator<Opening> {
   const { folder, isSource, name, problem, role } = scanned;
+  const placeOf = (file: string) => path.relative(folder, file);
+  const src = path.join(folder, 'src');
+  const dist = isSource ? path.join(folder, 'dist') : folder;
+  const build = `yarn workspace ${name} build`;
   if (problem) {
     yield { doubt: problem };
     return;
   }
-  const files = listFiles(
-    isSource ? path.join(folder, 'dist') : folder,
-    /\.[cm]?js$/,
-  );
-  const sources = isSource
-    ? listFiles(path.join(folder, 'src'), /(?<!\.test)\.tsx?$/)
-    : [];
-  const build = `yarn workspace ${name} build`;
-  const placeOf = (file: string) => path.relative(folder, file);
   if (role === 'backend') {
-    // Its build is an archive. It seldom has a router of its own.
-    for (const source of sources) {
-      if (/httpRouter|addAuthPolicy/i.test(readFileSync(source, 'utf8'))) {
-        yield { doubt: 'TypeScript with a router', file: placeOf(source) };
+    // Its build is an archive, and few backends have a router of their own.
+    for (const file of listFiles(src, /(?<!\.test)\.[cm]?[jt]sx?$/)) {
+      if (/httpRouter|addAuthPolicy/i.test(readFileSync(file, 'utf8'))) {
+        yield { doubt: 'a router in the backend itself', file: placeOf(file) };
       }
     }
-  } else if (files.length === 0) {
+    return;
+  }
+  const files = listFiles(dist, /\.[cm]?js$/);
+  if (files.length === 0) {
     yield { doubt: isSource ? `not built: ${build}` : 'no JavaScript' };
-  } else if (sumBy(files, sizeOf) > MAX_MB * 1024 ** 2) {
+  } else if (sum(files.map(file => statSync(file).size)) > MAX_MB * 1024 ** 2) {
     yield { doubt: `more than ${MAX_MB} MB of JavaScript` };
-  } else {
-    if (newest(sources) > newest(files)) {
-      yield { doubt: `dist is older than src: ${build}` };
-    }
-    for (const file of files) {
-      try {
-        readFacts(placeOf(file), readFileSync(file, 'utf8'), facts);
-      } catch (error) {
-        const { loc } = error as { loc?: { line: number } };
-        const place = { file: placeOf(file), line: loc?.line };
-        yield { doubt: 'no JavaScript that can be parsed', ...place };
-      }
+    return;
+  } else if (isSource && newest(listFiles(src, /\.tsx?$/)) > newest(files)) {
+    yield { doubt: `dist is older than src: ${build}` };
+  }
+  for (const file of files) {
+    try {
+      readFacts(placeOf(file), readFileSync(file, 'utf8'), facts);
+    } catch (error) {
+      const line = (error as { loc?: { line: number } }).loc?.line;
+      const doubt = 'no JavaScript that can be parsed';
+      yield { doubt, file: placeOf(file), line };
     }
   }
 }
 
-const sizeOf = (file: string) => statSync(file).size;
+function newest(files: string[]): number {
+  return Math.max(...files.map(file => statSync(file).mtimeMs));
+}
 
-const newest = (files: string[]) =>
-  Math.max(0, ...files.map(file => statSync(file).mtimeMs));
-
-/** Lists the files of a package, without the packages in it. */
-function listFiles(folder: string, names: RegExp): string[] {
-  const entries = existsSync(folder)
-    ? readdirSync(folder, { withFileTypes: true })
-    : [];
-  return entries.flatMap(entry => {
+/** Lists the files of a package, without the packages that are installed in it. */
+function listFiles(
+  folder: string,
+  names: RegExp,
+  leftOut = path.join(folder, 'node_modules'),
+): string[] {
+  if (!existsSync(folder) || folder === leftOut) {
+    return [];
+  }
+  return readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
     const file = path.join(folder, entry.name);
-    if (entry.isDirectory() && entry.name !== 'node_modules') {
-      return listFiles(file, names);
+    if (entry.isDirectory()) {
+      return listFiles(file, names, leftOut);
     }
     return names.test(entry.name) ? [file] : [];
   });
