@@ -2,7 +2,7 @@ import { main } from '.';
 import { runCli, runCliHere } from '../__tests__/__testUtils__/runCli';
 import { readOptions } from './Command';
 
-const NAMES = ['check', 'diff', 'explain', 'init', 'audit'];
+const NAMES = ['check', 'diff', 'explain', 'init', 'scan', 'audit'];
 
 describe('api-gate', () => {
   it.each([
@@ -23,7 +23,7 @@ describe('api-gate', () => {
       code: 2,
       stdout: '',
       stderr:
-        'error: chek is no command: use check, diff, explain, init, audit\n',
+        'error: chek is no command: use check, diff, explain, init, scan, audit\n',
     });
   });
 
@@ -33,7 +33,7 @@ describe('api-gate', () => {
       'chek',
       2,
       '',
-      'error: chek is no command: use check, diff, explain, init, audit\n',
+      'error: chek is no command: use check, diff, explain, init, scan, audit\n',
     ],
   ])(
     'writes to the streams of its process: %s',
@@ -70,7 +70,7 @@ describe('api-gate', () => {
   );
 
   it.each([
-    [['chek'], 'chek is no command: use check, diff, explain, init, audit'],
+    [['chek'], 'chek is no command: use check, diff, explain, init, scan, audit'],
     [
       ['check', 'app-config.yaml'],
       'api-gate check takes no argument "app-config.yaml": give files with --config',

@@ -155,7 +155,7 @@ describe('a policy that a plugin declares', () => {
       code,
       ["acme 1.2.3 can't tell: a condition for /health at dist/index.cjs.js:9"],
     ]),
-  ])("can't be told: %s", async (code, lines) =>
+  ])("[P120] can't be told: %s", async (code, lines) =>
     expect(await scanCode(code)).toEqual(lines),
   );
 
@@ -347,7 +347,7 @@ describe('the packages of a scan', () => {
 });
 
 describe('what a scan can not read', () => {
-  it('is one line each, and the scan goes on', async () => {
+  it('[P120] is one line each, and the scan goes on', async () => {
     const { cwd, folder } = repository({
       broken: { 'package.json': '{' },
       deep: { 'index.js': `${'['.repeat(100_000)}${']'.repeat(100_000)}` },
