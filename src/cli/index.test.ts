@@ -23,7 +23,7 @@ describe('api-gate', () => {
       code: 2,
       stdout: '',
       stderr:
-        'error: chek is no command (did you mean check?): use check, diff, explain, init, audit\n',
+        'error: chek is no command (did you mean check?): use check, diff, explain, init, scan, audit\n',
     });
   });
 
@@ -33,7 +33,7 @@ describe('api-gate', () => {
       'chek',
       2,
       '',
-      'error: chek is no command (did you mean check?): use check, diff, explain, init, audit\n',
+      'error: chek is no command (did you mean check?): use check, diff, explain, init, scan, audit\n',
     ],
   ])(
     'writes to the streams of its process: %s',
@@ -72,7 +72,7 @@ describe('api-gate', () => {
   it.each([
     [
       ['chek'],
-      'chek is no command (did you mean check?): use check, diff, explain, init, audit',
+      'chek is no command (did you mean check?): use check, diff, explain, init, scan, audit',
     ],
     [
       ['check', 'app-config.yaml'],

@@ -8,6 +8,7 @@ import { CliError, readOptions } from './Command';
 import { diff } from './diff';
 import { explain } from './explain';
 import { init } from './init';
+import { scan } from './scan/scan';
 import {
   createGitHubLines,
   createJsonLines,
@@ -24,12 +25,15 @@ const HELP = `api-gate COMMAND [OPTION]...
   diff      prints what a change of the configuration makes public
   explain   prints whether one request is public, and why
   init      prints a block of auth.apiGate to begin with
+  scan      prints what the installed plugins open in code
   audit     asks a running Backstage of your own what it leaves open
   help      explains a command, and lists its options: help COMMAND, or COMMAND --help
 
 --version prints the version of the package. No command changes anything.`;
 
-const COMMANDS = new Map(Object.entries({ check, diff, explain, init, audit }));
+const COMMANDS = new Map(
+  Object.entries({ check, diff, explain, init, scan, audit }),
+);
 
 /**
  * Runs the command `api-gate`. Returns the exit code.

@@ -169,6 +169,46 @@ auth:
       - { plugin: hello, path: /health }
 `;
 
+/** Plugins that are installed for the backend, with what a scan finds in the published ones. */
+const SCANNED = {
+  'packages/backend/package.json':
+    '{"name":"backend","backstage":{"role":"backend"},"dependencies":{"plugin-acme-backend":"*","@pagerduty/backstage-plugin-backend":"*","@roadiehq/backstage-plugin-argo-cd-backend":"*","@backstage/plugin-notifications-backend":"*"}}',
+  ...plugin('plugin-acme-backend', '1.2.0', 'acme', [
+    '',
+    'addAuthPolicy({ path, allow: "unauthenticated" });',
+  ]),
+  ...plugin(
+    '@backstage/plugin-notifications-backend',
+    '0.6.11',
+    'notifications',
+    ['addAuthPolicy({ path: "/health", allow: "unauthenticated" });'],
+  ),
+  ...plugin('@pagerduty/backstage-plugin-backend', '0.14.0', 'pagerduty', [
+    'if (config.getBoolean("pagerDuty.enableUnauthenticatedAccess")) { addAuthPolicy({ path: "/", allow: "unauthenticated" }); }',
+  ]),
+  ...plugin('@roadiehq/backstage-plugin-argo-cd-backend', '4.8.0', 'argocd', [
+    ...Array(8).fill('router.get("/find/" + id, f);'),
+    ...Array(5).fill('router.delete("/" + id, f);'),
+  ]),
+};
+
+/** Returns the files of an installed plugin. */
+function plugin(
+  name: string,
+  version: string,
+  pluginId: string,
+  lines: string[],
+) {
+  return {
+    [`node_modules/${name}/package.json`]: JSON.stringify({
+      name,
+      version,
+      backstage: { role: 'backend-plugin' },
+    }),
+    [`node_modules/${name}/dist/plugin.cjs.js`]: `createBackendPlugin({ pluginId: "${pluginId}" });\n${lines.join('\n')}`,
+  };
+}
+
 describe('a sample of docs/cli.md', () => {
   const checkouts = folderWith({
     'app/.git': '',
@@ -178,6 +218,7 @@ describe('a sample of docs/cli.md', () => {
   const folder = path.join(checkouts, 'app');
   writeInto(folder, {
     ...WORKSPACE,
+    ...SCANNED,
     'app-config.yaml': WITH_RULE,
     'app-config.production.yaml': `auth:
   apiGate:
@@ -207,7 +248,7 @@ describe('a sample of docs/cli.md', () => {
     .filter(({ file }) => file === 'docs/cli.md')
     .map(({ text }) => text.match(/^\$ api-gate (.*?)\n(.*)$/s)!);
 
-  it('is found', () => expect(samples).toHaveLength(5));
+  it('is found', () => expect(samples).toHaveLength(6));
 
   it.each(samples.map(([, args, output]) => [args, output] as const))(
     'is what the command prints: %s',
