@@ -171,7 +171,10 @@ function readWildcards(path: string, configPath: string): string {
   return path.replace(/\/\*(?=\/|$)/g, '/x');
 }
 
-function readMethods(value: unknown = ['GET'], configPath: string): string[] {
+export function readMethods(
+  value: unknown = ['GET'],
+  configPath: string,
+): string[] {
   check(
     Array.isArray(value) && value.length > 0,
     `${configPath} must be a list of methods, such as [GET]; leave it out for [GET]`,
