@@ -146,6 +146,7 @@ function describePolicy(loaded: LoadedConfig): string[] {
         ...withEnd(rule),
         installed: isInstalled(rule.plugin),
       })),
+      deny: gate.deny.map(rule => withEnd(rule)),
       tokens: gate.tokens.map(entry => withEnd(entry)),
       builtIn: BUILT_IN_PUBLIC,
       lists: findListSources(root),

@@ -46,19 +46,33 @@ export class DenyList {
     if (!this.#rules.has(pluginId) || isCookieEndpoint(path)) {
       return [];
     }
-    const methods = ['*', method, ...(isUpgrade ? [WEBSOCKET] : [])];
-    if (method === 'HEAD' || method === WEBSOCKET) {
-      methods.push('GET');
+    const places = [pluginId];
+    if (path !== undefined && isUnambiguousPath(path)) {
+      const place = pluginId + path.toLowerCase();
+      places[0] = place;
+      let end = pluginId.length;
+      while (end !== -1 && places.length < this.#depth) {
+        places.push(`${place.slice(0, end)}/**`);
+        end = place.indexOf('/', end + 1);
+      }
+      places.push(`${place}/**`);
     }
-    const isPlain = path !== undefined && isUnambiguousPath(path);
-    const place = isPlain ? pluginId + path.toLowerCase() : pluginId;
-    const above = isPlain ? place.split('/', this.#depth) : [];
-    const subtrees = above.map((_, i) => [...above.slice(0, i + 1), '**']);
-    return [place, ...subtrees.map(each => each.join('/'))]
-      .flatMap(each => this.#rules.get(each) ?? [])
-      .filter(rule => now < endOf(rule))
-      .filter(rule => rule.methods.some(each => methods.includes(each)));
+    const found = places.flatMap(each => this.#rules.get(each) ?? []);
+    const methods = denyingMethods(method);
+    return found.filter(
+      rule =>
+        now < endOf(rule) &&
+        rule.methods.some(
+          each => methods.includes(each) || (isUpgrade && each === WEBSOCKET),
+        ),
+    );
   }
+}
+
+/** Returns the methods of rules that deny requests of a method. */
+export function denyingMethods(method: string): string[] {
+  const isGet = method === 'HEAD' || method === WEBSOCKET;
+  return ['*', method, ...(isGet ? ['GET'] : [])];
 }
 
 /** Returns whether a rule that matches a request refuses it: any without a token, and one whose token the rule is for. */

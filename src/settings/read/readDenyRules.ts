@@ -7,12 +7,16 @@ import { readExternalSubjects } from './readExternalTokens';
 import {
   check,
   checkOneOf,
-  readInstant,
+  readEndAndReason,
   readList,
   readObject,
   readStringList,
 } from './values';
 
+const KEYS = [
+  ...(['plugin', 'path', 'methods', 'for', 'except'] as const),
+  ...(['until', 'reason'] as const),
+];
 const CALLERS = ['users', 'tokens', 'plugins'] as const;
 
 /** Reads `auth.apiGate.deny`. A rule that is in doubt is an error, so that none denies less than it says. */
@@ -33,11 +37,13 @@ export function readDenyRules(
     configPath,
     'a list of rules, each with a plugin and a path',
     (item, at): DenyRule => {
-      const keys = ['plugin', 'path', 'methods', 'for', 'except'] as const;
-      const others = ['until', 'reason'] as const;
-      const rule = readObject(item, at, [...keys, ...others]);
-      const { methods, reason, for: callers = ['users', 'tokens'] } = rule;
-      const { plugin, path } = rule;
+      const rule = readObject(item, at, KEYS);
+      const {
+        methods,
+        path,
+        plugin,
+        for: callers = ['users', 'tokens'],
+      } = rule;
       const place = readPluginPath({ plugin, path }, at);
       check(
         place.plugin !== 'auth' && place.plugin !== 'app',
@@ -58,11 +64,6 @@ export function readDenyRules(
         !isLegacy || callers.every(each => each === 'users'),
         `${at}.for must be [users] on the legacy backend system, where all service tokens have the same subject`,
       );
-      check(
-        reason === undefined || typeof reason === 'string',
-        `${at}.reason must be text that says why this is denied`,
-      );
-      const end = readInstant(rule.until, `${at}.until`);
       const except = readStringList(rule.except, `${at}.except`, {
         isValid: isCaller,
         description:
@@ -76,8 +77,7 @@ export function readDenyRules(
         except: except.map(each =>
           isUserOrGroup(each) ? userKey(each) : each,
         ),
-        ...(end && { until: +end }),
-        ...(reason !== undefined && { reason }),
+        ...readEndAndReason(rule, at, 'why this is denied'),
       };
     },
   );
