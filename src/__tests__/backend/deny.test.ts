@@ -135,7 +135,7 @@ describe('a deny rule', () => {
     });
   });
 
-  it('[P116] refuses users, those for whom a plugin acts, and external tokens, but for its exceptions', async () => {
+  it('[P115] refuses users, those for whom a plugin acts, and external tokens, but for its exceptions', async () => {
     const except = [SRE, 'user:default/john', 'other'];
     const backend = await start([{ ...SECRET, except }]);
     const { caller, deny, jane, send, tokenOf } = backend;
@@ -249,7 +249,7 @@ describe('a deny rule for WebSockets', () => {
     expect(await upgradeStatus('/api/live/open', bearer(jane))).toBe(101);
   });
 
-  it('[P117] ends the open sockets of those whom a new rule refuses, and no others', async () => {
+  it('[P115] ends the open sockets of those whom a new rule refuses, and no others', async () => {
     const path = '/open';
     const allow = [{ plugin: 'live', path, methods: ['WEBSOCKET'] }];
     const backend = await start([], { allow });

@@ -111,7 +111,7 @@ it.each<[string, Partial<DenyRule>, never, boolean]>([
   ['an external token', { except: ['CI'] }, verified(service('ci')), true],
   ['a plugin', {}, verified(service('plugin:search')), false],
   ['a plugin', { for: ['plugins'] }, verified(service('plugin:search')), true],
-])('[P116] of %s: %j denies', (_, rule, token, expected) => {
+])('[P115] of %s: %j denies', (_, rule, token, expected) => {
   expect(denies(ruleFor(rule), token)).toBe(expected);
   // Without a token, every rule that matches denies.
   expect(denies(ruleFor(rule))).toBe(true);
