@@ -159,6 +159,7 @@ function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
     {
       enforced: isEnforced(gate, Date.now()),
       allow,
+      deny: gate.deny.map(rule => withEnd(rule)),
       tokens: gate.tokens.map(entry => withEnd(entry)),
       builtIn: BUILT_IN_PUBLIC,
       lists: findListSources(root),

@@ -109,7 +109,7 @@ function describeRule(
   const rules = gate.allow.flatMap(({ plugin }, i) =>
     plugin === name ? [`${CONFIG_KEY}.allow[${i}]`] : [],
   );
-  const isSure = isEnforced(gate) && !isModeUnknown(leftOut);
+  const isSure = isEnforced(gate, Date.now()) && !isModeUnknown(leftOut);
   return rules.length > 0
     ? `see ${rules.join(', ')}`
     : `no rule: the gate closes it${isSure ? '' : ' once it enforces'}`;

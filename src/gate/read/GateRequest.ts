@@ -18,6 +18,7 @@ import {
 } from './requestLine';
 import { MountedRequest, pluginIdOf } from './mountedRequest';
 import { classifyRoute, RouteClass } from '../rules/classifyRoute';
+import type { DenyRule } from '../rules/DenyList';
 import { isEnforced, Policy } from '../rules/Policy';
 import type { AnswerHeaders } from '../carryOut/answer';
 import type { GateServices } from '../GateServices';
@@ -45,6 +46,8 @@ export abstract class GateRequest<
   /** The path below the plugin as the client sent it; `undefined` where nothing may be decided by the path. */
   readonly path: string | undefined;
   readonly route: RouteClass;
+  /** The deny rules whose plugin, path and method the request matches. */
+  readonly denials: readonly DenyRule[];
   /** Where the request may hold its credential. */
   readonly places: CredentialPlaces;
   /** The gate collects the headers of the answer here, and `answer.ts` alone sets them. */
@@ -73,6 +76,8 @@ export abstract class GateRequest<
       policy,
       this.now,
     );
+    this.denials =
+      this.route === 'protected' ? policy.denyList.match(this, this.now) : [];
     this.places = readPlaces(req, {
       cookie: services.cookie,
       header: policy.config.credentialHeader,

@@ -14,6 +14,7 @@ import {
   readStringList,
 } from './values';
 import { readCookie } from './readCookieSettings';
+import { readDenyRules } from './readDenyRules';
 import { readExpectations } from './readExpectations';
 import {
   readCredentialHeader,
@@ -30,6 +31,7 @@ export const KEYS = [
   'mode',
   'until',
   'allow',
+  'deny',
   'expect',
   'issuers',
   'credentialHeader',
@@ -89,6 +91,7 @@ export function readApiGateConfig(
   return {
     ...readMode(settings, CONFIG_KEY),
     allow,
+    deny: read('deny', readDenyRules, rootConfig, isLegacy),
     /** Requests that must be public or closed with these rules. */
     expect: read('expect', readExpectations, knownPlugins),
     issuers: read('issuers', readIssuers),

@@ -157,6 +157,23 @@ export function readInstant(value: unknown, path: string): Date | undefined {
   return instant;
 }
 
+/** Reads the end and the reason of an entry. An end in the past is no error, so that a restart never fails for it. */
+export function readEndAndReason(
+  { until, reason }: { until?: unknown; reason?: unknown },
+  configPath: string,
+  says: string,
+): { until?: number; reason?: string } {
+  check(
+    reason === undefined || typeof reason === 'string',
+    `${configPath}.reason must be text that says ${says}`,
+  );
+  const end = readInstant(until, `${configPath}.until`);
+  return {
+    ...(end && { until: +end }),
+    ...(reason !== undefined && { reason }),
+  };
+}
+
 /**
  * Reads a duration as Backstage writes it: `2s`, `PT2S` or `{ seconds: 2 }`.
  *
