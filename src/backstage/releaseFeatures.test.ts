@@ -5,9 +5,10 @@ import {
   MISSING_SERVER_SEARCH,
   readBackstageVersion,
   RELEASE_FEATURES,
+  ReleaseFeature,
 } from './releaseFeatures';
 
-const rows = Object.entries(RELEASE_FEATURES).flatMap(
+const rows = Object.entries<ReleaseFeature>(RELEASE_FEATURES).flatMap(
   ([id, { fields = {}, without }]) =>
     Object.entries(fields).flatMap(([module, paths]) =>
       Object.keys(paths).map(path => ({ id, module, path, without })),

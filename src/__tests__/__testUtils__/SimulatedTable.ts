@@ -9,7 +9,6 @@ import {
   RevocationTable,
   RowPlace,
   SPAN_MS,
-  SpanSummary,
 } from '../../store/revocations/RevocationTable';
 
 /**
@@ -54,7 +53,7 @@ export class SimulatedTable implements Pick<
   }
 
   async read(
-    { recordedAt, id }: RowPlace,
+    { recorded_at, id }: RowPlace,
     limit: number,
   ): Promise<RevocationRow[]> {
     this.#commit();
@@ -62,13 +61,13 @@ export class SimulatedTable implements Pick<
     const from =
       this.#byTime.findLastIndex(
         row =>
-          row.recorded_at < recordedAt ||
-          (row.recorded_at === recordedAt && row.id <= id),
+          row.recorded_at < recorded_at ||
+          (row.recorded_at === recorded_at && row.id <= id),
       ) + 1;
     return this.#byTime.slice(from, from + limit);
   }
 
-  async summarize(since: number): Promise<SpanSummary[]> {
+  async summarize(since: number) {
     this.#commit();
     const spans = new Map<
       number,

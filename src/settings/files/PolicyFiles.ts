@@ -11,7 +11,7 @@ const INCLUDES = /\$(include|file)/;
  * that gets another target while the old target stays.
  */
 export class PolicyFiles {
-  #last: { read: unknown[]; newer: string[] | undefined } | undefined;
+  #last: { read?: unknown[]; newer?: string[] } = {};
 
   constructor(private readonly config: Config) {}
 
@@ -26,15 +26,13 @@ export class PolicyFiles {
     );
     const loaded = readFiles(this.config).map(({ data }) => data);
     const read = [paths, texts, loaded];
-    // A file with 1,000 rules takes long to parse, and has rarely changed since the last comparison.
-    if (this.#last && isDeepStrictEqual(this.#last.read, read)) {
-      return this.#last.newer;
-    }
-    const newer = await findNewer(this.config, paths);
     // What a file includes may change while its own text stays.
-    const isWhole = !texts.some(text => INCLUDES.test(text ?? ''));
-    this.#last = isWhole ? { read, newer } : undefined;
-    return newer;
+    const hasIncludes = texts.some(text => INCLUDES.test(text ?? ''));
+    // A file with 1,000 rules takes long to parse, and has rarely changed since the last comparison.
+    if (hasIncludes || !isDeepStrictEqual(this.#last.read, read)) {
+      this.#last = { read, newer: await findNewer(this.config, paths) };
+    }
+    return this.#last.newer;
   }
 }
 

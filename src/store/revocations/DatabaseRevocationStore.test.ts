@@ -9,7 +9,7 @@ import { RevocationRow, SPAN_MS } from './RevocationTable';
 
 const TABLE = 'api_gate_revocations';
 /** What the table is asked for in a reading of all rows. */
-const ALL = [{ recordedAt: 0, id: '' }, 1000];
+const ALL = [{ recorded_at: 0, id: '' }, 1000];
 const now = () => Math.floor(Date.now() / 1000);
 const session = (change: Partial<Revocation> = {}): Revocation => ({
   scope: 'session',
@@ -62,7 +62,7 @@ describe('DatabaseRevocationStore', () => {
     clock.now += 2_000;
     await store.read(third.cursor);
     const from = (recordedAt: number) => [
-      { recordedAt: recordedAt - OVERLAP_MS, id: '' },
+      { recorded_at: recordedAt - OVERLAP_MS, id: '' },
       1000,
     ];
     expect(asked).toEqual([
@@ -88,19 +88,19 @@ describe('DatabaseRevocationStore', () => {
     await store.read(third.cursor);
     expect(asked).toEqual([
       ALL,
-      [{ recordedAt: 500_999, id: 'row 999' }, 1000],
-      [{ recordedAt: 1_000_000_000_000 - OVERLAP_MS, id: '' }, 1000],
-      [{ recordedAt: 500_999, id: 'row 999' }, 1000],
+      [{ recorded_at: 500_999, id: 'row 999' }, 1000],
+      [{ recorded_at: 1_000_000_000_000 - OVERLAP_MS, id: '' }, 1000],
+      [{ recorded_at: 500_999, id: 'row 999' }, 1000],
     ]);
   });
 
   it.each([
-    ['7~12~a b~c', { recordedAt: 12, id: 'a b~c' }],
-    ['7~12~a\nb', { recordedAt: 12, id: 'a\nb' }],
-    ['7;1.2.3~12~a', { recordedAt: 12, id: 'a' }],
-    ['999999999999999;~12~a', { recordedAt: 12, id: 'a' }],
-    ['7;~999999999999999~a', { recordedAt: 999_999_999_999_999, id: 'a' }],
-    ['987654', { recordedAt: 987_654 - OVERLAP_MS, id: '' }],
+    ['7~12~a b~c', { recorded_at: 12, id: 'a b~c' }],
+    ['7~12~a\nb', { recorded_at: 12, id: 'a\nb' }],
+    ['7;1.2.3~12~a', { recorded_at: 12, id: 'a' }],
+    ['999999999999999;~12~a', { recorded_at: 12, id: 'a' }],
+    ['7;~999999999999999~a', { recorded_at: 999_999_999_999_999, id: 'a' }],
+    ['987654', { recorded_at: 987_654 - OVERLAP_MS, id: '' }],
   ])('reads on from the cursor %j', async (cursor, after) => {
     const { asked, store } = createFake();
     await store.read(cursor);
@@ -148,8 +148,8 @@ describe('DatabaseRevocationStore', () => {
     spans = spans.slice(1);
     await store.read(cursor);
     expect(asked).toEqual([
-      [{ recordedAt: first.from, id: '' }, 1000],
-      [{ recordedAt: second.from, id: '' }, 1000],
+      [{ recorded_at: first.from, id: '' }, 1000],
+      [{ recorded_at: second.from, id: '' }, 1000],
     ]);
   });
 
@@ -185,7 +185,7 @@ describe('DatabaseRevocationStore', () => {
     expect(cursor).toBe('1000000000000;100.9.9~500999~row 999');
     rows.length = 0;
     expect((await store.read(cursor)).cursor).toBe('1000000000000;100.9.9');
-    expect(asked[1]).toEqual([{ recordedAt: 500_999, id: 'row 999' }, 1000]);
+    expect(asked[1]).toEqual([{ recorded_at: 500_999, id: 'row 999' }, 1000]);
   });
 
   it.each([

@@ -80,11 +80,11 @@ export class DatabaseRevocationStore implements RevocationStore {
       cursor?.match(/^((\d{1,15})(?:;([\d.,]*))?)(?:~(\d{1,15})~(.+))?$/s) ??
       [];
     if (id !== undefined) {
-      return { reading, after: { recordedAt: Number(recordedAt), id } };
+      return { reading, after: { recorded_at: Number(recordedAt), id } };
     }
     const startedAt = await this.table.now();
     if (time === undefined) {
-      return { reading: `${startedAt}`, after: { recordedAt: 0, id: '' } };
+      return { reading: `${startedAt}`, after: { recorded_at: 0, id: '' } };
     }
     // The summaries come before the rows: a row that is committed in between changes the next summary.
     const spans = await this.table.summarize(
@@ -98,7 +98,7 @@ export class DatabaseRevocationStore implements RevocationStore {
       .map(({ text }) => text);
     return {
       reading: `${startedAt};${kept}`,
-      after: changed && { recordedAt: changed.from, id: '' },
+      after: changed && { recorded_at: changed.from, id: '' },
     };
   }
 }
