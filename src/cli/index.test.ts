@@ -70,7 +70,10 @@ describe('api-gate', () => {
   );
 
   it.each([
-    [['chek'], 'chek is no command: use check, diff, explain, init, scan, audit'],
+    [
+      ['chek'],
+      'chek is no command: use check, diff, explain, init, scan, audit',
+    ],
     [
       ['check', 'app-config.yaml'],
       'api-gate check takes no argument "app-config.yaml": give files with --config',
