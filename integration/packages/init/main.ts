@@ -129,7 +129,7 @@ runChecks({ name: 'init', limitMs: 400_000 }, async run => {
       const others = scans.filter(({ name }) => name !== 'backend');
       expectEqual(
         'what only the code of the backend itself may open',
-        [...new Set(findUnscanned(others, closed).map(({ path }) => path))],
+        [...new Set(findUnscanned(others, closed).map(each => each.path))],
         ['/export'],
       );
       return `${closed.length} policies, ${scans.length} packages`;

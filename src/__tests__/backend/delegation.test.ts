@@ -104,7 +104,7 @@ function testTokens(
       '@backstage/plugin-auth-backend',
       ...stockPackages,
     );
-    expect(declared.map(({ plugin, path }) => plugin + path)).toEqual(
+    expect(declared.map(each => each.plugin + each.path)).toEqual(
       expect.arrayContaining(['auth/', 'techdocs/static']),
     );
   });

@@ -187,8 +187,8 @@ const SCANNED = {
     'if (config.getBoolean("pagerDuty.enableUnauthenticatedAccess")) { addAuthPolicy({ path: "/", allow: "unauthenticated" }); }',
   ]),
   ...plugin('@roadiehq/backstage-plugin-argo-cd-backend', '4.8.0', 'argocd', [
-    ...Array(8).fill('router.get("/find/" + id, f);'),
-    ...Array(5).fill('router.delete("/" + id, f);'),
+    ...Array(8).fill('router.get("/find", f);'),
+    ...Array(5).fill('router.delete("/:id", f);'),
   ]),
 };
 

@@ -18,9 +18,9 @@ export interface Entry {
 }
 
 export function describeScan(scan: PackageScan): Entry[] {
-  const { asks, name, opens, plugins, version = '' } = scan;
+  const { asks, name, opens, plugins, version } = scan;
   const entries = opens.map((opening): Entry => {
-    const { plugin, doubt, allow, setting, file, line } = opening;
+    const { plugin = '?', doubt, allow, setting, file, line } = opening;
     if (doubt !== undefined) {
       const place = file && `at ${file}${line ? `:${line}` : ''}`;
       return { kind: "can't tell", name, version, what: doubt, who: place };
@@ -28,40 +28,37 @@ export function describeScan(scan: PackageScan): Entry[] {
     const who = allow === 'unauthenticated' ? 'anybody' : 'users with a cookie';
     return {
       ...{ kind: 'opens', version, opening },
-      name: plugin === '?' ? name : plugin!,
+      name: plugin === '?' ? name : plugin,
       what: describeRequests(opening, scan.routes),
       who: setting ? `${who}, if ${setting}` : who,
     };
   });
   const routes = scan.routes.filter(({ path }) => path !== '/health');
-  if (asks || routes.length === 0 || plugins.length === 0) {
-    return entries;
-  }
-  const changing = routes.filter(
-    ({ method }) => !/^(GET|HEAD|WEBSOCKET)$/.test(method),
-  );
-  return [
-    ...entries,
-    {
+  if (!asks && routes.length > 0 && plugins.length > 0) {
+    const reads = /^(GET|HEAD|WEBSOCKET)$/;
+    const changing = routes.filter(({ method }) => !reads.test(method)).length;
+    const computed = routes.filter(({ path }) => path === undefined).length;
+    entries.push({
       ...{ kind: 'no check', version },
       name: plugins.includes('?') ? name : plugins.join(','),
-      what: `${changing.length} of ${routes.length} routes change something; no check of a permission or a user in the package`,
-    },
-  ];
+      what: `${changing} of ${routes.length} routes change something${computed ? `, ${computed} with a computed path` : ''}; no check of a permission or a user in the package`,
+    });
+  }
+  return entries;
 }
 
 /** A policy is for all methods, and for the paths below its path. The methods of a route with that path are shown. */
 function describeRequests(
-  { path, isWebSocket }: Opening,
+  { path = '', isWebSocket }: Opening,
   routes: Route[],
 ): string {
-  if (isWebSocket) {
-    return `WEBSOCKET ${path}`;
-  }
   const methods = routes
     .filter(({ path: other, method }) => other === path && method !== 'USE')
     .map(({ method }) => method);
-  return path === '/' || path === '*' ? '/**' : [...methods, path].join(' ');
+  const isAll = path === '/' || path === '*';
+  return isWebSocket
+    ? `WEBSOCKET ${path}`
+    : [...methods, isAll ? '/**' : path].join(' ');
 }
 
 /** Formats scans as a table. */
@@ -75,12 +72,9 @@ export function formatScans(
       ? [name, version, what, who, describeRule(entry, config)]
       : [name, version, kind === 'no check' ? what : `${kind}: ${what} ${who}`];
   });
+  // A sentence does not widen its column.
   const widths = [0, 1, 2, 3].map(i =>
-    Math.max(
-      0,
-      // A sentence does not widen its column.
-      ...rows.map(row => (i < row.length - 1 ? row[i].length : 0)),
-    ),
+    Math.max(0, ...rows.map(row => (i < row.length - 1 ? row[i].length : 0))),
   );
   return rows.map(row =>
     row

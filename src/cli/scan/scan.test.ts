@@ -208,7 +208,7 @@ r.put('/named-otherwise', (req, res) => {});
 cache.get('/key'); cache.get(key, f); map.delete(key);
 `;
 const NO_CHECK =
-  'acme 1.2.3 6 of 7 routes change something; no check of a permission or a user in the package';
+  'acme 1.2.3 6 of 7 routes change something, 1 with a computed path; no check of a permission or a user in the package';
 
 describe('a plugin with routes', () => {
   it.each([
@@ -263,10 +263,6 @@ const source = (name: string) => ({
 
 describe('the packages of a scan', () => {
   it('are links in the repository too, unless they are not built, or out of it', async () => {
-    const dist = (name: string, seconds: number) => {
-      const file = path.join(folder, `plugins/${name}/dist/index.cjs.js`);
-      utimesSync(file, seconds, seconds);
-    };
     const outside = folderWith({ 'package.json': manifest('outside') });
     const names = ['built', 'stale', 'unbuilt', 'outside'];
     const code = { 'dist/index.cjs.js': `http.addAuthPolicy(${HEALTH})` };
@@ -284,6 +280,10 @@ describe('the packages of a scan', () => {
         ]),
       ),
     });
+    const dist = (name: string, seconds: number) => {
+      const file = path.join(folder, `plugins/${name}/dist/index.cjs.js`);
+      utimesSync(file, seconds, seconds);
+    };
     dist('built', Date.now() / 1000 + 60);
     dist('stale', 1);
     for (const name of names) {
@@ -388,10 +388,17 @@ describe('what a scan can not read', () => {
       ['/'],
       '/ has no package.json: run this in packages/backend, or give the folder of a package',
     ],
-    [['--fail-on', 'opens'], 'Give --against once, and --fail-on only with it'],
+    [
+      ['--fail-on', 'opens'],
+      'Give --against once, --fail-on only with it, and --json without it',
+    ],
+    [
+      ['--against', 'package.json', '--json'],
+      'Give --against once, --fail-on only with it, and --json without it',
+    ],
     [
       ['--against', 'a', '--against', 'b'],
-      'Give --against once, and --fail-on only with it',
+      'Give --against once, --fail-on only with it, and --json without it',
     ],
     [['--fail-on', 'any'], '--fail-on must be one of opens'],
     [

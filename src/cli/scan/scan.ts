@@ -24,8 +24,10 @@ Exit code: 0; 1 for what --fail-on names; 2 if a folder has no package, or a fil
   async run(options, output, folders) {
     const failOn = readChoice(options, 'fail-on', ['opens']);
     const { against = [], json } = options;
-    if (against.length > 1 || (failOn && against.length === 0)) {
-      throw new CliError('Give --against once, and --fail-on only with it');
+    if (against.length > 1 || (against.length > 0 ? json : failOn)) {
+      throw new CliError(
+        'Give --against once, --fail-on only with it, and --json without it',
+      );
     }
     const [before] = against.map(readScans);
     const scans = scanAll(folders.length > 0 ? folders : ['.']);

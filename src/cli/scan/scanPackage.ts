@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { omit, sum, uniq, uniqBy } from 'lodash';
+import { isEqual, sum, uniq, uniqWith } from 'lodash';
 import { firstLineOf } from '../Command';
 import type { Package } from './findPackages';
-import { Facts, Opening, readFacts, Route } from './readFacts';
+import { Facts, Opening, readFacts } from './readFacts';
 
 /** The most JavaScript of a package that is read. Plugins have about 0.1 MB, and the catalog 1 MB. */
 const MAX_MB = 10;
@@ -43,23 +43,14 @@ export function scanPackage({
   }
   const plugins = uniq(facts.plugins);
   const plugin = plugins.length === 1 ? plugins[0] : '?';
+  const opens = facts.opens.map(each =>
+    each.path ? { ...each, plugin: each.plugin ?? plugin } : each,
+  );
   return {
-    ...{ name, version, plugins },
-    opens: withoutCopies(
-      facts.opens.map(each =>
-        each.path ? { ...each, plugin: each.plugin ?? plugin } : each,
-      ),
-    ),
-    routes: withoutCopies(facts.routes),
+    ...{ name, version, plugins, routes: facts.routes },
+    opens: uniqWith(opens, isEqual),
     asks: ASKED.some(names => names.every(each => facts.uses.has(each))),
   };
-}
-
-/** Removes what a package has twice, such as in CommonJS and as a module. */
-function withoutCopies<T extends Opening | Route>(found: T[]): T[] {
-  return uniqBy(found, each =>
-    JSON.stringify(each.path ? omit(each, 'file', 'line') : each),
-  );
 }
 
 /** Reads the files of a package, and yields why a part of it can't be told. */
