@@ -68,13 +68,22 @@ describe('api-gate explain --subject', () => {
     [
       'POST /api/scaffolder/v2/tasks',
       'ci-deploy',
-      /\nWith a token of ci-deploy: refused with 403 \(restricted\): no only has it\n/,
+      /\nWith a token of ci-deploy: refused with 403 \(restricted\): no only has it\n {2}auth.*\nTo allow it, add \{ plugin: scaffolder, path: '\/v2\/tasks', methods: \[POST\] \} to only\n$/,
     ],
-    ['GET /api/catalog//entities', 'ci-deploy', /: refused with 403 \(restr/],
+    [
+      'GET /api/catalog/open',
+      'ci-deploy',
+      /\npublic: a rule names it\n[^]*\nTo allow it, [^]* path: '\/open'/,
+    ],
+    [
+      'GET /api/catalog//entities',
+      'ci-deploy',
+      /: refused with 403 \(restr[^]*\nNo only can have it\n$/,
+    ],
     [
       'GET /api/techdocs/x',
       'old',
-      /\nWith a token of old: refused with 401 \(token-ended\)\n {2}refused with 403 \(restricted\): the accessRestrictions of backend\.auth\.externalAccess\[1\] leave techdocs out\n {2}auth\.apiGate\.tokens\[1\] {2}old: what accessRestrictions allow {2}\(ended, and refused since 2020/,
+      /\nWith a token of old: refused with 401 \(token-ended\)\n {2}refused with 403 \(restricted\): the accessRestrictions of backend\.auth\.externalAccess\[1\] leave techdocs out\n {2}auth\.apiGate\.tokens\[1\] {2}old: what accessRestrictions allow {2}\(ended, and refused since 2020.*\nTo allow it, write a later until\n$/,
     ],
     [
       'GET /api/techdocs/x',
@@ -89,6 +98,7 @@ describe('api-gate explain --subject', () => {
     async (request, subject, expected) => {
       const { code, stdout } = await ask(request, subject, '--mock-env');
       expect(stdout).toMatch(expected);
+      expect(stdout).not.toContain('would make it public');
       expect(code).toBe(0);
     },
   );

@@ -447,7 +447,7 @@ describeWithBash('the workflow of docs/ci.md', () => {
       {
         'app-config.production.yaml': PRODUCTION.replace('2999', '2997')
           .replace('2998', '2997')
-          .replace(/    operators: .*\n/, ''),
+          .replace(/ {4}operators: .*\n/, ''),
       },
     ],
     [

@@ -20,6 +20,7 @@ import {
   formatToken,
   inBrackets,
 } from './formatPolicyReport';
+import { proposeForToken } from './proposeRule';
 
 /** The gate that a question is about: that of a running backend, or that of a backend with given files. */
 interface ExplainedGate {
@@ -116,7 +117,8 @@ export function explainInWords(
       `If a browser shows this address, it sends the path only: ask about '${method} ${shownPath}'`,
     describeRule(answer, gate),
     describeInCode(answer, closed),
-    ...describeOpening(answer, policy),
+    // Whoever asks about a token does not mean to make the path public.
+    ...(subject === undefined ? describeOpening(answer, policy) : []),
     ...ofToken.lines,
     !policy.isEnforced &&
       `Until the gate enforces, it refuses only locked users and ended sessions (${CONFIG_KEY}.mode)`,
@@ -240,6 +242,7 @@ function explainToken(
         `  refused with 403 (restricted): the accessRestrictions of ${at} leave ${pluginId} out`,
     ),
     ...ofEntries,
+    ...(reason ? [proposeForToken(reason, request)] : []),
   ];
   return { lines, refusal: reason ?? (isExcluded ? 'restricted' : undefined) };
 }

@@ -1,4 +1,6 @@
 import { yamlOf } from '../../gate/rules/AllowRule';
+import type { LimitedRequest } from '../../gate/rules/TokenLimits';
+import { ruleFor } from '../../settings/expectations/explainRequest';
 import { RULE_PATH } from '../../settings/read/readAllowRules';
 import type { Decision } from '../../gate/Decision';
 import type { DecidedRequest } from '../../gate/GateObserver';
@@ -96,4 +98,15 @@ export function proposeRule(
   }
   const requires = topic && secretOf(topic);
   return { yaml: yamlOf({ plugin, path, methods: [method], requires }) };
+}
+
+/** Proposes what would allow a request that the limits of an external token refuse. */
+export function proposeForToken(
+  reason: 'restricted' | 'token-ended',
+  { method, path, pluginId }: LimitedRequest,
+): string {
+  const rule = path && ruleFor(method, pluginId, path);
+  const add = rule && `add ${yamlOf(rule).slice(2)} to only`;
+  const change = reason === 'restricted' ? add : 'write a later until';
+  return change ? `To allow it, ${change}` : 'No only can have it';
 }

@@ -121,7 +121,7 @@ function countShared(rule: AllowRule, segments: readonly string[]) {
 }
 
 /** Returns the narrowest rule that opens a request, or `undefined` if no rule can. */
-function ruleFor(method: string, plugin: string, path: string) {
+export function ruleFor(method: string, plugin: string, path: string) {
   if (
     isCookieEndpoint(path) ||
     (plugin === 'auth' && isOwnRoute(path)) ||
