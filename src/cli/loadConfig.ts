@@ -223,15 +223,21 @@ function findMissing(config: string[]): string {
     : didYouMean(base, existsSync(dir) ? readdirSync(dir) : []);
 }
 
+/** What to write, by a pattern of the codes of the YAML parser. */
+const YAML_HINTS = {
+  DUPLICATE_KEY: ': write this key once, and all that belongs to it below',
+  'INDENT|IMPLICIT_KEY':
+    ': compare the indentation with that of the lines above',
+};
+
 /** @throws CliError that names the line of a file where its YAML is invalid */
 function assertYaml(file: string): void {
   const yaml = readYaml(file);
   const [error] = yaml?.document.errors ?? [];
   if (yaml && error) {
-    const hint =
-      error.code === 'DUPLICATE_KEY'
-        ? ': write this key once, and all that belongs to it below'
-        : '';
+    const [, hint = ''] =
+      Object.entries(YAML_HINTS).find(([codes]) => error.code.match(codes)) ??
+      [];
     throw new CliError(`${firstLineOf(error).replace(/:$/, '')}${hint}`, {
       file,
       line: yaml.lineAt(error.pos[0]),
