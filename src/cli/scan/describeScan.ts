@@ -101,7 +101,7 @@ function describeRule(
     return 'the gate leaves it open, to sign in';
   }
   const rules = gate.allow.flatMap(({ plugin }, i) =>
-    plugin === name ? [`${CONFIG_KEY}.allow[${i}]`] : [],
+    plugin === name.toLowerCase() ? [`${CONFIG_KEY}.allow[${i}]`] : [],
   );
   const isSure = isEnforced(gate) && !isModeUnknown(leftOut);
   return rules.length > 0
