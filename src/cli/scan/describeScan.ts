@@ -1,3 +1,4 @@
+import { uniq } from 'lodash';
 import { isEnforced } from '../../gate/rules/Policy';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { LoadedConfig } from '../loadConfig';
@@ -58,7 +59,7 @@ function describeRequests(
   const isAll = path === '/' || path === '*';
   return isWebSocket
     ? `WEBSOCKET ${path}`
-    : [...methods, isAll ? '/**' : path].join(' ');
+    : [...uniq(methods).sort(), isAll ? '/**' : path].join(' ');
 }
 
 /** Formats scans as a table. */
