@@ -29,6 +29,8 @@ long_checks() {
     'src/cli integration/packages/init' integration/packages/init/run
   long 'the recipes with the plugins that they name' \
     'docs/recipes integration/packages/recipes' integration/packages/recipes/run
+  long 'api-gate scan of published plugins' \
+    'src/cli/scan integration/packages/scan' integration/packages/scan/run
   join
   long "seams in a patched copy of Backstage's backend-defaults" \
     'docs/upstream.md src/backstage src/settings/expectations/commonPrefixes.ts integration/packages/upstream' integration/packages/upstream/run

@@ -1,3 +1,4 @@
+import { uniq } from 'lodash';
 import { isEnforced } from '../../gate/rules/Policy';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { LoadedConfig } from '../loadConfig';
@@ -58,7 +59,7 @@ function describeRequests(
   const isAll = path === '/' || path === '*';
   return isWebSocket
     ? `WEBSOCKET ${path}`
-    : [...methods, isAll ? '/**' : path].join(' ');
+    : [...uniq(methods).sort(), isAll ? '/**' : path].join(' ');
 }
 
 /** Formats scans as a table. */
@@ -101,7 +102,7 @@ function describeRule(
     return 'the gate leaves it open, to sign in';
   }
   const rules = gate.allow.flatMap(({ plugin }, i) =>
-    plugin === name ? [`${CONFIG_KEY}.allow[${i}]`] : [],
+    plugin === name.toLowerCase() ? [`${CONFIG_KEY}.allow[${i}]`] : [],
   );
   const isSure = isEnforced(gate, Date.now()) && !isModeUnknown(leftOut);
   return rules.length > 0

@@ -23,16 +23,17 @@ export interface Package {
 const LEFT_OUT =
   /^(@backstage\/backend-.*|backstage-plugin-auth-backend-module-api-gate)$/;
 
+const HOW =
+  'run this in packages/backend, or give the folder of a backend or a plugin';
+
 /**
  * Finds a package, and what it depends on that may use Backstage's backend, itself or through another package, as it is installed.
  *
- * @throws CliError if the folder has no package
+ * @throws CliError if the folder has no such package
  */
 export function findPackages(folder: string): Package[] {
   if (!existsSync(path.join(folder, 'package.json'))) {
-    throw new CliError(
-      `${folder} has no package.json: run this in packages/backend, or give the folder of a package`,
-    );
+    throw new CliError(`${folder} has no package.json: ${HOW}`);
   }
   const own = readPackage(folder, realpathSync(folder));
   const root = findRoot(own.folder);
@@ -41,13 +42,16 @@ export function findPackages(folder: string): Package[] {
   for (const from of found.values()) {
     for (const name of from.dependencies.filter(each => !LEFT_OUT.test(each))) {
       const each = readInstalled(name, from.folder, root);
-      // Others may go without a package: a plugin, if it is optional.
-      if (!each && from === own && own.role === 'backend') {
+      // A plugin may go without an optional package.
+      if (!each && from === own && !/plugin|library/.test(own.role)) {
         found.set(name, unreadable(name, name, 'not installed'));
       } else if (each && isOfBackend(each) && !found.has(each.folder)) {
         found.set(each.folder, each);
       }
     }
+  }
+  if (found.size === 1 && own.role !== 'backend' && !isOfBackend(own)) {
+    throw new CliError(`${folder} is no backend and no plugin: ${HOW}`);
   }
   return [...found.values()];
 }
@@ -87,7 +91,7 @@ function readPackage(name: string, folder: string): Package {
   try {
     const text = readFileSync(path.join(folder, 'package.json'), 'utf8');
     const manifest = asObject(JSON.parse(text));
-    const { main, exports, dependencies, peerDependencies } = manifest;
+    const { main, exports, dependencies } = manifest;
     const isInstalled = folder.includes(`${path.sep}node_modules${path.sep}`);
     const entries = JSON.stringify([main, exports]);
     return {
@@ -97,7 +101,8 @@ function readPackage(name: string, folder: string): Package {
       role: String(asObject(manifest.backstage).role ?? ''),
       dependencies: Object.keys({
         ...asObject(dependencies),
-        ...asObject(peerDependencies),
+        ...asObject(manifest.optionalDependencies),
+        ...asObject(manifest.peerDependencies),
       }),
       isSource: !isInstalled && /(?<!\.d)\.tsx?"/.test(entries),
     };

@@ -118,11 +118,20 @@ class FactsReader {
     }
     const condition = this.text.slice(test.start, test.end);
     const [, name] = /^(\w+)(?: === true)?$/.exec(condition) ?? [];
-    const constant = new RegExp(`\\bconst ${name} = ([^;]+);`);
-    const [, value = condition] = constant.exec(this.text) ?? [];
+    const constants = this.#valuesOf(name);
+    const [value] = constants.length === 1 ? constants : [condition];
     const setting =
       /^config\.get(?:Optional)?Boolean\(["']([\w.-]+)["']\)(?: \?\? false)?$/;
-    return setting.exec(value)?.[1];
+    // The keys of a part of the configuration are others.
+    return this.#valuesOf('config').length > 0
+      ? undefined
+      : setting.exec(value)?.[1];
+  }
+
+  /** Returns the code of the values of the constants with a name. */
+  #valuesOf(name?: string): string[] {
+    const constant = new RegExp(`\\bconst ${name} = ([^;]+);`, 'g');
+    return [...this.text.matchAll(constant)].map(([, value]) => value);
   }
 
   #readRoute(name: string, { callee, arguments: args, ...call }: Node): void {

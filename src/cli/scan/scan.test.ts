@@ -146,6 +146,8 @@ describe('a policy that a plugin declares', () => {
       `if (isOpen) http.addAuthPolicy(${HEALTH})`,
       `if (config.getBoolean('a')) {} else { http.addAuthPolicy(${HEALTH}) }`,
       `if (!config.getBoolean('a')) { http.addAuthPolicy(${HEALTH}) }`,
+      `{ const config = all.getConfig('b'); if (config.getBoolean('a')) { http.addAuthPolicy(${HEALTH}) } }`,
+      `const a = config.getBoolean('a'); () => { const a = true; }; if (a) { http.addAuthPolicy(${HEALTH}) }`,
       `if (part.getBoolean('a')) { http.addAuthPolicy(${HEALTH}) }`,
       `if (config.getBoolean('a')) { if (b) { http.addAuthPolicy(${HEALTH}) } }`,
       `isOpen && http.addAuthPolicy(${HEALTH})`,
@@ -335,6 +337,22 @@ describe('the packages of a scan', () => {
     ]);
   });
 
+  it('are those of a backend or a plugin', async () => {
+    const folder = folderWith({
+      'package.json': '{"workspaces":["packages/*"]}',
+      'packages/backend/package.json': backend(),
+    });
+    expect(await scan(folder)).toMatchObject({
+      code: 2,
+      stderr:
+        'error: . is no backend and no plugin: run this in packages/backend, or give the folder of a backend or a plugin\n',
+    });
+    expect(await scan(folder, 'packages/backend')).toMatchObject({
+      code: 0,
+      stderr: 'Read 1 packages\n',
+    });
+  });
+
   it('are those of folders, such as the package of a plugin', async () => {
     const { cwd } = repository({
       acme: { 'index.js': pluginWith(`http.addAuthPolicy(${HEALTH})`) },
@@ -354,6 +372,7 @@ describe('what a scan can not read', () => {
       empty: { 'index.d.ts': '' },
       gone: {},
       large: { 'index.js': ';'.repeat(10 * 1024 * 1024 + 1) },
+      linked: { 'index.js': '' },
       nowhere: { 'index.js': '' },
       script: { 'index.js': `with (a) { http.addAuthPolicy(${HEALTH}) }` },
       wrong: {
@@ -365,9 +384,10 @@ describe('what a scan can not read', () => {
     const modules = path.join(folder, 'node_modules');
     rmSync(path.join(modules, 'gone'), { recursive: true });
     rmSync(path.join(modules, 'nowhere/index.js'));
+    symlinkSync('/etc', path.join(modules, 'linked/dist'));
     symlinkSync('/nowhere', path.join(modules, 'nowhere/index.js'));
     const { code, lines, stderr } = await scan(cwd);
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: 'Read 10 packages\n' });
     expect(lines).toEqual([
       "broken can't tell: no valid package.json",
       expect.stringMatching(
@@ -376,6 +396,7 @@ describe('what a scan can not read', () => {
       "empty 1.2.3 can't tell: no JavaScript",
       "gone can't tell: not installed",
       "large 1.2.3 can't tell: more than 10 MB of JavaScript",
+      "linked 1.2.3 can't tell: no JavaScript that can be parsed at dist",
       expect.stringMatching(/^nowhere 1\.2\.3 can't tell: ENOENT: /),
       'script 1.2.3 /health anybody',
       "wrong 1.2.3 can't tell: no JavaScript that can be parsed at a.js:2",
@@ -386,7 +407,7 @@ describe('what a scan can not read', () => {
   it.each([
     [
       ['/'],
-      '/ has no package.json: run this in packages/backend, or give the folder of a package',
+      '/ has no package.json: run this in packages/backend, or give the folder of a backend or a plugin',
     ],
     [
       ['--fail-on', 'opens'],

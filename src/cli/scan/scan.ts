@@ -31,6 +31,7 @@ Exit code: 0; 1 for what --fail-on names; 2 if a folder has no package, or a fil
     }
     const [before] = against.map(readScans);
     const scans = scanAll(folders.length > 0 ? folders : ['.']);
+    output.error(`Read ${scans.length} packages`);
     if (json) {
       output.out(...JSON.stringify(scans, undefined, 2).split('\n'));
       return 0;

@@ -111,6 +111,7 @@ function listFiles(
     if (entry.isDirectory()) {
       return listFiles(file, names, leftOut);
     }
-    return names.test(entry.name) ? [file] : [];
+    // A link to a folder can't be read, and is a doubt.
+    return names.test(entry.name) || entry.isSymbolicLink() ? [file] : [];
   });
 }
