@@ -118,7 +118,7 @@ runChecks({ name: 'init', limitMs: 400_000 }, async run => {
   await report.check(
     '[P120] a scan names what the running plugins have declared',
     async () => {
-      const scans: PackageScan[] = JSON.parse(
+      const { packages: scans }: { packages: PackageScan[] } = JSON.parse(
         await app.apiGate('scan', [], '--json'),
       );
       const answer = await fetch(policy, {

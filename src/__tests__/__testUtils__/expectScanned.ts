@@ -23,7 +23,7 @@ export function recordDeclared() {
     );
     const { stdout } = await runCliHere(['scan', '--json', ...folders]);
     const declared = uniq(watch.mock.contexts).flatMap(each => each.all());
-    expect(findUnscanned(JSON.parse(stdout), declared)).toEqual([]);
+    expect(findUnscanned(JSON.parse(stdout).packages, declared)).toEqual([]);
     return declared;
   };
 }

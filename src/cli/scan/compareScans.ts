@@ -14,9 +14,9 @@ export function readScans(place: string): PackageScan[] {
   const isFolder = existsSync(place) && statSync(place).isDirectory();
   const file = isFolder ? path.join(place, 'opens.json') : place;
   try {
-    const scans: PackageScan[] = JSON.parse(readFileSync(file, 'utf8'));
-    scans.forEach(describeScan);
-    return scans;
+    const { packages } = JSON.parse(readFileSync(file, 'utf8'));
+    packages.forEach(describeScan);
+    return packages;
   } catch {
     throw new CliError(
       `${file} is no output of api-gate scan --json: make it in the other checkout`,

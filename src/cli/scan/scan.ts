@@ -23,25 +23,21 @@ Exit code: 0; 1 for what --fail-on names; 2 if a folder has no package, or a fil
   hasArguments: true,
   async run(options, output, folders) {
     const failOn = readChoice(options, 'fail-on', ['opens']);
-    const { against = [], json } = options;
-    if (against.length > 1 || (against.length > 0 ? json : failOn)) {
-      throw new CliError(
-        'Give --against once, --fail-on only with it, and --json without it',
-      );
+    const { against = [] } = options;
+    if (against.length > 1 || (failOn && against.length === 0)) {
+      throw new CliError('Give --against once, and --fail-on only with it');
     }
     const [before] = against.map(readScans);
     const scans = scanAll(folders.length > 0 ? folders : ['.']);
     output.error(`Read ${scans.length} packages`);
-    if (json) {
-      output.out(...JSON.stringify(scans, undefined, 2).split('\n'));
-      return 0;
-    }
+    output.add({ packages: scans });
     if (!before) {
       const config = options.config && (await loadConfig(options, output));
       output.out(...formatScans(scans, config));
       return 0;
     }
     const lines = compareScans(before, scans);
+    output.add({ differences: lines });
     output.out(...lines, lines.length === 0 && 'No difference in what is open');
     return failOn && lines.some(line => line.startsWith('+')) ? 1 : 0;
   },
