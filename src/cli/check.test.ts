@@ -328,6 +328,20 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     expect((await check(files, args)).code).toBe(0);
   });
 
+  it('looks for variables that are not set without --mock-env too, and reads what a variable with a default names', async () => {
+    const text = `app: { title: { $file: '\${TITLE:-title.txt}' } }\n${GATE}`;
+    const files = { 'app-config.yaml': text, 'title.txt': 'x' };
+    expect(await check(files)).toMatchObject({
+      code: 0,
+      stderr: 'Read app-config.yaml\nauth.apiGate.mode is enforce\n',
+    });
+    const unset = `${GATE}    mode: '\${MODE:-report-only}'\n    issuers: ['\${ISSUER}']\n`;
+    const { stderr } = await check(unset);
+    expect(stderr).toMatch(
+      /^Read app-config\.yaml\nVariables that are not set are left out of auth\.apiGate\.issuers: .*\nerror: /,
+    );
+  });
+
   it('annotates a value that stops the start for GitHub, and exits with 2', async () => {
     const { code, stdout } = await check(
       GATE.replace('/entities/**', 'entities'),

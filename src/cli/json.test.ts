@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { root } from '../__tests__/__testUtils__/documents';
+import { codeIn, root, tableRows } from '../__tests__/__testUtils__/documents';
 import { folderWith, runCliIn } from '../__tests__/__testUtils__/runCli';
 import { run } from '.';
 import { serve } from '../__tests__/__testUtils__/serve';
@@ -256,6 +256,17 @@ describe('the JSON of a command', () => {
       described.filter(name => optional.test(name)),
     );
   });
+});
+
+it('docs/cli.md has the fields of each command', () => {
+  const rows = tableRows('docs/cli.md', ['Field', 'Command', 'It has']);
+  for (const command of ['check', 'diff', 'explain']) {
+    const fields = rows
+      .filter(([, of]) => of === 'each' || codeIn(of).includes(command))
+      .flatMap(([names]) => codeIn(names));
+    const { properties } = schema.definitions[command];
+    expect(fields.sort()).toEqual(Object.keys(properties).sort());
+  }
 });
 
 describe('the JSON of a command that can not run', () => {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { Config, ConfigReader } from '@backstage/config';
 import { ConfigSources } from '@backstage/config-loader';
-import { compact, pick, pickBy } from 'lodash';
+import { compact, get, noop, pick, pickBy } from 'lodash';
 import { pathsOf } from '../settings/files/configFiles';
 import {
   createLocate,
@@ -81,19 +81,19 @@ export async function loadConfig(
 
 /** Describes files of which the last one is the base that others override. */
 function describeOrder(files: string[]): string | false {
-  const file = formatLocation({ file: files.at(-1)! });
+  const file = files.slice(1).at(-1) ?? '';
   return (
-    files.length > 1 &&
     path.basename(file) === 'app-config.yaml' &&
-    `${file} is read last, and overrides the others: give it first, as the backend has it`
+    `${formatLocation({ file })} is read last, and overrides the others: give it first, as the backend has it`
   );
 }
 
 /** Describes the settings of the gate that hold variables which are not set: without --mock-env, Backstage reads these values as missing. */
 async function describeUnset(options: Options): Promise<string> {
-  const { sources } = await readSources({ ...options, 'mock-env': true });
-  const apiGate = ConfigReader.fromConfigs(sources).getOptional(CONFIG_KEY);
-  const unset = Object.keys(pickBy(asObject(apiGate), holdsMock));
+  // No file has a made-up name.
+  const read = await readSources({ ...options, 'mock-env': true }).catch(noop);
+  const data = ConfigReader.fromConfigs(read?.sources ?? []).getOptional();
+  const unset = Object.keys(pickBy(asObject(get(data, CONFIG_KEY)), holdsMock));
   return unset.length === 0 || options['mock-env']
     ? ''
     : `Variables that are not set are left out of ${CONFIG_KEY}.${unset.join(', ')}: set them as the backend has them, or give --mock-env`;
