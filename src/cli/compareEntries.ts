@@ -35,7 +35,7 @@ export const compareRules: Compare = (before, after, path) => {
 };
 
 /** @param sign - `-` for what the old rules open beyond the new ones */
-export function describeOpening(sign: '+' | '-', opening: Opening): Difference {
+function describeOpening(sign: '+' | '-', opening: Opening): Difference {
   const { otherRequires, otherUntil, until } = opening;
   const [requirement, end, other] = KINDS[sign];
   const request = formatRule(opening);
@@ -51,7 +51,7 @@ export function describeOpening(sign: '+' | '-', opening: Opening): Difference {
   return { sign, kind: other, text: `${request}${own}` };
 }
 
-export function formatEnd(until = Infinity): string {
+function formatEnd(until = Infinity): string {
   return until === Infinity ? 'never' : new Date(until).toISOString();
 }
 

@@ -71,7 +71,7 @@ const OF_GATE: Record<string, Compare> = {
 const OF_BACKSTAGE: Record<string, Compare> = {
   'backend.auth.{externalAccess,keys}': compareExternalAccess,
   'discovery.endpoints': compareAll(
-    'trusts',
+    ['trusts'],
     config =>
       readEntries('discovery.endpoints', config).map(entry => ({
         text: `another address for the keys of ${entry.plugins}`,
@@ -118,8 +118,11 @@ export function compareSettings(
   return sortBy([...findUnknown(before, after), ...differences], 'sign');
 }
 
+/** Compares until when the gate refuses nothing. */
 function compareModes(before: LoadedConfig, after: LoadedConfig): Difference[] {
-  const [old, now] = [before, after].map(({ gate }) => openUntil(gate));
+  const [old, now] = [before, after].map(({ gate }) =>
+    isEnforced(gate) ? -Infinity : +(gate.until ?? Infinity),
+  );
   if (now === old || isModeUnknown(after.leftOut)) {
     return [];
   }
@@ -131,17 +134,12 @@ function compareModes(before: LoadedConfig, after: LoadedConfig): Difference[] {
   ];
 }
 
-/** Returns the time until which the gate refuses nothing. */
-function openUntil(gate: ApiGateConfig): number {
-  return isEnforced(gate) ? -Infinity : (gate.until?.getTime() ?? Infinity);
-}
-
 /** Compares lists, of which each entry lets somebody do more. */
 function list(
   kind: string,
   entriesOf: (gate: ApiGateConfig) => (string | undefined)[],
 ): Compare {
-  return compareAll(kind, ({ gate }) =>
+  return compareAll([kind], ({ gate }) =>
     uniq(compact(entriesOf(gate))).map(text => ({ text })),
   );
 }
@@ -152,7 +150,7 @@ function paths(
   pathsOf: (gate: ApiGateConfig) => PluginPath[],
 ): Compare {
   return compareAll(
-    kind,
+    [kind],
     ({ gate }) =>
       pathsOf(gate).map(each => ({
         ...each,
@@ -170,18 +168,16 @@ function range<T>(
 ): Compare {
   return (before, after, at) => {
     const [old, now] = [before, after].map(each => valueOf(each.gate, each));
-    const [isLess, isMore] = [isWithin(now, old), isWithin(old, now)];
     const [was, is] = [before, after].map(
       ({ root }) => JSON.stringify(root.getOptional(at)) ?? 'the default',
     );
     const text = `${is}, was ${was}`;
-    return isLess && isMore
+    if (!isWithin(now, old)) {
+      return [{ sign: '+', kind: 'wider', text, at }];
+    }
+    return isWithin(old, now)
       ? []
-      : [
-          isLess
-            ? { sign: '-', kind: 'narrower', text, at }
-            : { sign: '+', kind: 'wider', text, at },
-        ];
+      : [{ sign: '-', kind: 'narrower', text, at }];
   };
 }
 
@@ -195,7 +191,7 @@ function findings(
   extentOf: (finding: Finding) => number | undefined,
 ): Compare {
   return compareAll(
-    kind,
+    [kind],
     config =>
       findCheckable(config).flatMap(finding => {
         const { id, at } = finding;
