@@ -1,13 +1,20 @@
 import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
-import { compact, differenceWith, isEqual, omit, union } from 'lodash';
+import {
+  compact,
+  difference,
+  differenceWith,
+  isEqual,
+  omit,
+  uniq,
+} from 'lodash';
 import { formatRule } from '../gate/rules/AllowRule';
 import { findOpenings, Opening } from '../settings/expectations/findOpenings';
-import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
+import { CONFIG_KEY, KEYS } from '../settings/read/readApiGateConfig';
 import { Expectation, formatExpected } from '../settings/read/readExpectations';
 import type { Compare, Difference } from './Difference';
 import type { LoadedConfig } from './loadConfig';
-import { CHECKED_LISTS, holdsMock, isModeUnknown } from './mockEnv';
+import { CHECKED_LISTS, holdsMock, isModeUnknown, MODE_KEYS } from './mockEnv';
 
 /** The names of lines about requests: if a requirement differs, if an end differs, and else. */
 const KINDS = {
@@ -83,34 +90,41 @@ function isImplied(expectation: Expectation, by: Expectation): boolean {
 }
 
 /**
- * Finds settings whose effect depends on variables that are not set, unless each was there with the same variables: two variables may have
- * one default. Nobody can say what those settings let somebody do.
+ * Finds settings that differ and whose effect depends on a variable that is not set: two variables may have one default. Rules and
+ * expectations are compared one by one.
  */
 export function findUnknown(
   before: LoadedConfig,
   after: LoadedConfig,
 ): Difference[] {
-  const leftOut = union(before.leftOut, after.leftOut).filter(
-    path =>
-      !isModeUnknown([path]) &&
-      !isEqual(readMocked(path, before), readMocked(path, after)),
-  );
-  const entries = CHECKED_LISTS.map(key => `${CONFIG_KEY}.${key}`).flatMap(
-    path => {
-      const former = readEntries(path, before);
-      return readEntries(path, after).flatMap((entry, i) =>
-        holdsMock(entry) && !former.some(other => isEqual(other, entry))
-          ? [`${path}[${i}]`]
-          : [],
-      );
-    },
+  const leftOut = [...before.leftOut, ...after.leftOut];
+  const settings = uniq([...KEYS.map(pathOf), ...leftOut]).filter(path => {
+    const [old, now] = [before, after].map(each => readMocked(path, each));
+    const isVariable = leftOut.includes(path) || holdsMock([old, now]);
+    return isVariable && !isEqual(old, now);
+  });
+  const entries = CHECKED_LISTS.map(pathOf).flatMap(path => {
+    const former = readEntries(path, before);
+    return readEntries(path, after).flatMap((entry, i) =>
+      holdsMock(entry) && !former.some(other => isEqual(other, entry))
+        ? [`${path}[${i}]`]
+        : [],
+    );
+  });
+  const others = difference(
+    settings,
+    [...CHECKED_LISTS, ...MODE_KEYS].map(pathOf),
   );
   const mode = isModeUnknown(after.leftOut) && `${CONFIG_KEY}.mode or until`;
-  return compact([mode, ...leftOut, ...entries]).map(path => ({
+  return compact([mode, ...others, ...entries]).map(path => ({
     sign: '+',
     kind: 'not known',
     text: `${path} holds a variable that is not set`,
   }));
+}
+
+function pathOf(key: string): string {
+  return `${CONFIG_KEY}.${key}`;
 }
 
 /** Reads the entries of a list with made-up values, without their reasons. */
