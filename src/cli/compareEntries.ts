@@ -1,17 +1,15 @@
 import { ConfigReader } from '@backstage/config';
-import type { JsonObject } from '@backstage/types';
-import {
-  compact,
-  difference,
-  differenceWith,
-  isEqual,
-  omit,
-  uniq,
-} from 'lodash';
+import { compact, difference, differenceWith, isEqual, omit } from 'lodash';
 import { formatRule } from '../gate/rules/AllowRule';
 import { findOpenings, Opening } from '../settings/expectations/findOpenings';
 import { CONFIG_KEY, KEYS } from '../settings/read/readApiGateConfig';
 import { Expectation, formatExpected } from '../settings/read/readExpectations';
+import { asObject } from '../settings/read/values';
+import {
+  asList,
+  createGet,
+  NO_BARRIERS,
+} from '../operators/findings/backstageSettings';
 import type { Compare, Difference } from './Difference';
 import type { LoadedConfig } from './loadConfig';
 import { CHECKED_LISTS, holdsMock, isModeUnknown, MODE_KEYS } from './mockEnv';
@@ -97,11 +95,16 @@ export function findUnknown(
   before: LoadedConfig,
   after: LoadedConfig,
 ): Difference[] {
-  const leftOut = [...before.leftOut, ...after.leftOut];
-  const settings = uniq([...KEYS.map(pathOf), ...leftOut]).filter(path => {
+  const others = [
+    ...difference(KEYS, [...CHECKED_LISTS, ...MODE_KEYS]).map(pathOf),
+    ...['app.baseUrl', 'backend.baseUrl', NO_BARRIERS],
+  ].filter(path => {
     const [old, now] = [before, after].map(each => readMocked(path, each));
-    const isVariable = leftOut.includes(path) || holdsMock([old, now]);
-    return isVariable && !isEqual(old, now);
+    // The limits of tokens depend on subjects, and the cookie on the address.
+    const isLeftOut = [before, after].some(
+      ({ leftOut }) => path.startsWith(CONFIG_KEY) && leftOut.includes(path),
+    );
+    return (isLeftOut || holdsMock([old, now])) && !isEqual(old, now);
   });
   const entries = CHECKED_LISTS.map(pathOf).flatMap(path => {
     const former = readEntries(path, before);
@@ -111,10 +114,6 @@ export function findUnknown(
         : [],
     );
   });
-  const others = difference(
-    settings,
-    [...CHECKED_LISTS, ...MODE_KEYS].map(pathOf),
-  );
   const mode = isModeUnknown(after.leftOut) && `${CONFIG_KEY}.mode or until`;
   return compact([mode, ...others, ...entries]).map(path => ({
     sign: '+',
@@ -129,10 +128,11 @@ function pathOf(key: string): string {
 
 /** Reads the entries of a list with made-up values, without their reasons. */
 export function readEntries(path: string, config: LoadedConfig) {
-  const list = readMocked(path, config) as JsonObject[] | undefined;
-  return (list ?? []).map(entry => omit(entry, 'reason'));
+  return asList(readMocked(path, config)).map(entry =>
+    omit(asObject(entry), 'reason'),
+  );
 }
 
 function readMocked(path: string, { mocked }: LoadedConfig) {
-  return ConfigReader.fromConfigs(mocked).getOptional(path);
+  return createGet(ConfigReader.fromConfigs(mocked))(path);
 }

@@ -149,6 +149,23 @@ auth: { apiGate: { tokens: [{ subject: ci, only: [{ plugin: '$\{P}', path: /x }$
       UNKNOWN('tokens'),
     ],
     [
+      'the default policy',
+      { 'a.yaml': gate('') },
+      {
+        'a.yaml': gate('').replace(
+          ' }',
+          ", auth: { dangerouslyDisableDefaultAuthPolicy: '${OFF}' } }",
+        ),
+      },
+      '+ not known  backend.auth.dangerouslyDisableDefaultAuthPolicy holds a variable that is not set',
+    ],
+    [
+      'an address that is another variable',
+      { 'a.yaml': gate('').replace(/https:\S+/, "'${URL}'") },
+      { 'a.yaml': gate('').replace(/https:\S+/, "'${OTHER}'") },
+      '+ not known  backend.baseUrl holds a variable that is not set',
+    ],
+    [
       'the cookie beside an address that is a variable',
       { 'a.yaml': gate('').replace(/https:\S+/, "'${URL}'") },
       {

@@ -1,6 +1,7 @@
 import { compact, difference, isEqual, mapKeys, sortBy, uniq } from 'lodash';
 import type { PluginPath } from '../gate/rules/AllowRule';
 import { isEnforced } from '../gate/rules/Policy';
+import { createGet } from '../operators/findings/backstageSettings';
 import type { Finding } from '../operators/findings/Finding';
 import { findOpenings } from '../settings/expectations/findOpenings';
 import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
@@ -80,7 +81,7 @@ const OF_BACKSTAGE: Record<string, Compare> = {
     (one, other) => isEqual(one.entry, other.entry),
   ),
   'permission.enabled': range(
-    (_, { root }) => +!isTrue(root.getOptional('permission.enabled')),
+    (_, { root }) => +!isTrue(createGet(root)('permission.enabled')),
   ),
   // What causes the other findings has a line of its own, or lets nobody do more.
   'auth.providers, backend.auth.dangerouslyDisableDefaultAuthPolicy, events, proxy':
@@ -169,7 +170,7 @@ function range<T>(
   return (before, after, at) => {
     const [old, now] = [before, after].map(each => valueOf(each.gate, each));
     const [was, is] = [before, after].map(
-      ({ root }) => JSON.stringify(root.getOptional(at)) ?? 'the default',
+      ({ root }) => JSON.stringify(createGet(root)(at)) ?? 'the default',
     );
     const text = `${is}, was ${was}`;
     if (!isWithin(now, old)) {
