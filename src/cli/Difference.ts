@@ -30,22 +30,23 @@ export type Compare = (
 /**
  * Compares what two configurations let somebody do.
  *
- * @param kind - the name of the lines, or one for what is new and one for what is gone
+ * @param kinds - the name of the lines, or that of a line with `+` and that of a line with `-`
  * @param isWithin - whether something includes something else; by default, only what has the same text does
  */
 export function compareAll<T extends { text: string; at?: string }>(
-  kind: string,
+  kinds: [more: string, less?: string],
   allOf: (config: LoadedConfig) => T[],
   isWithin = (one: T, other: T) => one.text === other.text,
 ): Compare {
   return (before, after, path) => {
     const [old, now] = [before, after].map(allOf);
+    const [more, less = more] = kinds;
     const line =
-      (sign: '+' | '-') =>
+      (sign: '+' | '-', kind: string) =>
       ({ text, at = path }: T): Difference => ({ sign, kind, text, at });
     return [
-      ...differenceWith(now, old, isWithin).map(line('+')),
-      ...differenceWith(old, now, isWithin).map(line('-')),
+      ...differenceWith(now, old, isWithin).map(line('+', more)),
+      ...differenceWith(old, now, isWithin).map(line('-', less)),
     ];
   };
 }

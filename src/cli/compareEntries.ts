@@ -1,13 +1,18 @@
 import { ConfigReader } from '@backstage/config';
-import type { JsonObject } from '@backstage/types';
-import { compact, differenceWith, isEqual, omit, union } from 'lodash';
+import { compact, difference, differenceWith, isEqual, omit } from 'lodash';
 import { formatRule } from '../gate/rules/AllowRule';
 import { findOpenings, Opening } from '../settings/expectations/findOpenings';
-import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
+import { CONFIG_KEY, KEYS } from '../settings/read/readApiGateConfig';
 import { Expectation, formatExpected } from '../settings/read/readExpectations';
+import { asObject } from '../settings/read/values';
+import {
+  asList,
+  createGet,
+  NO_BARRIERS,
+} from '../operators/findings/backstageSettings';
 import type { Compare, Difference } from './Difference';
 import type { LoadedConfig } from './loadConfig';
-import { CHECKED_LISTS, holdsMock, isModeUnknown } from './mockEnv';
+import { CHECKED_LISTS, holdsMock, isModeUnknown, MODE_KEYS } from './mockEnv';
 
 /** The names of lines about requests: if a requirement differs, if an end differs, and else. */
 const KINDS = {
@@ -35,7 +40,7 @@ export const compareRules: Compare = (before, after, path) => {
 };
 
 /** @param sign - `-` for what the old rules open beyond the new ones */
-export function describeOpening(sign: '+' | '-', opening: Opening): Difference {
+function describeOpening(sign: '+' | '-', opening: Opening): Difference {
   const { otherRequires, otherUntil, until } = opening;
   const [requirement, end, other] = KINDS[sign];
   const request = formatRule(opening);
@@ -51,7 +56,7 @@ export function describeOpening(sign: '+' | '-', opening: Opening): Difference {
   return { sign, kind: other, text: `${request}${own}` };
 }
 
-export function formatEnd(until = Infinity): string {
+function formatEnd(until = Infinity): string {
   return until === Infinity ? 'never' : new Date(until).toISOString();
 }
 
@@ -83,42 +88,51 @@ function isImplied(expectation: Expectation, by: Expectation): boolean {
 }
 
 /**
- * Finds settings whose effect depends on variables that are not set, unless each was there with the same variables: two variables may have
- * one default. Nobody can say what those settings let somebody do.
+ * Finds settings that differ and whose effect depends on a variable that is not set: two variables may have one default. Rules and
+ * expectations are compared one by one.
  */
 export function findUnknown(
   before: LoadedConfig,
   after: LoadedConfig,
 ): Difference[] {
-  const leftOut = union(before.leftOut, after.leftOut).filter(
-    path =>
-      !isModeUnknown([path]) &&
-      !isEqual(readMocked(path, before), readMocked(path, after)),
-  );
-  const entries = CHECKED_LISTS.map(key => `${CONFIG_KEY}.${key}`).flatMap(
-    path => {
-      const former = readEntries(path, before);
-      return readEntries(path, after).flatMap((entry, i) =>
-        holdsMock(entry) && !former.some(other => isEqual(other, entry))
-          ? [`${path}[${i}]`]
-          : [],
-      );
-    },
-  );
+  const others = [
+    ...difference(KEYS, [...CHECKED_LISTS, ...MODE_KEYS]).map(pathOf),
+    ...['app.baseUrl', 'backend.baseUrl', NO_BARRIERS],
+  ].filter(path => {
+    const [old, now] = [before, after].map(each => readMocked(path, each));
+    // The limits of tokens depend on subjects, and the cookie on the address.
+    const isLeftOut = [before, after].some(
+      ({ leftOut }) => path.startsWith(CONFIG_KEY) && leftOut.includes(path),
+    );
+    return (isLeftOut || holdsMock([old, now])) && !isEqual(old, now);
+  });
+  const entries = CHECKED_LISTS.map(pathOf).flatMap(path => {
+    const former = readEntries(path, before);
+    return readEntries(path, after).flatMap((entry, i) =>
+      holdsMock(entry) && !former.some(other => isEqual(other, entry))
+        ? [`${path}[${i}]`]
+        : [],
+    );
+  });
   const mode = isModeUnknown(after.leftOut) && `${CONFIG_KEY}.mode or until`;
-  return compact([mode, ...leftOut, ...entries]).map(path => ({
+  return compact([mode, ...others, ...entries]).map(path => ({
     sign: '+',
     kind: 'not known',
     text: `${path} holds a variable that is not set`,
   }));
 }
 
+function pathOf(key: string): string {
+  return `${CONFIG_KEY}.${key}`;
+}
+
 /** Reads the entries of a list with made-up values, without their reasons. */
 export function readEntries(path: string, config: LoadedConfig) {
-  const list = readMocked(path, config) as JsonObject[] | undefined;
-  return (list ?? []).map(entry => omit(entry, 'reason'));
+  return asList(readMocked(path, config)).map(entry =>
+    omit(asObject(entry), 'reason'),
+  );
 }
 
 function readMocked(path: string, { mocked }: LoadedConfig) {
-  return ConfigReader.fromConfigs(mocked).getOptional(path);
+  return createGet(ConfigReader.fromConfigs(mocked))(path);
 }

@@ -13,12 +13,16 @@ import {
   PORTAL,
   RULE,
 } from '../__tests__/__testUtils__/comparedSettings';
-import { folderWith, runCliIn } from '../__tests__/__testUtils__/runCli';
+import {
+  folderWith,
+  runCliIn,
+  writeInto,
+} from '../__tests__/__testUtils__/runCli';
 import { judge } from '../__tests__/proof/reference';
 import { PLAIN, State } from '../__tests__/proof/states';
 import { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
 import { readApiGateConfig } from '../settings/read/readApiGateConfig';
-import { COMPARED } from './compareSettings';
+import { COMPARED, NOT_COMPARED } from './compareSettings';
 
 jest.setTimeout(60_000);
 
@@ -72,6 +76,145 @@ describe('[P103] api-gate diff', () => {
       expect((await diff(after, after, '--fail-on', 'any')).code).toBe(0);
     },
   );
+});
+
+describe('[P103] api-gate diff, of settings that are not in one file as text', () => {
+  const gate = (setting: string) =>
+    `backend: { baseUrl: https://a.example.com }\nauth: { apiGate: { ${setting} } }\n`;
+  const OPERATORS = 'operators: [{ $file: who.txt }]';
+  const B = "operators: ['user:default/b']";
+  const variable = (name: string) =>
+    gate(`operators: ['user:default/$\{${name}:-b}']`);
+  const limit = (plugin: string) =>
+    `backend: { baseUrl: https://a.example.com, auth: { externalAccess: [{ type: static, options: { token: aaaaaaaa, subject: ci } }] } }
+auth: { apiGate: { tokens: [{ subject: ci, only: [{ plugin: '$\{P}', path: /x }${plugin}] }] } }\n`;
+  const UNKNOWN = (key: string) =>
+    `+ not known  auth.apiGate.${key} holds a variable that is not set`;
+  const MORE = '+ may end sessions  user:default/b  auth.apiGate.operators';
+
+  it.each<
+    [
+      what: string,
+      before: Record<string, string>,
+      after: Record<string, string>,
+      line: string | undefined,
+    ]
+  >([
+    [
+      'the content of a $file',
+      { 'a.yaml': gate(OPERATORS), 'who.txt': 'user:default/a' },
+      { 'a.yaml': gate(OPERATORS), 'who.txt': 'user:default/b' },
+      MORE,
+    ],
+    [
+      'a later file',
+      { 'a.yaml': gate(''), 'b.yaml': gate('operators: []') },
+      { 'a.yaml': gate(''), 'b.yaml': gate(B) },
+      MORE,
+    ],
+    [
+      'a file whose list a later one replaces',
+      { 'a.yaml': gate(''), 'b.yaml': gate('operators: []') },
+      { 'a.yaml': gate(B), 'b.yaml': gate('operators: []') },
+      undefined,
+    ],
+    [
+      'the same variable',
+      { 'a.yaml': variable('A') },
+      { 'a.yaml': variable('A') },
+      undefined,
+    ],
+    [
+      'another variable with the same default',
+      { 'a.yaml': variable('A') },
+      { 'a.yaml': variable('B') },
+      UNKNOWN('operators'),
+    ],
+    [
+      'a variable in place of a text',
+      { 'a.yaml': gate(B) },
+      { 'a.yaml': variable('A') },
+      UNKNOWN('operators'),
+    ],
+    [
+      'the limit of a token beside a variable',
+      { 'a.yaml': limit('') },
+      { 'a.yaml': limit(', { plugin: catalog, path: /** }') },
+      UNKNOWN('tokens'),
+    ],
+    [
+      'a limit with a variable, which is gone',
+      { 'a.yaml': limit('') },
+      { 'a.yaml': limit('').replace(/tokens: .*]/, '') },
+      UNKNOWN('tokens'),
+    ],
+    [
+      'the default policy',
+      { 'a.yaml': gate('') },
+      {
+        'a.yaml': gate('').replace(
+          ' }',
+          ", auth: { dangerouslyDisableDefaultAuthPolicy: '${OFF}' } }",
+        ),
+      },
+      '+ not known  backend.auth.dangerouslyDisableDefaultAuthPolicy holds a variable that is not set',
+    ],
+    [
+      'an address that is another variable',
+      { 'a.yaml': gate('').replace(/https:\S+/, "'${URL}'") },
+      { 'a.yaml': gate('').replace(/https:\S+/, "'${OTHER}'") },
+      '+ not known  backend.baseUrl holds a variable that is not set',
+    ],
+    [
+      'the cookie beside an address that is a variable',
+      { 'a.yaml': gate('').replace(/https:\S+/, "'${URL}'") },
+      {
+        'a.yaml': gate('cookie: { sameSite: strict }').replace(
+          /https:\S+/,
+          "'${URL}'",
+        ),
+      },
+      UNKNOWN('cookie'),
+    ],
+  ])('compares %s', async (_, before, after, line) => {
+    const folder = folderWith({ 'base/.git': '', 'app/.git': '' });
+    writeInto(path.join(folder, 'base'), before);
+    writeInto(path.join(folder, 'app'), after);
+    const files = Object.keys(after).filter(name => name.endsWith('.yaml'));
+    const args = files.flatMap(name => ['--config', name]);
+    const { code, stdout } = await runCliIn(
+      [
+        ...['diff', ...args, '--mock-env', '--against', '../base'],
+        ...['--fail-on', 'new-public'],
+      ],
+      { cwd: path.join(folder, 'app') },
+    );
+    const found = stdout.split('\n').filter(each => each.startsWith('+'));
+    expect(found.filter(each => !each.startsWith('+ may read'))).toEqual(
+      line ? [line] : [],
+    );
+    expect(code).toBe(line ? 1 : 0);
+  });
+
+  it('lists with --verbose what is not compared', async () => {
+    const { stderr } = await runCliIn(
+      ['diff', '--config', 'a.yaml', '--verbose', '--against', '../base'],
+      {
+        cwd: path.join(
+          folderWith({
+            'base/.git': '',
+            'base/a.yaml': gate(''),
+            'app/.git': '',
+            'app/a.yaml': gate(''),
+          }),
+          'app',
+        ),
+      },
+    );
+    for (const [settings, why] of Object.entries(NOT_COMPARED)) {
+      expect(stderr).toContain(`\nNot compared: ${settings}: ${why}\n`);
+    }
+  });
 });
 
 /** The request that a setting decides about, as `judge` sees it under a policy. */

@@ -1,6 +1,7 @@
 import { compact, difference, isEqual, mapKeys, sortBy, uniq } from 'lodash';
 import type { PluginPath } from '../gate/rules/AllowRule';
 import { isEnforced } from '../gate/rules/Policy';
+import { createGet } from '../operators/findings/backstageSettings';
 import type { Finding } from '../operators/findings/Finding';
 import { findOpenings } from '../settings/expectations/findOpenings';
 import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
@@ -71,7 +72,7 @@ const OF_GATE: Record<string, Compare> = {
 const OF_BACKSTAGE: Record<string, Compare> = {
   'backend.auth.{externalAccess,keys}': compareExternalAccess,
   'discovery.endpoints': compareAll(
-    'trusts',
+    ['trusts'],
     config =>
       readEntries('discovery.endpoints', config).map(entry => ({
         text: `another address for the keys of ${entry.plugins}`,
@@ -80,7 +81,7 @@ const OF_BACKSTAGE: Record<string, Compare> = {
     (one, other) => isEqual(one.entry, other.entry),
   ),
   'permission.enabled': range(
-    (_, { root }) => +!isTrue(root.getOptional('permission.enabled')),
+    (_, { root }) => +!isTrue(createGet(root)('permission.enabled')),
   ),
   // What causes the other findings has a line of its own, or lets nobody do more.
   'auth.providers, backend.auth.dangerouslyDisableDefaultAuthPolicy, events, proxy':
@@ -118,8 +119,11 @@ export function compareSettings(
   return sortBy([...findUnknown(before, after), ...differences], 'sign');
 }
 
+/** Compares until when the gate refuses nothing. */
 function compareModes(before: LoadedConfig, after: LoadedConfig): Difference[] {
-  const [old, now] = [before, after].map(({ gate }) => openUntil(gate));
+  const [old, now] = [before, after].map(({ gate }) =>
+    isEnforced(gate) ? -Infinity : +(gate.until ?? Infinity),
+  );
   if (now === old || isModeUnknown(after.leftOut)) {
     return [];
   }
@@ -131,19 +135,12 @@ function compareModes(before: LoadedConfig, after: LoadedConfig): Difference[] {
   ];
 }
 
-/** Returns the time until which the gate refuses nothing. */
-function openUntil(gate: ApiGateConfig): number {
-  return isEnforced(gate, Date.now())
-    ? -Infinity
-    : (gate.until?.getTime() ?? Infinity);
-}
-
 /** Compares lists, of which each entry lets somebody do more. */
 function list(
   kind: string,
   entriesOf: (gate: ApiGateConfig) => (string | undefined)[],
 ): Compare {
-  return compareAll(kind, ({ gate }) =>
+  return compareAll([kind], ({ gate }) =>
     uniq(compact(entriesOf(gate))).map(text => ({ text })),
   );
 }
@@ -154,7 +151,7 @@ function paths(
   pathsOf: (gate: ApiGateConfig) => PluginPath[],
 ): Compare {
   return compareAll(
-    kind,
+    [kind],
     ({ gate }) =>
       pathsOf(gate).map(each => ({
         ...each,
@@ -172,18 +169,16 @@ function range<T>(
 ): Compare {
   return (before, after, at) => {
     const [old, now] = [before, after].map(each => valueOf(each.gate, each));
-    const [isLess, isMore] = [isWithin(now, old), isWithin(old, now)];
     const [was, is] = [before, after].map(
-      ({ root }) => JSON.stringify(root.getOptional(at)) ?? 'the default',
+      ({ root }) => JSON.stringify(createGet(root)(at)) ?? 'the default',
     );
     const text = `${is}, was ${was}`;
-    return isLess && isMore
+    if (!isWithin(now, old)) {
+      return [{ sign: '+', kind: 'wider', text, at }];
+    }
+    return isWithin(old, now)
       ? []
-      : [
-          isLess
-            ? { sign: '-', kind: 'narrower', text, at }
-            : { sign: '+', kind: 'wider', text, at },
-        ];
+      : [{ sign: '-', kind: 'narrower', text, at }];
   };
 }
 
@@ -197,7 +192,7 @@ function findings(
   extentOf: (finding: Finding) => number | undefined,
 ): Compare {
   return compareAll(
-    kind,
+    [kind],
     config =>
       findCheckable(config).flatMap(finding => {
         const { id, at } = finding;

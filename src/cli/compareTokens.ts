@@ -5,12 +5,14 @@ import { findOpenings } from '../settings/expectations/findOpenings';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
 import { asObject } from '../settings/read/values';
 import { asList } from '../operators/findings/backstageSettings';
-import { describeOpening, formatEnd, readEntries } from './compareEntries';
-import { Compare, compareAll, Difference } from './Difference';
+import { withEnd } from '../operators/reports/describePolicy';
+import { formatToken } from '../operators/reports/formatPolicyReport';
+import { readEntries } from './compareEntries';
+import { Compare, compareAll } from './Difference';
 
 /** Compares what external tokens may do by Backstage's own settings. An entry with another token is another one: somebody else may have it. */
 export const compareExternalAccess = compareAll(
-  'may call',
+  ['may more', 'may less'],
   config =>
     ['backend.auth.externalAccess', 'backend.auth.keys'].flatMap(path =>
       readEntries(path, config).flatMap((entry, i) =>
@@ -50,57 +52,44 @@ function isWithin(names?: string[], others?: string[]): boolean {
   return !others || (!!names && difference(names, others).length === 0);
 }
 
-/** Compares the limits of the external tokens that Backstage accepts after the change. */
-export const compareLimits: Compare = (before, after, at) => {
+/** Compares the limits of the external tokens that Backstage accepts after the change. A subject without an entry has no limit. */
+export const compareLimits: Compare = (before, after, path) => {
   const { isPossible } = readExternalSubjects(after.root);
-  const both = [before, after].map(({ gate }) => gate.tokens);
-  const subjects = uniq(both.flat().map(({ subject }) => subject));
-  return subjects.filter(isPossible).flatMap(subject => {
-    const [old, now] = both.map(entries =>
-      entries.filter(entry => entry.subject === subject),
-    );
-    const line =
-      (sign: '+' | '-') =>
-      (text: string): Difference => ({
-        sign,
-        kind: sign === '+' ? 'may more' : 'may less',
-        text: `${subject}: ${text}`,
-        at,
-      });
-    return [
-      ...findExcess(now, old, '+').map(line('+')),
-      ...findExcess(old, now, '-').map(line('-')),
-    ];
-  });
+  const both = [before, after].flatMap(({ gate }) => gate.tokens);
+  const subjects = uniq(both.map(({ subject }) => subject)).filter(isPossible);
+  const compare = compareAll(
+    ['may more', 'may less'],
+    ({ gate }) =>
+      subjects.map(subject => {
+        const entries = gate.tokens.filter(each => each.subject === subject);
+        const texts = entries.map(each => formatToken(withEnd(each)));
+        return {
+          subject,
+          entries,
+          text: texts.join(', ') || `${subject}: no only`,
+        };
+      }),
+    (one, other) =>
+      one.subject === other.subject &&
+      isWithinLimit(one.entries, other.entries),
+  );
+  return compare(before, after, path);
 };
 
-/** Finds what the entries of a subject allow beyond others. Without an entry, or without `only`, they allow everything. */
-function findExcess(
-  own: TokenEntry[],
-  others: TokenEntry[],
-  sign: '+' | '-',
-): string[] {
-  const [end, otherEnd] = [own, others].map(entries =>
-    entries.length > 0 ? Math.max(...entries.map(endOf)) : Infinity,
-  );
-  const [only, otherOnly] = [own, others].map(
-    entries =>
+/** Returns whether the entries of a subject allow nothing that other ones do not allow as long. */
+function isWithinLimit(own: TokenEntry[], others: TokenEntry[]): boolean {
+  const [one, other] = [own, others].map(entries => ({
+    until: Math.max(...(entries.length > 0 ? entries.map(endOf) : [Infinity])),
+    only:
       entries[0]?.only &&
-      entries.flatMap(({ only: rules = [], until }) =>
-        rules.map(rule => ({ ...rule, until })),
+      entries.flatMap(({ only = [], until }) =>
+        only.map(rule => ({ ...rule, until })),
       ),
-  );
-  if (end <= Date.now()) {
-    return [];
+  }));
+  if (one.until <= Date.now()) {
+    return true;
   }
-  if (only && otherOnly) {
-    return findOpenings(only, otherOnly).map(
-      opening => describeOpening(sign, opening).text,
-    );
-  }
-  if (otherOnly) {
-    return [sign === '+' ? 'no only' : 'only'];
-  }
-  const now = sign === '+' ? end : otherEnd;
-  return end > otherEnd ? [`until ${formatEnd(now)}`] : [];
+  return one.only && other.only
+    ? findOpenings(one.only, other.only).length === 0
+    : !other.only && one.until <= other.until;
 }

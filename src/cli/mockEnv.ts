@@ -6,7 +6,7 @@ import { asObject } from '../settings/read/values';
 import { asList } from '../operators/findings/backstageSettings';
 
 /** The settings that decide whether the gate refuses at all. */
-const MODE_KEYS = ['mode', 'until'];
+export const MODE_KEYS = ['mode', 'until'];
 
 /** Lists that `--mock-env` checks even if they hold a variable that is not set. */
 export const CHECKED_LISTS = ['allow', 'expect'];

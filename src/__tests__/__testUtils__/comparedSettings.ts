@@ -68,25 +68,29 @@ const TOKENS =
   'tokens[].{subject,until,only[].plugin,only[].path,only[].methods}';
 
 export const CI = 'ci-token-of-this-test';
-const limitsOfCi = (
-  narrow: JsonObject,
-  wide: JsonObject,
-  more: string,
-  less: string,
-): Pair => {
-  const pair = ofGate(
-    TOKENS,
-    { tokens: [{ subject: 'ci', ...narrow }] },
-    { tokens: [{ subject: 'ci', ...wide }] },
-    `may more  ci: ${more}`,
-    `may less  ci: ${less}`,
-  );
-  const access = accessWith(staticToken(CI, 'ci'));
-  const [before, after] = [pair.narrow, pair.wide].map(each =>
-    merge({}, access, each),
-  );
-  return { ...pair, narrow: before, wide: after };
-};
+
+/** Makes a pair of entries for one subject. */
+function limitOfCi(
+  narrow: JsonObject[],
+  wide: JsonObject[],
+  limit: string,
+): Pair {
+  const [before, after] = [narrow, wide].map(entries => ({
+    ...accessWith(staticToken(CI, 'ci')),
+    ...gate({ tokens: entries.map(entry => ({ subject: 'ci', ...entry })) }),
+  }));
+  return {
+    ...ofGate(
+      TOKENS,
+      {},
+      {},
+      `may more  ci: ${limit}`,
+      `may less  ci: ${limit}`,
+    ),
+    narrow: before,
+    wide: after,
+  };
+}
 
 /** The settings that are inputs of `judge`, as the proof has it. */
 export const JUDGED: Pair[] = [
@@ -106,17 +110,18 @@ export const JUDGED: Pair[] = [
       less: `- closed  ${i < 2 ? 'GET,HEAD,POST' : 'GET,HEAD'} /api/hello/data`,
     }),
   ),
-  limitsOfCi({ only: ONLY }, {}, 'no only', 'only'),
-  ...['/data', '/**'].map(path => {
-    const request = `GET,HEAD /api/hello${path}`;
-    const wide = { only: [...ONLY, { plugin: 'hello', path }] };
-    return limitsOfCi({ only: ONLY }, wide, request, request);
-  }),
-  limitsOfCi(
-    { until: HOUR_AGO },
-    { until: '2999-01-01' },
-    'until 2999-01-01T00:00:00.000Z',
-    `until ${HOUR_AGO}`,
+  limitOfCi([{ only: ONLY }], [], 'no only'),
+  ...['/data', '/**'].map(path =>
+    limitOfCi(
+      [{ only: ONLY }],
+      [{ only: ONLY }, { only: [{ plugin: 'hello', path }] }],
+      `GET /api/hello/ok, ci: GET /api/hello${path}`,
+    ),
+  ),
+  limitOfCi(
+    [{ until: HOUR_AGO }],
+    [{ until: '2999-01-01' }],
+    'what accessRestrictions allow  (until 2999-01-01T00:00:00.000Z)',
   ),
   ofGate('issuers', {}, { issuers: [OLD_ISSUER] }, `trusts  ${OLD_ISSUER}`),
   ofGate(
@@ -208,8 +213,8 @@ export const OF_BACKENDS: Pair[] = [
     settings: 'backend.auth.{externalAccess,keys}',
     narrow: access('other'),
     wide: access(),
-    more: '+ may call  ci: every plugin  backend.auth.externalAccess[0]',
-    less: '- may call  ci: every plugin  backend.auth.externalAccess[0]',
+    more: '+ may more  ci: every plugin  backend.auth.externalAccess[0]',
+    less: '- may less  ci: every plugin  backend.auth.externalAccess[0]',
   },
   {
     settings: 'discovery.endpoints',

@@ -360,27 +360,27 @@ describeWithBash('the workflow of docs/ci.md', () => {
     [
       'removes the requests of a limit',
       production('only: [{ plugin: search, path: /query }], ', ''),
-      '+ may more  ci: no only',
+      '+ may more  ci: what accessRestrictions allow  (until 2998-01-01',
     ],
     [
       'lets a token end later',
       production('2998-01-01', '2999-01-01'),
-      '+ may more  ci: GET,HEAD /api/search/query  ends 2999-01-01',
+      '+ may more  ci: GET /api/search/query  (until 2999-01-01',
     ],
     [
       'removes accessRestrictions',
       inApp(', accessRestrictions: [{ plugin: search }]', ''),
-      '+ may call  ci: every plugin  backend.auth.externalAccess[0]',
+      '+ may more  ci: every plugin  backend.auth.externalAccess[0]',
     ],
     [
       'has an external token of its own',
       inApp("'${CI_TOKEN}'", 'mine-mine-mine'),
-      '+ may call  ci: {"plugin":"search"}  backend.auth.externalAccess[0]',
+      '+ may more  ci: {"plugin":"search"}  backend.auth.externalAccess[0]',
     ],
     [
       'takes an external token from another variable',
       inApp('CI_TOKEN', 'OTHER_TOKEN'),
-      '+ may call  ci: {"plugin":"search"}  backend.auth.externalAccess[0]',
+      '+ may more  ci: {"plugin":"search"}  backend.auth.externalAccess[0]',
     ],
     [
       "switches Backstage's default policy off",
