@@ -104,7 +104,12 @@ function createUninstalledPluginAuth(
     return DefaultHttpAuthService.create({ auth, discovery, pluginId });
   };
   const limit = new NewcomerLimit(NEW_PER_MINUTE);
-  const restrictedPlugins = readRestrictedPlugins(deps.config);
+  // The plugins that external tokens are restricted to. All other plugins treat restricted tokens alike.
+  const restrictedPlugins = new Set(
+    readEntries(deps.config)
+      .flatMap(({ accessRestrictions }) => accessRestrictions ?? [])
+      .map(restriction => asObject(restriction).plugin),
+  );
   return async (requestedId, token) => {
     const isConfigured = restrictedPlugins.has(requestedId);
     const dependsOnPlugin =
@@ -127,13 +132,4 @@ function createUninstalledPluginAuth(
     }
     return httpAuth;
   };
-}
-
-/** Returns the plugins that external tokens are restricted to. All other plugins treat restricted tokens alike. */
-function readRestrictedPlugins(config: RootConfigService): Set<unknown> {
-  return new Set(
-    readEntries(config)
-      .flatMap(({ accessRestrictions }) => accessRestrictions ?? [])
-      .map(restriction => asObject(restriction).plugin),
-  );
 }

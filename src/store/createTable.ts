@@ -50,7 +50,11 @@ export async function createTable(
     try {
       await database.runAll(statements);
     } catch (error) {
-      reason = `the database refuses to create it (${causeOf(error)})`;
+      // Knex puts the statement in front of the database's own message.
+      const [cause] = String((error as Error).message)
+        .split(' - ')
+        .slice(-1);
+      reason = `the database refuses to create it (${cause})`;
       await wait(RETRY_MS * Math.random());
     }
   }
@@ -76,11 +80,4 @@ export async function readDatabaseTime(
     knex.select({ now: knex.raw(databaseTime(knex)) }),
   );
   return Number(now);
-}
-
-/** Returns the database's own message, without the statement that knex puts in front of it. */
-function causeOf(error: unknown): string {
-  return String(error instanceof Error ? error.message : error)
-    .split(' - ')
-    .at(-1)!;
 }
