@@ -202,6 +202,20 @@ All checks took N s, and N s of CPU time:
   );
 });
 
+it('npm test runs the files alone that its arguments name', async () => {
+  const { scripts } = JSON.parse(
+    readFileSync(path.join(root, 'package.json'), 'utf8'),
+  );
+  const file = 'src/gate/util/entityRef.test.ts';
+  const bin = path.join(root, 'node_modules/.bin');
+  const { stdout } = await promisify(execFile)(
+    'sh',
+    ['-c', `${scripts.test} ${file} --listTests`],
+    { cwd: root, env: { ...process.env, PATH: `${bin}:${process.env.PATH}` } },
+  );
+  expect(stdout.trim().split('\n')).toEqual([path.join(root, file)]);
+});
+
 it('.ci/run or .ci/nightly runs every suite', () => {
   const text = ['.ci/run', '.ci/longChecks.sh']
     .map(file => readFileSync(path.join(root, file), 'utf8'))
