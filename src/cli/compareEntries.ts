@@ -43,7 +43,7 @@ export function compareExpectations(
   return [
     ...differenceWith(before, after, isImplied).map(
       each =>
-        `${each.is === 'closed' ? '+' : '-'} no longer expected  ${formatExpected(each)} is ${each.is}`,
+        `${each.is === 'public' ? '-' : '+'} no longer expected  ${formatExpected(each)} is ${each.is}`,
     ),
     ...differenceWith(after, before, isImplied).map(
       each => `- newly expected  ${formatExpected(each)} is ${each.is}`,

@@ -15,6 +15,7 @@ import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import { isPrintable, printable, shorten } from '../../settings/logLine';
 import { withEnd } from './describePolicy';
 import {
+  formatDenial,
   formatRequirement,
   formatToken,
   inBrackets,
@@ -41,6 +42,8 @@ const ANSWERS: Record<Explanation['because'], string> = {
     'public: it is public without a rule: signing in and verifying tokens need it',
   'sign-out': 'public: it is a sign-out call',
   'no-rule': 'needs a credential: no rule names it',
+  denied:
+    'needs a credential: a deny rule covers it, so that no allow rule opens it',
   'requirement-not-met':
     'needs a credential: a rule names it, and opens nothing without the setting that it requires',
   'not-plain':
@@ -119,6 +122,7 @@ export function explainInWords(
     describeRule(explanation, gate),
     describeInCode(explanation, closed),
     ...describeOpening(explanation, policy),
+    ...describeDenials(method, explanation, gate),
     ...ofToken.lines,
     !policy.isEnforced &&
       `Until the gate enforces, it refuses only locked users and ended sessions (${CONFIG_KEY}.mode)`,
@@ -166,6 +170,21 @@ function describeInCode(
       ? `The plugin opens ${opened.path} in code, to Backstage's own cookie, which still opens it`
       : `The plugin opens ${opened.path} in code, and the gate closes it`)
   );
+}
+
+/** Returns whom deny rules refuse, of those that send a request with a valid token. */
+function describeDenials(
+  method: string,
+  { anonymous, path, plugin: pluginId = '' }: Explanation,
+  { placeOf, policy }: ExplainedGate,
+): string[] {
+  const { config, denyList, now } = policy;
+  return denyList.match({ method, path, pluginId }, now()).flatMap(rule => {
+    const name = `${CONFIG_KEY}.deny[${config.deny.indexOf(rule)}]`;
+    return anonymous === 'needs-credential'
+      ? `Refused with 403 (denied): ${name}  ${formatDenial(withEnd(rule, now()))}${formatPlace(placeOf?.(name))}`
+      : [];
+  });
 }
 
 /** Returns the rule that would open a request, as YAML, and the first expectation that it would break. */

@@ -109,7 +109,10 @@ export function listBesideRules(report: TextReport): Section[] {
   const sections: Section[] = [
     [
       `Denied${enforced ? '' : ' once you enforce'}, except for keys, cookie endpoints and sign-outs`,
-      deny.map(rule => formatDenial(rule, allow)),
+      deny.map(rule => {
+        const closed = listClosed(rule, allow).join(', ');
+        return `${formatDenial(rule)}${inBrackets([closed && `closes to anybody what it has of ${closed}`])}`;
+      }),
     ],
     ['Public without a rule', builtIn.map(formatOpening)],
     ['Lists, by file', lists.map(formatListSource)],
@@ -145,26 +148,26 @@ export function formatOpening(rule: ReportedRule): string {
   return `${formatRule(rule)}${inBrackets([rule.reason, ...notesOf(rule)])}`;
 }
 
-/** Formats what a rule denies, to whom, and the allow rules that open nothing where it is in force, as one line. */
-function formatDenial(denial: ReportedDenial, allow: ReportedRule[]): string {
-  const { ended, except, reason } = denial;
-  const closed = allow.flatMap((rule, i) =>
-    !ended &&
-    overlap(denial, rule) &&
-    openedMethods(rule)
-      .flatMap(denyingMethods)
-      .some(method => denial.methods.includes(method))
-      ? `${CONFIG_KEY}.allow[${i}]`
-      : [],
-  );
-  return `${formatRule(denial)} to ${denial.for.join(', ')}${inBrackets([
-    except.length > 0 ? `except ${except.join(', ')}` : undefined,
-    reason,
-    formatEnd(denial, 'open'),
-    closed.length > 0
-      ? `closes to anybody what it has of ${closed}`
-      : undefined,
+/** Formats what a rule denies, to whom, and why, as one line. */
+export function formatDenial(rule: ReportedDenial): string {
+  const except = rule.except.join(', ');
+  return `${formatRule(rule)} to ${rule.for.join(', ')}${inBrackets([
+    except && `except ${except}`,
+    rule.reason,
+    formatEnd(rule, 'open'),
   ])}`;
+}
+
+/** Returns the config paths of the allow rules that a deny rule closes, or a part of them. */
+function listClosed(denial: ReportedDenial, allow: ReportedRule[]): string[] {
+  return allow.flatMap((rule, i) => {
+    const methods = openedMethods(rule).flatMap(denyingMethods);
+    return !denial.ended &&
+      overlap(denial, rule) &&
+      denial.methods.some(method => methods.includes(method))
+      ? `${CONFIG_KEY}.allow[${i}]`
+      : [];
+  });
 }
 
 /** Returns when a rule ends, what it requires, and whether its plugin is installed. */
