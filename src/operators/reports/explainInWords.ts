@@ -13,9 +13,9 @@ import {
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import { isPrintable, printable, shorten } from '../../settings/logLine';
+import { describeDenials } from './denials';
 import { withEnd } from './describePolicy';
 import {
-  formatDenial,
   formatRequirement,
   formatToken,
   inBrackets,
@@ -122,7 +122,7 @@ export function explainInWords(
     describeRule(explanation, gate),
     describeInCode(explanation, closed),
     ...describeOpening(explanation, policy),
-    ...describeDenials(method, explanation, gate),
+    ...describeDenials(method, explanation, policy),
     ...ofToken.lines,
     !policy.isEnforced &&
       `Until the gate enforces, it refuses only locked users and ended sessions (${CONFIG_KEY}.mode)`,
@@ -170,21 +170,6 @@ function describeInCode(
       ? `The plugin opens ${opened.path} in code, to Backstage's own cookie, which still opens it`
       : `The plugin opens ${opened.path} in code, and the gate closes it`)
   );
-}
-
-/** Returns whom deny rules refuse, of those that send a request with a valid token. */
-function describeDenials(
-  method: string,
-  { anonymous, path, plugin: pluginId = '' }: Explanation,
-  { placeOf, policy }: ExplainedGate,
-): string[] {
-  const { config, denyList, now } = policy;
-  return denyList.match({ method, path, pluginId }, now()).flatMap(rule => {
-    const name = `${CONFIG_KEY}.deny[${config.deny.indexOf(rule)}]`;
-    return anonymous === 'needs-credential'
-      ? `Refused with 403 (denied): ${name}  ${formatDenial(withEnd(rule, now()))}${formatPlace(placeOf?.(name))}`
-      : [];
-  });
 }
 
 /** Returns the rule that would open a request, as YAML, and the first expectation that it would break. */

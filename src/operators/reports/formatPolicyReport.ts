@@ -1,23 +1,17 @@
 import { compact } from 'lodash';
-import {
-  AllowRule,
-  formatRule,
-  openedMethods,
-} from '../../gate/rules/AllowRule';
-import { denyingMethods } from '../../gate/rules/DenyList';
+import { AllowRule, formatRule } from '../../gate/rules/AllowRule';
 import { formatListSource } from '../../settings/files/configFiles';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
-import { overlap } from '../../settings/read/readForeignAuthorization';
 import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 import { PAGE_PATH } from '../../gate/read/requestLine';
 import { hideTokens } from '../hideTokens';
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../../settings/logLine';
 import type {
   PolicyReport,
-  ReportedDenial,
   ReportedRule,
   ReportedToken,
 } from './describePolicy';
+import { formatDenials } from './denials';
 import {
   formatEnforce,
   formatWorked,
@@ -105,14 +99,11 @@ export function formatReport(
 
 /** Returns what is open, or was opened in code, beside the allow rules. */
 export function listBesideRules(report: TextReport): Section[] {
-  const { allow, builtIn, closed, deny, enforced, lists, unknown } = report;
+  const { builtIn, closed, enforced, lists, unknown } = report;
   const sections: Section[] = [
     [
       `Denied${enforced ? '' : ' once you enforce'}, except for keys, cookie endpoints and sign-outs`,
-      deny.map(rule => {
-        const closed = listClosed(rule, allow).join(', ');
-        return `${formatDenial(rule)}${inBrackets([closed && `closes to anybody what it has of ${closed}`])}`;
-      }),
+      formatDenials(report),
     ],
     ['Public without a rule', builtIn.map(formatOpening)],
     ['Lists, by file', lists.map(formatListSource)],
@@ -148,28 +139,6 @@ export function formatOpening(rule: ReportedRule): string {
   return `${formatRule(rule)}${inBrackets([rule.reason, ...notesOf(rule)])}`;
 }
 
-/** Formats what a rule denies, to whom, and why, as one line. */
-export function formatDenial(rule: ReportedDenial): string {
-  const except = rule.except.join(', ');
-  return `${formatRule(rule)} to ${rule.for.join(', ')}${inBrackets([
-    except && `except ${except}`,
-    rule.reason,
-    formatEnd(rule, 'open'),
-  ])}`;
-}
-
-/** Returns the config paths of the allow rules that a deny rule closes, or a part of them. */
-function listClosed(denial: ReportedDenial, allow: ReportedRule[]): string[] {
-  return allow.flatMap((rule, i) => {
-    const methods = openedMethods(rule).flatMap(denyingMethods);
-    return !denial.ended &&
-      overlap(denial, rule) &&
-      denial.methods.some(method => methods.includes(method))
-      ? `${CONFIG_KEY}.allow[${i}]`
-      : [];
-  });
-}
-
 /** Returns when a rule ends, what it requires, and whether its plugin is installed. */
 export function notesOf(rule: ReportedRule): string[] {
   return compact([
@@ -202,7 +171,7 @@ export function formatLimits(token: ReportedToken): string {
   return `${requests}${inBrackets([token.reason, formatEnd(token, 'refused')])}`;
 }
 
-function formatEnd(
+export function formatEnd(
   { ended, until }: Pick<ReportedToken, 'ended' | 'until'>,
   state: 'closed' | 'open' | 'refused',
 ): string | undefined {
