@@ -61,11 +61,9 @@ export class StartSettings {
       needsRestart.push('backend.auth.externalAccess');
     }
     const required = uniq(compact(map(read.allow, 'requires')));
-    needsRestart.push(
-      ...required.filter(
-        key => holdsText(key, config) && !this.#texts.has(key),
-      ),
-    );
+    const isAdded = (key: string) =>
+      holdsText(key, config) && !this.#texts.has(key);
+    needsRestart.push(...required.filter(isAdded));
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
     if (hasEnforced && read.mode === 'report-only') {
       Object.assign(after, ENFORCED);

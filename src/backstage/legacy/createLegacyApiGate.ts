@@ -6,6 +6,7 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { RequestHandler, Router } from 'express';
+import { findKey } from 'lodash';
 import { KeyEndpoints } from '../../gate/verify/KeyEndpoints';
 import { formatListSource } from '../../settings/files/configFiles';
 import {
@@ -171,16 +172,13 @@ function createMounts(
 }
 
 /** @throws InputError for the settings that need an `httpAuth` service, which plugins of this system do not have */
-function assertNoSettingsOfNewSystem({
-  credentialHeader,
-  fasterServer,
-  foreignAuthorization,
-}: ApiGateConfig) {
-  const [key] = [
-    ...(credentialHeader ? ['credentialHeader'] : []),
-    ...(fasterServer ? ['fasterServer'] : []),
-    ...(foreignAuthorization.length > 0 ? ['foreignAuthorization'] : []),
-  ];
+function assertNoSettingsOfNewSystem(settings: ApiGateConfig) {
+  const { credentialHeader, fasterServer } = settings;
+  const [foreignAuthorization] = settings.foreignAuthorization;
+  const key = findKey(
+    { credentialHeader, fasterServer, foreignAuthorization },
+    Boolean,
+  );
   check(
     key === undefined,
     `${CONFIG_KEY}.${key} is for the new backend system: remove it`,

@@ -31,9 +31,6 @@ const RETRY_MS = 500;
 // After a rejection, the files are compared again after this time: a file may be back without an event.
 const REJECTED_MS = 60_000;
 
-/** A configuration to take, and the names of the files that can't be read now. */
-type Take = (config: Config, unreadable: string[]) => void;
-
 /**
  * Waits until a change of the configuration files is complete. While a program writes a file in place, Backstage reads it empty or
  * in part. A configuration that is from no file is taken immediately.
@@ -47,9 +44,10 @@ export class ConfigChanges {
   #since: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
+  /** @param take - is called with a configuration to take, and the names of the files that can't be read now */
   constructor(
     private readonly config: RootConfigService,
-    private readonly take: Take,
+    private readonly take: (config: Config, unreadable: string[]) => void,
   ) {
     this.#isFromFiles = readFiles(config).some(({ file }) => extname(file));
     if (this.#isFromFiles) {

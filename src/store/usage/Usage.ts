@@ -65,9 +65,8 @@ export class Usage {
       externalTokens: readonly ExternalToken[];
     },
   ) {
-    this.#names = new UsageNames(
-      new Set(map(options.externalTokens, 'subject')),
-    );
+    const subjects = map(options.externalTokens, 'subject');
+    this.#names = new UsageNames(new Set(subjects));
   }
 
   get isOn(): boolean {
