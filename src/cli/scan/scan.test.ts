@@ -427,7 +427,7 @@ describe('what a scan can not read', () => {
     [['--fail-on', 'any'], '--fail-on must be one of opens'],
     [
       ['--against', 'nowhere'],
-      'nowhere is no output of api-gate scan --json: make it in the other checkout',
+      'nowhere/opens.json is no output of api-gate scan --json: make it in the other checkout',
     ],
     [
       ['--against', '.'],
