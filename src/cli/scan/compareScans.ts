@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { compact, countBy } from 'lodash';
 import { CliError } from '../Command';
@@ -6,13 +6,13 @@ import { describeScan, Entry } from './describeScan';
 import type { PackageScan } from './scanPackage';
 
 /**
- * Reads an earlier scan from a file, or from `opens.json` in a folder.
+ * Reads an earlier scan from a `.json` file, or from `opens.json` in a folder.
  *
  * @throws CliError unless it is the output of `api-gate scan --json`
  */
 export function readScans(place: string): PackageScan[] {
-  const isFolder = existsSync(place) && statSync(place).isDirectory();
-  const file = isFolder ? path.join(place, 'opens.json') : place;
+  const isFile = place.endsWith('.json');
+  const file = isFile ? place : path.join(place, 'opens.json');
   try {
     const { packages } = JSON.parse(readFileSync(file, 'utf8'));
     packages.forEach(describeScan);
@@ -37,11 +37,7 @@ export function compareScans(
 
 function findNew(before: PackageScan[], after: PackageScan[]): string[] {
   const keyOf = ({ kind, name, what, who }: Entry) =>
-    JSON.stringify([
-      ...[kind, name],
-      ...(kind === 'no check' ? [] : [what]),
-      ...(kind === 'opens' ? [who] : []),
-    ]);
+    `${kind}\n${name}\n${kind !== 'no check' && what}\n${kind === 'opens' && who}`;
   const left = countBy(before.flatMap(describeScan), keyOf);
   return after.flatMap(describeScan).flatMap(entry => {
     const { kind, name, version, what, who } = entry;

@@ -26,7 +26,7 @@ export function describeScan(scan: PackageScan): Entry[] {
       const place = file && `at ${file}${line ? `:${line}` : ''}`;
       return { kind: "can't tell", name, version, what: doubt, who: place };
     }
-    const who = allow === 'unauthenticated' ? 'anybody' : 'users with a cookie';
+    const who = allow === 'user-cookie' ? 'users with a cookie' : 'anybody';
     return {
       ...{ kind: 'opens', version, opening },
       name: plugin === '?' ? name : plugin,
@@ -91,7 +91,7 @@ function describeRule(
   config: LoadedConfig | undefined,
 ): string {
   const { allow, setting } = opening!;
-  if (!config || allow !== 'unauthenticated') {
+  if (!config || allow === 'user-cookie') {
     return '';
   }
   const { gate, leftOut, root } = config;

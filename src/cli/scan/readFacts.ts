@@ -96,7 +96,7 @@ class FactsReader {
       .map(each => this.#settingOf(each));
     if (!path || !allow || !isLiteral(options)) {
       this.#doubt('a computed path or policy', call);
-    } else if (allow === 'authenticated') {
+    } else if (isWebSocket && allow === 'authenticated') {
       this.#addRoute('WEBSOCKET', path, call);
     } else if (settings.length > 1 || settings.includes(undefined)) {
       this.#doubt(`a condition for ${path}`, call);

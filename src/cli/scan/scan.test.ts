@@ -83,6 +83,9 @@ describe('a policy that a plugin declares', () => {
     [`http?.addAuthPolicy?.(${HEALTH})`],
     [`this.http['addAuthPolicy'](${HEALTH})`],
     [`http[\`addAuthPolicy\`]({ 'path': \`/health\`, ${OPEN} })`],
+    // What a later release may know lets in more, as far as anybody can tell.
+    [`http.addAuthPolicy({ ${PATH}, allow: 'someone' })`],
+    [`http.addAuthPolicy({ ${PATH}, allow: 'authenticated' })`],
     [`addAuthPolicy({ path: '/other', ${PATH}, ${OPEN} })`],
     [`[1].forEach(() => { try { http.addAuthPolicy(${HEALTH}) } catch {} })`],
     [`if (!config) { return; } http.addAuthPolicy(${HEALTH})`],
@@ -417,7 +420,7 @@ describe('what a scan can not read', () => {
     [['--fail-on', 'any'], '--fail-on must be one of opens'],
     [
       ['--against', 'nowhere'],
-      'nowhere is no output of api-gate scan --json: make it in the other checkout',
+      'nowhere/opens.json is no output of api-gate scan --json: make it in the other checkout',
     ],
     [
       ['--against', '.'],

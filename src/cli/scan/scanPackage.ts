@@ -25,14 +25,11 @@ const ASKED = [
 ];
 
 /** Scans a package. Whatever of it can't be read is a doubt. */
-export function scanPackage({
-  name,
-  version,
-  ...scanned
-}: Package): PackageScan {
+export function scanPackage(scanned: Package): PackageScan {
+  const { name, version } = scanned;
   const facts: Facts = { plugins: [], opens: [], routes: [], uses: new Set() };
   try {
-    for (const doubt of readFiles({ name, version, ...scanned }, facts)) {
+    for (const doubt of readFiles(scanned, facts)) {
       facts.opens.push(doubt);
     }
   } catch (error) {
