@@ -75,6 +75,7 @@ async function main() {
     'README.md',
     'docs/releases.md',
     'ops/alerts.yaml',
+    'ops/cli.schema.json',
     'ops/dashboard.json',
   ]) {
     fs.accessSync(path.join(packed, file));

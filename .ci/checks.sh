@@ -3,8 +3,9 @@
 passed=0
 failed=0
 failures=()
-# What `finish` prints of each check: its seconds and its name.
+# What `finish` prints of each check: its seconds, those of its CPU time, and its name; and the CPU time of all.
 times=()
+cpu_of_all=0
 work=$(mktemp -d)
 # The names of the checks whose failure does not count.
 declare -A trials=()
@@ -31,13 +32,14 @@ trap 'exit 143' TERM HUP
 limit=15m
 
 # Starts a check, after the process `after` if there is one: `pid` is its process, and `log` the file with its output. Not a pipe, which would
-# stay open, and be waited for, as long as any process that the check has left behind. The file `$log.from` is written at the start.
+# stay open, and be waited for, as long as any process that the check has left behind. The file `$log.from` is written at the start, and
+# `$log.cpu` at the end, with the CPU time of the check and of all processes that it has waited for.
 start() {
   log=$(mktemp -p "$work")
   {
     [ -z "$after" ] || tail -f /dev/null -s 0.2 --pid="$after"
     touch "$log.from"
-    exec timeout --kill-after=30 "$limit" "$@" </dev/null >"$log" 2>&1
+    exec timeout --kill-after=30 "$limit" bash -c 'TIMEFORMAT="%U %S"; { time "$@" 2>&1; } 2>"$0.cpu"' "$log" "$@" </dev/null >"$log" 2>&1
   } &
   pid=$!
 }
@@ -49,13 +51,17 @@ written() {
 
 # Counts a check that has ended after some seconds: a test run by its tests, any other check as one, and a trial not at all.
 count() {
-  local name=$1 log=$2 status=$3 seconds=$4
+  local name=$1 log=$2 status=$3 seconds=$4 cpu both
+  # A check that was ended has no CPU time.
+  cpu=$(awk 'NF == 2 { cpu = $1 + $2 } END { printf "%.0f", cpu }' "$log.cpu")
+  cpu_of_all=$((cpu_of_all + cpu))
+  both=$(printf '%5s s %5s s CPU' "$seconds" "$cpu")
   if [ -n "${trials[$name]:-}" ]; then
     [ "$status" -eq 0 ] || name+=' FAILED, which does not count'
-    times+=("$(printf '%5s s  tried: %s' "$seconds" "$name")")
+    times+=("$both  tried: $name")
     return
   fi
-  times+=("$(printf '%5s s  %s' "$seconds" "$name")")
+  times+=("$both  $name")
   [ "$status" -ne 124 ] || echo "The check was ended after $limit"
   local tests ok ko
   tests=$(grep -E '^Tests: ' "$log" | tail -1 || true)
@@ -126,10 +132,10 @@ join() {
   names=() pids=() logs=() queued=
 }
 
-# Prints the time of each check, names those that have failed, and ends the script.
+# Prints the time and CPU time of each check, names those that have failed, and ends the script.
 finish() {
   join
-  printf '\nAll checks took %s s:\n' "$SECONDS"
+  printf '\nAll checks took %s s, and %s s of CPU time:\n' "$SECONDS" "$cpu_of_all"
   printf '%s\n' "${times[@]}"
   [ "$failed" -eq 0 ] || printf 'FAILED: %s\n' "${failures[@]}"
   printf '%s passed, %s failed\n' "$passed" "$failed"

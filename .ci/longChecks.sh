@@ -29,6 +29,8 @@ long_checks() {
     'src/cli integration/packages/init' integration/packages/init/run
   long 'the recipes with the plugins that they name' \
     'docs/recipes integration/packages/recipes' integration/packages/recipes/run
+  long 'api-gate scan of published plugins' \
+    'src/cli/scan integration/packages/scan' integration/packages/scan/run
   join
   long "seams in a patched copy of Backstage's backend-defaults" \
     'docs/upstream.md src/backstage src/settings/expectations/commonPrefixes.ts integration/packages/upstream' integration/packages/upstream/run
@@ -43,6 +45,9 @@ long_checks() {
       'src/backstage src/gate/verify .ci/releases' .ci/withNode.sh $node .ci/releases/run $release packed backstage
     join
   done
+  long 'releases of Backstage that lack one feature, on Node 24' \
+    'src/backstage src/gate/upgrades src/gate/plugins src/__tests__/attacks integration/packages/reduced' .ci/withNode.sh 24 integration/packages/reduced/run one
+  join
   long "the pictures of the gate's page" \
     'src/operators/page integration/browsers/policyPage' integration/browsers/policyPage/picture --check
   join

@@ -1,5 +1,5 @@
 // Prints, as JSON, the files of the gate that requests touch, and the turns in the way of an upgrade (see traceCalls.ts). The test
-// src/__tests__/documents/core.test.ts has the limits. Usage:
+// src/__tests__/documents/requests.test.ts has the limits. Usage:
 //
 //   node -r @backstage/cli-node/config/nodeTransform.cjs dev/measureCore.ts
 import { Trace, traceCalls } from './traceCalls'; // First: it instruments the modules below.

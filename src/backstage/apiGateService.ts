@@ -17,7 +17,6 @@ import { triedHooks } from './findServers';
 import { mountGate } from './mountGate';
 import {
   assertNoneStops,
-  loadOfBackend,
   MISSING_SERVER_SEARCH,
   missingInBackstage,
 } from './releaseFeatures';
@@ -54,11 +53,7 @@ export const apiGateServiceFactory = createServiceFactory({
       logger,
     });
     const { audit, plugins, source } = gate;
-    assertNoneStops(
-      missingFeatures,
-      id => plugins.isInstalled(id),
-      loadOfBackend,
-    );
+    assertNoneStops(missingFeatures, id => plugins.isInstalled(id));
     logMissing(gate, logger);
     // The routes of the gate are the `auth` plugin's.
     const page = plugins.isInstalled('auth')

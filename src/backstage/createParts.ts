@@ -32,13 +32,9 @@ import { Revocations } from '../store/revocations/Revocations';
 import { Usage } from '../store/usage/Usage';
 import { atOnce } from '../operators/pieces';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
-import {
-  loadOfBackend,
-  MissingFeature,
-  readBackstageVersion,
-} from './releaseFeatures';
+import { MissingFeature, readBackstageVersion } from './releaseFeatures';
 
-const backstage = readBackstageVersion(loadOfBackend);
+const backstage = readBackstageVersion();
 
 const REFRESH_TOKENS = 'auth.experimentalRefreshToken.enabled';
 
@@ -89,7 +85,7 @@ type Services = Awaited<ReturnType<typeof createServices>>;
 async function createServices(rootServices: RootServices) {
   const { config, instance, missingFeatures, logger, system } = rootServices;
   const installed = await instance.getInstalledPlugins();
-  const known = new Set(
+  const knownPlugins = new Set(
     [...installed, ...(await system.getInstalledPlugins())].map(
       ({ pluginId }) => pluginId.toLowerCase(),
     ),
@@ -98,7 +94,7 @@ async function createServices(rootServices: RootServices) {
     config,
     logger,
     // The expectations of the policy may name only plugins of this deployment.
-    isKnownPlugin: id => known.has(id),
+    knownPlugins,
   });
   const policies = new DeclaredPolicies();
   const plugins = new Plugins(
@@ -138,7 +134,7 @@ function createReports(services: Services) {
       config,
       gate,
       areOrdersLoaded: revocations.isLoaded,
-      isInstalled: id => plugins.isInstalled(id),
+      installed: plugins.installedIds(),
       missingFeatures,
       now: new Date(),
       missingRevocations: revocations.missing,

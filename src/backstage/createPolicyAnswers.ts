@@ -95,7 +95,7 @@ export function createPolicyAnswers(gate: GateParts) {
         policy: source.current,
         externalSubjects,
         closed: report.closed,
-        isInstalled: id => plugins.isInstalled(id),
+        installed: plugins.installedIds(),
       });
     },
   };

@@ -181,19 +181,12 @@ export function leadsTo(
   mount: RequestHandler,
   depth = MAX_DEPTH,
 ): boolean {
-  if (listener === mount) {
-    return true;
+  if (listener === mount || depth === 0 || typeof listener !== 'function') {
+    return listener === mount;
   }
-  const router = listener as {
-    _router?: unknown;
-    stack?: { handle?: unknown }[];
-  };
-  if (depth === 0 || typeof listener !== 'function') {
-    return false;
-  }
-  const { stack } = (router._router ?? router) as typeof router;
+  const { stack } = (listener as any)._router ?? listener;
   return (
     Array.isArray(stack) &&
-    stack.some(layer => leadsTo(layer.handle, mount, depth - 1))
+    stack.some(({ handle }) => leadsTo(handle, mount, depth - 1))
   );
 }

@@ -14,7 +14,7 @@ import {
 import { createPageErrorAnswer } from '../operators/page/createPageErrorAnswer';
 import { createFront, mountAt } from './createFront';
 import { findServers, leadsTo } from './findServers';
-import { RequestGuard } from '../gate/RequestGuard';
+import { RequestGuard } from './RequestGuard';
 
 const STATUSES = new Map(
   Object.entries(ERRORS).map(([status, { name }]) => [name, Number(status)]),

@@ -8,6 +8,7 @@ import {
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
+import { memoize } from 'lodash';
 import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { check } from '../settings/read/values';
 import { CachingHttpAuth } from '../gate/verify/CachingHttpAuth';
@@ -27,12 +28,14 @@ const pluginRegistrationServiceRef = createServiceRef<{}>({
   scope: 'plugin',
 });
 
-/** What the gate lacks where a backend has its own service. */
+/** What the gate lacks where a backend has its own service, and the level of that in the log. */
 const LOSSES = {
-  httpRouter:
-    'the policy does not list what plugins open in code, and no second check is in front of their routes',
-  httpAuth: 'verified tokens are not remembered',
-};
+  httpRouter: {
+    level: 'warn',
+    lost: 'the policy does not list what plugins open in code, and no second check is in front of their routes',
+  },
+  httpAuth: { level: 'info', lost: 'verified tokens are not remembered' },
+} as const;
 
 /**
  * Hands each plugin's own services to the gate before the plugin's `init` runs. A service token is valid for one plugin,
@@ -53,22 +56,24 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     logger: coreServices.logger,
     plugin: coreServices.pluginMetadata,
   },
-  createRootContext: ({ gate }) => createOwnServicesLog(gate.logger),
-  async factory({ gate, plugin, ...services }, logOwnServices) {
+  createRootContext: ({ gate }) => createOwnServiceLog(gate.logger),
+  async factory({ gate, plugin, ...services }, logOwnService) {
     const id = plugin.getId();
     const { auth, discovery, httpAuth } = services;
     const { httpRouter, lifecycle, logger } = services;
     const { config, plugins, policies, revocations, source } = gate;
 
-    checkCredentialSettings(id, gate.source.current.config, httpAuth, logger);
-    logOwnServices({
-      // Without the feature, the line of the start says it.
-      httpRouter:
-        !policies.isWatched(httpRouter) && !isMissing('plugin-routers'),
-      httpAuth:
-        source.current.config.tokenCache !== undefined &&
-        !(httpAuth instanceof CachingHttpAuth),
-    });
+    checkCredentialSettings(id, source.current.config, httpAuth, logger);
+    // Without the feature, the line of the start says it.
+    if (!policies.isWatched(httpRouter) && !isMissing('plugin-routers')) {
+      logOwnService('httpRouter');
+    }
+    if (
+      source.current.config.tokenCache !== undefined &&
+      !(httpAuth instanceof CachingHttpAuth)
+    ) {
+      logOwnService('httpAuth');
+    }
     if (isMissing('plugin-routers')) {
       requireDecision(httpRouter, id, gate);
     }
@@ -112,28 +117,16 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
 });
 
 /**
- * Creates the log of the services that a backend has in place of the gate's. All plugins share it, and each line is logged once. The
+ * Creates the log of the services that a backend has in place of the gate's. All plugins share it, and each service is logged once. The
  * line names what to set in Red Hat Developer Hub, where a dynamic plugin replaces a service only if a variable allows it.
  */
-function createOwnServicesLog(logger: LoggerService) {
-  const logged = new Set<string>();
-
-  return (isOwn: Record<keyof typeof LOSSES, boolean>): void => {
-    const own = (['httpRouter', 'httpAuth'] as const).filter(id => isOwn[id]);
-    if (own.length === 0) {
-      return;
-    }
-    const services = `${own.join(' and ')} service${own.length > 1 ? 's' : ''}`;
-    const losses = own.map(id => LOSSES[id]).join('; ');
-    const variables = own
-      .map(id => `ENABLE_CORE_${id.toUpperCase()}_OVERRIDE=true`)
-      .join(' and ');
-    const line = `API gate decides every request, but this backend has its own ${services}: ${losses}. In Red Hat Developer Hub, set ${variables}`;
-    if (!logged.has(line)) {
-      logged.add(line);
-      logger[isOwn.httpRouter ? 'warn' : 'info'](line);
-    }
-  };
+function createOwnServiceLog(logger: LoggerService) {
+  return memoize((id: keyof typeof LOSSES) => {
+    const { level, lost } = LOSSES[id];
+    logger[level](
+      `API gate decides every request, but this backend has its own ${id} service: ${lost}. In Red Hat Developer Hub, set ENABLE_CORE_${id.toUpperCase()}_OVERRIDE=true`,
+    );
+  });
 }
 
 /**

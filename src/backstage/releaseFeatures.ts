@@ -4,16 +4,13 @@ import { get } from 'lodash';
 /** Loads a module, or throws as `require` does. */
 export type LoadModule = (name: string) => unknown;
 
+const loadOfBackend: LoadModule = createRequire(__filename);
+
 type Kind = 'function' | 'object' | 'string';
 
-export type FeatureId =
-  | 'public-exports'
-  | 'uninstalled-plugins'
-  | 'plugin-routers'
-  | 'websocket-handlers'
-  | 'server-search';
+export type FeatureId = keyof typeof RELEASE_FEATURES;
 
-interface ReleaseFeature {
+export interface ReleaseFeature {
   /** The fields of Backstage's exports that the feature uses: module, then path, then type. */
   fields?: Record<string, Record<string, Kind>>;
   /** A field of an export without which Backstage itself does not have what the feature is for. */
@@ -33,7 +30,7 @@ export const TESTED_RELEASES =
   'December 2025 (backend-defaults 0.14) to November 2026 (0.19)';
 
 /** The parts of the gate that use what another release of Backstage or Node may lack. docs/releases.md has the same table. */
-export const RELEASE_FEATURES: Record<FeatureId, ReleaseFeature> = {
+export const RELEASE_FEATURES = {
   'public-exports': {
     fields: {
       '@backstage/backend-defaults/auth': {
@@ -102,7 +99,7 @@ export const RELEASE_FEATURES: Record<FeatureId, ReleaseFeature> = {
     lost: 'it finds the servers of the backend by the events that they emit, for which it replaces emit of net.Server, http.Server and https.Server',
     without: 'starts closed',
   },
-};
+} satisfies Record<string, ReleaseFeature>;
 
 /** A feature that the gate does without, and what it lacks for it. */
 export interface MissingFeature {
@@ -114,7 +111,7 @@ export interface MissingFeature {
 /** Where {@link RELEASE_FEATURES} has hooks of Node that do not work. */
 export const MISSING_SERVER_SEARCH: MissingFeature = createMissing(
   'server-search',
-  RELEASE_FEATURES['server-search'].hooks!,
+  RELEASE_FEATURES['server-search'].hooks,
 );
 
 function createMissing(
@@ -161,12 +158,11 @@ export function findMissingFeatures(load: LoadModule): MissingFeature[] {
 export function assertNoneStops(
   missingFeatures: MissingFeature[],
   isInstalled: (pluginId: string) => boolean,
-  load: LoadModule,
 ): void {
   for (const { id, missing } of missingFeatures) {
     const { stopsBeside }: ReleaseFeature = RELEASE_FEATURES[id];
     if (stopsBeside !== undefined && isInstalled(stopsBeside)) {
-      throw createStopError(load, missing, stopsBeside);
+      throw createStopError(loadOfBackend, missing, stopsBeside);
     }
   }
 }
@@ -203,7 +199,7 @@ function findMissingFields(
   });
 }
 
-export function readBackstageVersion(load: LoadModule): string | undefined {
+export function readBackstageVersion(load = loadOfBackend): string | undefined {
   const name = '@backstage/backend-defaults/package.json';
   const version: unknown = get(loadOrUndefined(load, name), 'version');
   return typeof version === 'string' ? version : undefined;
@@ -224,8 +220,6 @@ function loadOrUndefined(load: LoadModule, name: string): unknown {
     throw error;
   }
 }
-
-export const loadOfBackend = createRequire(__filename);
 
 /**
  * The features that this release of Backstage lacks. The package's entry point imports this module before all others, which use

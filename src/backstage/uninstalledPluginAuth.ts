@@ -18,6 +18,8 @@ import { Refusal } from '../gate/Refusal';
 import { NewcomerLimit } from '../gate/verify/NewcomerLimit';
 import type { DecodedToken } from '../gate/read/token';
 import type { UninstalledPluginAuth } from '../gate/plugins/BackendPlugins';
+import { readEntries } from '../settings/read/readExternalTokens';
+import { asObject } from '../settings/read/values';
 import { isMissing } from './releaseFeatures';
 
 // The number covers the optional plugins that clients probe for; others are created again when a request needs them.
@@ -102,7 +104,12 @@ function createUninstalledPluginAuth(
     return DefaultHttpAuthService.create({ auth, discovery, pluginId });
   };
   const limit = new NewcomerLimit(NEW_PER_MINUTE);
-  const restrictedPlugins = readRestrictedPlugins(deps.config);
+  // The plugins that external tokens are restricted to. All other plugins treat restricted tokens alike.
+  const restrictedPlugins = new Set(
+    readEntries(deps.config)
+      .flatMap(({ accessRestrictions }) => accessRestrictions ?? [])
+      .map(restriction => asObject(restriction).plugin),
+  );
   return async (requestedId, token) => {
     const isConfigured = restrictedPlugins.has(requestedId);
     const dependsOnPlugin =
@@ -125,17 +132,4 @@ function createUninstalledPluginAuth(
     }
     return httpAuth;
   };
-}
-
-/** Returns the plugins that external tokens are restricted to. All other plugins treat restricted tokens alike. */
-function readRestrictedPlugins(config: RootConfigService): Set<string> {
-  const entries =
-    config.getOptionalConfigArray('backend.auth.externalAccess') ?? [];
-  return new Set(
-    entries
-      .flatMap(
-        entry => entry.getOptionalConfigArray('accessRestrictions') ?? [],
-      )
-      .map(restriction => restriction.getString('plugin')),
-  );
 }

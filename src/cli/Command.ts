@@ -7,9 +7,11 @@ import type { Lines } from './output';
 const OPTIONS = {
   against: { type: 'string', multiple: true },
   config: { type: 'string', multiple: true },
+  'exit-code': { type: 'boolean' },
   'fail-on': { type: 'string' },
   format: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
+  json: { type: 'boolean' },
   list: { type: 'boolean' },
   live: { type: 'string' },
   'mock-env': { type: 'boolean' },

@@ -313,7 +313,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
       code: 2,
       stdout: '',
       stderr: expect.stringMatching(
-        /^Read app-config\.yaml\nerror: .*backend\.baseUrl.*: set it, or give --mock-env where it comes from a variable that is not set here\n$/,
+        /^Read app-config\.yaml\nVariables that are not set are left out of auth\.apiGate\.issuers: .*\nerror: .*backend\.baseUrl.*: set it, or give --mock-env where it comes from a variable that is not set here\n$/,
       ),
     });
   });
@@ -326,6 +326,20 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     expect(code).toBe(2);
     const files = { 'app-config.yaml': text, 'title.txt': 'x' };
     expect((await check(files, args)).code).toBe(0);
+  });
+
+  it('looks for variables that are not set without --mock-env too, and reads what a variable with a default names', async () => {
+    const text = `app: { title: { $file: '\${TITLE:-title.txt}' } }\n${GATE}`;
+    const files = { 'app-config.yaml': text, 'title.txt': 'x' };
+    expect(await check(files)).toMatchObject({
+      code: 0,
+      stderr: 'Read app-config.yaml\nauth.apiGate.mode is enforce\n',
+    });
+    const unset = `${GATE}    mode: '\${MODE:-report-only}'\n    issuers: ['\${ISSUER}']\n`;
+    const { stderr } = await check(unset);
+    expect(stderr).toMatch(
+      /^Read app-config\.yaml\nVariables that are not set are left out of auth\.apiGate\.issuers: .*\nerror: /,
+    );
   });
 
   it('annotates a value that stops the start for GitHub, and exits with 2', async () => {
@@ -357,7 +371,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
       'a setting that is not known',
       [],
       GATE.replace('expect:', 'expects:'),
-      ':9: auth.apiGate.expects is not known: use ',
+      ':9: auth.apiGate.expects is not known (did you mean expect?): use ',
     ],
     [
       'a value that is no list',

@@ -10,13 +10,14 @@ import {
   pageAddressOf,
 } from '../operators/reports/formatPolicyReport';
 import { findFailedExpectations } from '../settings/expectations/checkExpectations';
+import { asObject, didYouMean } from '../settings/read/values';
 import { isEnforced } from '../gate/rules/Policy';
 import { CliError, Command, Options, readChoice } from './Command';
 import { fetchPolicy } from './fetchPolicy';
 import { checkLive, readTimes } from './live';
 import { LoadedConfig, loadConfig, UNKNOWN_MODE } from './loadConfig';
 import { holdsMock, isModeUnknown } from './mockEnv';
-import type { Lines } from './output';
+import { formatPlace, Lines, Problem } from './output';
 
 export const check: Command = {
   help: `api-gate check [--config FILE]...
@@ -28,6 +29,7 @@ dangerous.
   --config FILE        as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --no-config          expects that no file has auth.apiGate; without it, check exits with 1 then
   --mock-env           uses a made-up value for each variable that is not set and has no default
+  --json               prints the result as one JSON object
   --format github      prints annotations for GitHub Actions; default: text
   --fail-on findings   exits with 1 for findings too, unless auth.apiGate.findings.accept names them
   --policy URL         adds which plugins are installed, what they open in code, and which rules and tokens nobody
@@ -51,8 +53,9 @@ has it.`,
     const loaded = await loadConfig(options, output, declared);
     assertNoConfig(options, loaded);
     const { leftOut } = loaded;
+    output.add({ notChecked: leftOut });
     output.out(
-      ...describePolicy(loaded),
+      ...describePolicy(loaded, output),
       ...describeMissing(loaded, options.live !== undefined),
       leftOut.length > 0 &&
         `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,
@@ -79,12 +82,12 @@ function assertNoConfig(options: Options, { isMissing, locate }: LoadedConfig) {
 /** Prints what does not hold in the configuration, and its findings. Returns how many there are that nobody accepts. */
 function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
   const { gate, locate } = loaded;
-  const print = (level: 'error' | 'warning', message: string) =>
-    output.problem(level, { message, location: locate(message) });
+  const print = (level: 'error' | 'warning', problem: Problem) =>
+    output.problem(level, { ...problem, location: locate(problem.message) });
   const failures = findFailedExpectations(gate);
   const failed = failures.map(({ message }) => message);
   failed.push(...findModeFailures(options, loaded));
-  failed.forEach(message => print('error', message));
+  failed.forEach(message => print('error', { message }));
 
   const findings = findCheckable(loaded);
   for (const finding of findings) {
@@ -92,60 +95,71 @@ function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
     if (finding.accepted) {
       output.out(`accepted: ${message}`);
     } else {
-      print('warning', message);
+      print('warning', { message, finding: finding.id });
     }
   }
   const open = findings.filter(({ accepted }) => !accepted).length;
 
   const total = gate.expect.length;
+  const holding = total - failures.length;
+  output.add({
+    accepted: findings.filter(({ accepted }) => accepted),
+    expectations: { total, holding },
+  });
   output.out(
-    `${total - failures.length} of ${total} expectations hold, ${open} ${open === 1 ? 'finding' : 'findings'}`,
+    `${holding} of ${total} expectations hold, ${open} ${open === 1 ? 'finding' : 'findings'}`,
   );
   return { failed: failed.length, open };
 }
 
 /** Finds why it is not as meant, or not known, whether the gate refuses. */
 function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
-  const { gate, isMissing, leftOut } = loaded;
+  const { gate, isMissing, leftOut, root } = loaded;
+  const misspelt = Object.keys(asObject(root.getOptional('auth'))).filter(key =>
+    didYouMean(key, ['apiGate']),
+  );
   return compact([
     gate.until &&
-      isEnforced(gate) &&
+      isEnforced(gate, Date.now()) &&
       `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
     isModeUnknown(leftOut) &&
       `${UNKNOWN_MODE}: write both values, or set the variable as the backend has it`,
     isMissing &&
       !options['no-config'] &&
-      `${CONFIG_KEY} is in none of the files read: give --config for each file that the backend reads, or --no-config if none has it`,
+      `${CONFIG_KEY} is in none of the files read: ${misspelt.map(key => `correct auth.${key}, or `)}give --config for each file that the backend reads, or --no-config if none has it`,
   ]);
 }
 
 /** Finds the findings that do not depend on variables that are not set. */
 export function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
-  const installed = declared?.installed;
   return findFindings({
     config: root,
     gate,
-    isInstalled: installed && (id => installed.includes(id)),
+    installed: declared?.installed,
     now: new Date(),
     usage: declared?.usage,
   }).filter(({ at }) => !leftOut.some(unchecked => at.startsWith(unchecked)));
 }
 
 /** Describes the policy of these files, and what a running backend adds to it, as the log of its start does. */
-function describePolicy(loaded: LoadedConfig): string[] {
+function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
   const { declared, gate, locate, root } = loaded;
-  const isInstalled = (plugin: string) => declared?.installed.includes(plugin);
   const placeOf = (entry: string) => {
     const place = locate(entry);
     return `${place ? `${formatLocation(place)}  ` : ''}${entry}  `;
   };
+  const allow = gate.allow.map((rule, i) => ({
+    ...withEnd(rule),
+    installed: declared?.installed.includes(rule.plugin),
+    at: `${CONFIG_KEY}.allow[${i}]`,
+    ...formatPlace(locate(`${CONFIG_KEY}.allow[${i}]`)),
+  }));
+  output.add({ allow });
   return formatReport(
     {
-      enforced: isEnforced(gate),
-      allow: gate.allow.map(rule => ({
-        ...withEnd(rule),
-        installed: isInstalled(rule.plugin),
-      })),
+      enforced: isEnforced(gate, Date.now()),
+      allow,
+      deny: gate.deny.map(rule => withEnd(rule)),
       tokens: gate.tokens.map(entry => withEnd(entry)),
       builtIn: BUILT_IN_PUBLIC,
       lists: findListSources(root),

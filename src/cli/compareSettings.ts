@@ -122,7 +122,7 @@ export function compareSettings(
 /** Compares until when the gate refuses nothing. */
 function compareModes(before: LoadedConfig, after: LoadedConfig): Difference[] {
   const [old, now] = [before, after].map(({ gate }) =>
-    isEnforced(gate) ? -Infinity : +(gate.until ?? Infinity),
+    isEnforced(gate, Date.now()) ? -Infinity : +(gate.until ?? Infinity),
   );
   if (now === old || isModeUnknown(after.leftOut)) {
     return [];

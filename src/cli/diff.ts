@@ -22,6 +22,7 @@ shown as longer or shorter.
   --against FOLDER           the root of another checkout, which has the same files as they were:
                              git worktree add --detach FOLDER COMMIT makes it
   --fail-on new-public|any   exits with 1 for a line with +; or for any difference
+  --json                     prints the result as one JSON object
   --mock-env                 uses a made-up value for each variable that is not set and has no default
   --verbose                  also prints which settings are not compared, and why
 
@@ -34,6 +35,7 @@ that has auth.apiGate, or, without --config, a file beside those that were read 
     const before = await readBefore(after, options, output);
 
     const differences = compareSettings(before, after);
+    output.add({ differences });
     output.out(
       ...differences.map(formatDifference),
       differences.length === 0 && 'No difference in what anybody may do',
@@ -67,6 +69,7 @@ async function readBefore(
   );
   const config = compact(paired.map(({ other }) => other));
   const names = config.map(file => formatLocation({ file }));
+  output.add({ against: names });
   output.error(`Read to compare with: ${names.join(', ')}`);
   const missing = after.files.filter(name =>
     paired.some(({ file, other }) => file === name && !other),

@@ -103,12 +103,27 @@ describe('api-gate explain --subject', () => {
     },
   );
 
+  it.each([
+    ['POST /api/catalog/entities', 'ci-deploy', 1],
+    ['GET /api/catalog/entities', 'ci-deploy', 0],
+    ['GET /api/techdocs/x', 'old', 1],
+    ['GET /api/techdocs/x', 'narrow', 1],
+    ['GET /api/x/y', 'open', 0],
+    ['GET /healthcheck', 'ci-deploy', 0],
+  ])(
+    'with --exit-code, ends for %s with a token of %s with %i',
+    async (request, subject, code) => {
+      const args = ['--mock-env', '--exit-code'];
+      expect(await ask(request, subject, ...args)).toMatchObject({ code });
+    },
+  );
+
   it('refuses a subject that no external token can have', async () => {
     const { code, stdout, stderr } = await ask('GET /api/x/y', 'ci-deplyo');
     expect([code, stderr + stdout]).toEqual([
       2,
       expect.stringContaining(
-        'No external token can have the subject ci-deplyo',
+        'No external token can have the subject ci-deplyo (did you mean ci-deploy?): ',
       ),
     ]);
   });
@@ -220,6 +235,37 @@ describe('api-gate explain', () => {
     );
     // Report-only has ended.
     expect(await run('2001-01-01')).not.toContain('it refuses only');
+  });
+
+  it.each([
+    ['GET /api/catalog/entities/by-name/a', '', 0],
+    ['/api/app/x', '', 0],
+    ['DELETE /api/x/.backstage/auth/v1/cookie', '', 0],
+    ['GET /healthcheck', '', 0],
+    ['GET /api/catalog/entities', '', 1],
+    ['GET /api/x/a%20b', '', 1],
+    // The gate refuses it once it enforces.
+    ['GET /api/catalog/entities', '    mode: report-only\n', 1],
+    ['FETCH /api/x', '', 2],
+  ])(
+    'with --exit-code, ends for %s with %s with the code %i',
+    async (request, more, code) => {
+      const cwd = folderWith({ 'app-config.yaml': CONFIG + more });
+      const args = ['explain', '--config', `${cwd}/app-config.yaml`, request];
+      const without = await runCliHere(args);
+      const result = await runCliHere([...args, '--exit-code']);
+      expect(result).toEqual({ ...without, code });
+      expect(without.code).toBe(code === 2 ? 2 : 0);
+    },
+  );
+
+  it('ends with 1 for a public request too if no file has auth.apiGate', async () => {
+    const cwd = folderWith({ 'app-config.yaml': CONFIG.split('auth:')[0] });
+    const args = ['--config', `${cwd}/app-config.yaml`, '/api/app/x'];
+    for (const option of [[], ['--exit-code']]) {
+      const result = await runCliHere(['explain', ...option, ...args]);
+      expect(result.code).toBe(1);
+    }
   });
 
   it('adds whether the plugin opens the path in code', async () => {

@@ -1,3 +1,4 @@
+import { pick } from 'lodash';
 import { formatLocation } from '../settings/files/locate';
 import { holdsText, markUnmet } from '../settings/read/requirements';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
@@ -18,13 +19,16 @@ path is the one that the client sends, with its escapes; WEBSOCKET stands for an
 
   --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --subject NAME     adds whether a valid external token of that subject passes: no token is needed
+  --exit-code        exits with 1 if the gate refuses the request once it enforces: with the token of --subject,
+                     or without a credential
+  --json             prints the result as one JSON object
   --mock-env         uses a made-up value for each variable that is not set and has no default
   --policy URL       adds whether the plugin is installed, and opens the path in code, from
                      GET …/api/auth/api-gate/v1/policy of a running backend
   --token-env NAME   the variable with the token for --policy
 
-Exit code: 0; 1 if no file has auth.apiGate; 2 where the configuration can not be read, or where a file has
-auth.apiGate that is not read without --config.`,
+Exit code: 0; 1 if no file has auth.apiGate, or with --exit-code if the request is refused; 2 where the
+configuration can not be read, or where a file has auth.apiGate that is not read without --config.`,
   hasArguments: true,
   async run(options, output, args) {
     const request = readRequest(args.join(' '));
@@ -47,7 +51,7 @@ auth.apiGate that is not read without --config.`,
       policy: new ConfiguredPolicy({ ...gate, allow }),
       externalSubjects: readExternalSubjects(root),
       closed: declared?.closed ?? [],
-      isInstalled: id => declared?.installed.includes(id) ?? true,
+      installed: declared?.installed,
       placeOf: name => {
         const location = locate(name);
         return location && formatLocation(location);
@@ -56,7 +60,15 @@ auth.apiGate that is not read without --config.`,
     if ('error' in explained) {
       throw new CliError(explained.error);
     }
-    output.out(...explained.lines);
-    return isMissing ? 1 : 0;
+    const { answer, lines, refusal } = explained;
+    const passes = options.subject
+      ? !refusal
+      : answer.anonymous !== 'needs-credential';
+    output.add({
+      ...pick(answer, 'anonymous', 'because', 'opening'),
+      ...{ refusal, passes, lines },
+    });
+    output.out(...lines);
+    return isMissing || (options['exit-code'] && !passes) ? 1 : 0;
   },
 };

@@ -36,7 +36,7 @@ export async function fetchPolicy({
   const token = variable && process.env[variable];
   if (variable && !token) {
     throw new CliError(
-      `The variable ${variable} that --token-env names is not set`,
+      `The variable ${variable} that --token-env names is not set: set it to the token, or name another one`,
     );
   }
   const { status, body } = await get(url, {

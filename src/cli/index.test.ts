@@ -1,3 +1,4 @@
+import { version } from '../../package.json';
 import { main } from '.';
 import { runCli, runCliHere } from '../__tests__/__testUtils__/runCli';
 import { readOptions } from './Command';
@@ -9,6 +10,7 @@ describe('api-gate', () => {
     [[], 2],
     [['--help'], 0],
     [['-h'], 0],
+    [['help'], 0],
   ])('lists its commands with the arguments %j', async (args, code) => {
     const result = await runCliHere(args);
     expect(result).toMatchObject({ code, stderr: '' });
@@ -18,12 +20,17 @@ describe('api-gate', () => {
     }
   });
 
+  it('prints the version of the package', async () => {
+    const result = await runCliHere(['--version']);
+    expect(result).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
   it('runs with the arguments of its process', async () => {
     expect(await runCli(['chek'], { cwd: '/' })).toEqual({
       code: 2,
       stdout: '',
       stderr:
-        'error: chek is no command: use check, diff, explain, init, audit\n',
+        'error: chek is no command (did you mean check?): use check, diff, explain, init, scan, audit\n',
     });
   });
 
@@ -33,7 +40,7 @@ describe('api-gate', () => {
       'chek',
       2,
       '',
-      'error: chek is no command: use check, diff, explain, init, audit\n',
+      'error: chek is no command (did you mean check?): use check, diff, explain, init, scan, audit\n',
     ],
   ])(
     'writes to the streams of its process: %s',
@@ -62,6 +69,7 @@ describe('api-gate', () => {
       expect([code, stderr]).toEqual([0, '']);
       expect(stdout).toMatch(new RegExp(`^api-gate ${name} `));
       expect(await runCliHere([name, '-h'])).toMatchObject({ code, stdout });
+      expect(await runCliHere(['help', name])).toMatchObject({ code, stdout });
       for (const [option] of stdout.matchAll(/(?<=^ {2})--\S+/gm)) {
         const read = () => readOptions(name, [option], stdout);
         expect(read).not.toThrow(/Unknown option/);
@@ -70,11 +78,15 @@ describe('api-gate', () => {
   );
 
   it.each([
-    [['chek'], 'chek is no command: use check, diff, explain, init, audit'],
+    [
+      ['chek'],
+      'chek is no command (did you mean check?): use check, diff, explain, init, scan, audit',
+    ],
     [
       ['check', 'app-config.yaml'],
       'api-gate check takes no argument "app-config.yaml": give files with --config',
     ],
+    [['help', 'chek'], 'chek is no command (did you mean check?): use'],
     [['check', '--lits'], ': api-gate check --help lists the options'],
     [['diff', '--list'], ': api-gate diff --help lists the options'],
     [['check', '--format', 'json'], '--format must be one of text, github'],

@@ -1,13 +1,17 @@
 import { isError } from '@backstage/errors';
+import { version } from '../../package.json';
 import { printable } from '../settings/logLine';
+import { didYouMean } from '../settings/read/values';
 import { audit } from './audit';
 import { check } from './check';
 import { CliError, readOptions } from './Command';
 import { diff } from './diff';
 import { explain } from './explain';
 import { init } from './init';
+import { scan } from './scan/scan';
 import {
   createGitHubLines,
+  createJsonLines,
   createTextLines,
   formatProblem,
   Output,
@@ -21,11 +25,15 @@ const HELP = `api-gate COMMAND [OPTION]...
   diff      prints what a change of the configuration makes public
   explain   prints whether one request is public, and why
   init      prints a block of auth.apiGate to begin with
+  scan      prints what the installed plugins open in code
   audit     asks a running Backstage of your own what it leaves open
+  help      explains a command, and lists its options: help COMMAND, or COMMAND --help
 
-api-gate COMMAND --help lists the options. No command changes anything.`;
+--version prints the version of the package. No command changes anything.`;
 
-const COMMANDS = new Map(Object.entries({ check, diff, explain, init, audit }));
+const COMMANDS = new Map(
+  Object.entries({ check, diff, explain, init, scan, audit }),
+);
 
 /**
  * Runs the command `api-gate`. Returns the exit code.
@@ -33,8 +41,13 @@ const COMMANDS = new Map(Object.entries({ check, diff, explain, init, audit }));
  * @public
  */
 export async function run(argv: string[], output: Output): Promise<number> {
-  const [name, ...args] = argv;
-  if (name === undefined || name === '--help' || name === '-h') {
+  const [name, ...args] =
+    argv[0] === 'help' && argv.length > 1 ? [argv[1], '--help'] : argv;
+  if (name === '--version') {
+    output.out(version);
+    return 0;
+  }
+  if (name === undefined || ['help', '--help', '-h'].includes(name)) {
     output.out(HELP);
     return name === undefined ? 2 : 0;
   }
@@ -55,7 +68,7 @@ async function runCommand(name: string, args: string[], output: Output) {
   const command = COMMANDS.get(name);
   if (!command) {
     throw new CliError(
-      `${name} is no command: use ${[...COMMANDS.keys()].join(', ')}`,
+      `${name} is no command${didYouMean(name, COMMANDS.keys())}: use ${[...COMMANDS.keys()].join(', ')}`,
     );
   }
   const { values, positionals } = readOptions(name, args, command.help);
@@ -69,20 +82,25 @@ async function runCommand(name: string, args: string[], output: Output) {
     );
   }
   const isForGitHub = values.format === 'github';
-  const lines = isForGitHub
-    ? createGitHubLines(output)
-    : createTextLines(output);
-  try {
-    return await command.run(values, lines, positionals);
-  } catch (error) {
-    if (isForGitHub && error instanceof CliError) {
-      lines.problem('error', error);
-      return 2;
-    }
-    throw error;
-  } finally {
-    lines.end();
+  if (values.json && isForGitHub) {
+    throw new CliError('--json and --format github exclude each other');
   }
+  const lines =
+    (values.json && createJsonLines(name, output)) ||
+    (isForGitHub && createGitHubLines(output)) ||
+    createTextLines(output);
+  let exitCode = 2;
+  try {
+    exitCode = await command.run(values, lines, positionals);
+  } catch (error) {
+    if (!(values.json || isForGitHub) || !(error instanceof CliError)) {
+      throw error;
+    }
+    lines.problem('error', error);
+  } finally {
+    lines.end(exitCode);
+  }
+  return exitCode;
 }
 
 /**

@@ -1,5 +1,8 @@
+import { existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
 import { Config, ConfigReader } from '@backstage/config';
 import { ConfigSources } from '@backstage/config-loader';
+import { compact, get, noop, pick, pickBy } from 'lodash';
 import { pathsOf } from '../settings/files/configFiles';
 import {
   createLocate,
@@ -11,6 +14,7 @@ import {
   CONFIG_KEY,
   readApiGateConfig,
 } from '../settings/read/readApiGateConfig';
+import { asObject, didYouMean } from '../settings/read/values';
 import { CliError, firstLineOf, Options } from './Command';
 import type { DeclaredInCode } from './fetchPolicy';
 import {
@@ -54,29 +58,68 @@ export async function loadConfig(
       ...(variables ? ['variables of the environment (APP_CONFIG_…)'] : []),
     ].join(', ')}`,
   );
+  const hints = [describeOrder(files), await describeUnset(options)];
+  compact(hints).forEach(output.error);
   refuseLocalFiles(files);
   if (!options.config) {
     refuseUnreadFiles(files);
   }
   const loaded = readGate(read, options, declared);
-  output.error(describeMode(loaded));
+  const { text, ...mode } = describeMode(loaded);
+  output.error(text);
   const unread = findUnreadFiles(files);
+  output.add({
+    ...mode,
+    files: files.map(file => formatLocation({ file })),
+    unread: unread.map(({ file }) => formatLocation({ file })),
+  });
   if (unread.length > 0) {
     output.error(`Not read: ${formatUnread(unread)}`);
   }
   return loaded;
 }
 
-function describeMode({ gate, isMissing, leftOut }: LoadedConfig): string {
+/** Describes files of which the last one is the base that others override. */
+function describeOrder(files: string[]): string | false {
+  const file = files.slice(1).at(-1) ?? '';
+  return (
+    path.basename(file) === 'app-config.yaml' &&
+    `${formatLocation({ file })} is read last, and overrides the others: give it first, as the backend has it`
+  );
+}
+
+/** Describes the settings of the gate that hold variables which are not set: without --mock-env, Backstage reads these values as missing. */
+async function describeUnset(options: Options): Promise<string> {
+  // No file has a made-up name.
+  const read = await readSources({ ...options, 'mock-env': true }).catch(noop);
+  const data = ConfigReader.fromConfigs(read?.sources ?? []).getOptional();
+  const unset = Object.keys(pickBy(asObject(get(data, CONFIG_KEY)), holdsMock));
+  return unset.length === 0 || options['mock-env']
+    ? ''
+    : `Variables that are not set are left out of ${CONFIG_KEY}.${unset.join(', ')}: set them as the backend has them, or give --mock-env`;
+}
+
+/** Describes the mode, as text and for `--json`. */
+function describeMode({ gate, isMissing, leftOut }: LoadedConfig) {
   if (isMissing) {
-    return `${CONFIG_KEY} is in none of the files read: with these, the gate enforces and has no rule`;
+    const text = `${CONFIG_KEY} is in none of the files read: with these, the gate enforces and has no rule`;
+    return { mode: 'not-configured', text };
   }
-  return isModeUnknown(leftOut) ? UNKNOWN_MODE : formatMode(gate);
+  return isModeUnknown(leftOut)
+    ? { mode: 'unknown', text: UNKNOWN_MODE }
+    : { ...pick(gate, 'mode', 'until'), text: formatMode(gate) };
 }
 
 export function formatMode({ mode, until }: ApiGateConfig): string {
   const end = until ? ` until ${until.toISOString()}` : '';
   return `${CONFIG_KEY}.mode is ${mode}${end}`;
+}
+
+/** The ids of plugins. One that holds a variable which is not set may be any of them. */
+class KnownPlugins extends Set<string> {
+  override has(id: string): boolean {
+    return super.has(id) || holdsMock(id);
+  }
 }
 
 /** @throws CliError if the backend would not start with this configuration */
@@ -91,9 +134,10 @@ export function readGate(
     ? withoutMocked(root, ConfigReader.fromConfigs(mocked))
     : { config: root, leftOut: [] };
   try {
-    const known = declared?.installed.concat(pluginsElsewhere(root));
     const gate = readApiGateConfig(config, {
-      isKnownPlugin: known && (id => known.includes(id) || holdsMock(id)),
+      knownPlugins:
+        declared &&
+        new KnownPlugins([...declared.installed, ...pluginsElsewhere(root)]),
     });
     return {
       gate,
@@ -164,16 +208,37 @@ async function readWith(
   } catch (error) {
     // Errors of the YAML parser do not name the file.
     files.forEach(assertYaml);
-    throw new CliError(firstLineOf(error));
+    throw new CliError(`${firstLineOf(error)}${findMissing(config)}`);
   }
 }
+
+/** Returns a note about where a file of `--config` is that is not there; empty if all are. */
+function findMissing(config: string[]): string {
+  const missing = config.find(file => !existsSync(file)) ?? '';
+  const { dir, base } = path.parse(path.resolve(missing));
+  const above = ['..', '../..', '../../..'].map(up => path.join(up, missing));
+  const found = above.find(file => missing && existsSync(file));
+  return found
+    ? `: write --config ${found}, which is relative to the working directory`
+    : didYouMean(base, existsSync(dir) ? readdirSync(dir) : []);
+}
+
+/** What to write, by a pattern of the codes of the YAML parser. */
+const YAML_HINTS = {
+  DUPLICATE_KEY: ': write this key once, and all that belongs to it below',
+  'INDENT|IMPLICIT_KEY':
+    ': compare the indentation with that of the lines above',
+};
 
 /** @throws CliError that names the line of a file where its YAML is invalid */
 function assertYaml(file: string): void {
   const yaml = readYaml(file);
   const [error] = yaml?.document.errors ?? [];
   if (yaml && error) {
-    throw new CliError(firstLineOf(error).replace(/:$/, ''), {
+    const [, hint = ''] =
+      Object.entries(YAML_HINTS).find(([codes]) => error.code.match(codes)) ??
+      [];
+    throw new CliError(`${firstLineOf(error).replace(/:$/, '')}${hint}`, {
       file,
       line: yaml.lineAt(error.pos[0]),
     });

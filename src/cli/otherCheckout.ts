@@ -64,7 +64,7 @@ function readRoot(folders: string[]): string {
 }
 
 /** Returns the next folder up that has `.git`, else the folder itself. */
-function findRoot(folder: string): string {
+export function findRoot(folder: string): string {
   let root = folder;
   while (!existsSync(path.join(root, '.git'))) {
     if (root === path.dirname(root)) {
@@ -121,9 +121,13 @@ function readRealPaths(root: string, files: string[]): string[] {
   return [...found];
 }
 
-function assertInside(root: string, real: string, file: string): void {
+export function isInside(root: string, real: string): boolean {
   const relative = path.relative(root, real);
-  if (/^\.\.($|[\\/])/.test(relative) || path.isAbsolute(relative)) {
+  return !/^\.\.($|[\\/])/.test(relative) && !path.isAbsolute(relative);
+}
+
+function assertInside(root: string, real: string, file: string): void {
+  if (!isInside(root, real)) {
     throw new CliError(
       `this file is outside of the checkout ${root}, so that it would be compared with itself: move it into the repository, and include it by a relative path`,
       { file },

@@ -92,6 +92,13 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
     expect(runnerCommandsIn(explained)).toEqual([]);
     const compared = await output('diff', '--against', 'base');
     expect(runnerCommandsIn(compared)).toEqual([]);
+    for (const args of [
+      ['check'],
+      ['explain', '/a'],
+      ['diff', '--against', 'base'],
+    ]) {
+      expect(runnerCommandsIn(await output(...args, '--json'))).toEqual([]);
+    }
     const annotated = await output('check', '--format', 'github');
     expect(runnerCommandsIn(annotated).filter(isForged)).toEqual([]);
   });
@@ -191,7 +198,7 @@ describe('createGitHubLines', () => {
     });
     lines.problem('error', { message: '100 % of it' });
     lines.out('one', undefined, false, 'two');
-    lines.end();
+    lines.end(1);
     expect(written.slice(1)).toEqual([
       'one',
       'two',

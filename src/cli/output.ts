@@ -6,6 +6,8 @@ import { printable } from '../settings/logLine';
 export interface Problem {
   message: string;
   location?: Location;
+  /** The id of a finding. */
+  finding?: string;
 }
 
 type Level = 'error' | 'warning';
@@ -26,8 +28,10 @@ export interface Lines {
   out(...lines: (string | false | undefined)[]): void;
   error(line: string): void;
   problem(level: Level, problem: Problem): void;
+  /** Adds fields to the result of `--json`. Lines for people have them as text. */
+  add(fields: object): void;
   /** Writes what was held back until here. */
-  end(): void;
+  end(exitCode: number): void;
 }
 
 export function formatProblem(
@@ -65,6 +69,7 @@ export function createTextLines({ out, error }: Output): Lines {
         .forEach(line => out(printable(line))),
     error: line => error(printable(line)),
     problem: (level, problem) => out(formatProblem(level, problem)),
+    add: () => {},
     end: () => {},
   };
 }
@@ -80,4 +85,31 @@ export function createGitHubLines(output: Output): Lines {
       annotations.push(formatAnnotation(level, problem)),
     end: () => [`::${token}::`, ...annotations].forEach(output.out),
   };
+}
+
+/** Writes the result of a command as one JSON object, which docs/cli.schema.json describes. */
+export function createJsonLines(command: string, output: Output): Lines {
+  const fields = {};
+  const problems: object[] = [];
+  return {
+    ...createTextLines(output),
+    out: () => {},
+    problem: (level, { message, finding, location }) =>
+      problems.push({ level, message, finding, ...formatPlace(location) }),
+    add: more => Object.assign(fields, more),
+    end: exitCode =>
+      JSON.stringify({ command, exitCode, ...fields, problems }, null, 2)
+        .split('\n')
+        .forEach(line => output.out(printable(line))),
+  };
+}
+
+/** Formats a place as fields of JSON. */
+export function formatPlace(location: Location | undefined) {
+  return (
+    location && {
+      file: formatLocation({ file: location.file }),
+      line: location.line,
+    }
+  );
 }

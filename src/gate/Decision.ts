@@ -1,6 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { AllowRule } from './rules/AllowRule';
+import type { DenyRule } from './rules/DenyList';
 import type { RefusalDetail, RefusalReason } from './Refusal';
 
 /**
@@ -48,6 +49,8 @@ export interface Decision {
   isAnonymous?: boolean;
   /** Identifies a refusal, and one that report-only omits. A request that passed has none. */
   id?: string;
+  /** With the reason `denied`. */
+  denial?: DenyRule;
   /** Narrows the reason, in the log and in the audit only. */
   detail?: RefusalDetail;
   /** The subject of a refused token that has verified; never a claim of any other token. */
@@ -56,9 +59,12 @@ export interface Decision {
   clientAddress?: string;
 }
 
-/** Returns 64 random bits as 16 hex digits. Nobody can derive other ids, or the number of refusals, from an id. */
+/**
+ * Returns 62 random bits as 16 hex digits. Nobody can derive other ids, or the number of refusals, from an id. Node makes the random bits of
+ * 128 UUIDs at once, where asking for the bytes of one id takes a sixth of the time of a refusal.
+ */
 export function createDecisionId(): string {
-  return randomBytes(8).toString('hex');
+  return randomUUID().replaceAll('-', '').slice(16);
 }
 
 /** Keeps the last decision about each request. In front of each plugin's routes, a second check reads there which requests have passed. */

@@ -27,7 +27,6 @@ export type ReloadOutcome = { policy: ConfiguredPolicy } | { problem: string };
  * is rejected and logged hourly until it is fixed; settings that can't change at run time keep their values until the next start.
  */
 export class PolicySource {
-  readonly #logger: LoggerService;
   readonly #start: StartSettings;
   readonly #changes: ConfigChanges;
   // All policies share it, so that a rule that has ended stays closed when the configuration is read again.
@@ -45,21 +44,23 @@ export class PolicySource {
 
   /** @throws InputError if the configuration is invalid, which stops the start */
   constructor(
-    options: { config: RootConfigService; logger: LoggerService } & ReadOptions,
+    private readonly options: {
+      config: RootConfigService;
+      logger: LoggerService;
+    } & ReadOptions,
   ) {
     const { config, logger } = options;
-    this.#logger = logger;
     const read = readPolicyConfig(config, options);
     this.#start = new StartSettings(config);
     this.#current = new ConfiguredPolicy(
-      this.#start.requirements.applyTo(read, config),
+      this.#start.markUnmet(read, config),
       this.#clock,
     );
     this.#lists = findListSources(config);
     this.#blockSources = findBlockSources(config);
     this.#changes = new ConfigChanges(config, (changed, unreadable) => {
       try {
-        this.#reload(changed, unreadable, options);
+        this.#reload(changed, unreadable);
       } catch (error) {
         logger.error(
           'API gate failed to follow its configuration',
@@ -112,15 +113,11 @@ export class PolicySource {
     clearInterval(this.#reminder);
   }
 
-  #reload(
-    config: RootConfigService,
-    unreadable: string[],
-    options: ReadOptions,
-  ) {
+  #reload(config: RootConfigService, unreadable: string[]) {
     let read: ApiGateConfig;
     try {
       checkBlockSources(this.#blockSources, config, unreadable);
-      read = readPolicyConfig(config, options);
+      read = readPolicyConfig(config, this.options);
     } catch (error) {
       const problem = isError(error) ? error.message : String(error);
       if (problem !== this.#problem) {
@@ -144,7 +141,7 @@ export class PolicySource {
     if (isFixed || !isDeepStrictEqual(before, after)) {
       const policy = new ConfiguredPolicy(after, this.#clock);
       this.#current = policy;
-      this.#logger.info(
+      this.options.logger.info(
         `API gate has a new policy: ${after.mode}, ${after.allow.length} allow rule(s)`,
         { policy: policy.hash },
       );
@@ -164,7 +161,7 @@ export class PolicySource {
         rule => rule.plugin === plugin && rule.path === path && !rule.unmet,
       );
       if (!isKept && !unmet) {
-        this.#logger.info(
+        this.options.logger.info(
           `API gate has closed ${path} of the plugin ${plugin}; the plugin's own auth policy behind it stays open until a restart`,
         );
       }
@@ -175,7 +172,7 @@ export class PolicySource {
     if (!isDeepStrictEqual(needsRestart, this.#needsRestart)) {
       this.#needsRestart = needsRestart;
       needsRestart.forEach(path =>
-        this.#logger.warn(
+        this.options.logger.warn(
           `${path} has changed, and takes effect after a restart`,
         ),
       );
@@ -208,7 +205,7 @@ export class PolicySource {
         { ...config, ...ENFORCED },
         this.#clock,
       );
-      this.#logger.warn(
+      this.options.logger.warn(
         `API gate refuses from now on: ${CONFIG_KEY}.until has passed`,
       );
     }
@@ -217,7 +214,7 @@ export class PolicySource {
   #remind() {
     const { config, isEnforced } = this.#current;
     if (!isEnforced) {
-      this.#logger.warn(
+      this.options.logger.warn(
         `API gate refuses only locked users and ended sessions: ${CONFIG_KEY}.mode is report-only${
           config.until ? ` until ${config.until.toISOString()}` : ''
         }`,
@@ -230,7 +227,7 @@ export class PolicySource {
 
   #logProblem(what: string, problem: string) {
     // A message may name a key of the configuration, which has any length.
-    this.#logger.error(
+    this.options.logger.error(
       `API gate keeps its policy, as the ${what} is wrong: ${shorten(problem, MAX_LINE_BYTES)}`,
     );
   }

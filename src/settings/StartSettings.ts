@@ -1,22 +1,43 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '@backstage/config';
+import { compact, map, pick, uniq } from 'lodash';
 import { ApiGateConfig, CONFIG_KEY } from './read/readApiGateConfig';
 import { readExternalSubjects } from './read/readExternalTokens';
 import { findRemovedTokens } from './read/readTokens';
-import { Requirements } from './read/requirements';
+import { findTexts, holdsText, markUnmet } from './read/requirements';
 import { isEnforced } from '../gate/rules/Policy';
 
 export const ENFORCED = { mode: 'enforce', until: undefined } as const;
 
+/** The settings whose parts of the gate are made, or checked, at the start. */
+const KEPT = [
+  'cookie',
+  'credentialHeader',
+  'foreignAuthorization',
+  'fasterServer',
+  'tokenCache',
+] as const;
+
 /** Holds the settings of the start that can't change at run time. */
 export class StartSettings {
-  readonly requirements: Requirements;
+  /** The config paths of texts: other plugins read their secrets at the start only. */
+  readonly #texts: ReadonlySet<string>;
   /** The subjects of the external tokens that Backstage accepts until a restart. */
   readonly #named: readonly string[];
 
   constructor(config: Config) {
-    this.requirements = new Requirements(config);
+    this.#texts = findTexts(config);
     this.#named = readExternalSubjects(config).named;
+  }
+
+  /**
+   * Returns a configuration with a mark on the rules whose requirement is not met: the setting was no text at the start, or is none now.
+   * Expectations are checked without these marks.
+   */
+  markUnmet(read: ApiGateConfig, config: Config): ApiGateConfig {
+    const isMet = (key: string) =>
+      this.#texts.has(key) && holdsText(key, config);
+    return { ...read, allow: markUnmet(read.allow, isMet) };
   }
 
   /**
@@ -29,28 +50,29 @@ export class StartSettings {
     config: Config,
     { before, hasEnforced }: { before: ApiGateConfig; hasEnforced: boolean },
   ): { after: ApiGateConfig; needsRestart: string[] } {
-    const { cookie, fasterServer, tokenCache } = before;
-    const { credentialHeader, foreignAuthorization } = before;
-    const headers = { credentialHeader, foreignAuthorization };
-    const kept = { cookie, ...headers, fasterServer, tokenCache };
+    const kept = pick(before, KEPT);
     // Backstage accepts an external token that was removed until a restart. It must not lose its limits before.
     const removed = findRemovedTokens(before, read, this.#named, config);
     const after = { ...read, ...kept, tokens: [...read.tokens, ...removed] };
-    // The parts of the gate that use these are made, or checked, at the start.
-    const needsRestart = (Object.keys(kept) as (keyof typeof kept)[])
-      .filter(key => !isDeepStrictEqual(after[key], read[key]))
-      .map(key => `${CONFIG_KEY}.${key}`);
+    const needsRestart = KEPT.filter(
+      key => !isDeepStrictEqual(kept[key], read[key]),
+    ).map(key => `${CONFIG_KEY}.${key}`);
     if (removed.length > 0) {
       needsRestart.push('backend.auth.externalAccess');
     }
-    needsRestart.push(...this.requirements.findAdded(read, config));
+    const required = uniq(compact(map(read.allow, 'requires')));
+    needsRestart.push(
+      ...required.filter(
+        key => holdsText(key, config) && !this.#texts.has(key),
+      ),
+    );
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
     if (hasEnforced && read.mode === 'report-only') {
       Object.assign(after, ENFORCED);
-      if (!isEnforced(read)) {
+      if (!isEnforced(read, Date.now())) {
         needsRestart.push(`${CONFIG_KEY}.mode`);
       }
     }
-    return { after: this.requirements.applyTo(after, config), needsRestart };
+    return { after: this.markUnmet(after, config), needsRestart };
   }
 }

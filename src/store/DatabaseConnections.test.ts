@@ -7,6 +7,7 @@ import {
   testDatabases,
 } from '../__tests__/__testUtils__/testDatabases';
 import { until } from '../__tests__/__testUtils__/until';
+import { createTable } from './createTable';
 import type { DatabaseConnections } from './DatabaseConnections';
 
 describe.each(testDatabases)('DatabaseConnections on %s', (kind, create) => {
@@ -46,6 +47,7 @@ describe.each(testDatabases)('DatabaseConnections on %s', (kind, create) => {
     });
     while (!isOver) {
       most = Math.max(most, (await sessions()).length);
+      await new Promise(resolve => setTimeout(resolve, 10));
     }
     return most;
   }
@@ -192,6 +194,17 @@ describe.each(testDatabases)('DatabaseConnections on %s', (kind, create) => {
     expect(outside.rows).toEqual([{ lock_timeout: '0' }]);
     await client.destroy();
   }, 30_000);
+
+  it('creates a table, and then finds it, where a connection can not keep the limits', async () => {
+    const { connection } = knex.client.config;
+    const { client, behind } = await openBehind(connection, true);
+    const define = (table: Knex.CreateTableBuilder) => table.text('id');
+    for (let i = 0; i < 2; i += 1) {
+      await createTable(behind, { name: 'things', columns: ['id'], define });
+    }
+    expect(await knex('things').columnInfo()).toHaveProperty('id');
+    await client.destroy();
+  });
 
   it('[P41] leaves no connection behind that can not take the role of the plugin any more', async () => {
     await knex.raw('create role gate_lost');

@@ -1,13 +1,13 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type {
   DatabaseService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
 import knexFactory, { Knex } from 'knex';
 import { withTimeout } from '../gate/util/time';
-import { sendAgain } from './sendAgain';
 
 /** The connections that a process has for everything that the gate stores. Further statements wait for one of them. */
-export const MAX_CONNECTIONS = 2;
+const MAX_CONNECTIONS = 2;
 
 // A statement that gets no connection within this time fails.
 const ACQUIRE_MS = 5_000;
@@ -28,6 +28,10 @@ const IDLE_MS = 3_000;
 const GIVE_UP_MS = 2 * IDLE_SESSION_MS + STATEMENT_MS + 1_000;
 
 const CLOSE_MS = 5_000;
+
+/** PostgreSQL's `idle_session_timeout`: the server had ended the session when the statement arrived, and has not run it. */
+const SESSION_HAD_ENDED = '57P05';
+const CLOSING_MS = 100;
 
 const STATEMENT_LIMITS = {
   lock_timeout: LOCK_MS,
@@ -69,7 +73,7 @@ export class DatabaseConnections {
     /** Whether the connections are the gate's own. */
     private readonly isOwn: boolean,
     /** Whether a connection does not keep the limits, so that each statement sets them. */
-    private readonly setsLimits = false,
+    private readonly setsLimits: boolean,
   ) {}
 
   static async open(
@@ -77,18 +81,35 @@ export class DatabaseConnections {
     logger: LoggerService,
   ): Promise<DatabaseConnections> {
     const shared = await database.getClient();
-    const { knex, setsLimits } = await openOwn(shared, logger);
-    const skipMigrations = database.migrations?.skip ?? false;
-    return new DatabaseConnections(
-      knex,
-      skipMigrations,
-      knex !== shared,
-      setsLimits,
-    );
+    const { dialect } = shared.client;
+    let [knex, setsLimits] = [shared, false];
+    if (dialect === 'postgresql') {
+      ({ knex, setsLimits } = await openPostgres(shared, logger));
+    } else if (dialect === 'mysql') {
+      const change = { connectTimeout: GIVE_UP_MS };
+      knex = openPool(shared, () => change, MYSQL_LIMITS);
+    }
+    const skip = database.migrations?.skip ?? false;
+    return new DatabaseConnections(knex, skip, knex !== shared, setsLimits);
   }
 
+  /**
+   * Runs a statement. It is sent again if the server had ended the session: a process that was busy has not closed its idle connections, so
+   * each of them may be such a one.
+   */
   async run<T>(statement: (knex: Knex) => Timed<T>): Promise<T> {
-    return sendAgain(() => this.runOnce(statement), MAX_CONNECTIONS);
+    for (let ended = 0; ; ended += 1) {
+      try {
+        return await this.runOnce(statement);
+      } catch (error) {
+        const { code } = error as { code?: string };
+        if (code !== SESSION_HAD_ENDED || ended === MAX_CONNECTIONS) {
+          throw error;
+        }
+        // Knex would use the connection again until the end of it has arrived.
+        await wait(CLOSING_MS);
+      }
+    }
   }
 
   private async runOnce<T>(statement: (knex: Knex) => Timed<T>): Promise<T> {
@@ -142,22 +163,6 @@ interface Timed<T> extends PromiseLike<T> {
   timeout(milliseconds: number): PromiseLike<T>;
 }
 
-async function openOwn(
-  shared: Knex,
-  logger: LoggerService,
-): Promise<{ knex: Knex; setsLimits?: boolean }> {
-  switch (shared.client.dialect) {
-    case 'postgresql':
-      return openPostgres(shared, logger);
-    case 'mysql': {
-      const change = { connectTimeout: GIVE_UP_MS };
-      return { knex: openPool(shared, () => change, MYSQL_LIMITS) };
-    }
-    default:
-      return { knex: shared };
-  }
-}
-
 /** Opens a pool whose server keeps the limits, or, behind a pooler that does not pass them on, one whose statements set them. */
 async function openPostgres(shared: Knex, logger: LoggerService) {
   const roles = await shared.raw("select current_setting('role') as role");
@@ -183,7 +188,7 @@ async function openPostgres(shared: Knex, logger: LoggerService) {
       .raw("select current_setting('idle_session_timeout') as idle")
       .timeout(GIVE_UP_MS);
     if (rows[0].idle === `${IDLE_SESSION_MS / 1000}s`) {
-      return { knex };
+      return { knex, setsLimits: false };
     }
   } catch {
     // A pooler refuses the parameter, and PostgreSQL 13 one of the limits. If the database is gone, the next statement fails.

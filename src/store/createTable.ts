@@ -1,7 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import { DatabaseConnections, MAX_CONNECTIONS } from './DatabaseConnections';
-import { sendAgain } from './sendAgain';
+import type { DatabaseConnections } from './DatabaseConnections';
 
 // Another replica may be creating the table at the same time.
 const ATTEMPTS = 3;
@@ -29,9 +28,9 @@ export async function createTable(
   const sql = `${statements.join('; ')};`;
   let reason = 'skipMigrations is set in backend.database';
   for (let attempt = 0; ; attempt += 1) {
-    const columnInfo = await sendAgain(
-      () => knex.from(name).columnInfo(),
-      MAX_CONNECTIONS,
+    const columnInfo = await database.run<object>(
+      // Its type is that of a promise, but it is a statement like others.
+      () => knex.from(name).columnInfo() as never,
     );
     const found = Object.keys(columnInfo);
     const lacking = columns.filter(column => !found.includes(column));
@@ -51,7 +50,11 @@ export async function createTable(
     try {
       await database.runAll(statements);
     } catch (error) {
-      reason = `the database refuses to create it (${causeOf(error)})`;
+      // Knex puts the statement in front of the database's own message.
+      const [cause] = String((error as Error).message)
+        .split(' - ')
+        .slice(-1);
+      reason = `the database refuses to create it (${cause})`;
       await wait(RETRY_MS * Math.random());
     }
   }
@@ -77,11 +80,4 @@ export async function readDatabaseTime(
     knex.select({ now: knex.raw(databaseTime(knex)) }),
   );
   return Number(now);
-}
-
-/** Returns the database's own message, without the statement that knex puts in front of it. */
-function causeOf(error: unknown): string {
-  return String(error instanceof Error ? error.message : error)
-    .split(' - ')
-    .at(-1)!;
 }

@@ -60,14 +60,6 @@ describe('poll', () => {
     expect(runs).toEqual([0, 100, 200, 700]);
   });
 
-  it('waits for the interval before the first run if it is delayed', async () => {
-    const { first, runs } = start(() => {}, { isDelayed: true });
-    await first;
-    expect(runs).toEqual([]);
-    await jest.advanceTimersByTimeAsync(200);
-    expect(runs).toEqual([100, 200]);
-  });
-
   it('has one run at a time, and resolves after the first one', async () => {
     const { first, runs } = start(
       () => new Promise(resolve => setTimeout(resolve, 1_000)),
@@ -105,7 +97,7 @@ describe('poll', () => {
   it('does not keep the process alive', async () => {
     jest.useRealTimers();
     const setTimer = jest.spyOn(global, 'setTimeout');
-    start(() => {}, { isDelayed: true });
+    await start(() => {}).first;
     expect(setTimer.mock.results[0].value.hasRef()).toBe(false);
   });
 

@@ -1,5 +1,6 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
+import { clamp } from 'lodash';
 
 // A single failure may be the start of the other backend, or a short disturbance.
 const FAILURES_BEFORE_WARNING = 3;
@@ -14,8 +15,6 @@ export interface PollOptions {
   intervalMs(): number;
   /** Ends polling. A run in progress goes on. */
   signal: AbortSignal;
-  /** Whether the first run waits for the interval, too. */
-  isDelayed?: boolean;
   /** Logs once that runs keep failing, and once that they work again. Without it, errors are ignored. */
   log?: { logger: LoggerService; failing: string; again: string };
 }
@@ -26,34 +25,16 @@ export interface PollOptions {
  *
  * The timer does not keep the process alive.
  *
- * @returns a promise that resolves after the first run, whether or not it succeeded; with `isDelayed` at once
+ * @returns a promise that resolves after the first run, whether or not it succeeded
  */
 export async function poll(
   run: () => unknown,
-  { intervalMs, signal, isDelayed, log }: PollOptions,
+  { intervalMs, signal, log }: PollOptions,
 ): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   let failures = 0;
   let backoffMs = 0;
 
-  const failed = (error: unknown, milliseconds: number) => {
-    failures += 1;
-    if (failures === FAILURES_BEFORE_WARNING) {
-      log?.logger.warn(log.failing, describeError(error));
-    }
-    if (milliseconds >= SLOW_MS) {
-      backoffMs = Math.min(
-        Math.max(FIRST_BACKOFF_MS, 2 * backoffMs),
-        LAST_BACKOFF_MS,
-      );
-    }
-  };
-  const schedule = (next: () => void) => {
-    if (!signal.aborted) {
-      const backoff = backoffMs * (0.7 + 0.2 * Math.random());
-      timer = setTimeout(next, Math.max(intervalMs(), backoff)).unref();
-    }
-  };
   const runOnce = async () => {
     const startedAt = performance.now();
     try {
@@ -64,17 +45,22 @@ export async function poll(
       failures = 0;
       backoffMs = 0;
     } catch (error) {
-      failed(error, performance.now() - startedAt);
+      failures += 1;
+      if (failures === FAILURES_BEFORE_WARNING) {
+        log?.logger.warn(log.failing, describeError(error));
+      }
+      if (performance.now() - startedAt >= SLOW_MS) {
+        backoffMs = clamp(2 * backoffMs, FIRST_BACKOFF_MS, LAST_BACKOFF_MS);
+      }
     }
-    schedule(runOnce);
+    if (!signal.aborted) {
+      const backoff = backoffMs * (0.7 + 0.2 * Math.random());
+      timer = setTimeout(runOnce, Math.max(intervalMs(), backoff)).unref();
+    }
   };
 
   signal.addEventListener('abort', () => clearTimeout(timer));
-  if (isDelayed) {
-    schedule(runOnce);
-  } else {
-    await runOnce();
-  }
+  await runOnce();
 }
 
 /** Returns the kind of an error for the log. The message may hold data. */

@@ -14,6 +14,8 @@ const SOURCES = 'packages/backend/src';
 
 const INDEX = `${SOURCES}/index.ts`;
 
+const MANIFEST = 'packages/backend/package.json';
+
 /** The token of a service that may read the policy. */
 export const POLICY_TOKEN = 'token-of-the-policy-reader';
 
@@ -72,6 +74,11 @@ export class App {
     symlinkSync(MODULES, path.join(folder, 'node_modules'));
     const app = new App(run, folder, await freePort());
     app.write(`${SOURCES}/catalogExport.ts`, CATALOG_EXPORT);
+    const manifest = JSON.parse(app.read(MANIFEST));
+    for (const name of ADDED.filter(each => !each.startsWith('.'))) {
+      manifest.dependencies[name] = '*';
+    }
+    app.write(MANIFEST, JSON.stringify(manifest));
     const lines = ADDED.map(name => `backend.add(import('${name}'));\n`);
     app.write(
       INDEX,

@@ -3,6 +3,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { parse } from 'yaml';
+import { findUnscanned } from '../../../src/__tests__/__testUtils__/findUnscanned';
+import type { PackageScan } from '../../../src/cli/scan/scanPackage';
 import { listen } from '../../http';
 import { expectEqual } from '../../Report';
 import { runChecks } from '../../runChecks';
@@ -110,6 +112,27 @@ runChecks({ name: 'init', limitMs: 400_000 }, async run => {
         ...['mode', 'until', 'operators', 'expect', 'tokens'],
       ]);
       return `${printed.match(/no rule is proposed/g)?.length} lines without a rule`;
+    },
+  );
+
+  await report.check(
+    '[P120] a scan names what the running plugins have declared',
+    async () => {
+      const { packages: scans }: { packages: PackageScan[] } = JSON.parse(
+        await app.apiGate('scan', [], '--json'),
+      );
+      const answer = await fetch(policy, {
+        headers: { Authorization: `Bearer ${POLICY_TOKEN}` },
+      });
+      const { closed } = await answer.json();
+      expectEqual('what it lacks', findUnscanned(scans, closed), []);
+      const others = scans.filter(({ name }) => name !== 'backend');
+      expectEqual(
+        'what only the code of the backend itself may open',
+        [...new Set(findUnscanned(others, closed).map(each => each.path))],
+        ['/export'],
+      );
+      return `${closed.length} policies, ${scans.length} packages`;
     },
   );
 

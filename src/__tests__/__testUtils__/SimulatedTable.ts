@@ -7,8 +7,8 @@ import {
 import {
   RevocationRow,
   RevocationTable,
+  RowPlace,
   SPAN_MS,
-  SpanSummary,
 } from '../../store/revocations/RevocationTable';
 
 /**
@@ -24,8 +24,6 @@ export class SimulatedTable implements Pick<
   readonly #rows = new Map<string, RevocationRow>();
   #uncommitted: { row: RevocationRow; at: number }[] = [];
   #byTime: RevocationRow[] = [];
-  /** The rows by id, sorted on demand: ids are in no order of time. */
-  #byId: RevocationRow[] | undefined;
 
   get size(): number {
     return this.#rows.size;
@@ -54,30 +52,22 @@ export class SimulatedTable implements Pick<
     return Date.now() + this.clockOffsetMs;
   }
 
-  async readById(afterId: string, limit: number): Promise<RevocationRow[]> {
-    this.#commit();
-    this.#byId ??= [...this.#rows.values()].sort((a, b) => compare(a.id, b.id));
-    const from = this.#byId.findIndex(({ id }) => id > afterId);
-    return from === -1 ? [] : this.#byId.slice(from, from + limit);
-  }
-
-  async readByTime(
-    after: { recordedAt: number; id: string },
+  async read(
+    { recorded_at, id }: RowPlace,
     limit: number,
   ): Promise<RevocationRow[]> {
     this.#commit();
-    const { recordedAt, id } = after;
     // Most rows are older.
     const from =
       this.#byTime.findLastIndex(
         row =>
-          row.recorded_at < recordedAt ||
-          (row.recorded_at === recordedAt && row.id <= id),
+          row.recorded_at < recorded_at ||
+          (row.recorded_at === recorded_at && row.id <= id),
       ) + 1;
     return this.#byTime.slice(from, from + limit);
   }
 
-  async summarize(since: number): Promise<SpanSummary[]> {
+  async summarize(since: number) {
     this.#commit();
     const spans = new Map<
       number,
@@ -109,7 +99,6 @@ export class SimulatedTable implements Pick<
       .slice(0, limit);
     expired.forEach(({ id }) => this.#rows.delete(id));
     this.#byTime = this.#byTime.filter(({ id }) => this.#rows.has(id));
-    this.#byId = undefined;
     return expired.length;
   }
 
@@ -119,7 +108,6 @@ export class SimulatedTable implements Pick<
       return;
     }
     this.#uncommitted = this.#uncommitted.filter(({ at }) => at > Date.now());
-    this.#byId = undefined;
     for (const { row } of due) {
       const known = this.#rows.get(row.id);
       if (!known) {

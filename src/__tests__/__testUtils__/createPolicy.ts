@@ -8,6 +8,7 @@ export function createPolicy(
   return new ConfiguredPolicy({
     mode: 'enforce',
     allow: [],
+    deny: [],
     issuers: [],
     tokens: [],
     backendOrigin: 'https://backstage.example.com',

@@ -41,6 +41,7 @@ export function createPageReport(
     enforced: true,
     needsRestart: [],
     lists: [],
+    deny: [],
     allow: [
       { ...rule, installed: true },
       { ...badge, installed: true },

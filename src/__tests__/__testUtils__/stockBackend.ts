@@ -19,13 +19,18 @@ function locate(name: string) {
 
 const backstage = locate('@backstage/backend-defaults');
 
+/** The packages of {@link stock}. */
+export const stockPackages: string[] = [];
+
 /** Loads plugins of this release. The folder of a release is below the main install, whose plugins are not for it. */
 function loadStock(...names: string[]): BackendFeature[] | undefined {
   const packages = names.map(name => `@backstage/plugin-${name}`);
   try {
-    return packages.every(name => locate(name).folder === backstage.folder)
-      ? packages.map(name => load(name).default)
-      : undefined;
+    if (packages.some(name => locate(name).folder !== backstage.folder)) {
+      return undefined;
+    }
+    stockPackages.push(...packages);
+    return packages.map(name => load(name).default);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') {
       throw error;

@@ -3,12 +3,14 @@ import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { keyBy } from 'lodash';
 import { parse } from 'yaml';
+import { recordDeclared } from '../__testUtils__/expectScanned';
 import {
   hasMcpServers,
   isDelegationChecked,
   StockBackend,
   startStockBackend,
   stock,
+  stockPackages,
   writeStockFiles,
 } from '../__testUtils__/stockBackend';
 import { temporaryFolder } from '../__testUtils__/temporaryFolder';
@@ -22,6 +24,7 @@ import {
 jest.setTimeout(120_000);
 
 let backend: StockBackend | undefined;
+const expectScanned = recordDeclared();
 
 /** Defines the tests of a group of tokens, as far as the plugins that they are used at are installed. */
 function describeTokens(
@@ -94,6 +97,16 @@ function testTokens(
   afterAll(async () => {
     await backend?.stop();
     backend = undefined;
+  });
+
+  it('[P120] are used at plugins whose policies a scan of their packages names', async () => {
+    const declared = await expectScanned(
+      '@backstage/plugin-auth-backend',
+      ...stockPackages,
+    );
+    expect(declared.map(each => each.plugin + each.path)).toEqual(
+      expect.arrayContaining(['auth/', 'techdocs/static']),
+    );
   });
 
   it('are recorded with the plugins that they call, and those that handlers call for them', () => {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { createBackendModule } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
-import { merge } from 'lodash';
+import { merge, pick } from 'lodash';
 import { stringify } from 'yaml';
 import { allowOf, taken } from '../__testUtils__/allowRuleRows';
 import { configFromFiles } from '../__testUtils__/configFromFiles';
@@ -135,8 +135,11 @@ async function start(apiGate: JsonObject = GATE) {
     ...backend,
     write,
     writeBase,
-    explain: (request: string, subject?: string) =>
-      answers.explain(request, subject),
+    /** Returns what the page shows. */
+    async explain(request: string, subject?: string) {
+      const explained = await answers.explain(request, subject);
+      return 'error' in explained ? explained : pick(explained, 'lines');
+    },
     /** Runs the command with the same files, and the policy of the backend, unless that is left out. */
     async runCommand(request: string, subject?: string, withPolicy = true) {
       const { stdout, stderr } = await runCliHere([

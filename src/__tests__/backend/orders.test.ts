@@ -37,6 +37,7 @@ import { Refusal, RefusalReason, REFUSALS } from '../../gate/Refusal';
 import { GateReport } from '../../operators/reports/GateReport';
 import type { TargetPlugin } from '../../gate/plugins/BackendPlugins';
 import { Plugins } from '../../gate/plugins/Plugins';
+import { DenyList } from '../../gate/rules/DenyList';
 import { TokenLimits } from '../../gate/rules/TokenLimits';
 import { DatabaseRevocationStore } from '../../store/revocations/DatabaseRevocationStore';
 import { OfflineSessions } from '../../store/revocations/OfflineSessions';
@@ -143,6 +144,20 @@ const CASES: Record<RefusalReason, Case> = {
   restricted: {
     request: ({ stock }) => [bearer(CI), stock],
     upgrade: ({ own }) => [protocol(CI), bearer(own)],
+  },
+  denied: {
+    request: ({ john, stock }) => [bearer(john), stock],
+    upgrade: ({ john, own }) => [protocol(john), bearer(own)],
+    during: () =>
+      jest.spyOn(DenyList.prototype, 'match').mockReturnValue([
+        {
+          plugin: 'hello',
+          path: '/**',
+          methods: ['*'],
+          for: ['users'],
+          except: [],
+        },
+      ]),
   },
   'token-ended': {
     request: ({ stock }) => [bearer(ENDED), stock],

@@ -53,7 +53,7 @@ describeOnLinux('.ci/checks.sh', () => {
       finish`);
     const withoutTimes = stdout
       .replace(/, from \d+ s(, last line at \d+ s)?$/gm, '')
-      .replace(/\d+ s(:| {2})/g, 'N s$1');
+      .replace(/ *\b\d+ s\b/g, ' N s');
     expect(withoutTimes).toBe(`
 === first
 1 of first
@@ -73,12 +73,12 @@ Tests: 7 passed, 7 total
 === last
 1 of last
 
-All checks took N s:
-    N s  first
-    N s  second
-    N s  slow
-    N s  fast
-    N s  last
+All checks took N s, and N s of CPU time:
+ N s N s CPU  first
+ N s N s CPU  second
+ N s N s CPU  slow
+ N s N s CPU  fast
+ N s N s CPU  last
 11 passed, 0 failed
 `);
     expect(code).toBe(0);
@@ -130,6 +130,22 @@ All checks took N s:
     },
   );
 
+  it('prints the CPU time of each check, with its processes, and of all', async () => {
+    // Ended by the system after a second of CPU time, however long that takes.
+    const busy = `bash -c 'ulimit -t 1; while :; do :; done & wait'`;
+    const { stdout } = await run(`
+      beside besides ${busy}
+      check alone ${busy}
+      check idle sleep 1
+      finish`);
+    expect(stdout).toMatch(/, and 2 s of CPU time:\n/);
+    expect(stdout.match(/\d s CPU {2}\w+/g)).toEqual([
+      '1 s CPU  alone',
+      '0 s CPU  idle',
+      '1 s CPU  besides',
+    ]);
+  });
+
   it('names a trial that fails, and does not count it', async () => {
     const { code, stdout } = await run(`
       trial broken bash -c 'echo Tests: 2 failed, 3 passed, 5 total; exit 1'
@@ -137,7 +153,7 @@ All checks took N s:
       check counted true
       finish`);
     expect(stdout.replace(/ +\d+ s/g, 'N s')).toMatch(
-      /\nN s {2}counted\nN s {2}tried: broken FAILED, which does not count\nN s {2}tried: whole\n1 passed, 0 failed\n$/,
+      /CPU {2}counted\n.+CPU {2}tried: broken FAILED, which does not count\n.+CPU {2}tried: whole\n1 passed, 0 failed\n$/,
     );
     expect(code).toBe(0);
   });
@@ -184,6 +200,20 @@ All checks took N s:
       expect(readdirSync(path.join(folder, 'temporary'))).toEqual(['.keep']);
     },
   );
+});
+
+it('npm test runs the files alone that its arguments name', async () => {
+  const { scripts } = JSON.parse(
+    readFileSync(path.join(root, 'package.json'), 'utf8'),
+  );
+  const file = 'src/gate/util/entityRef.test.ts';
+  const bin = path.join(root, 'node_modules/.bin');
+  const { stdout } = await promisify(execFile)(
+    'sh',
+    ['-c', `${scripts.test} ${file} --listTests`],
+    { cwd: root, env: { ...process.env, PATH: `${bin}:${process.env.PATH}` } },
+  );
+  expect(stdout.trim().split('\n')).toEqual([path.join(root, file)]);
 });
 
 it('.ci/run or .ci/nightly runs every suite', () => {

@@ -8,6 +8,7 @@ import {
   codeIn,
   documents,
   proseOf,
+  readDocument,
 } from '../__testUtils__/documents';
 import { accessWith, staticToken } from '../__testUtils__/externalAccess';
 import { rawRequest } from '../__testUtils__/rawRequest';
@@ -15,7 +16,6 @@ import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import {
   folderWith,
   runCli,
-  runCliHere,
   runCliIn,
   writeInto,
 } from '../__testUtils__/runCli';
@@ -27,8 +27,9 @@ jest.setTimeout(60_000);
 
 const ADDRESS = 'https://backstage.example.com';
 const API_GATE = 'yarn --cwd packages/backend api-gate ';
+const PRODUCTION = 'app-config.production.yaml';
 
-/** The beginnings of commands that no test can run here, and why. */
+/** Parts of commands that no test can run here, and why. */
 const NOT_RUN: Record<string, string> = {
   'git clone': 'needs the address of the repository, which its owner has',
   'npm start': 'integration/browsers/chromium/run runs it',
@@ -54,13 +55,11 @@ const NOT_RUN: Record<string, string> = {
     'needs a refusal: src/__tests__/backend/recentRefusals.test.ts runs it',
   'curl -s --fail-with-body -X DELETE':
     'needs a lock: src/__tests__/backend/pages/signOut.test.ts runs it',
-  [`${API_GATE}check --config ../../app-config.yaml`]:
-    'needs the repository of an app: src/__tests__/documents/workflow.test.ts runs it',
-  [`${API_GATE}init --config ../../app-config.yaml`]:
-    'needs the repository of an app: src/__tests__/backend/pages/rollout.test.ts runs it',
+  [' --live ']:
+    'needs the gate: src/__tests__/documents/workflow.test.ts runs it',
   ...Object.fromEntries(
-    ['git worktree', `${API_GATE}diff`].map(start => [
-      start,
+    ['git worktree', '$RUNNER_TEMP'].map(part => [
+      part,
       'needs another checkout: src/__tests__/documents/workflow.test.ts runs it',
     ]),
   ),
@@ -110,57 +109,143 @@ const argsIn = (command: string) =>
   command.match(/'[^']*'|\S+/g)!.map(arg => arg.replace(/^'|'$/g, ''));
 
 const reasonNotToRun = ({ command }: Command) =>
-  Object.keys(NOT_RUN).find(start => command.startsWith(start));
+  Object.keys(NOT_RUN).find(part => command.includes(part));
 const isCli = ({ command }: Command) => command.startsWith(API_GATE);
 
 const run = commands.filter(command => !reasonNotToRun(command));
 const named = (all: Command[]) =>
   all.map(command => [`${command.file}: ${command.command}`, command] as const);
 
-it.each(Object.keys(NOT_RUN))('the documents have what is not run: %s', start =>
-  expect(commands.some(({ command }) => command.startsWith(start))).toBe(true),
+it.each(Object.keys(NOT_RUN))('the documents have what is not run: %s', part =>
+  expect(commands.some(({ command }) => command.includes(part))).toBe(true),
 );
-
-describe('a command of the documents that calls api-gate', () => {
-  const folder = folderWith({
-    'app-config.yaml': `
-backend:
-  baseUrl: https://backstage.example.com
-  auth: { externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: catalog-script } }] }
-auth:
-  apiGate:
-    allow: [{ plugin: hello, path: /health }]
-    expect: [{ plugin: catalog, is: closed }]
-`,
-  });
-
-  it.each(named(run.filter(isCli)))(
-    'ends with 0: %s',
-    async (_, { command }) => {
-      const args = argsIn(command.slice(API_GATE.length));
-      const result = await runCliHere([
-        ...args,
-        ...(args.includes('--help')
-          ? []
-          : ['--config', path.join(folder, 'app-config.yaml')]),
-      ]);
-      expect(result).toMatchObject({
-        code: 0,
-        stderr: expect.stringMatching(
-          // `init` says what to do next.
-          args[0] === 'init'
-            ? /^Read \S+\n/
-            : /^(Read \S+\nauth\.apiGate\.mode is enforce\n)?$/,
-        ),
-      });
-    },
-  );
-});
 
 const WORKSPACE = {
   'package.json': '{"name":"root","workspaces":["packages/*"]}',
   'packages/backend/package.json': '{"name":"backend"}',
 };
+describe('a command of the documents that calls api-gate, on a generated app', () => {
+  const generated = Object.fromEntries(
+    ['app-config.yaml', PRODUCTION].map(name => [
+      name,
+      readDocument(
+        `src/__tests__/__testUtils__/createApp/${name}`,
+      ).text.replace(
+        /^backend:\n(?=[^]*client: pg)/m,
+        // The token of docs/recipes/clients.md.
+        backend =>
+          `${backend}  auth: { externalAccess: [{ type: static, options: { token: '\${CATALOG_SCRIPT_TOKEN}', subject: catalog-script } }] }\n`,
+      ),
+    ]),
+  );
+  const checkouts = folderWith({ 'app/.git': '' });
+  const app = path.join(checkouts, 'app');
+  writeInto(app, {
+    ...generated,
+    ...WORKSPACE,
+    'packages/backend/package.json':
+      '{"name":"backend","dependencies":{"@backstage/plugin-catalog-backend":"*"}}',
+  });
+  writeInto(path.join(checkouts, 'base'), generated);
+
+  let policy: string;
+  const runCommand = (command: string) =>
+    runCliIn(
+      argsIn(command.slice(API_GATE.length)).map(arg =>
+        arg.replace(/^https:.*\/v1\/policy$/, policy),
+      ),
+      {
+        cwd: path.join(app, 'packages/backend'),
+        env: { API_GATE_POLICY_TOKEN: 'a-token' },
+      },
+    );
+  const commandAfter = (page: string, heading: string, part: string) =>
+    blocksAfter(page, heading, 'sh')
+      .flatMap(block => block.split('\n'))
+      .find(line => line.startsWith(API_GATE) && line.includes(part))!;
+
+  beforeAll(async () => {
+    const seen = { firstSeen: '2026-11-27', lastSeen: '2026-11-27' };
+    ({ url: policy } = await serve((_req, res) =>
+      res.end(
+        JSON.stringify({
+          ...{ closed: [], unknown: [], installed: ['catalog', 'hello'] },
+          reportOnly: {
+            ...{ enforce: 'not yet', because: 'requests still worked' },
+            worked: [
+              {
+                plugin: 'hello',
+                path: '/x',
+                method: 'GET',
+                requests: 1,
+                ...seen,
+              },
+            ],
+          },
+        }),
+      ),
+    ));
+    const { stdout: block } = await runCommand(
+      commandAfter('docs/rollout.md', '2. Install in report-only mode', 'init'),
+    );
+    // As the first line of the block says for a file that has `auth`.
+    const [, settings] = block.split(/^auth:.*\n/m);
+    const text = generated[PRODUCTION].replace(
+      'auth:\n',
+      auth => auth + settings,
+    );
+    writeInto(app, { [PRODUCTION]: text });
+  });
+
+  it('follows the one before: the block of init is checked', async () => {
+    const check = commands.find(
+      ({ file, command }) =>
+        file === 'docs/ci.md' && command.endsWith(' --format github'),
+    )!;
+    expect(await runCommand(check.command)).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('1 of 1 expectations hold'),
+    });
+  });
+
+  it('follows the one before: diff shows what the block changes', async () => {
+    const diff = commandAfter('docs/cli.md', '`api-gate diff`', '--against');
+    const { code, stdout } = await runCommand(diff);
+    expect(stdout).toContain(
+      '- newly expected  the plugin catalog is closed\n',
+    );
+    expect(code).toBe(0);
+  });
+
+  it('follows the one before: init adds what worked, as comments', async () => {
+    const init = commandAfter('docs/rollout.md', '4. Write the rules', 'init');
+    const { code, stdout, stderr } = await runCommand(init);
+    expect(stdout).toContain(
+      "\n    #   - { plugin: hello, path: '/x', methods: [GET] }",
+    );
+    expect(stderr).toContain(
+      'auth.apiGate is there already (../../app-config.production.yaml:',
+    );
+    expect(code).toBe(0);
+  });
+
+  it.each(named(run.filter(isCli)))(
+    'ends with 0: %s',
+    async (_, { command }) => {
+      const result = await runCommand(command);
+      expect(result).toMatchObject({
+        code: 0,
+        stderr: expect.stringMatching(
+          command.endsWith(' --help')
+            ? /^$/
+            : /^Read \S+app-config\.yaml, \S+app-config\.production\.yaml\nauth\.apiGate\.mode is report-only until /,
+        ),
+      });
+      expect(result.stderr).not.toContain('Not read');
+    },
+  );
+});
+
 const WITH_RULE = `backend:
   baseUrl: http://localhost:7007
 auth:
@@ -168,6 +253,46 @@ auth:
     allow:
       - { plugin: hello, path: /health }
 `;
+
+/** Plugins that are installed for the backend, with what a scan finds in the published ones. */
+const SCANNED = {
+  'packages/backend/package.json':
+    '{"name":"backend","backstage":{"role":"backend"},"dependencies":{"plugin-acme-backend":"*","@pagerduty/backstage-plugin-backend":"*","@roadiehq/backstage-plugin-argo-cd-backend":"*","@backstage/plugin-notifications-backend":"*"}}',
+  ...plugin('plugin-acme-backend', '1.2.0', 'acme', [
+    '',
+    'addAuthPolicy({ path, allow: "unauthenticated" });',
+  ]),
+  ...plugin(
+    '@backstage/plugin-notifications-backend',
+    '0.6.11',
+    'notifications',
+    ['addAuthPolicy({ path: "/health", allow: "unauthenticated" });'],
+  ),
+  ...plugin('@pagerduty/backstage-plugin-backend', '0.14.0', 'pagerduty', [
+    'if (config.getBoolean("pagerDuty.enableUnauthenticatedAccess")) { addAuthPolicy({ path: "/", allow: "unauthenticated" }); }',
+  ]),
+  ...plugin('@roadiehq/backstage-plugin-argo-cd-backend', '4.8.0', 'argocd', [
+    ...Array(8).fill('router.get("/find", f);'),
+    ...Array(5).fill('router.delete("/:id", f);'),
+  ]),
+};
+
+/** Returns the files of an installed plugin. */
+function plugin(
+  name: string,
+  version: string,
+  pluginId: string,
+  lines: string[],
+) {
+  return {
+    [`node_modules/${name}/package.json`]: JSON.stringify({
+      name,
+      version,
+      backstage: { role: 'backend-plugin' },
+    }),
+    [`node_modules/${name}/dist/plugin.cjs.js`]: `createBackendPlugin({ pluginId: "${pluginId}" });\n${lines.join('\n')}`,
+  };
+}
 
 describe('a sample of docs/cli.md', () => {
   const checkouts = folderWith({
@@ -178,6 +303,7 @@ describe('a sample of docs/cli.md', () => {
   const folder = path.join(checkouts, 'app');
   writeInto(folder, {
     ...WORKSPACE,
+    ...SCANNED,
     'app-config.yaml': WITH_RULE,
     'app-config.production.yaml': `auth:
   apiGate:
@@ -207,7 +333,7 @@ describe('a sample of docs/cli.md', () => {
     .filter(({ file }) => file === 'docs/cli.md')
     .map(({ text }) => text.match(/^\$ api-gate (.*?)\n(.*)$/s)!);
 
-  it('is found', () => expect(samples).toHaveLength(5));
+  it('is found', () => expect(samples).toHaveLength(6));
 
   it.each(samples.map(([, args, output]) => [args, output] as const))(
     'is what the command prints: %s',

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 import {
@@ -9,6 +9,7 @@ import {
   readDocument,
   root,
 } from '../__testUtils__/documents';
+import { temporaryFolder } from '../__testUtils__/temporaryFolder';
 
 interface Link {
   from: string;
@@ -69,10 +70,17 @@ describe('the links of the documents', () => {
 });
 
 describe('the package', () => {
+  // npm would read all packages that are installed beside the files.
+  const folder = temporaryFolder();
+  const without = ['node_modules', '.git', '.ci', 'integration', 'src'];
+  cpSync(root, folder, {
+    recursive: true,
+    filter: file => !without.includes(path.relative(root, file)),
+  });
   // Without its scripts, which build the package first.
   const [{ files }] = JSON.parse(
     execFileSync('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], {
-      cwd: root,
+      cwd: folder,
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
     }),

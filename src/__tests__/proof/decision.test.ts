@@ -1,5 +1,5 @@
 import { Differences } from './Differences';
-import { pairs, singles, twins, upgradesInExpress } from './enumerate';
+import { denials, pairs, singles, twins, upgradesInExpress } from './enumerate';
 import { follow, followAgain, followDetail, followSame } from './follow';
 import { judge } from './reference';
 import { Judgement, PLAIN, State } from './states';
@@ -150,6 +150,7 @@ it.each([
   ['at most one token', singles, every(499)],
   ['tokens at two places', pairs, every(499)],
   ['an upgrade in Express', upgradesInExpress, every(29)],
+  ['a rule that denies', denials, every(97)],
 ])(
   '[P111] the gate decides as the table says, with %s',
   async (_, states, step) => {

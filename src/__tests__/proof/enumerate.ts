@@ -1,4 +1,4 @@
-import { Kind, PLAIN, PLUGINS, ROUTES, State, TOKENS } from './states';
+import { DENIALS, Kind, PLAIN, PLUGINS, ROUTES, State, TOKENS } from './states';
 
 const KINDS = Object.keys(TOKENS) as Kind[];
 const BOTH = [false, true];
@@ -111,4 +111,45 @@ export function* upgradesInExpress(): Generator<State> {
   const plugins = of('plugin', ['up', 'down', 'absent']);
   const places = [{}, ...Object.values(OTHER_PLACES).flat(), ...HEADERS];
   yield* product([places, of('isCrossSite', BOTH), plugins, doors, ...ways]);
+}
+
+/** The tokens of each principal, a refused one, and none. */
+const PRINCIPALS: Kind[] = [
+  ...(['user', 'limited user', 'old user', 'service for user'] as const),
+  ...(['service', 'external', 'jwks external', 'locked', 'text'] as const),
+];
+
+/**
+ * Yields each request with at most one token, and those with the tokens of two principals, while a rule denies every path of the plugin.
+ * That the rule changes nothing else in any other state is a theorem.
+ */
+export function* denials(): Generator<State> {
+  const ways = [
+    of('deny', Object.values(DENIALS)),
+    of('door', ['request', 'upgrade', 'no upgrade to Node']),
+    ...WAYS.slice(1),
+  ];
+  const plugins = of('plugin', ['up', 'down', 'absent']);
+  const places = [{}, ...Object.values(OTHER_PLACES).flat()];
+  const bearers = of('authorization', PRINCIPALS);
+  const others = [
+    ...of('header', PRINCIPALS),
+    ...of('cookie', PRINCIPALS),
+    ...of('userCookie', PRINCIPALS),
+    ...PRINCIPALS.map(kind => ({ protocols: [kind] })),
+  ];
+  const states = [
+    product([places, NO_HEADER, plugins, ...ways]),
+    product([HEADERS, ...ways]),
+    product([bearers, others, ...ways]),
+  ];
+  for (const state of states.flatMap(each => [...each])) {
+    // Such a request has no path by V2, so that it is not known to be for the cookie endpoint.
+    if (
+      state.door !== 'no upgrade to Node' ||
+      !['cookie endpoint', 'sign-out'].includes(state.route)
+    ) {
+      yield state;
+    }
+  }
 }

@@ -14,10 +14,12 @@ import { createHttpAuth } from './createHttpAuth';
 import { createGate } from '../../gate/createGate';
 import { UpgradeGate } from '../../gate/upgrades/UpgradeGate';
 import { readUpgradeTarget } from '../../gate/read/mountedRequest';
-import { Judgement, Place, State, TOKENS } from './states';
+import type { DenyRule } from '../../gate/rules/DenyList';
+import { DENIALS, Judgement, Place, State, TOKENS } from './states';
 import {
   ADDED_ISSUER,
   CALLERS,
+  GROUP,
   isNamed,
   KEYS,
   placeOf,
@@ -39,6 +41,18 @@ const PATHS = {
   'sign-out': COOKIE_ENDPOINT,
 };
 
+const RULES: Record<keyof typeof DENIALS, Pick<DenyRule, 'for' | 'except'>> = {
+  everybody: { for: ['users', 'tokens', 'plugins'], except: [] },
+  users: { for: ['users'], except: ['external'] },
+  'users without a group': {
+    for: ['users'],
+    except: ['user:default/nobody', GROUP],
+  },
+  tokens: { for: ['tokens'], except: ['user:default/user'] },
+  'other tokens': { for: ['tokens'], except: ['external'] },
+  plugins: { for: ['plugins'], except: [] },
+};
+
 /** The frontend's plugin is public by nature. */
 const idOf = ({ route }: State) => (route === 'nature' ? 'app' : 'here');
 
@@ -46,7 +60,7 @@ const isElsewhere = ({ plugin }: State) => /absent|remote/.test(plugin);
 
 /** Creates both doors of a backend, which records what the gate does. One that remembers tokens has no cookie to issue. */
 function createScene(state: State, isRemembering: boolean) {
-  const { header, isListLoaded, isTrusted, mode } = state;
+  const { deny, header, isListLoaded, isTrusted, mode } = state;
   const plugin = idOf(state);
   const isHere = !isElsewhere(state);
   const others = [
@@ -60,6 +74,9 @@ function createScene(state: State, isRemembering: boolean) {
   const policy = createPolicy({
     ...(isTrusted ? { mode: 'report-only', until } : { mode }),
     allow: [rule],
+    deny: (Object.keys(RULES) as (keyof typeof RULES)[])
+      .filter(name => DENIALS[name] === deny)
+      .map(name => ({ plugin, path: '/**', methods: ['*'], ...RULES[name] })),
     tokens: [
       { subject: 'ended', until: 1 },
       { subject: 'narrow', only: [{ ...rule, path: '/other' }] },
@@ -192,8 +209,9 @@ function createScene(state: State, isRemembering: boolean) {
 const scenes = new Map<string, ReturnType<typeof createScene>>();
 
 function sceneOf(state: State, isRemembering: boolean) {
-  const { header, isListLoaded, isTrusted, mode, plugin } = state;
+  const { deny, header, isListLoaded, isTrusted, mode, plugin } = state;
   const key = [
+    deny,
     header !== undefined,
     isListLoaded,
     isTrusted,

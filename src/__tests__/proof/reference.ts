@@ -26,7 +26,7 @@ const ROWS: Record<string, [string | undefined, string, string]> = {
 const LAST = /^(J[01]|T1[1-7])$/;
 const isCookie = (place = '') => /cookie/i.test(place);
 const is401 = (reason = '') =>
-  !/failed|starting|unavail|restr|cross|unsafe|repeat|installed/.test(reason);
+  !/fail|starting|unav|restr|cross|unsafe|repeat|installed|denied/.test(reason);
 
 /** Finds the row of a token, which states.ts names. `unread` is by the columns "May be read" and "Cookie P6". */
 function turnOut(place: Place, kind: Kind, state: State) {
@@ -64,22 +64,21 @@ function restrictToPlace(token: Token): Token {
 
 /** "The route", where upgrades have V3 and V4 alone, and "Where a token can be". */
 function read(state: State) {
-  const { authorization, header, plugin, protocols, route } = state;
+  const { authorization: sent, header, plugin, protocols, route } = state;
   const isUpgrade = state.door !== 'request';
+  const isOpened = route === 'rule' && !/^no/.test(state.door) && !state.deny;
   const way =
-    (route === 'rule' && !/^no/.test(state.door) && 'allow-rule') ||
+    (isOpened && 'allow-rule') ||
     (!isUpgrade && /^(nature|keys)$/.test(route) && 'built-in-public') ||
     (!isUpgrade && route === 'sign-out' ? route : 'protected');
-  const isNamed = route === 'foreign path' || route === 'rule';
-  const isForeign =
-    isNamed && way === 'protected' && !/absent|remote/.test(plugin);
+  const isHere = !/absent|remote/.test(plugin);
+  const isForeign = isHere && way === 'protected' && /^f|rule/.test(route);
   const hasP1 = header !== undefined && header !== 'absent';
-  const isOdd = /^(basic|cut bearer)/.test(authorization);
-  const isBound =
-    hasP1 || isForeign || (!!header && /^basic/.test(authorization));
+  const isOdd = /^(basic|cut bearer)/.test(sent);
+  const isBound = hasP1 || isForeign || (!!header && /^basic/.test(sent));
   const at = (place: Place, kind = '') =>
     kind in TOKENS ? [turnOut(place, kind as Kind, state)] : [];
-  const p2or3 = at('authorization', authorization.replace(/^.* with /, ''));
+  const p2or3 = at('authorization', sent.replace(/^.* with /, ''));
   const [first, ...others] = protocols === 'many' ? [] : protocols;
   const rest = others.flatMap(kind => at('protocol 1', kind));
   const inProtocols = [...at('protocol 0', first), ...rest];
@@ -96,14 +95,13 @@ function read(state: State) {
     isNoToken: isOdd && !isBound,
     isBearer: !isOdd && p2or3.length > 0,
     protocolsToTry: hasP1 || isForeign ? [] : p4,
-    hasCookies: !hasP1 && (isBound || authorization === 'absent'),
+    hasCookies: !hasP1 && (isBound || sent === 'absent'),
     elsewhere: [...(isBound ? p2or3 : []), ...(isForeign ? p4 : [])],
     hasP6: state.userCookie !== 'absent',
     keepsP6: p6.some(({ unread }) => !unread),
   };
 }
 type Request = ReturnType<typeof read>;
-
 /** Tokens that may be read: those of users, a first protocol that a comma may have cut, and others. */
 function refuseReaders(tokens: Token[], [first, second]: Token[]) {
   const isCut = second && first.isOfUser && /T[689]/.test(first.row);
@@ -115,7 +113,6 @@ function refuseReaders(tokens: Token[], [first, second]: Token[]) {
 
 /** What is found before the modes: `reason` is of a refusal, and `by` the place that authenticated or is refused. */
 type Finding = Partial<Judgement> & { by?: Place };
-
 /** J2 to J10 of a protected route. */
 function authenticate(request: Request): Finding {
   const { hasCookies, isUpgrade, protocolsToTry: p4, route } = request;
@@ -165,9 +162,9 @@ function signOut(request: Request): Finding {
   return { reason, answers: isA2 ? 204 : undefined, revokes: revokes.sort() };
 }
 
-/** "The judgement", and A1. */
+/** "The judgement", and A1. A rule that denies covers no cookie endpoint. */
 function find(request: Request): Finding {
-  const { isProtected, isUpgrade, p1, p2, p4, plugin } = request;
+  const { deny, isProtected, isUpgrade, p1, p2, p4, plugin, route } = request;
   const isDown = plugin === 'down' && (isProtected || isUpgrade);
   const early =
     ((isDown || plugin === 'not registered') && 'starting') ||
@@ -176,13 +173,16 @@ function find(request: Request): Finding {
     return early ? { reason: early } : signOut(request);
   }
   const keys = { own: 200, absent: 404, 'absent, bare': 404 } as const;
-  const answers = request.route === 'keys' ? keys[plugin as 'own'] : undefined;
+  const answers = route === 'keys' ? keys[plugin as 'own'] : undefined;
   const found: Finding = isProtected
     ? authenticate(request)
     : { reason: refuseReaders([...p4, ...p1, ...p2], p4), answers };
   const others = /bare/.test(plugin) ? /^(other|jwks)/ : /^(text|other|jwks)/;
   const isJ11 = request.elsewhere.some(({ kind }) => !others.test(kind));
-  return isJ11 && !found.reason ? { reason: 'invalid-token' } : found;
+  const [own] = request.everywhere.filter(({ place }) => place === found.by);
+  const isJ15 = own && !/sign-out|endpoint/.test(route) && deny?.test(own.kind);
+  const later = (isJ11 && 'invalid-token') || (isJ15 && 'denied');
+  return later && !found.reason ? { reason: later } : found;
 }
 
 /** "The modes", and A3. */
@@ -238,7 +238,7 @@ function pass(request: Request, found: Finding): Judgement {
     clears: way === 'sign-out' && request.cookie !== 'absent',
     issues: isUsers && !isUpgrade && !request.isCrossSite,
     revokes: found.revokes ?? [],
-    ends: isUpgrade ? heard.filter(({ hasEnd }) => hasEnd).length : 0,
+    ends: isUpgrade ? 1 + heard.filter(({ hasEnd }) => hasEnd).length : 0,
   };
 }
 

@@ -102,12 +102,26 @@ export const PLUGINS = {
 } as const;
 export type PluginState = keyof typeof PLUGINS;
 
+/** A rule that denies every path of the plugin, by whom it is for, with the kinds of tokens in force that it refuses. */
+export const DENIALS = {
+  everybody: /./,
+  users: /user$/,
+  // Only a user's own token names the group.
+  'users without a group': /. user$/,
+  tokens: /external$/,
+  // The states have one subject alone.
+  'other tokens': /^$/,
+  plugins: /^service$/,
+};
+
 export interface State {
   /** Upgrades arrive in Express where no listener of the server takes them. Without the header `Connection`, V2, an upgrade is none to Node. */
   door: 'request' | 'upgrade' | 'upgrade in Express' | 'no upgrade to Node';
   mode: 'enforce' | 'report-only';
   plugin: PluginState;
   route: RouteName;
+  /** The kinds of tokens that a rule for every path of the plugin denies; `undefined` without such a rule. */
+  deny: RegExp | undefined;
   /** Whether the list of revocations is loaded. */
   isListLoaded: boolean;
   /** Whether another site's page made a browser send the request. */
@@ -150,7 +164,10 @@ export interface Judgement {
   issues: boolean;
   /** The places of the tokens whose sessions are revoked, in alphabetical order. */
   revokes: Place[];
-  /** The number of causes that end the socket of an upgrade which goes on: sessions, limits, and by A9 the end of report-only. */
+  /**
+   * The number of causes that end the socket of an upgrade which goes on: sessions, limits, by A8 a new rule that denies it, and by A9 the
+   * end of report-only.
+   */
   ends: number;
 }
 
@@ -160,6 +177,7 @@ export const PLAIN: State = {
   mode: 'enforce',
   plugin: 'up',
   route: 'protected',
+  deny: undefined,
   isListLoaded: true,
   isCrossSite: false,
   isCode: false,

@@ -1,6 +1,6 @@
-import { pairs, singles } from './enumerate';
+import { denials, pairs, singles } from './enumerate';
 import { judge } from './reference';
-import { Kind, State } from './states';
+import { DENIALS, Kind, State } from './states';
 
 /** `npm test` has every so many states, `.ci/run` has all. The test of the gate says that the gate decides as the table does. */
 const STEP = process.env.PROPERTIES === 'long' ? 1 : 29;
@@ -70,6 +70,17 @@ function isClosed({ door, route }: State): boolean {
 
 const passes = (state: State) => judge(state).outcome === 'passed';
 
+/** Returns a state with each rule that denies. */
+const denied = (state: State): State[] =>
+  Object.values(DENIALS).map(deny => ({ ...state, deny }));
+
+/** Returns a state without rules, in which the path of the allow rule is one of those whose Authorization is for somebody else. */
+const withoutRules = (state: State): State => ({
+  ...state,
+  deny: undefined,
+  route: state.route === 'rule' ? 'foreign path' : state.route,
+});
+
 /** For each theorem: whether a state breaks it. */
 const THEOREMS: Record<string, (state: State) => boolean> = {
   'without a token in force, nothing passes where no rule and no nature opens the route':
@@ -99,6 +110,26 @@ const THEOREMS: Record<string, (state: State) => boolean> = {
     state.route === 'rule' &&
     passes({ ...state, route: 'protected' }) &&
     !tokensOf(state).some(token => IN_FORCE.includes(token)),
+
+  'a denial opens nothing that is closed without the allow rule': state =>
+    !passes(withoutRules(state)) && denied(state).some(passes),
+
+  'a denial for everybody refuses all that no nature opens, but for the cookie endpoint':
+    state =>
+      state.mode === 'enforce' &&
+      !['cookie endpoint', 'sign-out'].includes(state.route) &&
+      isClosed(state) &&
+      passes({ ...state, deny: DENIALS.everybody }),
+
+  'a denial changes nothing else: it refuses a request, or judges it as without the allow rule':
+    state =>
+      state.mode === 'enforce' &&
+      denied(state).some(
+        each =>
+          judge(each).reason !== 'denied' &&
+          JSON.stringify(judge(each)) !==
+            JSON.stringify(judge(withoutRules(each))),
+      ),
 
   'report-only passes what enforcing passes, and refuses nothing else that enforcing lets pass':
     state => {
@@ -136,7 +167,7 @@ const broken: Record<string, State[]> = {};
 let count = 0;
 
 beforeAll(() => {
-  for (const states of [singles, pairs]) {
+  for (const states of [singles, pairs, denials]) {
     for (const state of states()) {
       count += 1;
       if (count % STEP === 0) {

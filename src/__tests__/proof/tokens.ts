@@ -14,6 +14,9 @@ const OTHER = 'https://other.example.com';
 /** The issuer that the configuration adds to the backend's own. */
 export const ADDED_ISSUER = 'https://added.example.com';
 
+/** The group that a user's own token names. */
+export const GROUP = 'group:default/team';
+
 /** What Backstage makes of a token: a principal, or an error. */
 type Verified = object | Error;
 
@@ -50,6 +53,7 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
       place,
       exp,
     });
+  const ownUser = user('user', { ent: ['Group:default/Team'] });
   const text = (kind: string) => `${kind}-${place}`;
   const forged = { forged: true };
   return {
@@ -58,7 +62,7 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
       unsignedToken('JWT', { sub: text('x'), iss: OTHER }),
       invalid,
     ],
-    'cut user': [user('user').replace(/.$/, '!$&'), userNamed('user')],
+    'cut user': [ownUser.replace(/.$/, '!$&'), userNamed('user')],
     // The gate itself reads that it has expired.
     'expired user': [
       user('user', { exp: NOW - 10 - place }),
@@ -78,7 +82,7 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
     'no session': [user('user', { iat: undefined }), userNamed('user')],
     locked: [user('locked'), userNamed('locked')],
     revoked: [user('revoked'), userNamed('revoked')],
-    user: [user('user'), userNamed('user')],
+    user: [ownUser, userNamed('user')],
     'old user': [
       unsignedToken(
         undefined,

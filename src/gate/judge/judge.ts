@@ -2,6 +2,7 @@ import type { JsonObject } from '@backstage/types';
 import type { CredentialKind, PassReason, TokenKind } from '../Decision';
 import type { PresentedToken } from '../read/PresentedToken';
 import type { AllowRule } from '../rules/AllowRule';
+import { denies } from '../rules/DenyList';
 import type { RouteClass } from '../rules/classifyRoute';
 import type { Session } from '../sessions/SessionSockets';
 import type { GateRequest } from '../read/GateRequest';
@@ -63,10 +64,10 @@ export class Judgement {
  * checks. It waits for nothing, changes nothing and never throws.
  */
 export function judge(
-  request: Pick<GateRequest, 'isEnforced' | 'isUpgrade' | 'route'>,
+  request: Pick<GateRequest, 'denials' | 'isEnforced' | 'isUpgrade' | 'route'>,
   found: readonly FoundToken[],
 ): Judgement {
-  const { isEnforced, isUpgrade, route } = request;
+  const { denials, isEnforced, isUpgrade, route } = request;
   if (route === 'sign-out') {
     return judgeSignOut(found);
   }
@@ -89,10 +90,19 @@ export function judge(
   }
   const { outcome, presented } = found.find(isAuthenticated)!;
   const kind = presented.kind as TokenKind;
+  const verified = outcome as VerifiedToken;
+  const denial = denials.find(rule => denies(rule, verified));
+  if (denial) {
+    const { principal } = verified.credentials;
+    const subject =
+      principal.type === 'user' ? principal.userEntityRef : principal.subject;
+    const refusal = Refusal.because('denied').of(subject, denial);
+    return new Judgement(refusal, kind, removesUserCookie);
+  }
   // In an upgrade, a handler would read Backstage's own cookie, and nothing has verified it.
   const passed = new Judgement(kind, kind, removesUserCookie || isUpgrade);
   passed.presented = presented;
-  passed.verified = outcome as VerifiedToken;
+  passed.verified = verified;
   passed.sessions = isUpgrade ? sessionsOf(found) : [];
   return passed;
 }
@@ -104,7 +114,7 @@ export function judgeAnonymous(route: RouteClass): Judgement {
   const presented = { role, kind: 'none', token: undefined } as const;
   const missing = { presented: { ...presented, refused: outcome }, outcome };
   return judge(
-    { isEnforced: true, isUpgrade: false, route },
+    { denials: [], isEnforced: true, isUpgrade: false, route },
     route === 'protected' ? [missing] : [],
   );
 }

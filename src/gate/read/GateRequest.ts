@@ -18,7 +18,8 @@ import {
 } from './requestLine';
 import { MountedRequest, pluginIdOf } from './mountedRequest';
 import { classifyRoute, RouteClass } from '../rules/classifyRoute';
-import type { Policy } from '../rules/Policy';
+import type { DenyRule } from '../rules/DenyList';
+import { isEnforced, Policy } from '../rules/Policy';
 import type { AnswerHeaders } from '../carryOut/answer';
 import type { GateServices } from '../GateServices';
 
@@ -45,6 +46,8 @@ export abstract class GateRequest<
   /** The path below the plugin as the client sent it; `undefined` where nothing may be decided by the path. */
   readonly path: string | undefined;
   readonly route: RouteClass;
+  /** The deny rules whose plugin, path and method the request matches. */
+  readonly denials: readonly DenyRule[];
   /** Where the request may hold its credential. */
   readonly places: CredentialPlaces;
   /** The gate collects the headers of the answer here, and `answer.ts` alone sets them. */
@@ -60,7 +63,7 @@ export abstract class GateRequest<
     const { plugins } = services;
     this.policy = services.source.current;
     this.now = this.policy.now();
-    this.isEnforced = this.policy.isEnforced;
+    this.isEnforced = isEnforced(this.policy.config, this.now);
     this.method = requestMethod(req);
     this.isUpgrade = isAtServer || this.method === WEBSOCKET;
     this.pluginId = pluginIdOf(mounted);
@@ -73,6 +76,8 @@ export abstract class GateRequest<
       policy,
       this.now,
     );
+    this.denials =
+      this.route === 'protected' ? policy.denyList.match(this, this.now) : [];
     this.places = readPlaces(req, {
       cookie: services.cookie,
       header: policy.config.credentialHeader,
@@ -183,9 +188,9 @@ export function acceptsUserCookie({
   return (
     path !== undefined &&
     (method === 'GET' || method === 'HEAD') &&
+    plugin.acceptsUserCookie(path) &&
     // The path stays the same once it is decoded.
-    hasNoDotSegments(path) &&
-    plugin.acceptsUserCookie(path)
+    hasNoDotSegments(path)
   );
 }
 

@@ -16,7 +16,9 @@ export class AllowList {
 
   constructor(readonly rules: readonly AllowRule[]) {
     for (const rule of rules) {
-      openedMethods(rule).forEach(method => this.#add(rule, method));
+      for (const method of openedMethods(rule)) {
+        this.#add(rule, method);
+      }
     }
   }
 

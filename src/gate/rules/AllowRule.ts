@@ -43,7 +43,9 @@ export function isSubtree({ path }: Pick<AllowRule, 'path'>): boolean {
 }
 
 /** The methods that a rule opens. `HEAD` is there twice if the rule has it beside `GET`. */
-export function openedMethods({ methods }: AllowRule): string[] {
+export function openedMethods({
+  methods,
+}: Pick<AllowRule, 'methods'>): string[] {
   return methods.flatMap(method =>
     method === 'GET' ? ['GET', 'HEAD'] : [method],
   );

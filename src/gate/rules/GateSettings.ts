@@ -1,4 +1,5 @@
 import type { AllowRule, PluginPath } from './AllowRule';
+import type { DenyRule } from './DenyList';
 
 /** The settings that the gate decides by: `auth.apiGate` in part, checked and with its defaults. */
 export interface GateSettings {
@@ -7,6 +8,7 @@ export interface GateSettings {
   /** With `report-only`: from then on it is `enforce`. */
   until: Date | undefined;
   allow: AllowRule[];
+  deny: DenyRule[];
   /** Issuers of user tokens besides this deployment's own `auth` plugin. */
   issuers: string[];
   /** The name in lower case of the header that may hold the Backstage token in place of `Authorization`. */

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { isSubtree, prefixOf } from './AllowRule';
 import { AllowList } from './AllowList';
+import { DenyList } from './DenyList';
 import { createCrossSiteCheck } from '../read/browsers';
 import type { GateSettings } from './GateSettings';
 import { TokenLimits } from './TokenLimits';
@@ -8,18 +9,20 @@ import { TokenLimits } from './TokenLimits';
 /** The settings that requests are decided by. Each request takes the policy once, so that its decision never mixes two. */
 export class Policy<Settings extends GateSettings = GateSettings> {
   readonly allowList: AllowList;
+  readonly denyList: DenyList;
   readonly tokenLimits: TokenLimits;
   /** Whether the gate ignores the cookies of a request, since another site's page made the browser send them. */
   readonly isCrossSite: (req: IncomingMessage, asMethod?: string) => boolean;
   readonly #trustedPaths: AllowList;
   readonly #foreignPaths: { plugin: string; pattern: RegExp }[];
 
-  /** @param now - returns the time by which allow rules and external tokens end, in milliseconds since 1970 */
+  /** @param now - returns the time by which allow rules, external tokens and report-only end, in milliseconds since 1970 */
   constructor(
     readonly config: Settings,
     readonly now: () => number = Date.now,
   ) {
     this.allowList = new AllowList(config.allow);
+    this.denyList = new DenyList(config.deny);
     this.tokenLimits = new TokenLimits(config.tokens);
     this.isCrossSite = createCrossSiteCheck(config.trustedOrigins);
     this.#trustedPaths = new AllowList(
@@ -53,14 +56,14 @@ export class Policy<Settings extends GateSettings = GateSettings> {
   }
 
   get isEnforced(): boolean {
-    return isEnforced(this.config);
+    return isEnforced(this.config, this.now());
   }
 }
 
 /** Returns whether the gate enforces refusals: always in `enforce`, and in report-only once it has ended. */
-export function isEnforced({
-  mode,
-  until,
-}: Pick<GateSettings, 'mode' | 'until'>): boolean {
-  return mode === 'enforce' || (until !== undefined && Date.now() >= +until);
+export function isEnforced(
+  { mode, until }: Pick<GateSettings, 'mode' | 'until'>,
+  now: number,
+): boolean {
+  return mode === 'enforce' || (until !== undefined && now >= +until);
 }

@@ -4,9 +4,10 @@ import { isUnambiguousPath } from '../read/requestLine';
 import { AllowList } from './AllowList';
 import type { Route } from './classifyRoute';
 
-/** The part of a request that the limits of a token depend on. */
+/** The part of a request that the limits of a token, and deny rules, depend on. */
 export interface LimitedRequest extends Pick<Route, 'method' | 'path'> {
   pluginId: string;
+  isUpgrade?: boolean;
 }
 
 /** Holds what the external tokens of a subject may do, and until when: the entries of `auth.apiGate.tokens`. They never open anything. */

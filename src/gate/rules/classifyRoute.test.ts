@@ -1,5 +1,6 @@
 import type { AllowRule } from './AllowRule';
 import { AllowList } from './AllowList';
+import { DenyList } from './DenyList';
 import { classifyRoute, Route, RouteClass } from './classifyRoute';
 
 const rules: AllowRule[] = [
@@ -14,6 +15,7 @@ const classify = (route: Partial<Route>): RouteClass =>
     { plugin: 'open', method: 'GET', path: '/', isInstalled: true, ...route },
     {
       allowList: new AllowList(rules),
+      denyList: new DenyList([]),
       config: { signOut: { providers: new Set(['github']) } },
     },
     0,

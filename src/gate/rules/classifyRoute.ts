@@ -6,11 +6,13 @@ import {
   WEBSOCKET,
 } from '../read/requestLine';
 import type { AllowList } from './AllowList';
+import type { DenyList } from './DenyList';
 import type { GateSettings } from './GateSettings';
 import { AllowRule, PLUGIN_ID } from './AllowRule';
 
 export interface RoutePolicy {
   allowList: AllowList;
+  denyList: DenyList;
   config: { signOut: Pick<GateSettings['signOut'], 'providers'> };
 }
 
@@ -44,10 +46,7 @@ export function classifyRoute(
   if (path === undefined || !isUnambiguousPath(path)) {
     return 'protected';
   }
-  const { allowList, config } = policy;
-  if (method === WEBSOCKET) {
-    return allowList.match(plugin, WEBSOCKET, path, now) ?? 'protected';
-  }
+  const { allowList, config, denyList } = policy;
   // The logout of a provider counts only where `auth` is installed. The cookie endpoint of every plugin is treated alike, so that an
   // anonymous client can't find out which plugins are installed.
   if (
@@ -56,10 +55,15 @@ export function classifyRoute(
   ) {
     return 'sign-out';
   }
-  if (isBuiltInPublicRoute(plugin, method, path)) {
+  if (method !== WEBSOCKET && isBuiltInPublicRoute(plugin, method, path)) {
     return 'built-in-public';
   }
-  return allowList.match(plugin, method, path, now) ?? 'protected';
+  const rule = allowList.match(plugin, method, path, now);
+  // A deny rule closes the path to anonymous requests too, whoever it is for: otherwise a denied user would leave out the token.
+  return rule &&
+    denyList.match({ pluginId: plugin, method, path }, now).length === 0
+    ? rule
+    : 'protected';
 }
 
 /**

@@ -154,7 +154,9 @@ export class RevocationList {
       }
     }
     if (users.size > 0) {
-      this.#listeners.forEach(listener => listener(users));
+      for (const listener of this.#listeners) {
+        listener(users);
+      }
     }
   }
 

@@ -36,15 +36,9 @@ export class SessionSockets {
       source: PolicyChanges & { readonly current: { isEnforced: boolean } };
     },
   ) {
-    options.revocations.onRevoked(users =>
-      users.forEach(user => this.#open.get(user)?.forEach(this.#closeIfEnded)),
-    );
-    options.source.onEnforced(() =>
-      this.#open.forEach(sockets => sockets.forEach(this.#closeIfEnded)),
-    );
-    options.source.onReload(() =>
-      this.#open.get('')?.forEach(this.#closeIfEnded),
-    );
+    options.revocations.onRevoked(users => this.#closeEnded(users));
+    options.source.onEnforced(() => this.#closeEnded(this.#open.keys()));
+    options.source.onReload(() => this.#closeEnded(['']));
   }
 
   /**
@@ -76,7 +70,15 @@ export class SessionSockets {
     return release;
   }
 
-  readonly #closeIfEnded = (tracked: Tracked) => {
+  #closeEnded(users: Iterable<string>) {
+    for (const user of users) {
+      for (const tracked of this.#open.get(user) ?? []) {
+        this.#closeIfEnded(tracked);
+      }
+    }
+  }
+
+  #closeIfEnded(tracked: Tracked) {
     const { revocations, source } = this.options;
     const { session } = tracked;
     const isRevoked =
@@ -92,7 +94,7 @@ export class SessionSockets {
       const error = new Error('The session of this WebSocket has ended');
       tracked.socket.destroy(error);
     }
-  };
+  }
 
   /** Returns the end of a session that is not revoked. */
   #endOf(session: Session): number {

@@ -76,7 +76,9 @@ export class UpgradeGuard {
   /** Refuses the upgrades that the gate is deciding about, and all later ones. */
   stop(): void {
     this.#isStopped = true;
-    this.#waiting.forEach(socket => this.#refuseStopped(socket));
+    for (const socket of this.#waiting) {
+      this.#refuseStopped(socket);
+    }
     this.#waiting.clear();
   }
 

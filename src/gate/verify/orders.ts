@@ -74,7 +74,9 @@ export async function findUndecidedOrder(
       { isUpgrade: socket !== undefined, withCookies: true },
     ),
   );
-  sessions.forEach(session => sockets.track(socket!, session));
+  for (const session of sessions) {
+    sockets.track(socket!, session);
+  }
   return ends ? (order ?? Refusal.because('too-many-tokens')) : undefined;
 }
 

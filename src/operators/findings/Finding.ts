@@ -1,6 +1,7 @@
 import type { Config } from '@backstage/config';
 import type { FindingId } from '../../settings/read/readAcceptedFindings';
 import type { ApiGateConfig } from '../../settings/read/readApiGateConfig';
+import { didYouMean } from '../../settings/read/values';
 import { printable } from '../../settings/logLine';
 
 /** A setting that makes the gate pointless, or an allow rule dangerous. It holds no value of a secret. */
@@ -20,8 +21,8 @@ export interface Finding {
 export interface FindingFacts {
   config: Config;
   gate: ApiGateConfig;
-  /** `undefined` where the installed plugins are not known. */
-  isInstalled?: (plugin: string) => boolean;
+  /** Ids of the installed plugins; `undefined` where they are not known. */
+  installed?: readonly string[];
   /** Whether this replica has read the list of locked users and revoked sessions. `undefined`: not known. */
   areOrdersLoaded?: boolean;
   /** Whether the backend is on the legacy system. Default: false. */
@@ -53,16 +54,16 @@ export function formatFinding(finding: Finding): string {
 
 /** Finds a plugin that a setting names, and that is known not to be installed. */
 export function findAbsentPlugin(
-  { isInstalled }: FindingFacts,
+  { installed }: FindingFacts,
   plugin: string,
   at: string,
   entry: string,
 ): Possible {
   return (
-    isInstalled?.(plugin) === false && {
+    installed?.includes(plugin) === false && {
       id: 'plugin-not-installed',
       at,
-      why: `names the plugin ${plugin}, which is not installed in this backend`,
+      why: `names the plugin ${plugin}, which is not installed in this backend${didYouMean(plugin, installed)}`,
       write: `correct the id, or remove ${entry}`,
     }
   );

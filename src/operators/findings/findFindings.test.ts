@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
-import { merge } from 'lodash';
+import { map, merge, without } from 'lodash';
 import { parse } from 'yaml';
 import {
   allowOf,
@@ -369,31 +369,25 @@ const rowsOf: Record<FindingId, Row[]> = {
     ],
   ],
   'plugin-not-installed': [
-    [
-      openAAt,
-      openA,
-      openA,
-      { isInstalled: id => id !== 'a' },
-      { isInstalled: id => id === 'a' },
-    ],
+    [openAAt, openA, openA, { installed: ['b'] }, { installed: ['a'] }],
     [
       'auth.apiGate.cookie.trustedPaths[0] (/api/a/x)',
       trusting('/x'),
       trusting('/x'),
-      { isInstalled: () => false },
+      { installed: [] },
     ],
     [
       'auth.apiGate.foreignAuthorization[0] (/api/proxy/sonar/**)',
       foreignSonar(forwarding),
       foreignSonar(forwarding),
-      { isInstalled: () => false },
+      { installed: [] },
     ],
     [
       'auth.apiGate.tokens[0].only[0] (ci)',
       limiting({ only: [{ plugin: 'a', path: '/x' }] }),
       limiting({ only: [{ plugin: 'b', path: '/x' }] }),
-      { isInstalled: id => id !== 'a' },
-      { isInstalled: id => id !== 'a' },
+      { installed: ['b'] },
+      { installed: ['b'] },
     ],
   ],
   'proxied-websocket': [
@@ -767,8 +761,9 @@ describe('[P34] findFindings', () => {
 it.each(taken.map(row => [nameOf(row), row] as const))(
   'finds what is doubtful in the rules %s',
   (_, row) => {
-    const found = find(gate({ allow: allowOf(row) as JsonObject[] }), {
-      isInstalled: id => id !== 'nosuchplugin',
+    const rules = allowOf(row) as JsonObject[] | null;
+    const found = find(gate({ allow: rules }), {
+      installed: without(map(rules, 'plugin') as string[], 'nosuchplugin'),
     }).filter(({ id }) => id !== 'rule-changes-data');
     // Findings are about what a rule opens: they leave out repetitions, and `/`, which opens only the root.
     const isExpected =
@@ -826,7 +821,7 @@ describe('[P34] a generated app', () => {
       [],
     ],
   ])('%s has no finding', (_, layers, expected) => {
-    const found = find(layers, { isInstalled: () => true });
+    const found = find(layers);
     expect(found.map(({ id }) => id)).toEqual(expected);
   });
 });
@@ -850,10 +845,8 @@ it.each([
     allow(opening),
     opening.path === '/http/**' ? { events: { http: { topics } } } : {},
   ];
-  const isInstalled = (id: string) => id !== 'absent';
-  expect(find(settings, { isInstalled }).map(each => each.write)).toContain(
-    write,
-  );
+  const found = find(settings, { installed: ['events'] });
+  expect(found.map(each => each.write)).toContain(write);
 });
 
 describe('[P34] auth.apiGate.findings.accept', () => {

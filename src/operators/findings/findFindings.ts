@@ -101,7 +101,7 @@ function findMissingRevocations({
 function findOrdersFinding({ areOrdersLoaded, gate }: FindingFacts): Possible {
   return (
     areOrdersLoaded === false &&
-    !isEnforced(gate) && {
+    !isEnforced(gate, Date.now()) && {
       id: 'orders-not-loaded',
       at: `${CONFIG_KEY}.mode`,
       why: 'is report-only, and this replica has not read the list of locked users and ended sessions: it refuses none of them',

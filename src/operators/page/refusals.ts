@@ -38,9 +38,10 @@ const LAST: readonly Column<Refused>[] = [
   ],
   [
     'Reason',
-    ({ detail, outcome, reason }) => [
+    ({ detail, outcome, reason, rule }) => [
       reason,
       detail && `, ${detail}`,
+      rule && [', ', code(rule)],
       outcome === 'would-refuse' && tag('warned', 'not yet refused'),
     ],
   ],

@@ -115,12 +115,12 @@ export class RefusalLog {
     omitted = 0,
     omittedDecisions: string[] = [],
   ): void {
-    const { plugin, outcome, reason, method, path } = refusal;
+    const { plugin, outcome, reason, method, path, rule } = refusal;
     const { detail, id: decision, subject, address: clientAddress } = refusal;
     const { audit, logger } = this.options;
     const meta = { plugin, reason, method };
     const identity = omitBy(
-      { detail, decision, subject, clientAddress },
+      { detail, rule, decision, subject, clientAddress },
       isUndefined,
     ) as JsonObject;
     logger.info(

@@ -3,6 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Decision } from '../../gate/Decision';
 import type { DecidedRequest } from '../../gate/GateObserver';
 import { withoutQuery } from '../../gate/read/requestLine';
+import { formatRule } from '../../gate/rules/AllowRule';
 import { hideTokens } from '../hideTokens';
 import { shorten } from '../../settings/logLine';
 import type { AnswerKind } from './Answer';
@@ -36,6 +37,8 @@ export interface ReportedRefusal extends Pick<
   method: string;
   /** Below the plugin, without the query. */
   path: string;
+  /** The rule that denies the request. */
+  rule?: string;
   /** The client's address, with `auth.apiGate.audit.clientAddress`. */
   address?: string;
 }
@@ -69,7 +72,8 @@ export class Refusals {
     { method, reportedPath = '' }: DecidedRequest,
     decision: Decision,
   ): ReportedRefusal {
-    const { clientAddress = '', detail, outcome, reason, subject } = decision;
+    const { clientAddress = '', denial, detail, outcome, reason } = decision;
+    const { subject } = decision;
     const now = Date.now();
     const refusal: ReportedRefusal = {
       id: decision.id ?? '',
@@ -77,6 +81,7 @@ export class Refusals {
       outcome,
       reason,
       detail,
+      rule: denial && formatRule(denial),
       plugin,
       method,
       // A target such as `foo://any/api/x` has no path.

@@ -1,4 +1,5 @@
 import { AllowList } from '../../gate/rules/AllowList';
+import { DenyList } from '../../gate/rules/DenyList';
 import { classifyRoute } from '../../gate/rules/classifyRoute';
 import { BUILT_IN_PUBLIC } from './describePolicy';
 
@@ -39,6 +40,7 @@ describe('the list of what is public without a rule', () => {
             { plugin, method, path, isInstalled: true },
             {
               allowList: new AllowList([]),
+              denyList: new DenyList([]),
               config: { signOut: { providers: new Set(['guest']) } },
             },
             0,

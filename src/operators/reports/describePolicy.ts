@@ -14,6 +14,7 @@ import {
 } from '../../gate/read/requestLine';
 import type { Plugins } from '../../gate/plugins/Plugins';
 import type { ListSource } from '../../settings/files/configFiles';
+import type { DenyRule } from '../../gate/rules/DenyList';
 import type { TokenEntry } from '../../gate/rules/GateSettings';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { PolicySource } from '../../settings/PolicySource';
@@ -38,6 +39,9 @@ type Reported<T> = Omit<T, 'until'> & {
 
 /** A rule in a report. `installed` is absent where it is not known whether its plugin is. */
 export type ReportedRule = Reported<AllowRule> & { installed?: boolean };
+
+/** A deny rule in a report. */
+export type ReportedDenial = Reported<DenyRule>;
 
 /** An entry of `auth.apiGate.tokens` in a report. */
 export type ReportedToken = Reported<TokenEntry>;
@@ -65,6 +69,7 @@ export interface PolicyReport extends ProcessReport {
   /** The files of the lists in force, and the lists of other files that they replace. */
   lists: readonly ListSource[];
   allow: ReportedRule[];
+  deny: ReportedDenial[];
   /** The limits of external tokens, by subject. */
   tokens: ReportedToken[];
   /** What is public without a rule. */
@@ -144,6 +149,7 @@ export function* describePolicy(options: {
       ...withEnd(rule, now()),
       installed: plugins.isInstalled(rule.plugin),
     })),
+    deny: config.deny.map(rule => withEnd(rule, now())),
     tokens: config.tokens.map(entry => withEnd(entry, now())),
     builtIn: BUILT_IN_PUBLIC,
     findings,

@@ -46,7 +46,7 @@ describe('explainInWords', () => {
         { plugin: 'y', path: '/', allow: 'unauthenticated' },
         { plugin: 'x', path: '/a', allow: 'user-cookie' },
       ],
-      isInstalled: id => id === 'x',
+      installed: ['x'],
     });
   const KEYS = '/.backstage/auth/v1/jwks.json';
   const NOT_SEEN = 'not seen by the gate: the gate guards /api/<plugin> only';
@@ -95,7 +95,8 @@ describe('explainInWords', () => {
       `With a token of ${LONGEST_SUBJECT}: passes the gate`,
     ],
   ])('explains %s (%#)', (request, subject, ...lines) => {
-    expect(explain(request, subject)).toEqual({ lines: [request, ...lines] });
+    const explained = explain(request, subject);
+    expect(explained).toMatchObject({ lines: [request, ...lines] });
   });
 
   it('shows no subject that is too long, or that hides something', () => {

@@ -3,6 +3,7 @@ import { formatRule, yamlOf } from '../../gate/rules/AllowRule';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { formatExpected } from '../../settings/read/readExpectations';
 import type { ExternalSubjects } from '../../settings/read/readExternalTokens';
+import { didYouMean } from '../../settings/read/values';
 import { WEBSOCKET } from '../../gate/read/requestLine';
 import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
@@ -27,7 +28,8 @@ interface ExplainedGate {
   externalSubjects: ExternalSubjects;
   /** What plugins open in code and the gate closes, as far as that is known. */
   closed: Pick<DeclaredPolicy, 'allow' | 'path' | 'plugin'>[];
-  isInstalled(plugin: string): boolean;
+  /** Ids of the installed plugins; `undefined` where they are not known. */
+  installed?: readonly string[];
   /** Returns the file and line of a setting, by its config path: the command alone shows them. */
   placeOf?(configPath: string): string | undefined;
 }
@@ -88,18 +90,14 @@ export function explainInWords(
   request: { method: string; target: string },
   subject: string | undefined,
   gate: ExplainedGate,
-): Explained {
-  const { closed, isInstalled, policy } = gate;
+) {
+  const { closed, installed, policy } = gate;
+  const isInstalled = (id: string) => installed?.includes(id) ?? true;
   const { method, target } = request;
-  const explanation = explainRequest(
-    request,
-    policy,
-    isInstalled,
-    policy.now(),
-  );
-  const { plugin: pluginId, path } = explanation;
+  const answer = explainRequest(request, policy, isInstalled, policy.now());
+  const { plugin: pluginId, path } = answer;
   const isMissing = pluginId !== undefined && !isInstalled(pluginId);
-  const ofToken =
+  const ofToken: ReturnType<typeof explainToken> =
     subject === undefined || pluginId === undefined
       ? { lines: [] }
       : explainToken(subject, { pluginId, method, path }, gate);
@@ -110,22 +108,26 @@ export function explainInWords(
   const [, shownPath] = target.match(/^https?:\/\/[^/]+(\/.*)$/i) ?? [];
   const lines = [
     `${method} ${target}`,
-    explanation.because === 'sign-out' && !isMissing
+    answer.because === 'sign-out' && !isMissing
       ? `${ANSWERS['sign-out']}, for a plugin that is installed`
-      : ANSWERS[explanation.because],
+      : ANSWERS[answer.because],
     isMissing &&
-      `The plugin ${pluginId} is not installed: a misspelling, or a plugin of another backend`,
+      `The plugin ${pluginId} is not installed${didYouMean(pluginId, installed ?? [])}: a misspelling, or a plugin of another backend`,
     shownPath &&
       `If a browser shows this address, it sends the path only: ask about '${method} ${shownPath}'`,
-    describeRule(explanation, gate),
-    describeInCode(explanation, closed),
+    describeRule(answer, gate),
+    describeInCode(answer, closed),
     // Whoever asks about a token does not mean to make the path public.
-    ...(subject === undefined ? describeOpening(explanation, policy) : []),
+    ...(subject === undefined ? describeOpening(answer, policy) : []),
     ...ofToken.lines,
     !policy.isEnforced &&
       `Until the gate enforces, it refuses only locked users and ended sessions (${CONFIG_KEY}.mode)`,
   ];
-  return { lines: lines.filter(line => typeof line === 'string') };
+  return {
+    lines: lines.filter(line => typeof line === 'string'),
+    answer,
+    refusal: ofToken.refusal,
+  };
 }
 
 function describeRule(
@@ -204,14 +206,14 @@ function explainToken(
   subject: string,
   request: LimitedRequest,
   { externalSubjects, placeOf, policy }: ExplainedGate,
-): Explained {
+): Explained & { refusal?: keyof typeof REFUSALS } {
   if (
     subject.length > MAX_SUBJECT_LENGTH ||
     !isPrintable(subject) ||
     !externalSubjects.isPossible(subject)
   ) {
     return {
-      error: `No external token can have the subject ${shorten(printable(subject), MAX_SUBJECT_LENGTH)}: compare it with backend.auth.externalAccess`,
+      error: `No external token can have the subject ${shorten(printable(subject), MAX_SUBJECT_LENGTH)}${didYouMean(subject, externalSubjects.named)}: compare it with backend.auth.externalAccess`,
     };
   }
   const { pluginId } = request;
@@ -242,5 +244,5 @@ function explainToken(
     ...ofEntries,
     ...(reason ? [proposeForToken(reason, request)] : []),
   ];
-  return { lines };
+  return { lines, refusal: reason ?? (isExcluded ? 'restricted' : undefined) };
 }

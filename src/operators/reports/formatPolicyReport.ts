@@ -1,13 +1,20 @@
 import { compact } from 'lodash';
-import { AllowRule, formatRule } from '../../gate/rules/AllowRule';
+import {
+  AllowRule,
+  formatRule,
+  openedMethods,
+} from '../../gate/rules/AllowRule';
+import { denyingMethods } from '../../gate/rules/DenyList';
 import { formatListSource } from '../../settings/files/configFiles';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import { overlap } from '../../settings/read/readForeignAuthorization';
 import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 import { PAGE_PATH } from '../../gate/read/requestLine';
 import { hideTokens } from '../hideTokens';
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../../settings/logLine';
 import type {
   PolicyReport,
+  ReportedDenial,
   ReportedRule,
   ReportedToken,
 } from './describePolicy';
@@ -32,6 +39,7 @@ export type TextReport = Pick<
   | 'allow'
   | 'builtIn'
   | 'closed'
+  | 'deny'
   | 'enforced'
   | 'lists'
   | 'opensBeyondPlugins'
@@ -97,8 +105,12 @@ export function formatReport(
 
 /** Returns what is open, or was opened in code, beside the allow rules. */
 export function listBesideRules(report: TextReport): Section[] {
-  const { builtIn, closed, enforced, lists, unknown } = report;
+  const { allow, builtIn, closed, deny, enforced, lists, unknown } = report;
   const sections: Section[] = [
+    [
+      `Denied${enforced ? '' : ' once you enforce'}, except for keys, cookie endpoints and sign-outs`,
+      deny.map(rule => formatDenial(rule, allow)),
+    ],
     ['Public without a rule', builtIn.map(formatOpening)],
     ['Lists, by file', lists.map(formatListSource)],
     [
@@ -131,6 +143,28 @@ function hideToken(worked: WorkedRequests): WorkedRequests {
 /** Formats what a rule opens, or the gate itself, as one line. */
 export function formatOpening(rule: ReportedRule): string {
   return `${formatRule(rule)}${inBrackets([rule.reason, ...notesOf(rule)])}`;
+}
+
+/** Formats what a rule denies, to whom, and the allow rules that open nothing where it is in force, as one line. */
+function formatDenial(denial: ReportedDenial, allow: ReportedRule[]): string {
+  const { ended, except, reason } = denial;
+  const closed = allow.flatMap((rule, i) =>
+    !ended &&
+    overlap(denial, rule) &&
+    openedMethods(rule)
+      .flatMap(denyingMethods)
+      .some(method => denial.methods.includes(method))
+      ? `${CONFIG_KEY}.allow[${i}]`
+      : [],
+  );
+  return `${formatRule(denial)} to ${denial.for.join(', ')}${inBrackets([
+    except.length > 0 ? `except ${except.join(', ')}` : undefined,
+    reason,
+    formatEnd(denial, 'open'),
+    closed.length > 0
+      ? `closes to anybody what it has of ${closed}`
+      : undefined,
+  ])}`;
 }
 
 /** Returns when a rule ends, what it requires, and whether its plugin is installed. */
@@ -167,7 +201,7 @@ export function formatLimits(token: ReportedToken): string {
 
 function formatEnd(
   { ended, until }: Pick<ReportedToken, 'ended' | 'until'>,
-  state: 'closed' | 'refused',
+  state: 'closed' | 'open' | 'refused',
 ): string | undefined {
   return until && `${ended ? `ended, and ${state} since` : 'until'} ${until}`;
 }

@@ -9,6 +9,7 @@ import {
 } from '../read/readApiGateConfig';
 import { Expectation, formatExpected } from '../read/readExpectations';
 import { AllowList } from '../../gate/rules/AllowList';
+import { DenyList } from '../../gate/rules/DenyList';
 import {
   classifyRoute,
   RouteClass,
@@ -24,10 +25,14 @@ import { findNearestRule } from './explainRequest';
  * @returns for each, a message on a single line that names the expectation and the rule
  */
 export function findFailedExpectations(
-  config: Pick<ApiGateConfig, 'allow' | 'expect' | 'signOut'>,
+  config: Pick<ApiGateConfig, 'allow' | 'deny' | 'expect' | 'signOut'>,
 ) {
   const { allow } = config;
-  const policy = { allowList: new AllowList(allow), config };
+  const policy = {
+    allowList: new AllowList(allow),
+    denyList: new DenyList(config.deny),
+    config,
+  };
   const nameOf = (rule: AllowRule) =>
     `${CONFIG_KEY}.allow[${allow.indexOf(rule)}] (${rule.path})`;
 

@@ -76,11 +76,9 @@ async function start(names: string[], contexts: AppConfig[]) {
   );
   const taken: [unknown, string[]][] = [];
   const argv = names.flatMap(name => ['--config', path.join(folder, name)]);
-  const changes = new ConfigChanges(
-    config,
-    (read, unreadable) =>
-      taken.push([read.getOptional('auth.apiGate'), unreadable]),
-    () => argv,
+  jest.replaceProperty(process, 'argv', argv);
+  const changes = new ConfigChanges(config, (read, unreadable) =>
+    taken.push([read.getOptional('auth.apiGate'), unreadable]),
   );
   stops.push(() => changes.stop());
   await pass(100);

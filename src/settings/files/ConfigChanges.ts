@@ -47,11 +47,9 @@ export class ConfigChanges {
   #since: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** @param argv - returns the command line, which may name the files */
   constructor(
     private readonly config: RootConfigService,
     private readonly take: Take,
-    private readonly argv = () => process.argv,
   ) {
     this.#isFromFiles = readFiles(config).some(({ file }) => extname(file));
     if (this.#isFromFiles) {
@@ -120,7 +118,7 @@ export class ConfigChanges {
    * missing, and then has a part of the file until a restart. The result has what the file has now in place of that part.
    */
   async #compare() {
-    const paths = findPaths(this.argv());
+    const paths = findPaths();
     const present = await Promise.all(paths.map(readFile));
     const { files, sources } = matchFiles(this.config, paths);
     const unreadable: string[] = [];

@@ -31,7 +31,8 @@ async function load(...files: string[]) {
       ConfigSources.default({ argv, watch: false, env: {} }),
     );
   const config = await read();
-  const compared = new PolicyFiles(config, () => argv);
+  jest.replaceProperty(process, 'argv', argv);
+  const compared = new PolicyFiles(config);
   return {
     /** Reads the files again, as a backend whose watcher has seen the change. */
     reload: async () => Object.assign(config, await read()),
@@ -129,7 +130,8 @@ describe('the files that are newer than the policy', () => {
   it('are not known for a configuration from elsewhere', async () => {
     const file = write('app-config.yaml', 'a: 1');
     const argv = ['--config', file, '--config', 'https://example.com/x.yaml'];
-    const files = new PolicyFiles(new ConfigReader({ a: 1 }), () => argv);
+    jest.replaceProperty(process, 'argv', argv);
+    const files = new PolicyFiles(new ConfigReader({ a: 1 }));
     expect(await files.findNewer()).toBeUndefined();
   });
 });

@@ -11,34 +11,28 @@ const INCLUDES = /\$(include|file)/;
  * that gets another target while the old target stays.
  */
 export class PolicyFiles {
-  #last: { read: unknown[]; newer: string[] | undefined } | undefined;
+  #last: { read?: unknown[]; newer?: string[] } = {};
 
-  /** @param argv - returns the command line, which may name the files */
-  constructor(
-    private readonly config: Config,
-    private readonly argv = () => process.argv,
-  ) {}
+  constructor(private readonly config: Config) {}
 
   /**
    * Returns the names of the files that differ from what the backend has read of them. A file that can't be read now differs, too.
    * The result is `undefined` if the configuration is not from the files of the command line.
    */
   async findNewer(): Promise<string[] | undefined> {
-    const paths = findPaths(this.argv());
+    const paths = findPaths();
     const texts = await Promise.all(
       paths.map(path => readFile(path, 'utf8').catch(() => undefined)),
     );
     const loaded = readFiles(this.config).map(({ data }) => data);
     const read = [paths, texts, loaded];
-    // A file with 1,000 rules takes long to parse, and has rarely changed since the last comparison.
-    if (this.#last && isDeepStrictEqual(this.#last.read, read)) {
-      return this.#last.newer;
-    }
-    const newer = await findNewer(this.config, paths);
     // What a file includes may change while its own text stays.
-    const isWhole = !texts.some(text => INCLUDES.test(text ?? ''));
-    this.#last = isWhole ? { read, newer } : undefined;
-    return newer;
+    const hasIncludes = texts.some(text => INCLUDES.test(text ?? ''));
+    // A file with 1,000 rules takes long to parse, and has rarely changed since the last comparison.
+    if (hasIncludes || !isDeepStrictEqual(this.#last.read, read)) {
+      this.#last = { read, newer: await findNewer(this.config, paths) };
+    }
+    return this.#last.newer;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Config } from '@backstage/config';
 import { InputError } from '@backstage/errors';
-import { isNil, uniq } from 'lodash';
+import { countBy, isNil } from 'lodash';
 import { assertPlace } from '../read/assertPlace';
 import { readFiles } from './configFiles';
 import { CONFIG_KEY } from '../read/readApiGateConfig';
@@ -37,11 +37,9 @@ export function checkBlockSources(
   config: Config,
   unreadable: string[],
 ): void {
-  const now = findBlockSources(config);
-  const count = (names: string[], name: string) =>
-    names.filter(each => each === name).length;
-  const gone = uniq(before).filter(
-    name => unreadable.includes(name) || count(now, name) < count(before, name),
+  const now = countBy(findBlockSources(config));
+  const gone = Object.entries(countBy(before)).flatMap(([name, count]) =>
+    unreadable.includes(name) || (now[name] ?? 0) < count ? name : [],
   );
   if (gone.length > 0) {
     // A block that has moved is gone, too: the error names where it is now.

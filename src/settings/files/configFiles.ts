@@ -79,8 +79,8 @@ export function pathsOf(source: ConfigSource): string[] {
   );
 }
 
-/** Returns the paths of the configuration files that a command line names, or of Backstage's default ones, the weakest first. */
-export function findPaths(argv: string[]): string[] {
+/** Returns the paths of the configuration files that the command line names, or of Backstage's default ones, the weakest first. */
+export function findPaths(argv = process.argv): string[] {
   try {
     const targets = ConfigSources.parseArgs(argv);
     const source = ConfigSources.defaultForTargets({ targets, remote: {} });

@@ -39,19 +39,12 @@ export function createLocate(
     if (!configPath) {
       return undefined;
     }
-    const file = sourceOf(sources, configPath.replace(/\[.*/, ''))?.path;
+    const setting = configPath.replace(/\[.*/, '').split('.');
+    // The last source has the value that is in force if it is a list.
+    const source = sources.findLast(({ data }) => has(data, setting));
     const keys = configPath.split(/[.[\]]+/).filter(Boolean);
-    return file ? locate(file, keys, read) : undefined;
+    return source?.path ? locate(source.path, keys, read) : undefined;
   };
-}
-
-/** Returns the last source with a value at a config path: if the value is a list, it is the one in force. */
-export function sourceOf<T extends Pick<ConfigSourceData, 'data'>>(
-  sources: T[],
-  configPath: string,
-): T | undefined {
-  const keys = configPath.split('.');
-  return sources.findLast(({ data }) => has(data, keys));
 }
 
 /**

@@ -15,7 +15,7 @@ import {
   WEBSOCKET,
 } from '../../gate/read/requestLine';
 import { readRequires } from './requirements';
-import { check, readInstant, readList, readObject } from './values';
+import { check, readEndAndReason, readList, readObject } from './values';
 
 // RFC 3986's unreserved characters, `@` and `/`. The sub-delims and `:` are special in the policies of plugins. A rule may have
 // `*` beside them: as a whole segment, or in a trailing `/**`.
@@ -52,23 +52,17 @@ function readAllowRule(
   configPath: string,
   rootConfig: Config,
 ): AllowRule {
-  const { plugin, path, methods, reason, until, requires } = readObject(
+  const { plugin, path, methods, requires, ...others } = readObject(
     value,
     configPath,
     ['plugin', 'path', 'methods', 'reason', 'until', 'requires'],
     { as: 'an ingress can add a static token on that path' },
   );
-  check(
-    reason === undefined || typeof reason === 'string',
-    `${configPath}.reason must be text that says why this is public`,
-  );
-  const end = readInstant(until, `${configPath}.until`);
+  const end = readEndAndReason(others, configPath, 'why this is public');
   const required = readRequires(requires, `${configPath}.requires`, rootConfig);
   return {
     ...readOpenedRequests({ plugin, path, methods }, configPath),
-    ...(reason !== undefined && { reason }),
-    // An end in the past is no error, so that a restart never fails for it.
-    ...(end && { until: +end }),
+    ...end,
     ...(required !== undefined && { requires: required }),
   };
 }
@@ -171,7 +165,10 @@ function readWildcards(path: string, configPath: string): string {
   return path.replace(/\/\*(?=\/|$)/g, '/x');
 }
 
-function readMethods(value: unknown = ['GET'], configPath: string): string[] {
+export function readMethods(
+  value: unknown = ['GET'],
+  configPath: string,
+): string[] {
   check(
     Array.isArray(value) && value.length > 0,
     `${configPath} must be a list of methods, such as [GET]; leave it out for [GET]`,

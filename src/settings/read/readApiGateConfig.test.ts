@@ -69,7 +69,7 @@ describe('readApiGateConfig', () => {
   const refused: [message: string, ...values: JsonValue[]][] = [
     [' must be an object', true, []],
     [
-      '.alow is not known: use mode, until, allow, expect, issuers, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, readers, audit, revocation, tokenCache, fasterServer, usage, findings',
+      '.alow is not known (did you mean allow?): use mode, until, allow, expect, issuers, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, readers, audit, revocation, tokenCache, fasterServer, usage, findings',
       { alow: [] },
     ],
     [
@@ -107,7 +107,7 @@ describe('readApiGateConfig', () => {
       ].map(path => trusting({ plugin: 'proxy', path })),
     ],
     [
-      '.signOut.provider is not known: use scope, providers',
+      '.signOut.provider is not known (did you mean providers?): use scope, providers',
       { signOut: { provider: [] } },
     ],
     [
@@ -133,7 +133,7 @@ describe('readApiGateConfig', () => {
     ['.tokenCache.max is not known', { tokenCache: { max: 1 } }],
     ['.audit must be an object with the keys clientAddress', { audit: true }],
     [
-      '.audit.clientAdress is not known: use clientAddress',
+      '.audit.clientAdress is not known (did you mean clientAddress?): use clientAddress',
       { audit: { clientAdress: true } },
     ],
     [
@@ -213,11 +213,14 @@ describe('readApiGateConfig', () => {
         apiGate: { expect: [{ request: 'GET /api/wiki/a', is: 'closed' }] },
       },
     });
-    const readFor = (isKnownPlugin: (id: string) => boolean) =>
-      readApiGateConfig(config, { isKnownPlugin });
-    expect(readFor(id => id === 'wiki').expect).toHaveLength(1);
-    expect(() => readFor(() => false)).toThrow(
-      /^auth\.apiGate\.expect\[0\]\.request names the plugin wiki, /,
+    const readFor = (...known: string[]) =>
+      readApiGateConfig(config, { knownPlugins: new Set(known) });
+    expect(readFor('wiki').expect).toHaveLength(1);
+    expect(() => readFor('search')).toThrow(
+      /^auth\.apiGate\.expect\[0\]\.request names the plugin wiki, which is not installed here or in discovery\.endpoints: /,
+    );
+    expect(() => readFor('search', 'wiki2')).toThrow(
+      ' (did you mean wiki2?): correct the id',
     );
   });
 

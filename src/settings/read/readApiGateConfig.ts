@@ -14,6 +14,7 @@ import {
   readStringList,
 } from './values';
 import { readCookie } from './readCookieSettings';
+import { readDenyRules } from './readDenyRules';
 import { readExpectations } from './readExpectations';
 import {
   readCredentialHeader,
@@ -30,6 +31,7 @@ export const KEYS = [
   'mode',
   'until',
   'allow',
+  'deny',
   'expect',
   'issuers',
   'credentialHeader',
@@ -55,8 +57,8 @@ const REPLACED = {
 
 /** Facts about the backend that its configuration does not have. */
 export interface ReadOptions {
-  /** Whether this backend, or one that it knows, has a plugin; `undefined` where that is not known. */
-  isKnownPlugin?: (id: string) => boolean;
+  /** Ids of the plugins of this backend, and of those that it knows; `undefined` where they are not known. */
+  knownPlugins?: ReadonlySet<string>;
   /** Whether the backend is on the legacy system. Default: false. */
   isLegacy?: boolean;
 }
@@ -71,7 +73,7 @@ export type ApiGateConfig = ReturnType<typeof readApiGateConfig>;
  */
 export function readApiGateConfig(
   rootConfig: Config,
-  { isKnownPlugin, isLegacy }: ReadOptions = {},
+  { knownPlugins, isLegacy }: ReadOptions = {},
 ) {
   assertPlace(rootConfig);
   const block = rootConfig.getOptional(CONFIG_KEY) ?? {};
@@ -89,8 +91,9 @@ export function readApiGateConfig(
   return {
     ...readMode(settings, CONFIG_KEY),
     allow,
+    deny: read('deny', readDenyRules, rootConfig, isLegacy),
     /** Requests that must be public or closed with these rules. */
-    expect: read('expect', readExpectations, isKnownPlugin),
+    expect: read('expect', readExpectations, knownPlugins),
     issuers: read('issuers', readIssuers),
     credentialHeader: read('credentialHeader', readCredentialHeader),
     foreignAuthorization: read(

@@ -135,14 +135,14 @@ describe('readExpectations', () => {
 
   it('refuses a plugin that is not known, where the installed ones are', () => {
     const value = [{ request: 'GET /api/catalgo/x', is: 'closed' }];
-    expect(() => readExpectations(value, AT, id => id === 'catalog')).toThrow(
+    expect(() => readExpectations(value, AT, new Set(['catalog']))).toThrow(
       new InputError(
-        `${AT}[0].request names the plugin catalgo, which is not installed here or in discovery.endpoints: correct the id, or remove the expectation`,
+        `${AT}[0].request names the plugin catalgo, which is not installed here or in discovery.endpoints (did you mean catalog?): correct the id, or remove the expectation`,
       ),
     );
-    expect(readExpectations(value, AT, () => true)).toHaveLength(1);
+    expect(readExpectations(value, AT, new Set(['catalgo']))).toHaveLength(1);
     const plugin = [{ plugin: 'catalgo', is: 'closed' }];
-    expect(() => readExpectations(plugin, AT, () => false)).toThrow(
+    expect(() => readExpectations(plugin, AT, new Set())).toThrow(
       `${AT}[0].plugin names the plugin catalgo, which is not installed`,
     );
   });

@@ -8,7 +8,7 @@ import {
   withoutQuery,
 } from '../../gate/read/requestLine';
 import { PLUGIN_ID } from '../../gate/rules/AllowRule';
-import { check, readList, readObject } from './values';
+import { check, didYouMean, readList, readObject } from './values';
 
 /** An entry of `auth.apiGate.expect`, checked: one request, or everything of a plugin. */
 export interface Expectation {
@@ -36,7 +36,7 @@ const EXPECTED_METHODS = [
 export function readExpectations(
   value: unknown,
   configPath: string,
-  isKnownPlugin?: (id: string) => boolean,
+  knownPlugins?: ReadonlySet<string>,
 ): Expectation[] {
   const firstOf = new Map<string, { path: string; is: string }>();
   return readList(
@@ -47,8 +47,8 @@ export function readExpectations(
       const expectation = readExpectation(item, path);
       const { plugin, request, is } = expectation;
       check(
-        !isKnownPlugin || isKnownPlugin(plugin),
-        `${path}.${request === undefined ? 'plugin' : 'request'} names the plugin ${plugin}, which is not installed here or in discovery.endpoints: correct the id, or remove the expectation`,
+        !knownPlugins || knownPlugins.has(plugin),
+        `${path}.${request === undefined ? 'plugin' : 'request'} names the plugin ${plugin}, which is not installed here or in discovery.endpoints${didYouMean(plugin, knownPlugins ?? [])}: correct the id, or remove the expectation`,
       );
       const expected = formatExpected(expectation);
       const first = firstOf.get(expected) ?? { path, is };

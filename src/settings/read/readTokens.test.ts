@@ -79,6 +79,10 @@ describe('readTokens', () => {
     [[{ subject: 'USER:default/jane' }], '[0].subject must be that of an'],
     [
       [{ subject: 'ci' }, { subject: 'cii' }],
+      '[1].subject must be one that an entry of backend.auth.externalAccess has (did you mean ci?): add that entry, correct the subject, or remove auth.apiGate.tokens[1]',
+    ],
+    [
+      [{ subject: 'ci' }, { subject: 'deploy' }],
       '[1].subject must be one that an entry of backend.auth.externalAccess has, such as ci: add that entry, correct the subject, or remove auth.apiGate.tokens[1]',
     ],
     [[{ subject: 'CI' }], '[0].subject must be one that an entry'],
@@ -102,7 +106,10 @@ describe('readTokens', () => {
     [[{ subject: 'ci', only: [] }], '[0].only must be a list with one request'],
     [[{ subject: 'ci', only: {} }], '[0].only must be a list with one request'],
     [[{ subject: 'ci', only: null }], '[0].only must be a list with one'],
-    [[{ subject: 'ci', onyl: only }], '[0].onyl is not known: use subject'],
+    [
+      [{ subject: 'ci', onyl: only }],
+      '[0].onyl is not known (did you mean only?): use subject',
+    ],
     [
       [{ subject: 'ci', only: [{ ...only[0], reason: 'x' }] }],
       '[0].only[0].reason is not known: use plugin, path, methods',

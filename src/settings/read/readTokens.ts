@@ -2,7 +2,13 @@ import type { Config } from '@backstage/config';
 import type { TokenEntry } from '../../gate/rules/GateSettings';
 import { readOpenedRequests } from './readAllowRules';
 import { readExternalSubjects } from './readExternalTokens';
-import { check, readInstant, readList, readObject } from './values';
+import {
+  check,
+  didYouMean,
+  readEndAndReason,
+  readList,
+  readObject,
+} from './values';
 
 // Backstage allows no space in the subjects that the configuration names.
 const SUBJECT = /^\S{1,1000}$/;
@@ -30,9 +36,13 @@ export function readTokens(
     (item, path) => {
       const entry = readToken(item, path);
       const { subject } = entry;
+      const [example] = subjects.named;
+      const hint =
+        didYouMean(subject, subjects.named) ||
+        (example ? `, such as ${example}` : '');
       check(
         subjects.isPossible(subject),
-        `${path}.subject must be one that an entry of backend.auth.externalAccess has${subjects.named.length > 0 ? `, such as ${subjects.named[0]}` : ''}: add that entry, correct the subject, or remove ${path}`,
+        `${path}.subject must be one that an entry of backend.auth.externalAccess has${hint}: add that entry, correct the subject, or remove ${path}`,
       );
       const other = first.get(subject) ?? { path, entry };
       check(
@@ -63,7 +73,7 @@ export function findRemovedTokens(
 
 function readToken(value: unknown, configPath: string): TokenEntry {
   const keys = ['subject', 'only', 'until', 'reason'] as const;
-  const { subject, only, until, reason } = readObject(value, configPath, keys);
+  const { subject, only, ...others } = readObject(value, configPath, keys);
   const at = `${configPath}.subject`;
   check(
     typeof subject === 'string' && SUBJECT.test(subject),
@@ -77,11 +87,6 @@ function readToken(value: unknown, configPath: string): TokenEntry {
     only === undefined || (Array.isArray(only) && only.length > 0),
     `${configPath}.only must be a list with one request or more, each with a plugin and a path; leave it out to allow all`,
   );
-  check(
-    reason === undefined || typeof reason === 'string',
-    `${configPath}.reason must be text that says what the token is for`,
-  );
-  const end = readInstant(until, `${configPath}.until`);
   return {
     subject,
     ...(only !== undefined && {
@@ -89,8 +94,6 @@ function readToken(value: unknown, configPath: string): TokenEntry {
         readOpenedRequests(each, `${configPath}.only[${i}]`),
       ),
     }),
-    // An end in the past is no error, so that a restart never fails for it.
-    ...(end && { until: +end }),
-    ...(reason !== undefined && { reason }),
+    ...readEndAndReason(others, configPath, 'what the token is for'),
   };
 }

@@ -1,10 +1,7 @@
 import { ConfigReader } from '@backstage/config';
 import type { JsonValue } from '@backstage/types';
-import { createReloadableConfig } from '../../__tests__/__testUtils__/reloadableConfig';
-import type { AllowRule } from '../../gate/rules/AllowRule';
 import { readAllowRules } from './readAllowRules';
-import type { ApiGateConfig } from './readApiGateConfig';
-import { findTexts, holdsText, markUnmet, Requirements } from './requirements';
+import { findTexts, holdsText, markUnmet } from './requirements';
 
 const config = new ConfigReader({
   a: { text: 'x', empty: '', blank: ' ', number: 7, on: true },
@@ -70,26 +67,4 @@ it('marks the rules that lack what they require, and no others', () => {
     { ...rules[1], unmet: true },
     rule,
   ]);
-});
-
-describe('Requirements', () => {
-  const rules = [undefined, 'a.kept', 'a.removed', 'a.added', 'a.added'].map(
-    requires => ({ plugin: 'p', path: `/${requires}`, methods: [], requires }),
-  ) as AllowRule[];
-  const texts = createReloadableConfig({ a: { kept: 'x', removed: 'x' } });
-  const requirements = new Requirements(texts.config);
-  texts.change({ a: { kept: 'y', added: 'x' } });
-  const opened = (allow: readonly AllowRule[]) =>
-    allow.filter(({ unmet }) => !unmet).map(({ path }) => path);
-
-  it('closes a rule whose setting was no text at the start, or is none now', () => {
-    const gate = { allow: rules } as ApiGateConfig;
-    const { allow } = requirements.applyTo(gate, texts.config);
-    expect(opened(allow)).toEqual(['/undefined', '/a.kept']);
-  });
-
-  it('finds each required setting once that was added since the start', () =>
-    expect(
-      requirements.findAdded({ allow: rules } as ApiGateConfig, texts.config),
-    ).toEqual(['a.added']));
 });

@@ -1,7 +1,5 @@
 import type { Config } from '@backstage/config';
-import { compact, uniq } from 'lodash';
 import type { AllowRule } from '../../gate/rules/AllowRule';
-import type { ApiGateConfig } from './readApiGateConfig';
 import { asObject, check } from './values';
 
 /** A config path as Backstage's `Config` takes it: keys with dots between them, and no index of a list. */
@@ -28,35 +26,7 @@ export function readRequires(
   return value;
 }
 
-/** Closes the rules whose requirement is not met: the setting was no text when the process started, or is none now. */
-export class Requirements {
-  // Other plugins read their secrets at the start only.
-  readonly #textsAtStart: ReadonlySet<string>;
-
-  /** @param config - the configuration at the start */
-  constructor(config: Config) {
-    this.#textsAtStart = findTexts(config);
-  }
-
-  /** Returns a configuration with a mark on the rules whose requirement is not met. Expectations are checked without these marks. */
-  applyTo(read: ApiGateConfig, config: Config): ApiGateConfig {
-    return {
-      ...read,
-      allow: markUnmet(
-        read.allow,
-        key => this.#textsAtStart.has(key) && holdsText(key, config),
-      ),
-    };
-  }
-
-  /** Returns the settings that rules require and that were added since the start. */
-  findAdded({ allow }: ApiGateConfig, config: Config): string[] {
-    return uniq(compact(allow.map(({ requires }) => requires))).filter(
-      key => holdsText(key, config) && !this.#textsAtStart.has(key),
-    );
-  }
-}
-
+/** Marks the rules whose requirement is not met: a rule with the mark opens nothing. */
 export function markUnmet(
   rules: readonly AllowRule[],
   isMet: (requires: string) => boolean,

@@ -2,6 +2,7 @@ import { InputError } from '@backstage/errors';
 import {
   asObject,
   checkOneOf,
+  didYouMean,
   isObject,
   isTrue,
   readDuration,
@@ -51,6 +52,36 @@ describe('readObject', () => {
     expect(() => readObject(value, 'x', ['a', 'b'])).toThrow(
       new InputError(message),
     );
+  });
+});
+
+describe('didYouMean', () => {
+  const NAMES = ['is', 'allow', 'until', 'expect', 'trustedOrigins'];
+
+  it.each([
+    ['expects', 'expect'],
+    ['expct', 'expect'],
+    ['expcet', 'expect'],
+    ['xepcet', 'expect'],
+    ['ecpwct', 'expect'],
+    ['exp', undefined],
+    ['alow', 'allow'],
+    ['aloww', undefined],
+    ['lalwo', undefined],
+    ['untli', 'until'],
+    ['trustedorigin', 'trustedOrigins'],
+    ['iss', 'is'],
+    ['it', undefined],
+    ['i', undefined],
+    ['', undefined],
+  ])('%j: %s', (text, meant) => {
+    const note = meant === undefined ? '' : ` (did you mean ${meant}?)`;
+    expect(didYouMean(text, NAMES)).toBe(note);
+  });
+
+  it('names the one that resembles the text most, and nothing without names', () => {
+    expect(didYouMean('catalgo', ['catal', 'catalog'])).toContain(' catalog?');
+    expect(didYouMean('catalog', [])).toBe('');
   });
 });
 

@@ -59,9 +59,38 @@ export function readObject<K extends string>(
     const instead = Object.hasOwn(replaced, key)
       ? `remove it; ${replaced[key]}`
       : `use ${known}`;
-    check(keys.includes(key as K), `${path}.${key} is not known: ${instead}`);
+    check(
+      keys.includes(key as K),
+      `${path}.${key} is not known${didYouMean(key, keys)}: ${instead}`,
+    );
   }
   return value as { [key in K]?: unknown };
+}
+
+/** Returns a note for an error, with the one of these names that was probably meant; empty if none resembles the text. */
+export function didYouMean(text: string, names: Iterable<string>): string {
+  const known = [...names];
+  for (let errors = 1; errors <= Math.min(2, text.length / 3); errors += 1) {
+    const meant = known.find(name => differsBy(errors, text, name));
+    if (meant !== undefined) {
+      return ` (did you mean ${meant}?)`;
+    }
+  }
+  return '';
+}
+
+/** Whether so many typing errors lead from one text to another: a letter too much, a missing one, a wrong one, or two swapped. */
+function differsBy(errors: number, a: string, b: string): boolean {
+  if (Math.abs(a.length - b.length) > errors) {
+    return false;
+  }
+  if (a[0] === b[0]) {
+    return a === b || differsBy(errors, a.slice(1), b.slice(1));
+  }
+  const swapped = a[0] === b[1] && a[1] === b[0] ? [[2, 2]] : [];
+  return [[1, 0], [0, 1], [1, 1], ...swapped].some(([i, j]) =>
+    differsBy(errors - 1, a.slice(i), b.slice(j)),
+  );
 }
 
 /** Reads a list item by item. A list that is left out is empty. */
@@ -126,6 +155,23 @@ export function readInstant(value: unknown, path: string): Date | undefined {
     `${path} must be a date such as 2026-12-31, or an instant with a zone such as 2026-12-31T18:00:00Z`,
   );
   return instant;
+}
+
+/** Reads the end and the reason of an entry. An end in the past is no error, so that a restart never fails for it. */
+export function readEndAndReason(
+  { until, reason }: { until?: unknown; reason?: unknown },
+  configPath: string,
+  says: string,
+): { until?: number; reason?: string } {
+  check(
+    reason === undefined || typeof reason === 'string',
+    `${configPath}.reason must be text that says ${says}`,
+  );
+  const end = readInstant(until, `${configPath}.until`);
+  return {
+    ...(end && { until: +end }),
+    ...(reason !== undefined && { reason }),
+  };
 }
 
 /**

@@ -8,6 +8,8 @@ import type { Revocation } from '../../gate/sessions/Revocation';
 import { RevocationRow, SPAN_MS } from './RevocationTable';
 
 const TABLE = 'api_gate_revocations';
+/** What the table is asked for in a reading of all rows. */
+const ALL = [{ recorded_at: 0, id: '' }, 1000];
 const now = () => Math.floor(Date.now() / 1000);
 const session = (change: Partial<Revocation> = {}): Revocation => ({
   scope: 'session',
@@ -24,18 +26,16 @@ function createFake() {
   const asked: unknown[][] = [];
   const clock = { now: 1_000_000_000_000 };
   const rows: RevocationRow[] = [];
-  const answerTo = (kind: string) => async (after: unknown, limit: number) => {
-    asked.push([kind, after, limit]);
-    return rows.slice();
-  };
   const table = {
     now: async () => clock.now,
     // Each reading finds a change in the whole overlap.
     summarize: async (since: number) => [
       { from: since, text: `${since}.${asked.length}.0` },
     ],
-    readById: answerTo('id'),
-    readByTime: answerTo('time'),
+    read: async (after: unknown, limit: number) => {
+      asked.push([after, limit]);
+      return rows.slice();
+    },
     write: async () => {},
   };
   const store = new DatabaseRevocationStore(table as never);
@@ -62,12 +62,11 @@ describe('DatabaseRevocationStore', () => {
     clock.now += 2_000;
     await store.read(third.cursor);
     const from = (recordedAt: number) => [
-      'time',
-      { recordedAt: recordedAt - OVERLAP_MS, id: '' },
+      { recorded_at: recordedAt - OVERLAP_MS, id: '' },
       1000,
     ];
     expect(asked).toEqual([
-      ['id', '', 1000],
+      ALL,
       from(1_000_000_000_000),
       from(1_000_000_000_000 + 2_000 - 600_000),
       from(1_000_000_000_000 + 2_000 - 600_000),
@@ -88,32 +87,28 @@ describe('DatabaseRevocationStore', () => {
     const third = await store.read(second.cursor);
     await store.read(third.cursor);
     expect(asked).toEqual([
-      ['id', '', 1000],
-      ['id', 'row 999', 1000],
-      ['time', { recordedAt: 1_000_000_000_000 - OVERLAP_MS, id: '' }, 1000],
-      ['time', { recordedAt: 500_999, id: 'row 999' }, 1000],
+      ALL,
+      [{ recorded_at: 500_999, id: 'row 999' }, 1000],
+      [{ recorded_at: 1_000_000_000_000 - OVERLAP_MS, id: '' }, 1000],
+      [{ recorded_at: 500_999, id: 'row 999' }, 1000],
     ]);
   });
 
   it.each([
-    ['7~~a b~c', 'id', 'a b~c'],
-    ['7~~a\nb', 'id', 'a\nb'],
-    ['7;1.2.3~12~a', 'time', { recordedAt: 12, id: 'a' }],
-    ['999999999999999;~12~a', 'time', { recordedAt: 12, id: 'a' }],
-    [
-      '7;~999999999999999~a',
-      'time',
-      { recordedAt: 999_999_999_999_999, id: 'a' },
-    ],
-    ['987654', 'time', { recordedAt: 987_654 - OVERLAP_MS, id: '' }],
-  ])('reads on from the cursor %j', async (cursor, kind, after) => {
+    ['7~12~a b~c', { recorded_at: 12, id: 'a b~c' }],
+    ['7~12~a\nb', { recorded_at: 12, id: 'a\nb' }],
+    ['7;1.2.3~12~a', { recorded_at: 12, id: 'a' }],
+    ['999999999999999;~12~a', { recorded_at: 12, id: 'a' }],
+    ['7;~999999999999999~a', { recorded_at: 999_999_999_999_999, id: 'a' }],
+    ['987654', { recorded_at: 987_654 - OVERLAP_MS, id: '' }],
+  ])('reads on from the cursor %j', async (cursor, after) => {
     const { asked, store } = createFake();
     await store.read(cursor);
-    expect(asked).toEqual([[kind, after, 1000]]);
+    expect(asked).toEqual([[after, 1000]]);
   });
 
   it.each([
-    ...['', 'x', '-1', '1x', '1~', '1~2', '1~2~', '1~~', '1~x~a'],
+    ...['', 'x', '-1', '1x', '1~', '1~2', '1~2~', '1~~', '1~~a', '1~x~a'],
     ...['1234567890123456', '1~1234567890123456~a', '1;x', '1;1~', '1e3'],
     ...['12~', '~~', "0' or 1=1"],
   ])(
@@ -121,7 +116,7 @@ describe('DatabaseRevocationStore', () => {
     async text => {
       const { asked, store } = createFake();
       await store.read(text);
-      expect(asked).toEqual([['id', '', 1000]]);
+      expect(asked).toEqual([ALL]);
     },
   );
 
@@ -153,8 +148,8 @@ describe('DatabaseRevocationStore', () => {
     spans = spans.slice(1);
     await store.read(cursor);
     expect(asked).toEqual([
-      ['time', { recordedAt: first.from, id: '' }, 1000],
-      ['time', { recordedAt: second.from, id: '' }, 1000],
+      [{ recorded_at: first.from, id: '' }, 1000],
+      [{ recorded_at: second.from, id: '' }, 1000],
     ]);
   });
 
@@ -190,11 +185,7 @@ describe('DatabaseRevocationStore', () => {
     expect(cursor).toBe('1000000000000;100.9.9~500999~row 999');
     rows.length = 0;
     expect((await store.read(cursor)).cursor).toBe('1000000000000;100.9.9');
-    expect(asked[1]).toEqual([
-      'time',
-      { recordedAt: 500_999, id: 'row 999' },
-      1000,
-    ]);
+    expect(asked[1]).toEqual([{ recorded_at: 500_999, id: 'row 999' }, 1000]);
   });
 
   it.each([

@@ -2,7 +2,7 @@ import { InputError } from '@backstage/errors';
 import type { DatabaseConnections } from '../DatabaseConnections';
 import { oldestLive, Revocation } from '../../gate/sessions/Revocation';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
-import { RevocationRow, RevocationTable, SPAN_MS } from './RevocationTable';
+import { RevocationTable, RowPlace, SPAN_MS } from './RevocationTable';
 
 const PAGE_ROWS = 1_000;
 
@@ -11,17 +11,6 @@ const PAGE_ROWS = 1_000;
  * committed later than they were recorded, and a database clock that is behind after a failover.
  */
 export const OVERLAP_MS = 120_000;
-
-interface Place {
-  /** The database's time when the reading began. */
-  startedAt: number;
-  /** The summaries of the overlap before the reading, each as one text; `undefined` in a full reading. */
-  spans?: string[];
-  /** The time of the row; `undefined` in a full reading, which goes by id. */
-  recordedAt?: number;
-  /** `''` at the beginning of a reading. */
-  id: string;
-}
 
 /**
  * Keeps revocations in a table of the `auth` plugin's database. Each reading finds the rows that were recorded since the last
@@ -42,25 +31,16 @@ export class DatabaseRevocationStore implements RevocationStore {
   }
 
   async read(cursor?: string): Promise<RevocationPage> {
-    const { startedAt, spans, recordedAt, id } = await this.#placeOf(cursor);
-    let rows: RevocationRow[] = [];
-    if (recordedAt !== undefined) {
-      rows = await this.table.readByTime({ recordedAt, id }, PAGE_ROWS);
-    } else if (!spans) {
-      rows = await this.table.readById(id, PAGE_ROWS);
-    }
-
+    const { reading, after } = await this.#placeOf(cursor);
+    const rows = after ? await this.table.read(after, PAGE_ROWS) : [];
     const hasMore = rows.length === PAGE_ROWS;
     const oldest = oldestLive();
-    const reading = spans ? `${startedAt};${spans.join()}` : `${startedAt}`;
     const last = rows[rows.length - 1];
     return {
       revocations: rows
         .filter(({ exp }) => exp >= oldest)
         .map(({ scope, sub, iat, exp }) => ({ scope, sub, iat, exp })),
-      cursor: hasMore
-        ? `${reading}~${recordedAt === undefined ? '' : last.recorded_at}~${last.id}`
-        : reading,
+      cursor: hasMore ? `${reading}~${last.recorded_at}~${last.id}` : reading,
       hasMore,
     };
   }
@@ -89,38 +69,36 @@ export class DatabaseRevocationStore implements RevocationStore {
   }
 
   /**
-   * Returns the place of a cursor: `time;spans~recordedAt~id` for a page that is not the first, and `time;spans` for a reading of
-   * new rows. A full reading has no spans. Without a cursor, and for one that is not of this table, a full reading begins: reading
-   * too much loses nothing.
+   * Returns the reading of a cursor, and the row after which its next page begins, which is `undefined` if no row is new. The cursor of a
+   * new reading is `time;spans`, with a summary of each span before that time, and the cursor of its next page `time;spans~recordedAt~id`.
+   * Without a cursor, and for one that is not of this table, all rows are read: reading too much loses nothing.
    */
-  async #placeOf(cursor: string | undefined): Promise<Place> {
-    const { table } = this;
-    const [, time, list, recordedAt, id] =
-      cursor?.match(/^(\d{1,15})(?:;([\d.,]*))?(?:~(\d{1,15})?~(.+))?$/s) ?? [];
-    const known = list?.split(',');
+  async #placeOf(
+    cursor: string | undefined,
+  ): Promise<{ reading: string; after?: RowPlace }> {
+    const [, reading, time, list, recordedAt, id] =
+      cursor?.match(/^((\d{1,15})(?:;([\d.,]*))?)(?:~(\d{1,15})~(.+))?$/s) ??
+      [];
     if (id !== undefined) {
-      const page = { startedAt: Number(time), id };
-      return recordedAt === undefined
-        ? page
-        : { ...page, spans: known, recordedAt: Number(recordedAt) };
+      return { reading, after: { recorded_at: Number(recordedAt), id } };
     }
-    const startedAt = await table.now();
+    const startedAt = await this.table.now();
     if (time === undefined) {
-      return { startedAt, id: '' };
+      return { reading: `${startedAt}`, after: { recorded_at: 0, id: '' } };
     }
     // The summaries come before the rows: a row that is committed in between changes the next summary.
-    const spans = await table.summarize(
+    const spans = await this.table.summarize(
       Math.min(Number(time), startedAt) - OVERLAP_MS,
     );
+    const known = list?.split(',');
     const changed = spans.find(({ text }) => !known?.includes(text));
+    // The next reading needs no others, and a backend without the database sends them in an address, whose length is limited.
+    const kept = spans
+      .filter(({ from }) => Math.abs(startedAt - from) < OVERLAP_MS + SPAN_MS)
+      .map(({ text }) => text);
     return {
-      startedAt,
-      // The next reading needs no others, and a backend without the database sends them in an address, whose length is limited.
-      spans: spans
-        .filter(({ from }) => Math.abs(startedAt - from) < OVERLAP_MS + SPAN_MS)
-        .map(({ text }) => text),
-      recordedAt: changed?.from,
-      id: '',
+      reading: `${startedAt};${kept}`,
+      after: changed && { recorded_at: changed.from, id: '' },
     };
   }
 }

@@ -16,13 +16,8 @@ export interface RevocationRow extends Revocation {
   recorded_at: number;
 }
 
-/** Two equal summaries of a span of time mean that no row was added to it meanwhile, none was extended, and none has left it. */
-export interface SpanSummary {
-  /** The beginning of the span, in milliseconds of the database's clock. */
-  from: number;
-  /** The beginning, the number of rows, and the sums of their times. That of `iat` rises even where a lock now ends earlier. */
-  text: string;
-}
+/** The place of a row in the order of {@link RevocationTable.read}. */
+export type RowPlace = Pick<RevocationRow, 'id' | 'recorded_at'>;
 
 /** Queries the table of revocations. Each query is bounded in time and in size. */
 export class RevocationTable {
@@ -38,14 +33,11 @@ export class RevocationTable {
     return readDatabaseTime(this.database);
   }
 
-  async readById(afterId: string, limit: number): Promise<RevocationRow[]> {
-    return this.#read(limit, query =>
-      query.where('id', '>', afterId).orderBy('id'),
-    );
-  }
-
-  /** Sums up the rows that were recorded since a time, span by span. Spans without rows are left out. */
-  async summarize(since: number): Promise<SpanSummary[]> {
+  /**
+   * Sums up the rows that were recorded since a time, span by span. Spans without rows are left out. Two equal summaries of a span mean
+   * that no row was added to it meanwhile, none was extended, and none has left it.
+   */
+  async summarize(since: number) {
     const spans = await this.database.run(knex =>
       knex(TABLE)
         .select({
@@ -59,22 +51,23 @@ export class RevocationTable {
         .orderByRaw('1'),
     );
     return spans.map(({ from, rows_in, sum_of, sum_iat }) => ({
+      /** The beginning of the span, in milliseconds of the database's clock. */
       from: Number(from),
+      /** The beginning, the number of rows, and the sums of their times. That of `iat` rises even where a lock now ends earlier. */
       text: `${from}.${rows_in}.${sum_of}.${sum_iat}`,
     }));
   }
 
   /** Reads rows in the order in which the database recorded them. Rows of the same time are ordered by id. */
-  async readByTime(
-    after: { recordedAt: number; id: string },
+  async read(
+    { recorded_at, id }: RowPlace,
     limit: number,
   ): Promise<RevocationRow[]> {
-    const { recordedAt, id } = after;
     return this.#read(limit, query =>
       query
-        .where('recorded_at', '>=', recordedAt)
+        .where('recorded_at', '>=', recorded_at)
         .where(inner =>
-          inner.where('recorded_at', '>', recordedAt).orWhere('id', '>', id),
+          inner.where('recorded_at', '>', recorded_at).orWhere('id', '>', id),
         )
         .orderBy(['recorded_at', 'id']),
     );

@@ -48,8 +48,6 @@ export class Revocations extends RevocationList {
 
   /** The cursor of the next reading of new rows. `undefined` starts with all rows. */
   #cursor: string | undefined;
-  /** The start of the reading that is still in progress. */
-  #startedAt: number | undefined;
   /** The start of the last complete reading. */
   #loadedAt: number | undefined;
 
@@ -150,7 +148,6 @@ export class Revocations extends RevocationList {
     );
     pollUntilStopped(() => this.#comparison.readPage(), {
       intervalMs: () => this.#comparison.waitMs(pollIntervalMs()),
-      isDelayed: true,
       log: { logger, ...READING },
     });
     pollUntilStopped(() => this.removeExpired(), {
@@ -159,7 +156,6 @@ export class Revocations extends RevocationList {
     pollUntilStopped(() => this.#removeExpiredRows(), {
       // The interval varies, so that replicas which start together do not delete at the same time.
       intervalMs: () => REMOVE_EXPIRED_INTERVAL_MS * (0.5 + Math.random()),
-      isDelayed: true,
     });
     await storeInTime(reading).catch(() => {});
   }
@@ -196,17 +192,15 @@ export class Revocations extends RevocationList {
   /**
    * Reads the pages from the cursor on. After a failure, the next call continues with the page that failed.
    *
-   * @returns the start of the reading, at which time the list was complete
+   * @returns the start of the call, at which time the list was complete
    */
   async #readToEnd(): Promise<number> {
-    this.#startedAt ??= performance.now();
-    const startedAt = this.#startedAt;
+    const startedAt = performance.now();
     let page: RevocationPage;
     do {
       page = await this.#addPage(this.#cursor);
       this.#cursor = page.cursor;
     } while (page.hasMore && !this.#isStopped);
-    this.#startedAt = undefined;
     return startedAt;
   }
 
@@ -216,9 +210,9 @@ export class Revocations extends RevocationList {
     return page;
   }
 
-  /** Removes expired rows from the store in batches, where every replica may do so. */
+  /** Removes expired rows from the store in batches, where every replica may do so, but not at its start. */
   async #removeExpiredRows(): Promise<void> {
-    let hasMore: boolean | undefined = true;
+    let hasMore: boolean | undefined = this.isLoaded;
     while (hasMore && !this.#isStopped) {
       hasMore = await this.#storeOrThrow().removeExpired?.();
     }

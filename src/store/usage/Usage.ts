@@ -1,4 +1,5 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
+import { map } from 'lodash';
 import type { AllowRule } from '../../gate/rules/AllowRule';
 import type { ExternalToken } from '../../settings/read/readExternalTokens';
 import type { PolicySource } from '../../settings/PolicySource';
@@ -19,7 +20,9 @@ import {
   Use,
   Used,
   usedBy,
+  usedCall,
   usedRule,
+  usedWorked,
   WorkedRequest,
 } from './Use';
 
@@ -47,10 +50,9 @@ export class Usage {
   #recorded = new Map<string, Use>();
   /** The day of the last exchange, and 0 before the first one. */
   #day = 0;
-  readonly #clockWarnings = new RateLimit({ max: 1, intervalMs: 3_600_000 });
+  readonly #warnings = new RateLimit({ max: 1, intervalMs: 3_600_000 });
   #table: UsageTable | undefined;
   #hasTable = false;
-  #hasWarned = false;
   #hasDropped = false;
   #isStored = false;
   #syncing: Promise<void> = Promise.resolve();
@@ -64,7 +66,7 @@ export class Usage {
     },
   ) {
     this.#names = new UsageNames(
-      options.externalTokens.map(({ subject }) => subject),
+      new Set(map(options.externalTokens, 'subject')),
     );
   }
 
@@ -102,20 +104,19 @@ export class Usage {
     plugin: string,
     kind: 'token' | 'delegation' = 'token',
   ): void {
-    this.#add(usedBy(kind, this.#names.subject(subject), plugin), false);
+    this.#add(usedBy(kind, subject, plugin));
   }
 
-  /** Counts a request by a token, if the configuration names its subject. */
+  /** Counts a request by a token, if the configuration names its subject: there may be any number of others. */
   tokenCalled(call: TokenCall): void {
-    const used = this.#names.call(call);
-    if (used) {
-      this.#add(used, false);
+    if (this.#names.subjects.has(call.subject)) {
+      this.#add(usedCall(call));
     }
   }
 
   /** Counts a request that report-only let pass, and that worked. */
   worked(request: WorkedRequest): void {
-    this.#add(this.#names.worked(request), false);
+    this.#add(usedWorked(request));
   }
 
   /** Returns the use of each rule and token by {@link keyOf}, with the requests of this process up to now. */
@@ -174,8 +175,7 @@ export class Usage {
       await this.#write(table, this.#notYetInForce());
       this.#isStored = true;
     } catch (error) {
-      if (!this.#hasTable && !this.#hasWarned) {
-        this.#hasWarned = true;
+      if (!this.#hasTable && this.#warnings.take('table') === 0) {
         this.options.logger.warn(
           `API gate keeps no record of which rules and tokens are used. ${(error as Error).message}`,
         );
@@ -198,7 +198,7 @@ export class Usage {
       this.#day = Math.max(this.#day, today);
       return;
     }
-    if (this.#clockWarnings.take() === 0) {
+    if (this.#warnings.take('clock') === 0) {
       this.options.logger.warn(
         `API gate begins no day in its record of use, and deletes none: it is ${formatDay(today)} by the clock of the auth plugin's database, and ${formatDay(here)} by the clock of this process. Set the clock that is wrong`,
       );
@@ -232,10 +232,11 @@ export class Usage {
     });
   }
 
-  #add(used: Used, isAnonymous: boolean): void {
+  #add(named: Used, isAnonymous = false): void {
     if (!this.isOn) {
       return;
     }
+    const used = this.#names.limit(named);
     const key = keyOf(used);
     let pending = this.#pending.get(key);
     if (!pending && this.#pending.size >= MAX_PENDING) {

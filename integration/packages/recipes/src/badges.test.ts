@@ -1,6 +1,7 @@
 import badgesPlugin from '@backstage-community/plugin-badges-backend';
 import { parse } from 'yaml';
 import { blocksAfter } from '../../../../src/__tests__/__testUtils__/documents';
+import { recordDeclared } from '../../../../src/__tests__/__testUtils__/expectScanned';
 import { recordingPlugin } from '../../../../src/__tests__/__testUtils__/recordingPlugin';
 import { signedBackends } from '../../../../src/__tests__/__testUtils__/signedBackends';
 
@@ -47,4 +48,18 @@ it('the rule for all badges opens them, and nothing else of the plugin', async (
   expect(await statusOf(badgeOf('other'))).toBe(200);
   const specs = '/api/badges/entity/default/component/website/badge-specs';
   expect(await statusOf(specs)).toBe(401);
+});
+
+it('[P120] a scan names what the badges plugin opens', async () => {
+  const expectScanned = recordDeclared();
+  await start(ofAll);
+  const declared = await expectScanned(
+    '@backstage/plugin-auth-backend',
+    '@backstage-community/plugin-badges-backend',
+  );
+  expect(declared.map(({ plugin, path }) => `${plugin} ${path}`)).toEqual([
+    'auth /',
+    'badges /entity/:entityUuid/:badgeId',
+    'badges /entity/:namespace/:kind/:name/badge/:badgeId',
+  ]);
 });

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { Express } from 'express';
-import { Refusal, refuseUndecided } from './Refusal';
+import { Refusal, refuseUndecided } from '../gate/Refusal';
 
 /** The events by which the listeners of a server get a request. */
 const REQUEST_EVENTS = ['request', 'checkContinue', 'checkExpectation'];

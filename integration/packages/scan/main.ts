@@ -1,0 +1,76 @@
+// What a scan finds in published plugins: see `run`.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { run as apiGate } from '../../../src/cli';
+import { expectEqual } from '../../Report';
+import { runChecks } from '../../runChecks';
+
+const NO_CHECK = 'no check of a permission or a user in the package';
+
+/** What is known of each plugin. */
+const KNOWN: Record<string, string[]> = {
+  '@backstage-community/plugin-badges-backend@0.27.0': [
+    'badges GET /entity/:entityUuid/:badgeId anybody',
+    'badges GET /entity/:namespace/:kind/:name/badge/:badgeId anybody',
+  ],
+  '@backstage-community/plugin-copilot-backend@1.1.0': [
+    'copilot GET /health anybody',
+    `copilot 3 of 19 routes change something; ${NO_CHECK}`,
+  ],
+  '@backstage-community/plugin-linguist-backend@0.31.0': [
+    'linguist GET /health anybody',
+  ],
+  '@backstage-community/plugin-tech-radar-backend@1.21.0': [
+    'tech-radar GET /health anybody',
+    `tech-radar 0 of 1 routes change something; ${NO_CHECK}`,
+  ],
+  '@backstage/plugin-notifications-backend@0.6.11': [
+    'notifications /health anybody',
+  ],
+  // Releases before November 2026 opened all of it to everybody.
+  '@backstage/plugin-signals-backend@0.3.19': ['signals /** anybody'],
+  '@backstage/plugin-signals-backend@0.3.21': ['signals GET /health anybody'],
+  '@drodil/backstage-plugin-qeta-backend@4.0.5': [
+    'qeta POST /attachments anybody',
+  ],
+  '@immobiliarelabs/backstage-plugin-gitlab-backend@7.0.1': [
+    `catalog,gitlab 2 of 2 routes change something, 2 with a computed path; ${NO_CHECK}`,
+  ],
+  '@pagerduty/backstage-plugin-backend@0.14.0': [
+    'pagerduty /** anybody, if pagerDuty.enableUnauthenticatedAccess',
+    `pagerduty 14 of 33 routes change something; ${NO_CHECK}`,
+  ],
+  '@roadiehq/backstage-plugin-argo-cd-backend@4.8.0': [
+    `argocd 5 of 13 routes change something; ${NO_CHECK}`,
+  ],
+};
+
+runChecks({ name: 'scan', limitMs: 300_000 }, async ({ report, folder }) => {
+  for (const [spec, known] of Object.entries(KNOWN)) {
+    await report.check(
+      `[P120] what a scan finds in published plugins: ${spec}`,
+      async () => {
+        const to = path.join(folder, spec);
+        mkdirSync(to, { recursive: true });
+        const [tarball] = execFileSync(
+          'npm',
+          ['pack', spec, '--silent', '--pack-destination', to],
+          { encoding: 'utf8' },
+        ).split('\n');
+        execFileSync('tar', ['-xzf', path.join(to, tarball), '-C', to]);
+        const lines: string[] = [];
+        await apiGate(['scan', path.join(to, 'package')], {
+          out: line => lines.push(line),
+          error: () => {},
+        });
+        const [version] = spec.split('@').slice(-1);
+        const found = lines.map(line =>
+          line.replace(` ${version} `, ' ').replace(/ +/g, ' '),
+        );
+        expectEqual('what the scan finds', found, known);
+        return `${known.length} lines`;
+      },
+    );
+  }
+});

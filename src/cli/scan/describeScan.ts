@@ -1,0 +1,111 @@
+import { uniq } from 'lodash';
+import { isEnforced } from '../../gate/rules/Policy';
+import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import type { LoadedConfig } from '../loadConfig';
+import { isModeUnknown } from '../mockEnv';
+import type { Opening, Route } from './readFacts';
+import type { PackageScan } from './scanPackage';
+
+/** What a scan says about one package that an operator has to decide about. */
+export interface Entry {
+  kind: 'opens' | "can't tell" | 'no check';
+  /** The plugin and the version of its package, or the package. */
+  name: string;
+  version: string;
+  what: string;
+  /** Who is let in, and where a doubt is. */
+  who?: string;
+  opening?: Opening;
+}
+
+export function describeScan(scan: PackageScan): Entry[] {
+  const { asks, name, opens, plugins, version } = scan;
+  const entries = opens.map((opening): Entry => {
+    const { plugin = '?', doubt, allow, setting, file, line } = opening;
+    if (doubt !== undefined) {
+      const place = file && `at ${file}${line ? `:${line}` : ''}`;
+      return { kind: "can't tell", name, version, what: doubt, who: place };
+    }
+    const who = allow === 'unauthenticated' ? 'anybody' : 'users with a cookie';
+    return {
+      ...{ kind: 'opens', version, opening },
+      name: plugin === '?' ? name : plugin,
+      what: describeRequests(opening, scan.routes),
+      who: setting ? `${who}, if ${setting}` : who,
+    };
+  });
+  const routes = scan.routes.filter(({ path }) => path !== '/health');
+  if (!asks && routes.length > 0 && plugins.length > 0) {
+    const reads = /^(GET|HEAD|WEBSOCKET)$/;
+    const changing = routes.filter(({ method }) => !reads.test(method)).length;
+    const computed = routes.filter(({ path }) => path === undefined).length;
+    entries.push({
+      ...{ kind: 'no check', version },
+      name: plugins.includes('?') ? name : plugins.join(','),
+      what: `${changing} of ${routes.length} routes change something${computed ? `, ${computed} with a computed path` : ''}; no check of a permission or a user in the package`,
+    });
+  }
+  return entries;
+}
+
+/** A policy is for all methods, and for the paths below its path. The methods of a route with that path are shown. */
+function describeRequests(
+  { path = '', isWebSocket }: Opening,
+  routes: Route[],
+): string {
+  const methods = routes
+    .filter(({ path: other, method }) => other === path && method !== 'USE')
+    .map(({ method }) => method);
+  const isAll = path === '/' || path === '*';
+  return isWebSocket
+    ? `WEBSOCKET ${path}`
+    : [...uniq(methods).sort(), isAll ? '/**' : path].join(' ');
+}
+
+/** Formats scans as a table. */
+export function formatScans(
+  scans: PackageScan[],
+  config?: LoadedConfig,
+): string[] {
+  const rows = scans.flatMap(describeScan).map(entry => {
+    const { kind, name, version, what, who = '' } = entry;
+    return kind === 'opens'
+      ? [name, version, what, who, describeRule(entry, config)]
+      : [name, version, kind === 'no check' ? what : `${kind}: ${what} ${who}`];
+  });
+  // A sentence does not widen its column.
+  const widths = [0, 1, 2, 3].map(i =>
+    Math.max(0, ...rows.map(row => (i < row.length - 1 ? row[i].length : 0))),
+  );
+  return rows.map(row =>
+    row
+      .map((cell, i) => cell.padEnd(widths[i]))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** Describes what the configuration makes of a policy that a plugin declares. */
+function describeRule(
+  { name, opening }: Entry,
+  config: LoadedConfig | undefined,
+): string {
+  const { allow, setting } = opening!;
+  if (!config || allow !== 'unauthenticated') {
+    return '';
+  }
+  const { gate, leftOut, root } = config;
+  if (setting && !root.getOptional(setting)) {
+    return 'not set here';
+  }
+  if (name === 'app' || name === 'auth') {
+    return 'the gate leaves it open, to sign in';
+  }
+  const rules = gate.allow.flatMap(({ plugin }, i) =>
+    plugin === name.toLowerCase() ? [`${CONFIG_KEY}.allow[${i}]`] : [],
+  );
+  const isSure = isEnforced(gate, Date.now()) && !isModeUnknown(leftOut);
+  return rules.length > 0
+    ? `see ${rules.join(', ')}`
+    : `no rule: the gate closes it${isSure ? '' : ' once it enforces'}`;
+}

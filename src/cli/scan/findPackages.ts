@@ -1,0 +1,112 @@
+import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import path from 'node:path';
+import { asObject } from '../../settings/read/values';
+import { CliError } from '../Command';
+import { findRoot, isInside } from '../otherCheckout';
+
+/** A package that a backend may have plugins, modules or their helpers from. */
+export interface Package {
+  name: string;
+  version: string;
+  /** Without symbolic links. */
+  folder: string;
+  /** Backstage's role of the package, such as `backend-plugin`. */
+  role: string;
+  dependencies: string[];
+  /** Whether its main file is TypeScript, which is built into `dist`. */
+  isSource: boolean;
+  /** Why it can't be read. */
+  problem?: string;
+}
+
+// The framework, which declares nothing by itself, and this package.
+const LEFT_OUT =
+  /^(@backstage\/backend-.*|backstage-plugin-auth-backend-module-api-gate)$/;
+
+const HOW =
+  'run this in packages/backend, or give the folder of a backend or a plugin';
+
+/**
+ * Finds a package, and what it depends on that may use Backstage's backend, itself or through another package, as it is installed.
+ *
+ * @throws CliError if the folder has no such package
+ */
+export function findPackages(folder: string): Package[] {
+  if (!existsSync(path.join(folder, 'package.json'))) {
+    throw new CliError(`${folder} has no package.json: ${HOW}`);
+  }
+  const own = readPackage(folder, realpathSync(folder));
+  const root = findRoot(own.folder);
+  const found = new Map([[own.folder, own]]);
+  // The loop comes to the packages that it adds.
+  for (const from of found.values()) {
+    for (const name of from.dependencies.filter(each => !LEFT_OUT.test(each))) {
+      const each = readInstalled(name, from.folder, root);
+      // A plugin may go without an optional package.
+      if (!each && from === own && !/plugin|library/.test(own.role)) {
+        found.set(name, unreadable(name, name, 'not installed'));
+      } else if (each && isOfBackend(each) && !found.has(each.folder)) {
+        found.set(each.folder, each);
+      }
+    }
+  }
+  if (found.size === 1 && own.role !== 'backend' && !isOfBackend(own)) {
+    throw new CliError(`${folder} is no backend and no plugin: ${HOW}`);
+  }
+  return [...found.values()];
+}
+
+function isOfBackend({ dependencies, problem, role }: Package): boolean {
+  return (
+    /^(backend-plugin|node-library)/.test(role) ||
+    dependencies.includes('@backstage/backend-plugin-api') ||
+    problem !== undefined
+  );
+}
+
+/** Reads a package as it is installed for another one; `undefined` if it is not installed. */
+function readInstalled(
+  name: string,
+  from: string,
+  root: string,
+): Package | undefined {
+  const modules = path.join(from, 'node_modules');
+  if (!existsSync(path.join(modules, name, 'package.json'))) {
+    const above = path.dirname(from);
+    return above === from ? undefined : readInstalled(name, above, root);
+  }
+  const folder = realpathSync(path.join(modules, name));
+  const isLink = folder !== path.join(realpathSync(modules), name);
+  return isLink && !isInside(root, folder)
+    ? unreadable(name, folder, `a link out of the repository, to ${folder}`)
+    : readPackage(name, folder);
+}
+
+function unreadable(name: string, folder: string, problem: string): Package {
+  const nothing = { version: '', role: '', dependencies: [], isSource: false };
+  return { name, folder, problem, ...nothing };
+}
+
+function readPackage(name: string, folder: string): Package {
+  try {
+    const text = readFileSync(path.join(folder, 'package.json'), 'utf8');
+    const manifest = asObject(JSON.parse(text));
+    const { main, exports, dependencies } = manifest;
+    const isInstalled = folder.includes(`${path.sep}node_modules${path.sep}`);
+    const entries = JSON.stringify([main, exports]);
+    return {
+      folder,
+      name: String(manifest.name ?? name),
+      version: String(manifest.version ?? ''),
+      role: String(asObject(manifest.backstage).role ?? ''),
+      dependencies: Object.keys({
+        ...asObject(dependencies),
+        ...asObject(manifest.optionalDependencies),
+        ...asObject(manifest.peerDependencies),
+      }),
+      isSource: !isInstalled && /(?<!\.d)\.tsx?"/.test(entries),
+    };
+  } catch {
+    return unreadable(name, folder, 'no valid package.json');
+  }
+}

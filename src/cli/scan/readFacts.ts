@@ -1,0 +1,211 @@
+import { parse } from 'acorn';
+
+/** What a package opens in code, or why that can't be told. */
+export interface Opening {
+  /** `?` if it can't be told. */
+  plugin?: string;
+  path?: string;
+  allow?: string;
+  isWebSocket?: boolean;
+  /** The setting without which it stays closed. */
+  setting?: string;
+  /** Why the package may open more. All above is absent then. */
+  doubt?: string;
+  /** Relative to the folder of the package. */
+  file?: string;
+  line?: number;
+}
+
+/** A route. Its path is absent if it is computed. */
+export type Route = Pick<Opening, 'path' | 'file' | 'line'> & {
+  method: string;
+};
+
+/** What the JavaScript of a package says. */
+export interface Facts {
+  /** The ids of the plugins that it creates, or creates modules for. */
+  plugins: string[];
+  opens: Opening[];
+  routes: Route[];
+  /** The names of the services that it asks Backstage for, and of what it calls. */
+  uses: Set<string>;
+}
+
+/** A node of the syntax tree. Which keys it has depends on its type: https://github.com/estree/estree. */
+type Node = { type: string } & Record<string, any>;
+
+const DECLARES = /^(addAuthPolicy|addWebSocketHandler)$/;
+const CREATES = /^createBackend(Plugin|Module)$/;
+const ROUTES = /^(all|delete|get|head|patch|post|put|use)$/;
+
+class FactsReader {
+  /** The nodes around the visited one, the nearest one last. */
+  readonly #around: Node[] = [];
+
+  constructor(
+    private readonly file: string,
+    private readonly text: string,
+    private readonly facts: Facts,
+  ) {}
+
+  visit(node: Node): void {
+    const name = node.name ?? textOf(node);
+    if (DECLARES.test(name) && !this.#isCalled(node)) {
+      this.#doubt(`${name} is handed on`, node);
+    } else if (node.type === 'CallExpression') {
+      this.#readCall(nameOf(node.callee), node);
+    } else if (node.property && nameOf(node.object) === 'coreServices') {
+      this.facts.uses.add(nameOf(node));
+    }
+    this.#around.push(node);
+    for (const child of Object.values(node).flat()) {
+      if (typeof child?.type === 'string') {
+        this.visit(child);
+      }
+    }
+    this.#around.pop();
+  }
+
+  /** Returns whether a name is that of a function, or of a method, which is called. */
+  #isCalled(node: Node): boolean {
+    const [outer, parent] = this.#around.slice(-2);
+    return parent.property === node
+      ? outer.callee === parent
+      : parent.callee === node;
+  }
+
+  #readCall(name: string, call: Node): void {
+    if (DECLARES.test(name)) {
+      this.#readPolicy(call, name === 'addWebSocketHandler');
+    } else if (CREATES.test(name)) {
+      this.facts.plugins.push(pluginOf(call));
+    } else if (ROUTES.test(name)) {
+      this.#readRoute(name, call);
+    }
+    this.facts.uses.add(name);
+  }
+
+  #readPolicy(call: Node, isWebSocket: boolean): void {
+    const [options] = call.arguments;
+    const path = textOf(valueOf(options, 'path'));
+    const policy = valueOf(options, isWebSocket ? 'authPolicy' : 'allow');
+    // Backstage wants a credential for a WebSocket without a policy.
+    const allow = isWebSocket && !policy ? 'authenticated' : textOf(policy);
+    const settings = this.#around
+      .filter(({ type }) => /^(If|Conditional|Logical|Switch)/.test(type))
+      .map(each => this.#settingOf(each));
+    if (!path || !allow || !isLiteral(options)) {
+      this.#doubt('a computed path or policy', call);
+    } else if (allow === 'authenticated') {
+      this.#addRoute('WEBSOCKET', path, call);
+    } else if (settings.length > 1 || settings.includes(undefined)) {
+      this.#doubt(`a condition for ${path}`, call);
+    } else {
+      const creator = this.#around.findLast(({ callee }) =>
+        CREATES.test(nameOf(callee)),
+      );
+      const plugin = creator && pluginOf(creator);
+      const opening = { plugin, path, allow, isWebSocket };
+      const place = this.#placeOf(call);
+      this.facts.opens.push({ ...opening, setting: settings[0], ...place });
+    }
+  }
+
+  /** Returns the setting that has to be true for the code inside of a condition to run; `undefined` for another condition. */
+  #settingOf({ type, test, consequent }: Node): string | undefined {
+    if (type !== 'IfStatement' || !this.#around.includes(consequent)) {
+      return undefined;
+    }
+    const condition = this.text.slice(test.start, test.end);
+    const [, name] = /^(\w+)(?: === true)?$/.exec(condition) ?? [];
+    const constants = this.#valuesOf(name);
+    const [value] = constants.length === 1 ? constants : [condition];
+    const setting =
+      /^config\.get(?:Optional)?Boolean\(["']([\w.-]+)["']\)(?: \?\? false)?$/;
+    // The keys of a part of the configuration are others.
+    return this.#valuesOf('config').length > 0
+      ? undefined
+      : setting.exec(value)?.[1];
+  }
+
+  /** Returns the code of the values of the constants with a name. */
+  #valuesOf(name?: string): string[] {
+    const constant = new RegExp(`\\bconst ${name} = ([^;]+);`, 'g');
+    return [...this.text.matchAll(constant)].map(([, value]) => value);
+  }
+
+  #readRoute(name: string, { callee, arguments: args, ...call }: Node): void {
+    const [path] = args;
+    const isRouter = /(router|app)[$\d]*$/i.test(nameOf(callee.object));
+    // In place of a path, `use` may have a handler.
+    const isPath =
+      name === 'use' ? /Literal|Array/.test(path?.type) : path !== undefined;
+    if (args.length > 1 && isPath && (isRouter || /^\//.test(textOf(path)!))) {
+      for (const each of path.elements ?? [path]) {
+        this.#addRoute(name.toUpperCase(), textOf(each), call);
+      }
+    }
+  }
+
+  #addRoute(method: string, path: string | undefined, node: Node): void {
+    this.facts.routes.push({ method, path, ...this.#placeOf(node) });
+  }
+
+  #doubt(doubt: string, node: Node): void {
+    this.facts.opens.push({ doubt, ...this.#placeOf(node) });
+  }
+
+  #placeOf({ loc }: Node): Pick<Opening, 'file' | 'line'> {
+    return { file: this.file, line: loc.start.line };
+  }
+}
+
+/**
+ * Adds what a file says to the facts of its package. The file is parsed, and not executed.
+ *
+ * @throws SyntaxError with the line as `loc.line`, or RangeError for code that is nested too deeply
+ */
+export function readFacts(file: string, text: string, facts: Facts): void {
+  new FactsReader(file, text, facts).visit(parseText(text));
+}
+
+/** Parses a text as an ES module, or else as CommonJS, which may have what a module may not. */
+function parseText(text: string): Node {
+  const parseAs = (sourceType: 'module' | 'commonjs') =>
+    parse(text, { sourceType, ecmaVersion: 'latest', locations: true });
+  try {
+    return parseAs('module');
+  } catch {
+    return parseAs('commonjs');
+  }
+}
+
+/** Returns the text of a literal. */
+function textOf(node?: Node): string | undefined {
+  const isTemplate = node?.quasis?.length === 1;
+  const value = isTemplate ? node.quasis[0].value.cooked : node?.value;
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Returns the last name of what is read or called, such as `get` of `this.router.get`. */
+function nameOf(node?: Node): string {
+  const named = node?.property ?? node;
+  return named?.name ?? textOf(named) ?? '';
+}
+
+/** Returns a value of an object literal. */
+function valueOf(object: Node | undefined, key: string): Node | undefined {
+  const isAsked = (each: Node) => nameOf(each.key) === key;
+  return object?.properties?.findLast(isAsked)?.value;
+}
+
+/** Returns whether all keys of an object literal stand there. */
+function isLiteral({ properties }: Node): boolean {
+  return properties.every(
+    ({ type, computed }: Node) => type === 'Property' && !computed,
+  );
+}
+
+function pluginOf({ arguments: [options] }: Node): string {
+  return textOf(valueOf(options, 'pluginId')) ?? '?';
+}
