@@ -84,8 +84,11 @@ export interface Config {
         request?: string;
         /** In place of `request`: the id of an installed plugin, in lower case, of which no rule may open anything. */
         plugin?: string;
-        /** What that must be once the gate enforces: let through by a rule, or refused. A plugin can only be `closed`. */
-        is: 'public' | 'closed';
+        /**
+         * What that must be once the gate enforces: let through by a rule, refused, or refused to users too, by a deny rule. A plugin can
+         * only be `closed`.
+         */
+        is: 'public' | 'closed' | 'denied';
       }>;
 
       /**

@@ -66,7 +66,7 @@ export const compareExpectations: Compare = (before, after) => {
   const textOf = (each: Expectation) => `${formatExpected(each)} is ${each.is}`;
   return [
     ...differenceWith(old, now, isImplied).map((each): Difference => ({
-      sign: each.is === 'closed' ? '+' : '-',
+      sign: each.is === 'public' ? '-' : '+',
       kind: 'no longer expected',
       text: textOf(each),
     })),

@@ -125,6 +125,18 @@ const endingIn = (days: number): Facts => {
   };
 };
 
+const deny = { plugin: 'a', path: '/x', except: ['group:default/a'] };
+const denied = gate({ deny: [deny] });
+const deniedAt = 'auth.apiGate.deny[0] (* /api/a/x)';
+const omitting = (value: boolean) =>
+  merge({}, denied, { auth: { omitIdentityTokenOwnershipClaim: value } });
+const denyingFor = (days: number): Facts => {
+  const config = readApiGateConfig(reader(denied));
+  return {
+    gate: { ...config, deny: [{ ...config.deny[0], until: inDays(days) }] },
+  };
+};
+
 const endedAt = (until: string) =>
   gate({
     allow: [{ ...rule('a', '/x'), until }],
@@ -215,6 +227,18 @@ const rowsOf: Record<FindingId, Row[]> = {
       resolverAt('google', ownResolver.resolver),
       signIn('google', ownResolver),
       signIn('google', { ...ownResolver, allowedDomains: ['example.com'] }),
+    ],
+  ],
+  'exception-without-groups': [
+    [deniedAt, omitting(true), omitting(false)],
+    [
+      deniedAt,
+      omitting(true),
+      merge(
+        {},
+        omitting(true),
+        gate({ deny: [{ ...deny, except: ['user:a/b'] }] }),
+      ),
     ],
   ],
   'expectation-ended': [
@@ -369,6 +393,7 @@ const rowsOf: Record<FindingId, Row[]> = {
     ],
   ],
   'plugin-not-installed': [
+    [deniedAt, denied, denied, { installed: ['b'] }, { installed: ['a'] }],
     [openAAt, openA, openA, { installed: ['b'] }, { installed: ['a'] }],
     [
       'auth.apiGate.cookie.trustedPaths[0] (/api/a/x)',
@@ -450,10 +475,14 @@ const rowsOf: Record<FindingId, Row[]> = {
       allow(rule('a', '/http/x', 'HEAD')),
     ],
   ],
-  'rule-ended': [[openAAt, openA, openA, endingIn(0), endingIn(1)]],
+  'rule-ended': [
+    [openAAt, openA, openA, endingIn(0), endingIn(1)],
+    [deniedAt, denied, denied, denyingFor(0), denyingFor(1)],
+  ],
   'rule-ends-soon': [
     [openAAt, openA, openA, endingIn(7), endingIn(8)],
     [openAAt, openA, openA, endingIn(1), endingIn(0)],
+    [deniedAt, denied, denied, denyingFor(7), denyingFor(8)],
   ],
   'rule-opens-plugin': [
     [

@@ -7,7 +7,7 @@ import {
 import { asObject, isTrue } from '../../settings/read/values';
 import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
 import { findSignInFindings } from './findSignInFindings';
-import { findTokenFindings } from './findTokenFindings';
+import { findDenyFindings, findTokenFindings } from './findTokenFindings';
 import {
   Get,
   NO_BARRIERS,
@@ -26,6 +26,7 @@ export function findSettingFindings(facts: FindingFacts, get: Get): Possible[] {
     ),
     ...findTrustedPathFindings(facts),
     ...findForeignFindings(facts),
+    ...findDenyFindings(facts, get),
     ...(isLegacy
       ? []
       : [...findTokenFindings(facts, get), ...findAuthFindings(gate, get)]),

@@ -1,7 +1,7 @@
-import { endOf } from '../../gate/rules/AllowRule';
+import { endOf, formatRule } from '../../gate/rules/AllowRule';
 import { readExternalTokens } from '../../settings/read/readExternalTokens';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
-import { asObject, isObject } from '../../settings/read/values';
+import { asObject, isObject, isTrue } from '../../settings/read/values';
 import { DAY_MS } from '../../gate/util/time';
 import { asList, Get, isText } from './backstageSettings';
 import { findAbsentPlugin, FindingFacts, Possible } from './Finding';
@@ -96,6 +96,37 @@ function findLimits(facts: FindingFacts): Possible[] {
           'it if it is for a plugin of another backend',
         ),
       ),
+    ];
+  });
+}
+
+/** Finds deny rules that end, whose plugin is not installed, or whose exceptions are for groups that no token names. */
+export function findDenyFindings(facts: FindingFacts, get: Get): Possible[] {
+  const { gate, now } = facts;
+  const omitsGroups = isTrue(get('auth.omitIdentityTokenOwnershipClaim'));
+  return gate.deny.flatMap((rule, i): Possible[] => {
+    const { except, plugin, until = Infinity } = rule;
+    const at = `${CONFIG_KEY}.deny[${i}] (${formatRule(rule)})`;
+    return [
+      findAbsentPlugin(
+        facts,
+        plugin,
+        at,
+        'the rule if it is for a plugin of another backend',
+      ),
+      omitsGroups &&
+        except.some(each => each.startsWith('group:')) && {
+          id: 'exception-without-groups',
+          at,
+          why: 'has an exception for a group, and with auth.omitIdentityTokenOwnershipClaim no token names groups',
+          write: 'name the users in except, or remove that setting',
+        },
+      until - +now <= SOON_MS && {
+        id: until <= +now ? 'rule-ended' : 'rule-ends-soon',
+        at,
+        why: `denies nothing from ${new Date(until).toISOString()}`,
+        write: 'remove the rule, or write a later until',
+      },
     ];
   });
 }

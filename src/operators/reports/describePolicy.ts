@@ -40,9 +40,6 @@ type Reported<T> = Omit<T, 'until'> & {
 /** A rule in a report. `installed` is absent where it is not known whether its plugin is. */
 export type ReportedRule = Reported<AllowRule> & { installed?: boolean };
 
-/** A deny rule in a report. */
-export type ReportedDenial = Reported<DenyRule>;
-
 /** An entry of `auth.apiGate.tokens` in a report. */
 export type ReportedToken = Reported<TokenEntry>;
 
@@ -69,7 +66,7 @@ export interface PolicyReport extends ProcessReport {
   /** The files of the lists in force, and the lists of other files that they replace. */
   lists: readonly ListSource[];
   allow: ReportedRule[];
-  deny: ReportedDenial[];
+  deny: Reported<DenyRule>[];
   /** The limits of external tokens, by subject. */
   tokens: ReportedToken[];
   /** What is public without a rule. */

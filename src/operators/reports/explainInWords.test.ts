@@ -38,7 +38,19 @@ describe('explainInWords', () => {
   };
   const explain = (request: string, subject?: string) =>
     explainInWords(readRequest(request)!, subject, {
-      policy: createPolicy({ allow: [RULE] }),
+      policy: createPolicy({
+        allow: [RULE, { plugin: 'd', path: '/**', methods: ['GET'] }],
+        deny: [
+          {
+            ...{ plugin: 'd', path: '/a', methods: ['GET'] },
+            ...{
+              for: ['users'],
+              except: ['group:default/sre'],
+              reason: 'hole',
+            },
+          },
+        ],
+      }),
       externalSubjects: readExternalSubjects(
         new ConfigReader({ backend: { auth: { externalAccess } } }),
       ),
@@ -46,15 +58,29 @@ describe('explainInWords', () => {
         { plugin: 'y', path: '/', allow: 'unauthenticated' },
         { plugin: 'x', path: '/a', allow: 'user-cookie' },
       ],
-      installed: ['x'],
+      installed: ['d', 'x'],
     });
   const KEYS = '/.backstage/auth/v1/jwks.json';
+  const DENIED =
+    'Refused with 403 (denied): auth.apiGate.deny[0]  GET /api/d/a to users  (except group:default/sre)  (hole)';
   const NOT_SEEN = 'not seen by the gate: the gate guards /api/<plugin> only';
   const PUBLIC =
     'public: it is public without a rule: signing in and verifying tokens need it';
 
   it.each<[string, string | undefined, ...string[]]>([
     ['GET /healthcheck', undefined, NOT_SEEN],
+    [
+      'HEAD /api/d/A?b',
+      undefined,
+      'needs a credential: a deny rule covers it, so that no allow rule opens it',
+      DENIED,
+    ],
+    [
+      'GET /api/d/b/',
+      undefined,
+      'needs a credential: routers and proxies may read its path differently, so that no rule ever applies to it',
+      DENIED,
+    ],
     ['GET /healthcheck', 'ci', NOT_SEEN],
     [
       'GET https://a.example/api/x',

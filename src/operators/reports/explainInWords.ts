@@ -14,6 +14,7 @@ import {
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import { isPrintable, printable, shorten } from '../../settings/logLine';
+import { describeDenials } from './denials';
 import { withEnd } from './describePolicy';
 import {
   formatRequirement,
@@ -44,6 +45,8 @@ const ANSWERS: Record<Explanation['because'], string> = {
     'public: it is public without a rule: signing in and verifying tokens need it',
   'sign-out': 'public: it is a sign-out call',
   'no-rule': 'needs a credential: no rule names it',
+  denied:
+    'needs a credential: a deny rule covers it, so that no allow rule opens it',
   'requirement-not-met':
     'needs a credential: a rule names it, and opens nothing without the setting that it requires',
   'not-plain':
@@ -119,6 +122,7 @@ export function explainInWords(
     describeInCode(answer, closed),
     // Whoever asks about a token does not mean to make the path public.
     ...(subject === undefined ? describeOpening(answer, policy) : []),
+    ...describeDenials(method, answer, policy),
     ...ofToken.lines,
     !policy.isEnforced &&
       `Until the gate enforces, it refuses only locked users and ended sessions (${CONFIG_KEY}.mode)`,

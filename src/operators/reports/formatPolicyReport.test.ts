@@ -13,6 +13,7 @@ describe('formatPolicyReport', () => {
   const report = {
     enforced: true,
     allow: [],
+    deny: [],
     builtIn: [],
     tokens: [],
     lists: [],

@@ -1,23 +1,17 @@
 import { compact } from 'lodash';
-import {
-  AllowRule,
-  formatRule,
-  openedMethods,
-} from '../../gate/rules/AllowRule';
-import { denyingMethods } from '../../gate/rules/DenyList';
+import { AllowRule, formatRule } from '../../gate/rules/AllowRule';
 import { formatListSource } from '../../settings/files/configFiles';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
-import { overlap } from '../../settings/read/readForeignAuthorization';
 import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 import { PAGE_PATH } from '../../gate/read/requestLine';
 import { hideTokens } from '../hideTokens';
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../../settings/logLine';
 import type {
   PolicyReport,
-  ReportedDenial,
   ReportedRule,
   ReportedToken,
 } from './describePolicy';
+import { formatDenials } from './denials';
 import {
   formatEnforce,
   formatWorked,
@@ -105,11 +99,11 @@ export function formatReport(
 
 /** Returns what is open, or was opened in code, beside the allow rules. */
 export function listBesideRules(report: TextReport): Section[] {
-  const { allow, builtIn, closed, deny, enforced, lists, unknown } = report;
+  const { builtIn, closed, enforced, lists, unknown } = report;
   const sections: Section[] = [
     [
       `Denied${enforced ? '' : ' once you enforce'}, except for keys, cookie endpoints and sign-outs`,
-      deny.map(rule => formatDenial(rule, allow)),
+      formatDenials(report),
     ],
     ['Public without a rule', builtIn.map(formatOpening)],
     ['Lists, by file', lists.map(formatListSource)],
@@ -145,28 +139,6 @@ export function formatOpening(rule: ReportedRule): string {
   return `${formatRule(rule)}${inBrackets([rule.reason, ...notesOf(rule)])}`;
 }
 
-/** Formats what a rule denies, to whom, and the allow rules that open nothing where it is in force, as one line. */
-function formatDenial(denial: ReportedDenial, allow: ReportedRule[]): string {
-  const { ended, except, reason } = denial;
-  const closed = allow.flatMap((rule, i) =>
-    !ended &&
-    overlap(denial, rule) &&
-    openedMethods(rule)
-      .flatMap(denyingMethods)
-      .some(method => denial.methods.includes(method))
-      ? `${CONFIG_KEY}.allow[${i}]`
-      : [],
-  );
-  return `${formatRule(denial)} to ${denial.for.join(', ')}${inBrackets([
-    except.length > 0 ? `except ${except.join(', ')}` : undefined,
-    reason,
-    formatEnd(denial, 'open'),
-    closed.length > 0
-      ? `closes to anybody what it has of ${closed}`
-      : undefined,
-  ])}`;
-}
-
 /** Returns when a rule ends, what it requires, and whether its plugin is installed. */
 export function notesOf(rule: ReportedRule): string[] {
   return compact([
@@ -199,7 +171,7 @@ export function formatLimits(token: ReportedToken): string {
   return `${requests}${inBrackets([token.reason, formatEnd(token, 'refused')])}`;
 }
 
-function formatEnd(
+export function formatEnd(
   { ended, until }: Pick<ReportedToken, 'ended' | 'until'>,
   state: 'closed' | 'open' | 'refused',
 ): string | undefined {

@@ -37,12 +37,24 @@ export function findFailedExpectations(
     `${CONFIG_KEY}.allow[${allow.indexOf(rule)}] (${rule.path})`;
 
   return config.expect.flatMap((expectation, index) => {
-    const { request, is, plugin, path } = expectation;
+    const { request, is, method, plugin, path } = expectation;
     const found = classify(expectation, policy, Date.now());
     const fail = (text: string, heldUntilRuleEnded = false) => {
       const message = `${CONFIG_KEY}.expect[${index}]: ${formatExpected(expectation)} should be ${is}, and ${text}`;
       return [{ index, message, heldUntilRuleEnded }];
     };
+    if (is === 'denied') {
+      const isDenied = (now: number) =>
+        policy.denyList
+          .match({ pluginId: plugin, method, path }, now)
+          .some(rule => rule.for.includes('users'));
+      return isDenied(Date.now())
+        ? []
+        : fail(
+            `no rule of ${CONFIG_KEY}.deny that is for users covers it`,
+            isDenied(-Infinity),
+          );
+    }
     if (Boolean(judgeAnonymous(found).refusal) === (is === 'closed')) {
       return [];
     }

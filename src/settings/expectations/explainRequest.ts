@@ -28,6 +28,8 @@ export interface Explanation {
     | 'built-in-public'
     | 'sign-out'
     | 'no-rule'
+    /** A deny rule covers it, so that no allow rule opens it. */
+    | 'denied'
     /** A rule names it, and opens nothing without the setting that it requires. */
     | 'requirement-not-met'
     /** Routers and proxies may read the target differently, so no rule can name it. */
@@ -81,7 +83,10 @@ export function explainRequest(
     const opened = { anonymous: 'public', because, plugin, path } as const;
     return judgement.rule ? { ...opened, rule: judgement.rule } : opened;
   }
-  const { allowList } = policy;
+  const { allowList, denyList } = policy;
+  if (denyList.match({ pluginId: plugin, method, path }, now).length > 0) {
+    return { anonymous: 'needs-credential', because: 'denied', plugin, path };
+  }
   const covering = allowList.covering({ plugin, path }, method);
   const unmet = covering.find(rule => rule.unmet);
   const closed = { anonymous: 'needs-credential', plugin, path } as const;

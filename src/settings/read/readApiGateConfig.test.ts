@@ -22,6 +22,7 @@ describe('readApiGateConfig', () => {
   it('has defaults', () => {
     const defaults = {
       allow: [],
+      deny: [],
       expect: [],
       mode: 'enforce',
       until: undefined,
@@ -69,7 +70,7 @@ describe('readApiGateConfig', () => {
   const refused: [message: string, ...values: JsonValue[]][] = [
     [' must be an object', true, []],
     [
-      '.alow is not known (did you mean allow?): use mode, until, allow, expect, issuers, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, readers, audit, revocation, tokenCache, fasterServer, usage, findings',
+      '.alow is not known (did you mean allow?): use mode, until, allow, deny, expect, issuers, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, readers, audit, revocation, tokenCache, fasterServer, usage, findings',
       { alow: [] },
     ],
     [

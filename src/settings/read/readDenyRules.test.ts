@@ -55,11 +55,11 @@ it('[P115] reads what is denied, and to whom', () => {
 it.each<[rule: JsonValue, message: string]>([
   [
     '/x',
-    ' must be an object with the keys plugin, path, methods, for, except, until, reason',
+    ' must be an object with the keys plugin, path, methods, until, reason, for, except',
   ],
   [
     { ...rule, user: 'x' },
-    '.user is not known: use plugin, path, methods, for, except, until, reason',
+    '.user is not known: use plugin, path, methods, until, reason, for, except',
   ],
   [
     { path: '/**' },
@@ -96,6 +96,7 @@ it.each<[rule: JsonValue, message: string]>([
     '.path is that of the keys that verify tokens, and no rule can name it: remove the rule',
   ],
   [{ ...rule, methods: [] }, '.methods must be a list of methods'],
+  [{ ...rule, methods: '' }, '.methods must be a list of methods'],
   [{ ...rule, methods: ['post'] }, '.methods[0] must be in upper case: POST'],
   [
     { ...rule, methods: ['*'] },

@@ -13,10 +13,6 @@ import {
   readStringList,
 } from './values';
 
-const KEYS = [
-  ...(['plugin', 'path', 'methods', 'for', 'except'] as const),
-  ...(['until', 'reason'] as const),
-];
 const CALLERS = ['users', 'tokens', 'plugins'] as const;
 
 /** Reads `auth.apiGate.deny`. A rule that is in doubt is an error, so that none denies less than it says. */
@@ -27,7 +23,6 @@ export function readDenyRules(
   isLegacy = false,
 ): DenyRule[] {
   const subjects = readExternalSubjects(rootConfig);
-  const isUserOrGroup = (text: string) => /^(user|group):/i.test(text);
   const isCaller = (text: string) =>
     isUserOrGroup(text)
       ? isFullEntityRef(text)
@@ -36,49 +31,58 @@ export function readDenyRules(
     value,
     configPath,
     'a list of rules, each with a plugin and a path',
-    (item, at): DenyRule => {
-      const rule = readObject(item, at, KEYS);
-      const {
-        methods,
-        path,
-        plugin,
-        for: callers = ['users', 'tokens'],
-      } = rule;
-      const place = readPluginPath({ plugin, path }, at);
+    (item, at) => {
+      const rule = readDenyRule(item, at, isCaller);
       check(
-        place.plugin !== 'auth' && place.plugin !== 'app',
-        `${at}.plugin must not be ${plugin}: the routes of auth are for signing in, and app is served at / as well, where the gate is not`,
-      );
-      check(
-        place.path.toLowerCase() !== PLUGIN_KEYS_PATH,
-        `${at}.path is that of the keys that verify tokens, and no rule can name it: remove the rule`,
-      );
-      check(
-        Array.isArray(callers) && callers.length > 0,
-        `${at}.for must be a list of ${CALLERS.join(', ')}; leave it out for [users, tokens]`,
-      );
-      callers.forEach((each, i) =>
-        checkOneOf(each, `${at}.for[${i}]`, CALLERS),
-      );
-      check(
-        !isLegacy || callers.every(each => each === 'users'),
+        !isLegacy || rule.for.every(each => each === 'users'),
         `${at}.for must be [users] on the legacy backend system, where all service tokens have the same subject`,
       );
-      const except = readStringList(rule.except, `${at}.except`, {
-        isValid: isCaller,
-        description:
-          'a user or a group in full, such as group:default/sre, or the subject of an entry of backend.auth.externalAccess',
-      });
-      return {
-        ...place,
-        methods:
-          methods === undefined ? ['*'] : readMethods(methods, `${at}.methods`),
-        for: callers,
-        except: except.map(each =>
-          isUserOrGroup(each) ? userKey(each) : each,
-        ),
-        ...readEndAndReason(rule, at, 'why this is denied'),
-      };
+      return rule;
     },
   );
+}
+
+function readDenyRule(
+  value: unknown,
+  configPath: string,
+  isCaller: (text: string) => boolean,
+): DenyRule {
+  const callerKeys = ['for', 'except'] as const;
+  const keys = ['plugin', 'path', 'methods', 'until', 'reason'] as const;
+  const rule = readObject(value, configPath, [...keys, ...callerKeys]);
+  const { methods, path, plugin, for: callers = ['users', 'tokens'] } = rule;
+  const place = readPluginPath({ plugin, path }, configPath);
+  check(
+    place.plugin !== 'auth' && place.plugin !== 'app',
+    `${configPath}.plugin must not be ${plugin}: the routes of auth are for signing in, and app is served at / as well, where the gate is not`,
+  );
+  check(
+    place.path.toLowerCase() !== PLUGIN_KEYS_PATH,
+    `${configPath}.path is that of the keys that verify tokens, and no rule can name it: remove the rule`,
+  );
+  const at = `${configPath}.for`;
+  check(
+    Array.isArray(callers) && callers.length > 0,
+    `${at} must be a list of ${CALLERS.join(', ')}; leave it out for [users, tokens]`,
+  );
+  callers.forEach((each, i) => checkOneOf(each, `${at}[${i}]`, CALLERS));
+  const except = readStringList(rule.except, `${configPath}.except`, {
+    isValid: isCaller,
+    description:
+      'a user or a group in full, such as group:default/sre, or the subject of an entry of backend.auth.externalAccess',
+  });
+  return {
+    ...place,
+    methods:
+      methods === undefined
+        ? ['*']
+        : readMethods(methods, `${configPath}.methods`),
+    for: callers,
+    except: except.map(each => (isUserOrGroup(each) ? userKey(each) : each)),
+    ...readEndAndReason(rule, configPath, 'why this is denied'),
+  };
+}
+
+function isUserOrGroup(text: string): boolean {
+  return /^(user|group):/i.test(text);
 }

@@ -66,18 +66,18 @@ describe('readExpectations', () => {
     ],
     [
       [{ request: 'GET /api/x' }],
-      `${AT}[0].is must be either public or closed`,
+      `${AT}[0].is must be public, closed or denied`,
     ],
     [
       [{ request: 'GET /api/x', is: ['public', 'closed'] }],
-      `${AT}[0].is must be either public or closed`,
+      `${AT}[0].is must be public, closed or denied`,
     ],
     [
       [
         { request: 'GET /api/x', is: 'closed' },
         { request: 'GET /api/x', is: 'public' },
       ],
-      `${AT}[1] contradicts ${AT}[0]: GET /api/x can not be both public and closed, remove one of them`,
+      `${AT}[1] contradicts ${AT}[0]: GET /api/x can not be both closed and public, remove one of them`,
     ],
     [
       [{ plugin: 'catalog', request: 'GET /api/catalog/x', is: 'closed' }],

@@ -20,7 +20,7 @@ export interface Expectation {
   plugin: string;
   /** Below the plugin. */
   path: string;
-  is: 'public' | 'closed';
+  is: 'public' | 'closed' | 'denied';
 }
 
 export function formatExpected({ request, plugin }: Expectation): string {
@@ -54,7 +54,7 @@ export function readExpectations(
       const first = firstOf.get(expected) ?? { path, is };
       check(
         first.is === is,
-        `${path} contradicts ${first.path}: ${expected} can not be both public and closed, remove one of them`,
+        `${path} contradicts ${first.path}: ${expected} can not be both ${first.is} and ${is}, remove one of them`,
       );
       firstOf.set(expected, first);
       return expectation;
@@ -66,8 +66,8 @@ function readExpectation(value: unknown, configPath: string): Expectation {
   const keys = ['request', 'plugin', 'is'] as const;
   const { request, plugin, is } = readObject(value, configPath, keys);
   check(
-    is === 'public' || is === 'closed',
-    `${configPath}.is must be either public or closed`,
+    is === 'public' || is === 'closed' || is === 'denied',
+    `${configPath}.is must be public, closed or denied`,
   );
   if (plugin !== undefined) {
     check(

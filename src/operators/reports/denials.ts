@@ -1,0 +1,53 @@
+import { formatRule, openedMethods } from '../../gate/rules/AllowRule';
+import { denyingMethods } from '../../gate/rules/DenyList';
+import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
+import type { Explanation } from '../../settings/expectations/explainRequest';
+import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import { overlap } from '../../settings/read/readForeignAuthorization';
+import { PolicyReport, withEnd } from './describePolicy';
+import { formatEnd, inBrackets } from './formatPolicyReport';
+
+type ReportedDenial = PolicyReport['deny'][number];
+
+/** Formats deny rules, each with the allow rules that open nothing, or less, because of it. */
+export function formatDenials({
+  allow,
+  deny,
+}: Pick<PolicyReport, 'allow' | 'deny'>): string[] {
+  return deny.map(denial => {
+    const closed = allow.flatMap((rule, i) => {
+      const methods = openedMethods(rule).flatMap(denyingMethods);
+      return !denial.ended &&
+        overlap(denial, rule) &&
+        denial.methods.some(method => methods.includes(method))
+        ? `${CONFIG_KEY}.allow[${i}]`
+        : [];
+    });
+    const note = `closes to anybody what it has of ${closed.join(', ')}`;
+    return `${formatDenial(denial)}${inBrackets([closed.length > 0 ? note : undefined])}`;
+  });
+}
+
+/** Returns whom deny rules refuse, of those that send a request with a valid token. */
+export function describeDenials(
+  method: string,
+  { anonymous, path, plugin = '' }: Explanation,
+  { config, denyList, now }: ConfiguredPolicy,
+): string[] {
+  return anonymous === 'public'
+    ? []
+    : denyList.match({ method, path, pluginId: plugin }, now()).map(rule => {
+        const name = `${CONFIG_KEY}.deny[${config.deny.indexOf(rule)}]`;
+        return `Refused with 403 (denied): ${name}  ${formatDenial(withEnd(rule, now()))}`;
+      });
+}
+
+/** Formats what a rule denies, to whom, and why, as one line. */
+function formatDenial(rule: ReportedDenial): string {
+  const except = rule.except.join(', ');
+  return `${formatRule(rule)} to ${rule.for.join(', ')}${inBrackets([
+    except && `except ${except}`,
+    rule.reason,
+    formatEnd(rule, 'open'),
+  ])}`;
+}
