@@ -54,7 +54,7 @@ const pairs = [...JUDGED, ...OF_COMMANDS, ...OF_BACKENDS];
 const named = (list: Pair[]) =>
   list.map(pair => [`${pair.settings}: ${pair.more}`, pair] as const);
 
-describe('[P103] api-gate diff', () => {
+describe('[P103] the table of api-gate diff', () => {
   it('has a pair of configurations for each setting of its table', () =>
     expect(uniq(pairs.map(({ settings }) => settings)).sort()).toEqual(
       Object.keys(COMPARED).sort(),
@@ -78,7 +78,7 @@ describe('[P103] api-gate diff', () => {
   );
 });
 
-describe('[P103] api-gate diff, of settings that are not in one file as text', () => {
+describe('[P103] api-gate diff of files and variables', () => {
   const gate = (setting: string) =>
     `backend: { baseUrl: https://a.example.com }\nauth: { apiGate: { ${setting} } }\n`;
   const OPERATORS = 'operators: [{ $file: who.txt }]';
