@@ -87,7 +87,7 @@ export function createGitHubLines(output: Output): Lines {
   };
 }
 
-/** Writes the result of a command as one JSON object, which docs/cli.schema.json describes. */
+/** Writes the result of a command as one JSON object, which ops/cli.schema.json describes. */
 export function createJsonLines(command: string, output: Output): Lines {
   const fields = {};
   const problems: object[] = [];
