@@ -338,7 +338,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     const unset = `${GATE}    mode: '\${MODE:-report-only}'\n    issuers: ['\${ISSUER}']\n`;
     const { stderr } = await check(unset);
     expect(stderr).toMatch(
-      /^Read app-config\.yaml\nVariables that are not set are left out of auth\.apiGate\.issuers: .*\nerror: /,
+      /^Read app-config\.yaml\nVariables that are not set are left out of auth\.apiGate\.issuers: .*\nauth\.apiGate\.mode is report-only\n$/,
     );
   });
 

@@ -17,7 +17,7 @@ import { fetchPolicy } from './fetchPolicy';
 import { checkLive, readTimes } from './live';
 import { LoadedConfig, loadConfig, UNKNOWN_MODE } from './loadConfig';
 import { holdsMock, isModeUnknown } from './mockEnv';
-import { formatPlace, Lines, Problem } from './output';
+import { placeFields, Lines, Problem } from './output';
 
 export const check: Command = {
   help: `api-gate check [--config FILE]...
@@ -152,7 +152,7 @@ function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
     ...withEnd(rule),
     installed: declared?.installed.includes(rule.plugin),
     at: `${CONFIG_KEY}.allow[${i}]`,
-    ...formatPlace(locate(`${CONFIG_KEY}.allow[${i}]`)),
+    ...placeFields(locate(`${CONFIG_KEY}.allow[${i}]`)),
   }));
   output.add({ allow });
   return formatReport(

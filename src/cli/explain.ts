@@ -65,7 +65,9 @@ configuration can not be read, or where a file has auth.apiGate that is not read
       ? !refusal
       : answer.anonymous !== 'needs-credential';
     output.add({
-      ...pick(answer, 'anonymous', 'because', 'opening'),
+      ...pick(answer, 'anonymous', 'because'),
+      // Whoever asks about a token does not mean to make the path public.
+      opening: options.subject ? undefined : answer.opening,
       ...{ refusal, passes, lines },
     });
     output.out(...lines);

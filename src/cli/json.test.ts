@@ -210,6 +210,7 @@ describe('the JSON of a command', () => {
     const result = await runValid('explain', ...PRODUCTION, ...args);
     expect(result).toMatchObject({ mode: 'enforce', exitCode: 0, ...expected });
     expect('refusal' in result).toBe('refusal' in expected);
+    expect('opening' in result).toBe('opening' in expected);
   });
 
   it('has the differences', async () => {

@@ -87,7 +87,7 @@ export function createGitHubLines(output: Output): Lines {
   };
 }
 
-/** Writes the result of a command as one JSON object, which docs/cli.schema.json describes. */
+/** Writes the result of a command as one JSON object, which ops/cli.schema.json describes. */
 export function createJsonLines(command: string, output: Output): Lines {
   const fields = {};
   const problems: object[] = [];
@@ -95,7 +95,7 @@ export function createJsonLines(command: string, output: Output): Lines {
     ...createTextLines(output),
     out: () => {},
     problem: (level, { message, finding, location }) =>
-      problems.push({ level, message, finding, ...formatPlace(location) }),
+      problems.push({ level, message, finding, ...placeFields(location) }),
     add: more => Object.assign(fields, more),
     end: exitCode =>
       JSON.stringify({ command, exitCode, ...fields, problems }, null, 2)
@@ -104,8 +104,8 @@ export function createJsonLines(command: string, output: Output): Lines {
   };
 }
 
-/** Formats a place as fields of JSON. */
-export function formatPlace(location: Location | undefined) {
+/** Returns a place as fields of the result of `--json`. */
+export function placeFields(location: Location | undefined) {
   return (
     location && {
       file: formatLocation({ file: location.file }),
