@@ -116,11 +116,11 @@ export class RefusalLog {
     omittedDecisions: string[] = [],
   ): void {
     const { plugin, outcome, reason, method, path } = refusal;
-    const { detail, id: decision, subject, address: clientAddress } = refusal;
+    const { detail, id: decision, subject, userAgent } = refusal;
     const { audit, logger } = this.options;
     const meta = { plugin, reason, method };
     const identity = omitBy(
-      { detail, decision, subject, clientAddress },
+      { detail, decision, subject, clientAddress: refusal.address, userAgent },
       isUndefined,
     ) as JsonObject;
     logger.info(
