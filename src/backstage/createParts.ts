@@ -6,13 +6,17 @@ import type {
 import { readDurationFromConfig } from '@backstage/config';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { durationToMilliseconds } from '@backstage/types';
-import type { ApiGateConfig } from '../settings/read/readApiGateConfig';
+import type { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
 import { readExternalTokens } from '../settings/read/readExternalTokens';
 import { KeyEndpoints } from '../gate/verify/KeyEndpoints';
 import { findFindingsInPieces } from '../operators/findings/findFindings';
 import { createApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/upgrades/createWebSocketGate';
 import { describePolicy } from '../operators/reports/describePolicy';
+import {
+  describeReportOnly,
+  nameStopping,
+} from '../operators/reports/describeReportOnly';
 import { describeReplica } from '../operators/reports/describeReplica';
 import {
   countUnusedRules,
@@ -129,31 +133,36 @@ function createReports(services: Services) {
     services;
   const describeUse = () =>
     atOnce(describeUsage(usage, source.current.config, plugins));
-  const find = (gate: ApiGateConfig, used?: UsageReport) =>
-    findFindingsInPieces({
-      config,
-      gate,
-      areOrdersLoaded: revocations.isLoaded,
-      installed: plugins.installedIds(),
-      missingFeatures,
-      now: new Date(),
-      missingRevocations: revocations.missing,
-      usage: used,
-    });
   const metrics = new GateMetrics({
     ...services,
     unusedRules: () =>
       countUnusedRules(usage, source.current.config.allow, plugins),
   });
+  const observer = new GateReport({ ...services, metrics });
+  const { refusals } = observer;
+  const find = (
+    policy: ConfiguredPolicy,
+    used: UsageReport | undefined,
+    reportOnly = describeReportOnly({ ...services, policy, refusals }),
+  ) =>
+    findFindingsInPieces({
+      config,
+      gate: policy.config,
+      areOrdersLoaded: revocations.isLoaded,
+      installed: plugins.installedIds(),
+      missingFeatures,
+      now: new Date(),
+      missingRevocations: revocations.missing,
+      stopping: reportOnly && nameStopping(reportOnly),
+      usage: used,
+    });
   if (!source.current.isEnforced) {
     metrics.expectWorked([...plugins.installedIds(), NOT_INSTALLED]);
   }
-  const observer = new GateReport({ ...services, metrics });
-  const { refusals } = observer;
   const describeProcess = () => describeReplica({ ...services, refusals });
   return {
     observer,
-    findFindings: () => atOnce(find(source.current.config, describeUse())),
+    findFindings: () => atOnce(find(source.current, describeUse())),
     describeProcess,
     *describePolicy() {
       // A change of the policy between two pieces would mix two of them.
@@ -161,9 +170,11 @@ function createReports(services: Services) {
       const uses = usage.read();
       yield;
       const used = yield* describeUsage(usage, policy.config, plugins, uses);
-      const findings = yield* find(policy.config, used);
+      const shown = { ...services, policy, refusals, uses };
+      const reportOnly = describeReportOnly(shown);
+      const findings = yield* find(policy, used, reportOnly);
       const process = describeProcess();
-      const found = { findings, policy, process, used, uses };
+      const found = { findings, policy, process, reportOnly, used };
       return yield* describePolicy({ ...services, ...found });
     },
   };

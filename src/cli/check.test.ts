@@ -461,6 +461,18 @@ describe('api-gate check --policy', () => {
       }),
     ],
     '/bare': () => [200, '{"closed":[],"unknown":[],"installed":["hello"]}'],
+    '/reporting': () => {
+      const days = { firstSeen: '2026-11-01', lastSeen: '2026-11-02' };
+      const request = { plugin: 'hello', method: 'GET', requests: 1, ...days };
+      const worked = [
+        { ...request, path: '/badge.svg', userAgent: 'curl/8.5.0' },
+        { ...request, path: '/old', isExpectedClosed: true },
+        { ...request, reason: 'only', subject: 'ci' },
+      ];
+      const reportOnly = { enforce: 'not yet', because: 'x', worked };
+      const declared = { closed: [], unknown: [], installed: ['hello'] };
+      return [200, JSON.stringify({ ...declared, reportOnly })];
+    },
     '/page': () => [200, '<html>'],
     '/moved': () => [302, ''],
   };
@@ -496,6 +508,27 @@ describe('api-gate check --policy', () => {
     );
     expect(stdout).not.toContain('let-me-read');
     expect(code).toBe(0);
+  });
+
+  it('warns a week before report-only ends of what stops then, as far as it knows', async () => {
+    const until = new Date(Date.now() + 6 * 24 * 3_600_000).toISOString();
+    const config = `${BASE}auth: { apiGate: { mode: report-only, until: '${until}' } }\n`;
+    const warning = async (...args: string[]) => {
+      const { code, stdout } = await check(config, [
+        ...args,
+        ...['--fail-on', 'findings'],
+      ]);
+      expect(code).toBe(1);
+      return stdout.match(/auth\.apiGate\.until: (.*)/)?.[1];
+    };
+    const write =
+      'add a rule or a credential for what has to go on, or write a later until [report-only-ends-soon]';
+    expect(await warning('--policy', `${url}/reporting`)).toBe(
+      `ends report-only at ${until}: the gate refuses GET /api/hello/badge.svg, GET /api/hello/… with a token of ci from then on: ${write}`,
+    );
+    expect(await warning()).toBe(
+      `ends report-only at ${until}: GET …/policy of the running backend names what stops working: ${write}`,
+    );
   });
 
   it('finds rules of plugins that are not installed, and names nothing that there is not', async () => {

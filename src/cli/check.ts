@@ -5,6 +5,7 @@ import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { formatFinding } from '../operators/findings/Finding';
 import { findFindings } from '../operators/findings/findFindings';
 import { BUILT_IN_PUBLIC, withEnd } from '../operators/reports/describePolicy';
+import { nameStopping } from '../operators/reports/describeReportOnly';
 import {
   formatReport,
   pageAddressOf,
@@ -137,6 +138,7 @@ export function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
     gate,
     installed: declared?.installed,
     now: new Date(),
+    stopping: declared?.reportOnly && nameStopping(declared.reportOnly),
     usage: declared?.usage,
   }).filter(({ at }) => !leftOut.some(unchecked => at.startsWith(unchecked)));
 }

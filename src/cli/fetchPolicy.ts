@@ -88,9 +88,9 @@ function isUse(value: { yaml?: unknown; only?: unknown }): boolean {
 
 function isWorked(value: { [key in keyof WorkedRequests]?: unknown }): boolean {
   const { plugin, method, path = '', status = 0, requests } = value;
-  const { reason = '', subject = '' } = value;
+  const { reason = '', subject = '', userAgent = '' } = value;
   return (
-    [plugin, method, path, reason, subject].every(isText) &&
+    [plugin, method, path, reason, subject, userAgent].every(isText) &&
     [status, requests].every(Number.isFinite) &&
     [value.firstSeen, value.lastSeen].every(day => DAY.test(String(day)))
   );

@@ -14,6 +14,8 @@ export interface DecidedRequest {
   method: string;
   /** The path in reports; `undefined` where the target has none. Most decisions are reported without it. */
   readonly reportedPath: string | undefined;
+  /** The header `User-Agent`. */
+  readonly userAgent?: string;
   /** The route by which the gate has decided; `undefined` for a request that was refused behind the gate. */
   readonly route?: RouteClass;
   /** The path below the plugin; `undefined` where nothing may be decided by the path. */

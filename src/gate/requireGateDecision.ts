@@ -22,7 +22,11 @@ export function requireGateDecision(
     const id = createDecisionId();
     const { audit } = source.current.config;
     observer.decided(
-      { method: req.method, reportedPath: expressPath(req) },
+      {
+        method: req.method,
+        reportedPath: expressPath(req),
+        userAgent: req.headers['user-agent'],
+      },
       {
         plugin: pluginId.toLowerCase(),
         outcome: 'refused',

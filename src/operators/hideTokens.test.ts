@@ -1,4 +1,4 @@
-import { hideTokens } from './hideTokens';
+import { hideTokens, productOf } from './hideTokens';
 
 describe('[P106] a path in logs and reports', () => {
   it.each([
@@ -77,4 +77,33 @@ describe('[P106] a path in logs and reports', () => {
       }
     },
   );
+});
+
+describe('[P106] the product of a client in logs and reports', () => {
+  it.each([
+    ['curl/8.5.0', 'curl/8.5.0'],
+    ['GitHub-Hookshot/044aadd', 'GitHub-Hookshot/044aadd'],
+    ['kube-probe/1.31', 'kube-probe/1.31'],
+    ['Mozilla/5.0 (X11; Linux x86_64) jane@example.com', 'Mozilla/5.0'],
+    ['Go-http-client/1.1', 'Go-http-client/1.1'],
+    [undefined, undefined],
+    ['', undefined],
+    [' (nothing)', undefined],
+    ['\tx', undefined],
+    ['name\u00e9/1', 'name'],
+    ['<script>alert(1)</script>', '<script>alert(1)</script>'],
+    ['a'.repeat(31), 'a'.repeat(31)],
+    ['a/b'.repeat(30), 'a/b'.repeat(30).slice(0, 40)],
+    // What looks like a token, whole or where it would be cut.
+    ['a'.repeat(10_000), '…'],
+    [`bot/${'aB3'.repeat(6)}`, 'bot/…'],
+    [
+      `some-product-of-thirty-letters/${'aB3'.repeat(6)}`,
+      'some-product-of-thirty-letters/…',
+    ],
+    ['eyJhbGciOiJub25lIn0.e30. x', '…'],
+    ['ghp_abcdefghij', '…'],
+  ])('of %j is %j', (userAgent, product) => {
+    expect(productOf(userAgent)).toBe(product);
+  });
 });

@@ -26,7 +26,7 @@ export async function checkAccess(
     checks.equal(
       `${kind}, by the cookie`,
       { status, title, forms: await page.locator('form').count() },
-      { status: 200, title: 'API gate', forms: 2 },
+      { status: 200, title: 'API gate', forms: 3 },
     );
     const short = await open(context, pageUrl.replace(/\/$/, ''));
     checks.equal(

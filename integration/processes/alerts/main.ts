@@ -165,6 +165,8 @@ async function createWorld(run: Run): Promise<World> {
   };
 }
 
+const inTwoDays = () => new Date(Date.now() + 2 * DAY_MS).toISOString();
+
 /** An image without the gate, mistakes in files, at one replica or at all of a job, and one failure. */
 function faultsOfConfiguration({
   a,
@@ -173,7 +175,6 @@ function faultsOfConfiguration({
   search,
   idle,
 }: World): Fault[] {
-  const inTwoDays = new Date(Date.now() + 2 * DAY_MS).toISOString();
   return [
     {
       alerts: [['ApiGateIsMissing', 'idle a']],
@@ -206,7 +207,7 @@ function faultsOfConfiguration({
           auth: {
             apiGate: {
               cookie: { name: 'other' },
-              allow: [{ ...rule('search', '/demo'), until: inTwoDays }],
+              allow: [{ ...rule('search', '/demo'), until: inTwoDays() }],
             },
           },
         }),
@@ -276,6 +277,14 @@ function faultsOfRequests(world: World): Fault[] {
           ),
         ).then(bearer => a.send(bearer)),
       ],
+    },
+    {
+      alerts: [['ApiGateReportOnlyEndsSoon', 'staging']],
+      begin: () =>
+        staging.forEach(replica =>
+          replica.write({ auth: { apiGate: { until: inTwoDays() } } }),
+        ),
+      end: () => staging.forEach(replica => replica.write({})),
     },
     {
       alerts: [['ApiGateWouldRefuse', 'staging hello']],

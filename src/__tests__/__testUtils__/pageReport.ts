@@ -55,6 +55,33 @@ export function createPageReport(
         only: [{ plugin: 'catalog', path: '/refresh', methods: ['POST'] }],
       },
     ],
+    expect: [
+      {
+        request: 'GET /api/permission/health',
+        plugin: 'permission',
+        is: 'public',
+        holds: true,
+      },
+      { plugin: 'scaffolder', is: 'closed', holds: true },
+    ],
+    settings: {
+      operators: ['group:default/platform'],
+      readers: ['group:default/security'],
+      issuers: [],
+      foreignAuthorization: [{ plugin: 'proxy', path: '/argocd/**' }],
+      credentialHeader: undefined,
+      cookie: {
+        enabled: true,
+        name: '__Host-token',
+        maxAge: '900s',
+        ...{ sameSite: 'lax', secure: true, trustedPaths: [] },
+        trustedOrigins: ['https://backstage.example.com'],
+      },
+      signOut: {
+        ...{ scope: 'session', offlineSessions: 'keep' },
+        providers: ['github'],
+      },
+    },
     builtIn: BUILT_IN_PUBLIC,
     findings: [
       {
@@ -167,6 +194,7 @@ export function createPageReport(
           plugin: 'catalog',
           method: 'GET',
           path: '/entities/by-name/component/default/web',
+          userAgent: 'curl/8.5.0',
         },
         {
           id: '1b77c0de55aa9e21',
@@ -196,7 +224,7 @@ export function createPageReport(
 
 /** The report of a backend in report-only, in which each part has what it has rarely. */
 export function createOddReport(): PolicyReport {
-  const { allow, findings, replica, tokens, usage, refusals } =
+  const { allow, findings, replica, settings, tokens, usage, refusals } =
     createPageReport();
   const [rule, other] = allow;
   const [token] = tokens;
@@ -218,6 +246,31 @@ export function createOddReport(): PolicyReport {
         ],
       },
     ],
+    expect: [
+      {
+        request: 'GET /api/badges/c',
+        plugin: 'badges',
+        is: 'public',
+        holds: false,
+      },
+      { plugin: 'search', is: 'closed', holds: true },
+    ],
+    settings: {
+      ...settings,
+      operators: [],
+      issuers: [
+        'https://a.example.com/api/auth',
+        'https://b.example.com/api/auth',
+      ],
+      foreignAuthorization: [],
+      credentialHeader: 'x-token',
+      cookie: {
+        ...settings.cookie,
+        ...{ enabled: false, maxAge: undefined, domain: 'example.com' },
+        trustedPaths: [{ plugin: 'techdocs', path: '/static/**' }],
+      },
+      signOut: { scope: 'user', offlineSessions: 'end', providers: [] },
+    },
     reportOnly: {
       ...{ enforce: 'now', because: 'y', days: 7, workedLast: null, note: 'z' },
       worked: [
@@ -296,6 +349,7 @@ export function createOddReport(): PolicyReport {
 export const createEmptyReport = () =>
   createPageReport({
     allow: [],
+    expect: [],
     builtIn: [],
     closed: [],
     findings: [],

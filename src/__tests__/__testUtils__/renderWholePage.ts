@@ -12,6 +12,7 @@ export function renderWholePage(
     question: { request: '', subject: '' },
     explained: undefined,
     id: '',
+    filter: '',
     ...asked,
   });
   return Buffer.concat(parts).toString();

@@ -222,6 +222,77 @@ describe('[P89] the page of the policy', () => {
     expect(other).toContain('No refusal with the id 0123456789abcdef');
   });
 
+  it('has what operators expect, and who has power and trust', async () => {
+    const { change, navigate, policy, hello } = await start();
+    const apiGate = {
+      operators: [OLIVIA],
+      readers: [RITA],
+      allow: [{ plugin: 'hello', path: '/health', until: '2020-01-01' }],
+      expect: [
+        { request: 'GET /api/hello/health', is: 'public' },
+        { plugin: 'hello', is: 'closed' },
+      ],
+      issuers: ['https://other.example.com/api/auth'],
+      signOut: { scope: 'user' },
+    };
+    change({ apiGate });
+    const { body } = await navigate(PAGE, RITA);
+    const [, expected] = body.split('id="expected"');
+    expect(expected).toMatch(
+      /GET \/api\/hello\/health<.*public<.*its rule has ended.*Everything of hello<.*closed<.*yes</s,
+    );
+    const [, settings] = body.split('id="settings"');
+    for (const text of [OLIVIA, RITA, apiGate.issuers[0], 'scope: user']) {
+      expect(settings).toContain(text);
+    }
+    const report = await policy(await hello.tokenFor('auth'));
+    expect(report.expect).toEqual([
+      { ...apiGate.expect[0], plugin: 'hello', holds: false },
+      { ...apiGate.expect[1], holds: true },
+    ]);
+    expect(report.settings).toMatchObject({
+      operators: [OLIVIA],
+      readers: [RITA],
+      issuers: apiGate.issuers,
+      cookie: { enabled: true },
+      signOut: { scope: 'user', providers: [] },
+    });
+  });
+
+  it('shows what has a text, which is no more than a text, and is in no log of the gate', async () => {
+    const { log, navigate } = await start({
+      apiGate: {
+        allow: ['/health', '/ping'].map(path => ({ plugin: 'hello', path })),
+      },
+    });
+    const rulesAt = async (query: string) => {
+      const { body } = await navigate(`${PAGE}?${query}`, RITA);
+      expect(body).toContain('<h1>API gate</h1>');
+      expect(body).not.toMatch(/<script|<img/);
+      return body.match(/GET \/api\/hello\/\w+(?=<)/g) ?? [];
+    };
+    const [health, ping] = ['GET /api/hello/health', 'GET /api/hello/ping'];
+    expect(await rulesAt('filter=HELLO/P')).toEqual([ping]);
+    expect(await rulesAt('filter=no-such-text')).toEqual([]);
+    const hostile = encodeURIComponent(
+      '"><script>alert(1)</script><img src=x>',
+    );
+    expect(await rulesAt(`filter=${hostile}`)).toEqual([]);
+    expect(await rulesAt(`filter=${'%F0%9F%98%80'.repeat(900)}`)).toEqual([]);
+    for (const query of [
+      'filter=',
+      'filter=+',
+      'filter[]=x',
+      'filter=a&filter=b',
+    ]) {
+      expect(await rulesAt(query)).toEqual([health, ping]);
+    }
+    const recorded = log.filter(each =>
+      /no-such-text/.test(JSON.stringify(each)),
+    );
+    expect(recorded).toMatchObject([{ meta: { type: 'incomingRequest' } }]);
+  });
+
   it('explains what is asked, and answers what is not a question', async () => {
     const { navigate } = await start({
       apiGate: { allow: [{ plugin: 'hello', path: '/health' }] },

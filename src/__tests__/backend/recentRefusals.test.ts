@@ -153,6 +153,38 @@ describe('[P86] the last refusals', () => {
     },
   );
 
+  it('have the product that the client names, in the log too, and nothing else of User-Agent', async () => {
+    const { get, logged, refusals, sign, upgrade } = await start();
+    const token = forge(await sign());
+    const products = [
+      ['curl/8.5.0', 'curl/8.5.0'],
+      ['GitHub-Hookshot/044aadd (jane@example.com)', 'GitHub-Hookshot/044aadd'],
+      [`client/${token.slice(0, 60)}`, 'client/…'],
+      [token, '…'],
+      ['x/'.repeat(4_000), 'x/'.repeat(20)],
+    ];
+    for (const [userAgent] of products) {
+      await get('/api/hello/x', `User-Agent: ${userAgent}`);
+    }
+    await upgrade('/api/live/ws', 'User-Agent: kube-probe/1.31');
+    await get('/api/hello/x');
+    const { last } = await refusals();
+    const shown = last.map(
+      ({ userAgent }) =>
+        // The helper reads each byte as a character.
+        userAgent && Buffer.from(userAgent, 'latin1').toString(),
+    );
+    expect(shown.reverse()).toEqual([
+      ...products.map(([, product]) => product),
+      'kube-probe/1.31',
+      undefined,
+    ]);
+    expect(JSON.stringify(last)).not.toMatch(/eyJ|jane/);
+    expect(logged('API gate refused a request')[0].meta).toMatchObject({
+      userAgent: 'curl/8.5.0',
+    });
+  });
+
   it('have what would be refused in report-only, with that outcome', async () => {
     const { get, logged, refusals } = await start({
       apiGate: { mode: 'report-only' },

@@ -282,6 +282,34 @@ describeWithWebSockets(
       });
     });
 
+    it('warns a week before it ends of what stops then, with the product that called last', async () => {
+      const ends = new Date(Date.now() + 6 * DAY_MS).toISOString();
+      const { change, get, logged, readPolicy } = await start({
+        mode: 'report-only',
+        until: ends,
+      });
+      const logs = () => logged('[report-only-ends-soon]').length;
+      expect(logs()).toBe(1);
+      await get(BADGE, 'User-Agent: scanner/1');
+      await get(BADGE, 'User-Agent: GitHub-Camo/2 (x)');
+      change({ apiGate: { mode: 'report-only', until: ends, operators: [] } });
+      const { findings, reportOnly } = await readPolicy();
+      expect(findings).toContainEqual({
+        id: 'report-only-ends-soon',
+        at: 'auth.apiGate.until',
+        why: `ends report-only at ${ends}: the gate refuses GET ${BADGE} from then on`,
+        write:
+          'add a rule or a credential for what has to go on, or write a later until',
+      });
+      expect(reportOnly!.worked).toMatchObject([
+        { plugin: 'badges', requests: 2, userAgent: 'GitHub-Camo/2' },
+      ]);
+      const later = new Date(Date.now() + 9 * DAY_MS).toISOString();
+      change({ apiGate: { mode: 'report-only', until: later } });
+      const { findings: none } = await readPolicy();
+      expect(none.map(({ id }) => id)).not.toContain('report-only-ends-soon');
+    });
+
     it('proposes rules that open nothing as printed, and that keep working what they name', async () => {
       const reporting = await start({ mode: 'report-only' });
       await sendUseless(reporting);

@@ -73,12 +73,17 @@ describe('[P89] a report of 1,000 rules', () => {
       POLICY,
       `${PAGE}?request=GET+/api/hello/x`,
       `${PAGE}?id=${id}`,
+      `${PAGE}?filter=public/999/`,
     ];
     const answers = await Promise.all(
       Array.from({ length: 50 }, (_, i) => read(paths[i % paths.length])),
     );
     expect(made()).toBe(1);
-    answers.forEach(answer => expect(answer).toContain('/public/999/x'));
+    answers.forEach((answer, i) =>
+      expect(answer).toContain(
+        [1, 4].includes(i % paths.length) ? '/public/999/x' : '/public/99/x',
+      ),
+    );
     expect(answers[2]).toContain('needs a credential: no rule names it');
     // As the one that was found, and among the last.
     expect(String(answers[3]).split(`>${id}<`)).toHaveLength(3);
@@ -144,7 +149,7 @@ describe('[P89] a report of 1,000 rules', () => {
   it('is for those alone who may read it now, whoever has read it before', async () => {
     const { change, made, read, sign, statusOf } = await start();
     for (const path of [PAGE, POLICY]) {
-      expect(await read(path)).toContain('/public/999/x');
+      expect(await read(path)).toContain('/public/99/x');
       const jane = bearer(await sign({ sub: JANE }));
       expect(await statusOf(path, jane)).toBe(403);
       expect(await statusOf(path)).toBe(401);

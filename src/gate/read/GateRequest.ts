@@ -93,6 +93,10 @@ export abstract class GateRequest<
     return this.mounted.url;
   }
 
+  get userAgent(): string | undefined {
+    return this.req.headers['user-agent'];
+  }
+
   /** The client's address, as `backend.trustProxy` has it. */
   abstract get clientAddress(): string | undefined;
 

@@ -1,6 +1,8 @@
 import type { TokenKind } from '../Decision';
 import { isError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
+import type { BackendPlugins } from '../plugins/BackendPlugins';
+import { substituteRequest } from '../read/readCredential';
 import { isPast, Token } from '../read/token';
 import { InvalidDetail, Refusal } from '../Refusal';
 import { awaited, Steps } from './steps';
@@ -17,10 +19,15 @@ export function* explainFailure(
   kind: TokenKind,
   token: Token,
 ): Steps<Refusal> {
-  if (kind === 'bearer' && isError(error) && error.name === 'NotAllowedError') {
-    return new Refusal('restricted', { message: error.message });
-  }
   const { invalidTokens, keyEndpoints, plugins } = services;
+  if (kind === 'bearer' && isError(error) && error.name === 'NotAllowedError') {
+    const { message } = error;
+    const found = findSubject(token, message, plugins);
+    const subject = yield* awaited(found.catch(() => undefined));
+    const restricted = new Refusal('restricted', { message, subject });
+    invalidTokens.add(failureKey(plugin.id, kind, token), restricted);
+    return restricted;
+  }
   const { discovery } = plugins.anyRegistered();
   const hasKeys = yield* awaited(keyEndpoints.hasKeysOf(token, discovery));
   const refusal = Refusal.because(
@@ -31,6 +38,26 @@ export function* explainFailure(
     invalidTokens.add(failureKey(plugin.id, kind, token), refusal);
   }
   return refusal;
+}
+
+/**
+ * Returns the subject of a token that is restricted to other plugins. Backstage has verified it, and returns the subject only to one of
+ * those, which its message names.
+ */
+async function findSubject(
+  { claims, text }: Token,
+  message: string,
+  plugins: BackendPlugins,
+): Promise<string | undefined> {
+  const plugin = [...plugins.all()].find(({ id }) =>
+    message.toLowerCase().includes(`'${id}'`),
+  );
+  const httpAuth = await plugin?.httpAuthFor(claims);
+  // A stand-in, so that the real request does not inherit this result.
+  const credentials = await httpAuth?.credentials(substituteRequest(text), {
+    allow: ['service'],
+  });
+  return credentials?.principal.subject;
 }
 
 /** Identifies a token and its verifier: the same token may be valid for another plugin. */

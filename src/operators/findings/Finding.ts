@@ -3,6 +3,10 @@ import type { FindingId } from '../../settings/read/readAcceptedFindings';
 import type { ApiGateConfig } from '../../settings/read/readApiGateConfig';
 import { didYouMean } from '../../settings/read/values';
 import { printable } from '../../settings/logLine';
+import { DAY_MS } from '../../gate/util/time';
+
+/** An end within this time is reported. */
+const SOON_MS = 7 * DAY_MS;
 
 /** A setting that makes the gate pointless, or an allow rule dangerous. It holds no value of a secret. */
 export interface Finding {
@@ -32,6 +36,8 @@ export interface FindingFacts {
   now: Date;
   /** The number of revocations in force that the table lacks. */
   missingRevocations?: number;
+  /** In report-only: names what works until the gate enforces, as a clause. */
+  stopping?: string;
   /** Not `complete`: some requests may not be among those that were observed. */
   usage?: {
     complete: boolean;
@@ -50,6 +56,11 @@ export function formatFinding(finding: Finding): string {
   return printable(
     `${at}: ${why}: ${write} [${id}]${accepted ? `, accepted${end} (${reason})` : ''}`,
   );
+}
+
+/** Returns whether something ends within a week. */
+export function endsSoon(until: number, { now }: FindingFacts): boolean {
+  return until > +now && until - +now <= SOON_MS;
 }
 
 /** Finds a plugin that a setting names, and that is known not to be installed. */

@@ -21,6 +21,7 @@ type Facts = Partial<FindingFacts>;
 
 const NOW = new Date('2026-11-25T12:00:00Z');
 const inDays = (days: number) => +NOW + days * 24 * 60 * 60 * 1000;
+const onDay = (days: number) => new Date(inDays(days)).toISOString();
 
 /** Finds the findings of a configuration, whose files are layered as Backstage does. */
 function find(layers: JsonObject | JsonObject[], facts: Facts = {}) {
@@ -449,6 +450,18 @@ const rowsOf: Record<FindingId, Row[]> = {
       },
     ],
   ],
+  'report-only-ends-soon': [
+    [
+      'auth.apiGate.until',
+      gate({ mode: 'report-only', until: onDay(7) }),
+      gate({ mode: 'report-only', until: onDay(8) }),
+    ],
+    [
+      'auth.apiGate.until',
+      gate({ mode: 'report-only', until: onDay(1) }),
+      gate({ mode: 'report-only', until: onDay(0) }),
+    ],
+  ],
   'revocations-missing-in-table': [
     [
       'auth.apiGate.revocation',
@@ -686,6 +699,11 @@ describe('[P34] findFindings', () => {
       'each credential of an endpoint',
       openProxy({ auth: 'user:password', headers: { 'X-Key': 'k' } }),
       'for its target (headers.X-Key, auth)',
+    ],
+    [
+      'when report-only ends, and what shows what stops then',
+      gate({ mode: 'report-only', until: onDay(2) }),
+      `ends report-only at ${onDay(2)}: GET …/policy of the running backend`,
     ],
     [
       'each route that asks for permission',

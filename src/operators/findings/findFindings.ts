@@ -8,7 +8,7 @@ import {
 import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
 import { isEnforced } from '../../gate/rules/Policy';
 import { atOnce, mapInPieces, Pieces } from '../pieces';
-import type { Finding, Possible, FindingFacts } from './Finding';
+import { endsSoon, Finding, Possible, FindingFacts } from './Finding';
 import { findRuleFindings } from './findRuleFindings';
 import { findSettingFindings } from './findSettingFindings';
 import { createGet } from './backstageSettings';
@@ -25,6 +25,7 @@ export function* findFindingsInPieces(facts: FindingFacts): Pieces<Finding[]> {
   const findings = compact([
     ...(yield* findRuleFindings(facts, get)),
     ...findEndedExpectations(gate, now),
+    findEndOfReportOnly(facts),
     findOrdersFinding(facts),
     findMissingRevocations(facts),
     ...findMissingFeatures(facts),
@@ -93,6 +94,24 @@ function findMissingRevocations({
       why: `has ${missing} ${missing === 1 ? 'entry' : 'entries'} in force at this replica that the table api_gate_revocations lacks, so that a replica that starts decides otherwise`,
       write:
         'send the locks and lifts since the backup again: see docs/upgrade-and-rollback.md, After a restore',
+    }
+  );
+}
+
+/** Finds that report-only ends within a week, with what works until then. */
+function findEndOfReportOnly(facts: FindingFacts): Possible {
+  const { until } = facts.gate;
+  const {
+    stopping = 'GET …/policy of the running backend names what stops working',
+  } = facts;
+  return (
+    until &&
+    endsSoon(+until, facts) && {
+      id: 'report-only-ends-soon',
+      at: `${CONFIG_KEY}.until`,
+      why: `ends report-only at ${until.toISOString()}: ${stopping}`,
+      write:
+        'add a rule or a credential for what has to go on, or write a later until',
     }
   );
 }

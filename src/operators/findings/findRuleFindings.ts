@@ -5,8 +5,13 @@ import { overlap } from '../../settings/read/readForeignAuthorization';
 import { asObject, isTrue } from '../../settings/read/values';
 import { WEBSOCKET } from '../../gate/read/requestLine';
 import { mapInPieces, Pieces } from '../pieces';
-import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
-import { SOON_MS } from './findTokenFindings';
+import {
+  endsSoon,
+  findAbsentPlugin,
+  Finding,
+  FindingFacts,
+  Possible,
+} from './Finding';
 import {
   asList,
   asTexts,
@@ -171,7 +176,7 @@ function findRefused(
 
 function findAge(
   { requires, unmet, until = Infinity }: AllowRule,
-  { now }: FindingFacts,
+  facts: FindingFacts,
 ): Fault[] {
   return [
     unmet && {
@@ -179,17 +184,16 @@ function findAge(
       why: `opens nothing, since ${requires} was not set when the process started, or is not set now`,
       write: `set ${requires} and restart, or remove the rule`,
     },
-    until <= +now && {
+    until <= +facts.now && {
       id: 'rule-ended',
       why: `has opened nothing since ${new Date(until).toISOString()}`,
       write: 'remove the rule, or write a later until',
     },
-    until > +now &&
-      until - +now <= SOON_MS && {
-        id: 'rule-ends-soon',
-        why: `opens nothing from ${new Date(until).toISOString()}`,
-        write: 'write a later until if the path has to stay public',
-      },
+    endsSoon(until, facts) && {
+      id: 'rule-ends-soon',
+      why: `opens nothing from ${new Date(until).toISOString()}`,
+      write: 'write a later until if the path has to stay public',
+    },
   ];
 }
 

@@ -2,12 +2,8 @@ import { endOf, formatRule } from '../../gate/rules/AllowRule';
 import { readExternalTokens } from '../../settings/read/readExternalTokens';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { asObject, isObject, isTrue } from '../../settings/read/values';
-import { DAY_MS } from '../../gate/util/time';
 import { asList, Get, isText } from './backstageSettings';
-import { findAbsentPlugin, FindingFacts, Possible } from './Finding';
-
-/** An end within this time is reported. */
-export const SOON_MS = 7 * DAY_MS;
+import { endsSoon, findAbsentPlugin, FindingFacts, Possible } from './Finding';
 
 /** Finds external tokens that are valid everywhere or for ever, and limits that end or that no token has. */
 export function findTokenFindings(facts: FindingFacts, get: Get): Possible[] {
@@ -66,19 +62,18 @@ function findEndless({ config, gate }: FindingFacts): Possible[] {
 }
 
 function findLimits(facts: FindingFacts): Possible[] {
-  const { config, gate, now, usage } = facts;
+  const { config, gate, usage } = facts;
   const named = readExternalTokens(config).map(({ subject }) => subject);
   return gate.tokens.flatMap(({ only = [], subject, until = Infinity }, i) => {
     const path = `${CONFIG_KEY}.tokens[${i}]`;
     const used = usage?.externalTokens.find(each => each.subject === subject);
     return [
-      until > +now &&
-        until - +now <= SOON_MS && {
-          id: 'token-ends-soon' as const,
-          at: `${path} (${subject})`,
-          why: `refuses the token from ${new Date(until).toISOString()}`,
-          write: 'renew the token and write a later until, or remove both',
-        },
+      endsSoon(until, facts) && {
+        id: 'token-ends-soon' as const,
+        at: `${path} (${subject})`,
+        why: `refuses the token from ${new Date(until).toISOString()}`,
+        write: 'renew the token and write a later until, or remove both',
+      },
       usage?.complete &&
         !named.includes(subject) &&
         !used?.lastUsed && {
@@ -121,7 +116,7 @@ export function findDenyFindings(facts: FindingFacts, get: Get): Possible[] {
           why: 'has an exception for a group, and with auth.omitIdentityTokenOwnershipClaim no token names groups',
           write: 'name the users in except, or remove that setting',
         },
-      until - +now <= SOON_MS && {
+      (until <= +now || endsSoon(until, facts)) && {
         id: until <= +now ? 'rule-ended' : 'rule-ends-soon',
         at,
         why: `denies nothing from ${new Date(until).toISOString()}`,

@@ -21,7 +21,7 @@ export function createPageErrorAnswer(config: Config) {
   return (res: Response, error: PageError): void => {
     const { status, id } = error;
     const [title, remedy] = status === 401 ? signIn : describeRefusal(error);
-    const page = createDocument(
+    const page = `${createDocument(
       title,
       html`<main>
         <section>
@@ -30,7 +30,7 @@ export function createPageErrorAnswer(config: Config) {
           ${id !== undefined && html`<p class="muted">Id of this refusal: <code>${id}</code></p>`}
         </section>
       </main>`,
-    );
+    )}`;
     res.writeHead(status, {
       ...PAGE_HEADERS,
       'Content-Security-Policy': ERROR_POLICY,

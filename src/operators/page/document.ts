@@ -103,7 +103,7 @@ export const PAGE_HEADERS = {
 };
 
 /** Makes a whole document. */
-export function createDocument(title: string, body: Content): string {
+export function createDocument(title: string, body: Content): Html {
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -116,5 +116,5 @@ export function createDocument(title: string, body: Content): string {
       <body>
         ${body}
       </body>
-    </html> `.toString();
+    </html> `;
 }

@@ -9,6 +9,7 @@ import {
   Column,
   counted,
   date,
+  filtered,
   list,
   number,
   section,
@@ -61,7 +62,6 @@ export function* renderExposure(report: PolicyReport): Pieces<Html> {
   }));
   return section(
     'exposure',
-    'What is open',
     allow.length === 0
       ? html`<p>No rule opens anything.</p>`
       : yield* table(COLUMNS, rules),
@@ -74,7 +74,13 @@ export function* renderExposure(report: PolicyReport): Pieces<Html> {
       </p>`,
     listBesideRules(report).map(([title, lines]) => [
       html`<h3>${title}</h3>`,
-      list(lines),
+      filtered(
+        lines.map(line => html`<li>${line}</li>`),
+        shown =>
+          html`<ul>
+            ${shown}
+          </ul>`,
+      ),
     ]),
     html`<h3>Outside of /api, where the gate is not</h3>`,
     list(OUTSIDE),

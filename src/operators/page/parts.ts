@@ -1,22 +1,37 @@
+import { once, unescape } from 'lodash';
 import { mapInPieces, Pieces } from '../pieces';
-import { Content, Html, html } from './html';
+import { Content, Html, html, Late } from './html';
+
+/** The most rows of a table, and items of a list, that a page shows. A filter shows others: the whole would be a megabyte. */
+const MAX_SHOWN = 100;
 
 /** A column of a table: its title, and what a row has there. */
 export type Column<Row> = readonly [title: string, cell: (row: Row) => Content];
 
+/** The sections of the page, in the order of an operator's questions. */
+export const SECTIONS = {
+  findings: 'Findings',
+  exposure: 'What is open',
+  expected: 'Expected',
+  tokens: 'External tokens',
+  refusals: 'Refusals',
+  settings: 'Settings',
+  ask: 'Ask',
+};
+
 /** Makes a section of the page, which the links at its top lead to. */
-export function section(id: string, title: string, ...body: Content[]): Html {
+export function section(id: keyof typeof SECTIONS, ...body: Content[]): Html {
   return html`<section id="${id}" aria-labelledby="${id}-title">
-    <h2 id="${id}-title">${title}</h2>
+    <h2 id="${id}-title">${SECTIONS[id]}</h2>
     ${body}
   </section>`;
 }
 
-/** Makes a table, which narrow screens show as a list of its rows. It has no column that is empty in all rows. */
+/** Makes a table, which narrow screens show as a list of its rows, and each reader may filter. It has no column that is empty in all rows. */
 export function* table<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-): Pieces<Html> {
+): Pieces<Late> {
   const contents = yield* mapInPieces(rows, row =>
     columns.map(([, cell]) => cell(row)),
   );
@@ -35,16 +50,20 @@ export function* table<Row>(
       ${cells}
     </tr> `;
   });
-  return html`<table>
-    <thead>
-      <tr>
-        ${head}
-      </tr>
-    </thead>
-    <tbody>
-      ${body}
-    </tbody>
-  </table>`;
+  return filtered(
+    body,
+    shown =>
+      html`<table>
+        <thead>
+          <tr>
+            ${head}
+          </tr>
+        </thead>
+        <tbody>
+          ${shown}
+        </tbody>
+      </table>`,
+  );
 }
 
 function isEmpty(content: Content): boolean {
@@ -56,6 +75,29 @@ function isEmpty(content: Content): boolean {
   );
 }
 
+/** Shows each reader those items whose text has what the reader filters by, and no more than the first of them. */
+export function filtered(
+  items: readonly Html[],
+  show: (items: readonly Html[]) => Html,
+): Late {
+  const textsOf = once(() => items.map(textOf));
+  return ({ filter }) => {
+    const text = filter.toLowerCase();
+    const found = text
+      ? items.filter((_, i) => textsOf()[i].includes(text))
+      : items;
+    const left = found.length - MAX_SHOWN;
+    return html`${filter !== '' && html`<p class="muted">${number(found.length)} of ${number(items.length)} with this text</p>`}
+    ${found.length > 0 && show(found.slice(0, MAX_SHOWN))}
+    ${left > 0 && html`<p class="muted">${number(left)} more: filter by a text to see them. The policy route lists all.</p>`}`;
+  };
+}
+
+/** Returns the text of an element in lower case. */
+function textOf(element: Html): string {
+  return unescape(`${element}`.replace(/<[^>]*>/g, ' ')).toLowerCase();
+}
+
 /** Makes a list, or nothing if there is no item. */
 export function list(items: readonly Content[]): Html | undefined {
   return items.length > 0
@@ -63,6 +105,34 @@ export function list(items: readonly Content[]): Html | undefined {
         ${items.map(item => html`<li>${item}</li>`)}
       </ul>`
     : undefined;
+}
+
+/** Makes a form that asks this page for something, and leads to a section. */
+export function form(
+  anchor: keyof typeof SECTIONS,
+  button: string,
+  ...fields: Html[]
+): Html {
+  return html`<form method="get" action="#${anchor}">
+    ${fields}<button>${button}</button>
+  </form>`;
+}
+
+export function field(
+  label: string,
+  attributes: { name: string; value: string; maxlength: number },
+  placeholder = '',
+): Html {
+  const { name, value, maxlength } = attributes;
+  return html`<label
+    >${label}<input
+      name="${name}"
+      value="${value}"
+      placeholder="${placeholder}"
+      maxlength="${maxlength}"
+      autocomplete="off"
+      spellcheck="false"
+  /></label>`;
 }
 
 export function code(text: string): Html {
@@ -75,7 +145,7 @@ export function tag(kind: 'closed' | 'warned', ...content: Content[]): Html {
 }
 
 /** Shows lines of text as they are. */
-export function preformatted(lines: readonly string[]): Html {
+export function preformatted(lines: readonly Content[]): Html {
   return html`<pre>${lines.map(line => [line, html`<br />`])}</pre>`;
 }
 

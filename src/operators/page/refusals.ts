@@ -1,14 +1,18 @@
-import { groupBy, map, orderBy, sumBy } from 'lodash';
+import { compact, groupBy, map, orderBy, sumBy } from 'lodash';
 import { PLUGIN_ID } from '../../gate/rules/AllowRule';
 import type { PolicyReport } from '../reports/describePolicy';
 import { formatWorked } from '../reports/describeReportOnly';
 import { titleOfWorked } from '../reports/formatPolicyReport';
 import { atOnce, Pieces } from '../pieces';
-import { Content, Html, html } from './html';
+import { Html, html } from './html';
+import type { Asked } from './renderPage';
 import {
   code,
   Column,
   counted,
+  field,
+  filtered,
+  form,
   note,
   number,
   preformatted,
@@ -47,27 +51,19 @@ const LAST: readonly Column<Refused>[] = [
   ],
   [
     'Client',
-    ({ address, subject }) => [subject, subject && address && ', ', address],
+    ({ address, subject, userAgent }) =>
+      compact([subject, address, userAgent]).join(', '),
   ],
 ];
 
-/**
- * Renders the refusals of this process; in report-only, first what has worked and will stop working.
- *
- * @param find - the form of {@link renderFind}
- */
-export function* renderRefusals(
-  report: PolicyReport,
-  find: Html,
-): Pieces<Html> {
-  const { refusals, reportOnly } = report;
-  const { last } = refusals;
+/** Renders the refusals of this process; in report-only, first what has worked and will stop working. */
+export function* renderRefusals(report: PolicyReport): Pieces<Html> {
+  const { last } = report.refusals;
   return section(
     'refusals',
-    'Refusals',
-    reportOnly && renderWorked(reportOnly),
-    yield* renderHour(refusals),
-    find,
+    report.reportOnly && renderWorked(report),
+    yield* renderHour(report.refusals),
+    renderFind,
     last.length > 0 && [
       html`<h3>
         The last ${counted(last.length, 'refusal')} of this process
@@ -78,41 +74,29 @@ export function* renderRefusals(
 }
 
 /** Renders the form for the id of a refusal, and the refusal if an id was asked for. */
-export function renderFind(
-  { last }: PolicyReport['refusals'],
-  id: string,
-): Content {
+function renderFind(asked: Asked): Html {
+  const { id, process } = asked;
+  const { last } = process.refusals;
   const found = last.filter(refused => refused.id === id);
-  return [
-    html`<form method="get" action="#refusals">
-      <label
-        >Id of a refusal<input
-          name="id"
-          value="${id}"
-          maxlength="64"
-          autocomplete="off"
-          spellcheck="false" /></label
-      ><button>Find</button>
-    </form>`,
-    found.length > 0 && atOnce(table(LAST, found)),
+  const input = { name: 'id', value: id, maxlength: 64 };
+  const missing =
     id !== '' &&
-      found.length === 0 &&
-      note(
-        'warned',
-        `No refusal with the id ${id} is among the last ${last.length} of this process: the log has it.`,
-      ),
-  ];
+    note(
+      'warned',
+      `No refusal with the id ${id} is among the last ${last.length} of this process: the log has it.`,
+    );
+  return html`${form('refusals', 'Find', field('Id of a refusal', input))}
+  ${found.length > 0 ? atOnce(table(LAST, found))({ ...asked, filter: '' }) : missing}`;
 }
 
-function renderWorked(
-  reportOnly: NonNullable<PolicyReport['reportOnly']>,
-): Html {
-  const { worked } = reportOnly;
+function renderWorked(report: PolicyReport): Html {
+  const { worked } = report.reportOnly ?? {};
   const none = worked
     ? 'No request in 30 days.'
     : 'Operators see the requests.';
-  return html`<h3>${titleOfWorked(reportOnly)}</h3>
-    ${worked?.length ? preformatted(worked.map(formatWorked)) : html`<p>${none}</p>`}`;
+  const lines = worked?.map(each => html`${formatWorked(each)}`) ?? [];
+  return html`<h3>${titleOfWorked(report)}</h3>
+    ${lines.length > 0 ? filtered(lines, preformatted) : html`<p>${none}</p>`}`;
 }
 
 function* renderHour({

@@ -21,14 +21,16 @@ const render = (
     request?: string;
     subject?: string;
     id?: string;
+    filter?: string;
     lines?: string[];
     error?: string;
   } = {},
 ) => {
-  const { request = '', subject = '', id = '', lines, error } = asked;
+  const { request = '', subject = '', id = '', filter = '' } = asked;
+  const { lines, error } = asked;
   const explained = error === undefined ? lines && { lines } : { error };
   const question = { request, subject };
-  return renderWholePage(report, { question, explained, id });
+  return renderWholePage(report, { question, explained, id, filter });
 };
 
 /** Returns the tags of a document, with the names of their attributes. Text has neither `<` nor `>`, since both are escaped there. */
@@ -39,7 +41,7 @@ const tagsOf = (page: string) =>
 const withText = (report: PolicyReport, text: string): PolicyReport =>
   cloneDeepWith(report, value =>
     typeof value === 'string' &&
-    !/^(\d{4}-|enforce|report-only|refused|would-refuse|all replicas|replica|user-cookie|unauthenticated|not yet|accessRestrictions)/.test(
+    !/^(\d{4}-|enforce|report-only|refused|would-refuse|all replicas|replica|user-cookie|unauthenticated|not yet|session$|user$|public|closed|keep|end$|accessRestrictions)/.test(
       value,
     )
       ? `${value}${text}`
@@ -99,9 +101,11 @@ describe.each(Object.entries(REPORTS))('[P89] a page, %s', (_, report) => {
     expect(tagsOf(page)).toEqual(
       tagsOf(render(withText(report, 'x'), asked('x'))),
     );
-    expect(tagsOf(render(report, { error: hostile }))).toEqual(
-      tagsOf(render(report, { error: 'x' })),
-    );
+    for (const one of ['error', 'filter']) {
+      expect(tagsOf(render(report, { [one]: hostile }))).toEqual(
+        tagsOf(render(report, { [one]: 'no such text' })),
+      );
+    }
   });
 
   it('has no script, no style of an element, and addresses within the page only, beside an empty icon', () => {

@@ -1,6 +1,7 @@
 import { mapValues } from 'lodash';
 import {
   createEmptyReport,
+  createLargeReport,
   createOddReport,
   createPageReport,
 } from '../../__tests__/__testUtils__/pageReport';
@@ -13,8 +14,8 @@ beforeEach(() => {
 afterEach(() => jest.restoreAllMocks());
 
 /** Returns a function that reads the texts of a page from a place on, with `|` in place of tags. */
-function textsOf(report: PolicyReport) {
-  const page = renderWholePage(report);
+function textsOf(report: PolicyReport, asked: { filter?: string } = {}) {
+  const page = renderWholePage(report, asked);
   return (from: string, to = '</section>') => {
     const [, part] = page.split(from);
     return part
@@ -34,6 +35,18 @@ const WITHOUT_RULE =
 const ENDS_SOON =
   'opens nothing from 2026-12-31T00:00:00.000Z|write a later until if the path has to stay public';
 
+const TITLES: Record<string, string> = {
+  operators: 'May end sessions of others, lock users out, and read this page',
+  readers: 'May read this page',
+  issuers: 'Whose user tokens are accepted besides its own',
+  credentialHeader: 'May hold the token in place of Authorization',
+  foreignAuthorization: 'Where Authorization is for another server',
+  cookie: 'Where the cookie authenticates, and for how long',
+  signOut: 'What a sign-out ends',
+};
+const setting = (key: string, value: string) =>
+  `${TITLES[key]}|auth.apiGate.${key}|${value}`;
+
 it.each<[string, () => PolicyReport, Record<string, string>]>([
   [
     'a usual report',
@@ -45,7 +58,10 @@ it.each<[string, () => PolicyReport, Record<string, string>]>([
       tokens:
         'External tokens|Subject|Calls|Handlers call for it|Requests in 30 days|Last use|May|Could be narrowed to|ci-deploy|catalog|permission|412|2026-11-28|POST /api/catalog/refresh (Jenkins) (until 2027-01-31T00:00:00.000Z)|Plugins|accessRestrictions:|- plugin: catalog|- plugin: permission # handlers call it for this token|mcp-readonly|0|none in 12 days',
       refusals:
-        'Refusals|The last hour|Reason|Requests|missing-credentials|80|invalid-token|16|Id of a refusal|Find|The last 3 refusals of this process|Time|Id|Request|Reason|Client|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|2026-11-28 10:39:30 UTC|1b77c0de55aa9e21|GET /api/proxy/status/api/v2/components|missing-credentials|2026-11-28 10:23:30 UTC|77aa0de15c1b9e20|POST /api/scaffolder/v2/tasks|restricted, only|external:ci-deploy',
+        'Refusals|The last hour|Reason|Requests|missing-credentials|80|invalid-token|16|Id of a refusal|Find|The last 3 refusals of this process|Time|Id|Request|Reason|Client|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|curl/8.5.0|2026-11-28 10:39:30 UTC|1b77c0de55aa9e21|GET /api/proxy/status/api/v2/components|missing-credentials|2026-11-28 10:23:30 UTC|77aa0de15c1b9e20|POST /api/scaffolder/v2/tasks|restricted, only|external:ci-deploy',
+      expected:
+        'Expected|Expected|Is|Holds|GET /api/permission/health|public|yes|Everything of scaffolder|closed|yes',
+      settings: `Settings|Setting|Value|${setting('operators', 'group:default/platform')}|${setting('readers', 'group:default/security')}|${setting('issuers', 'none')}|${setting('credentialHeader', 'none')}|${setting('foreignAuthorization', '/api/proxy/argocd/**')}|${setting('cookie', 'enabled: true|name: __Host-token|maxAge: 900s|sameSite: lax|secure: true|trustedPaths: none|trustedOrigins:|https://backstage.example.com')}|${setting('signOut', 'scope: session|offlineSessions: keep|providers:|github')}`,
       ask: 'Ask|What comes of a request without a credential, or with the token of a subject? No request is made.|Request|Subject of an external token, or empty|Explain',
     },
   ],
@@ -53,13 +69,16 @@ it.each<[string, () => PolicyReport, Record<string, string>]>([
     'an odd report',
     createOddReport,
     {
-      head: 'API gate|Report-only|Only locked users and ended sessions are refused until|2026-12-31 00:00 UTC|.|Enforce: now, since y.|The configuration has changed and is not in force: x|A restart is needed for a, b.|The backend has not read the last change of f, g.|Policy|3f2a9c51e0b7|, in force since|2026-11-27 08:15:02 UTC|Replica|backstage-7f9c4-x2x9p, process 1, since|2026-11-27 08:15 UTC|Versions|gate 0.1.0, Node 24.11.0|Lacks on this release|plugin-routers, server-search|Sign-outs and locks|17 sessions ended, 1 user locked out',
+      head: 'API gate|Report-only|Only locked users and ended sessions are refused until|2026-12-31 00:00 UTC|: see|what works until then|.|Enforce: now, since y.|The configuration has changed and is not in force: x|A restart is needed for a, b.|The backend has not read the last change of f, g.|Policy|3f2a9c51e0b7|, in force since|2026-11-27 08:15:02 UTC|Replica|backstage-7f9c4-x2x9p, process 1, since|2026-11-27 08:15 UTC|Versions|gate 0.1.0, Node 24.11.0|Lacks on this release|plugin-routers, server-search|Sign-outs and locks|17 sessions ended, 1 user locked out',
       findings: `Findings|Finding|At|Why|Write|rule-ends-soon|accepted: r|auth.apiGate.allow[10]|${ENDS_SOON}|rule-ends-soon|auth.apiGate.allow[1].path|${ENDS_SOON}|rule-ends-soon|x auth.apiGate.allow[1]|${ENDS_SOON}`,
       exposure: `What is open|Public by rule|Reason|Requests in 30 days|Last use|Limits|POST /api/events/http/github|auth.apiGate.allow[0]|GitHub signs these|1,098|2026-11-28|closed: events.modules.github.webhookSecret was not set when the process started, or is not set now|GET /api/badges/entity/*/*/*/badge/*|auth.apiGate.allow[1]|not installed in this backend: a misspelling, or a plugin of another one|GET /api/badges/c|auth.apiGate.allow[2]|badges in READMEs|ended, and closed since 2026-11-01T00:00:00.000Z|Use is that of this process since its start, since|2026-10-29 00:00 UTC|; the record is not complete.|${WITHOUT_RULE}|Lists, by file|p: 1 of f|q: 1 of f, in place of 2 of g and 2 of h: Backstage does not merge lists|Newly public once it is enforced|GET /api/badges/c|Opened by plugins in code, and closed once you enforce, except for what your rules name|badges /d (WebSocket), to everybody|badges /d, to everybody|events /e, to Backstage&#39;s own cookie, which still opens it|Not known what these open themselves|search|${OUTSIDE}search, badges, catalog`,
       tokens:
         'External tokens|What a token may do is not in force in report-only.|Subject|Calls|Requests in 30 days|Last use|May|Could be narrowed to|ci-deploy|d, e|412|2026-11-28|what accessRestrictions allow (Jenkins) (ended, and refused since 2027-01-31T00:00:00.000Z)|GET /api/a/x; GET,POST /api/b/y|Plugins|a|b|Requests|c|f|1|none',
       refusals:
-        'Refusals|Worked, and will be refused once you enforce; z|# - r|GET /api/catalog/…: 1 request on 2026-11-01; auth.apiGate.expect has it as closed|GET not installed: 1 request from 2026-11-01 to 2026-11-02; no rule|The last hour|None since|2026-11-28 09:42:30 UTC|.|Id of a refusal|Find|The last 1 refusal of this process|Time|Id|Request|Reason|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|not yet refused',
+        'Refusals|Worked, and will be refused from 2026-12-31T00:00:00.000Z on; z|# - r|GET /api/catalog/…: 1 request on 2026-11-01; auth.apiGate.expect has it as closed|GET not installed: 1 request from 2026-11-01 to 2026-11-02; no rule|The last hour|None since|2026-11-28 09:42:30 UTC|.|Id of a refusal|Find|The last 1 refusal of this process|Time|Id|Request|Reason|Client|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|not yet refused|curl/8.5.0',
+      expected:
+        'Expected|What has to be closed is closed once you enforce.|Expected|Is|Holds|GET /api/badges/c|public|not any more: its rule has ended|Everything of search|closed|yes',
+      settings: `Settings|Setting|Value|${setting('operators', 'none')}|${setting('readers', 'group:default/security')}|${setting('issuers', 'https://a.example.com/api/auth|https://b.example.com/api/auth')}|${setting('credentialHeader', 'x-token')}|${setting('foreignAuthorization', 'none')}|${setting('cookie', 'enabled: false|name: __Host-token|sameSite: lax|secure: true|trustedPaths:|/api/techdocs/static/**|trustedOrigins:|https://backstage.example.com|domain: example.com')}|${setting('signOut', 'scope: user|offlineSessions: end|providers: none')}`,
     },
   ],
   [
@@ -71,6 +90,7 @@ it.each<[string, () => PolicyReport, Record<string, string>]>([
         'Findings|No setting makes the gate pointless, and no rule is dangerous.',
       tokens:
         'External tokens|No external token is configured, and none was seen.',
+      expected: 'Expected|Nothing is written down in auth.apiGate.expect.',
       refusals:
         'Refusals|The last hour|None since|2026-11-28 10:00 UTC|.|Id of a refusal|Find',
     },
@@ -103,6 +123,8 @@ it('marks what is good, closed, or needs a look', () => {
     'warned: closed: events.modules.github.webhookSecret was not set when the process started, or is not set now',
     'warned: not installed in this backend: a misspelling, or a plugin of another one',
     'warned: ended, and closed since 2026-11-01T00:00:00.000Z',
+    'warned: What has to be closed is closed once you enforce.',
+    'warned: not any more: its rule has ended',
     'warned: What a token may do is not in force in report-only.',
     'warned: No refusal with the id x is among the last 1 of this process: the log has it.',
     'warned: not yet refused',
@@ -115,15 +137,66 @@ it('marks what is good, closed, or needs a look', () => {
 });
 
 it.each([
-  [200, undefined],
-  [201, '1 more: the command api-gate check lists all.'],
-])('shows 200 of %i findings', (findings, more) => {
+  [100, undefined],
+  [101, '1 more: filter by a text to see them. The policy route lists all.'],
+])('shows 100 of %i findings', (findings, more) => {
   const [finding] = createPageReport().findings;
   const page = renderWholePage(
     createPageReport({ findings: Array(findings).fill(finding) }),
   );
-  expect(page.split('rule-ends-soon')).toHaveLength(1 + 200);
+  expect(page.split('rule-ends-soon')).toHaveLength(1 + 100);
   expect(page.match(/\d+ more: [^<]*/)?.[0]).toBe(more);
+});
+
+describe('a filter', () => {
+  const report = createLargeReport();
+  const shown = (filter: string) => {
+    const texts = textsOf(report, { filter });
+    const rules = sectionOf(texts, 'exposure').split('|Public without')[0];
+    return rules.match(/some-plugin-\d+(?=\/)/g) ?? [];
+  };
+
+  it('finds each rule of 1,000, in any letter case, by each text of its row', () => {
+    expect(shown('')).toHaveLength(100);
+    for (const text of [
+      'path/777/',
+      'PATH/777/*/of',
+      'auth.apiGate.allow[777]',
+    ]) {
+      expect(shown(text)).toEqual(['some-plugin-177']);
+    }
+    expect(shown('some-plugin-177/')).toHaveLength(5);
+    expect(shown('GitHub signs')).toHaveLength(100);
+    expect(shown('nothing has this')).toEqual([]);
+  });
+
+  it('filters the lists and the tables of all sections, and says how many have the text', () => {
+    const texts = textsOf(createOddReport(), { filter: 'SEARCH' });
+    expect(sectionOf(texts, 'expected')).toContain(
+      '|1 of 2 with this text|Expected|Is|Holds|Everything of search|closed|yes|',
+    );
+    expect(sectionOf(texts, 'exposure')).toMatch(
+      /0 of 3 with this text\|Use is.*\|0 of 4 with this text\|.*open themselves\|1 of 1 with this text\|search\|/,
+    );
+    expect(sectionOf(texts, 'refusals')).toContain('|0 of 3 with this text|');
+    expect(sectionOf(texts, 'tokens')).toContain('|0 of 2 with this text|');
+  });
+
+  it('is a text: no tag, attribute or pattern has an effect', () => {
+    for (const text of ['<td', 'data-l', 'class=', '&lt;', '.*', '\0']) {
+      expect([text, shown(text)]).toEqual([text, []]);
+    }
+    const reason = 'a & "b" <c>';
+    const { allow } = createPageReport();
+    const odd = createPageReport({ allow: [{ ...allow[0], reason }] });
+    const texts = textsOf(odd, { filter: reason });
+    expect(sectionOf(texts, 'exposure')).toContain('|1 of 1 with this text|');
+  });
+
+  it('has 100 characters at most', () => {
+    const page = renderWholePage(report, { filter: 'x'.repeat(100_000) });
+    expect(page.match(/x{90,}/g)).toEqual(['x'.repeat(100)]);
+  });
 });
 
 it('keeps the question in the form', () => {
@@ -132,12 +205,13 @@ it('keeps the question in the form', () => {
     question,
     explained: { lines: ['one', 'two'] },
     id: 'of-a-refusal',
+    filter: 'text',
   });
   expect(
     [...page.matchAll(/name="(\w+)"\s+value="([^"]*)"/g)].map(
       ([, name, value]) => `${name}=${value}`,
     ),
-  ).toEqual(['id=of-a-refusal', 'request=GET /x', 'subject=ci']);
+  ).toEqual(['filter=text', 'id=of-a-refusal', 'request=GET /x', 'subject=ci']);
   expect(page).toContain('<pre>one<br />two<br /></pre>');
 });
 
@@ -160,11 +234,12 @@ it('has a title, links to its sections, and words where a list is empty', () => 
   const [, nav] = page.split('<nav aria-label="Sections">');
   expect(nav.split('</nav>')[0].match(/"#\w+">[^<]+/g)).toEqual([
     ...['"#findings">Findings', '"#exposure">What is open'],
-    ...['"#tokens">External tokens', '"#refusals">Refusals', '"#ask">Ask'],
+    ...['"#expected">Expected', '"#tokens">External tokens'],
+    ...['"#refusals">Refusals', '"#settings">Settings', '"#ask">Ask'],
   ]);
   expect(page).toContain('<p class="note warned">Enforce: not yet, since y.');
   expect(page).toContain('<p>No request in 30 days.</p>');
-  expect(page).toContain('>user:default/a, ::1</td>');
+  expect(page).toContain('>user:default/a, ::1, curl/8.5.0</td>');
 });
 
 it('shows the limits of a token that has made no request', () => {

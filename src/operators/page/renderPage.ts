@@ -1,14 +1,27 @@
-import { Explained, MAX_REQUEST_LENGTH } from '../reports/explainInWords';
+import {
+  Explained,
+  MAX_REQUEST_LENGTH,
+  MAX_SUBJECT_LENGTH,
+} from '../reports/explainInWords';
 import type { PolicyReport } from '../reports/describePolicy';
 import type { ProcessReport } from '../reports/describeReplica';
 import { formatEnforce } from '../reports/describeReportOnly';
 import { mapInPieces, Pieces } from '../pieces';
 import { createDocument } from './document';
 import { renderExposure } from './exposure';
-import { renderFindings } from './findings';
-import { Html, html } from './html';
-import { counted, note, preformatted, section, time } from './parts';
-import { renderFind, renderRefusals } from './refusals';
+import { Html, html, LATE } from './html';
+import {
+  counted,
+  field,
+  form,
+  note,
+  preformatted,
+  SECTIONS,
+  section,
+  time,
+} from './parts';
+import { renderRefusals } from './refusals';
+import { renderExpected, renderFindings, renderSettings } from './settings';
 import { renderTokens } from './tokens';
 
 /** What the form of the page has asked. */
@@ -17,14 +30,8 @@ interface Question {
   subject: string;
 }
 
-/** The sections, by their ids, in the order of an operator's questions. */
-const SECTIONS = {
-  findings: 'Findings',
-  exposure: 'What is open',
-  tokens: 'External tokens',
-  refusals: 'Refusals',
-  ask: 'Ask',
-};
+/** The longest text to filter by. */
+const MAX_FILTER_LENGTH = 100;
 
 /** What the page has for one reader. */
 export interface Asked {
@@ -34,10 +41,9 @@ export interface Asked {
   explained: Explained | undefined;
   /** The id of a refusal to find; empty for none. */
   id: string;
+  /** The text that rows and items have to contain; empty for all. */
+  filter: string;
 }
-
-/** Stands for a part that each reader gets made anew. No text has the character, because `html` replaces it. */
-const ASKED = new Html('\0');
 
 /**
  * Renders the page of the policy for all of its readers.
@@ -49,14 +55,15 @@ export function* renderPage(
 ): Pieces<(asked: Asked) => Buffer[]> {
   const page = createDocument(
     'API gate',
-    html`${ASKED}
+    html`${({ process }) => renderHead({ ...report, ...process })}
       <nav aria-label="Sections">
         ${Object.entries(SECTIONS).map(([anchor, title]) => html`<a href="#${anchor}">${title}</a>`)}
       </nav>
       <main>
-        ${yield* renderFindings(report)} ${yield* renderExposure(report)}
-        ${yield* renderTokens(report)} ${yield* renderRefusals(report, ASKED)}
-        ${ASKED}
+        ${renderFilter} ${yield* renderFindings(report)}
+        ${yield* renderExposure(report)} ${yield* renderExpected(report)}
+        ${yield* renderTokens(report)} ${yield* renderRefusals(report)}
+        ${yield* renderSettings(report)} ${renderAsk}
       </main>
       <footer class="muted">
         <p>
@@ -70,20 +77,20 @@ export function* renderPage(
         </p>
       </footer>`,
   );
-  const [start, ...parts] = yield* mapInPieces(page.split(`${ASKED}`), part =>
+  const [start, ...shared] = yield* mapInPieces(`${page}`.split(LATE), part =>
     Buffer.from(part),
   );
-  return ({ process, question, explained, id }) => {
-    const asked = [
-      renderHead({ ...report, ...process }),
-      html`${renderFind(process.refusals, id)}`,
-      renderAsk(question, explained),
-    ];
-    return [
-      start,
-      ...parts.flatMap((part, i) => [Buffer.from(`${asked[i]}`), part]),
-    ];
+  return asked => {
+    const filter = asked.filter.slice(0, MAX_FILTER_LENGTH);
+    const own = page.late.map(part => `${part({ ...asked, filter })}`);
+    return [start, ...shared.flatMap((part, i) => [Buffer.from(own[i]), part])];
   };
+}
+
+function renderFilter({ filter: value }: Asked): Html {
+  const input = { name: 'filter', value, maxlength: MAX_FILTER_LENGTH };
+  const label = 'Filter tables and lists by a text';
+  return form('findings', 'Filter', field(label, input));
 }
 
 /** Renders what an operator asks first: does the gate refuse, by which policy, and whose figures are these? */
@@ -96,7 +103,7 @@ function renderHead(report: PolicyReport): Html {
       <span class="mode ${enforced ? 'good' : 'warned'}"
         >${enforced ? 'Enforcing' : 'Report-only'}</span
       >
-      ${enforced ? 'Each request that no rule opens needs a credential.' : ['Only locked users and ended sessions are refused', until ? [' until ', time(until)] : '', '.']}
+      ${enforced ? 'Each request that no rule opens needs a credential.' : ['Only locked users and ended sessions are refused', until && html` until ${time(until)}: see <a href="#refusals">what works until then</a>`, '.']}
     </p>
     ${reportOnly && note(reportOnly.enforce === 'now' ? 'good' : 'warned', `${formatEnforce(reportOnly)}.`)}
     ${problem !== undefined && note('open', `The configuration has changed and is not in force: ${problem}`)}
@@ -138,38 +145,26 @@ function facts(report: PolicyReport) {
 }
 
 /** Renders the form, and the answer if something was asked. */
-function renderAsk(
-  { request, subject }: Question,
-  explained: Explained | undefined,
-): Html {
+function renderAsk({ question, explained }: Asked): Html {
+  const { request, subject } = question;
   return section(
     'ask',
-    'Ask',
     html`<p>
-        What comes of a request without a credential, or with the token of a
-        subject? No request is made.
-      </p>
-      <form method="get" action="#ask">
-        <label
-          >Request<input
-            name="request"
-            value="${request}"
-            placeholder="POST /api/events/http/github"
-            maxlength="${MAX_REQUEST_LENGTH}"
-            autocomplete="off"
-            spellcheck="false"
-            required
-        /></label>
-        <label
-          >Subject of an external token, or empty<input
-            name="subject"
-            value="${subject}"
-            maxlength="1000"
-            autocomplete="off"
-            spellcheck="false"
-        /></label>
-        <button>Explain</button>
-      </form>`,
+      What comes of a request without a credential, or with the token of a
+      subject? No request is made.
+    </p>`,
+    form(
+      'ask',
+      'Explain',
+      field(
+        'Request',
+        { name: 'request', value: request, maxlength: MAX_REQUEST_LENGTH },
+        'POST /api/events/http/github',
+      ),
+      field('Subject of an external token, or empty', {
+        ...{ name: 'subject', value: subject, maxlength: MAX_SUBJECT_LENGTH },
+      }),
+    ),
     explained &&
       ('error' in explained
         ? note('open', explained.error)

@@ -52,7 +52,6 @@ export function* renderTokens({
   }));
   return section(
     'tokens',
-    'External tokens',
     tokens.length > 0 &&
       !enforced &&
       note('warned', 'What a token may do is not in force in report-only.'),

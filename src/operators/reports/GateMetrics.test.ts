@@ -80,6 +80,7 @@ describe('the gauges', () => {
       'api_gate_policy_needs_restart',
       'api_gate_policy_rejected',
       'api_gate_reduced',
+      'api_gate_report_only_ends_in',
       'api_gate_revocations_held',
       'api_gate_revocations_missing',
       'api_gate_revocations_staleness',
@@ -164,6 +165,33 @@ describe('[P37] api_gate.rules.ends_in', () => {
       allow: [rule('/'), ...ends.map((end, i) => rule(`/${i}`, end))],
     });
     const value = await gate.valueOf('api_gate_rules_ends_in');
+    expect(value).toBeLessThanOrEqual(expected);
+    expect(value).toBeGreaterThan(expected - 60);
+  });
+});
+
+describe('api_gate.report_only.ends_in', () => {
+  it.each<[string, JsonObject, number]>([
+    [
+      'the time until report-only ends',
+      { mode: 'report-only', until: inDays(2) },
+      2 * DAY_S,
+    ],
+    ['a year at most', { mode: 'report-only', until: inDays(800) }, A_YEAR_S],
+    [
+      'a year where report-only does not end',
+      { mode: 'report-only' },
+      A_YEAR_S,
+    ],
+    [
+      'a year once it has ended',
+      { mode: 'report-only', until: inDays(-1) },
+      A_YEAR_S,
+    ],
+    ['a year where the rules refuse', {}, A_YEAR_S],
+  ])('has %s', async (_, apiGate, expected) => {
+    const gate = await start(apiGate);
+    const value = await gate.valueOf('api_gate_report_only_ends_in');
     expect(value).toBeLessThanOrEqual(expected);
     expect(value).toBeGreaterThan(expected - 60);
   });

@@ -1,7 +1,7 @@
+import { clamp } from 'lodash';
 import { metrics, trace } from '@opentelemetry/api';
 import type { Decision } from '../../gate/Decision';
 import { endOf } from '../../gate/rules/AllowRule';
-import type { Policy } from '../../gate/rules/Policy';
 import type { PolicySource } from '../../settings/PolicySource';
 import type { Revocations } from '../../store/revocations/Revocations';
 import type { NotIssuedReason } from '../../gate/GateObserver';
@@ -16,11 +16,9 @@ type ObservedSource = Pick<
 
 const A_YEAR_S = 365 * 24 * 60 * 60;
 
-/** Returns the seconds until the first allow rule ends: 0 once one has ended, and a year at most, also where no rule ends. */
-function firstEndIn({ config, now }: Policy): number {
-  const rules = config.allow.filter(({ unmet }) => !unmet);
-  const endsIn = (Math.min(...rules.map(endOf)) - now()) / 1000;
-  return Math.min(Math.max(0, endsIn), A_YEAR_S);
+/** Returns the seconds until the first of these times: 0 once it has passed, and a year at most, also where there is none. */
+function secondsUntil(times: number[], now: number): number {
+  return clamp((Math.min(...times) - now) / 1000, 0, A_YEAR_S);
 }
 
 /**
@@ -145,7 +143,21 @@ export class GateMetrics {
       'api_gate.rules.ends_in',
       's',
       'Time until the first allow rule with `until` ends, a year at most; 0 once one has ended',
-      () => firstEndIn(source.current),
+      () => {
+        const { config, now } = source.current;
+        const rules = config.allow.filter(({ unmet }) => !unmet);
+        return secondsUntil(rules.map(endOf), now());
+      },
+    );
+    this.#createGauge(
+      'api_gate.report_only.ends_in',
+      's',
+      'Time until report-only ends, a year at most; a year once the rules refuse',
+      () => {
+        const { config, isEnforced } = source.current;
+        const ends = config.until && !isEnforced ? [+config.until] : [];
+        return secondsUntil(ends, Date.now());
+      },
     );
     this.#createGauge(
       'api_gate.policy.age',

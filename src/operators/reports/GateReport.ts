@@ -3,6 +3,7 @@ import type { BackendPlugins } from '../../gate/plugins/BackendPlugins';
 import type { Decision } from '../../gate/Decision';
 import type { DecidedRequest, GateObserver } from '../../gate/GateObserver';
 import type { Usage } from '../../store/usage/Usage';
+import { usedWorked } from '../../store/usage/Use';
 import { watchAnswer } from './Answer';
 import type { GateAudit } from './GateAudit';
 import { annotateSpan, GateMetrics } from './GateMetrics';
@@ -109,7 +110,9 @@ export class GateReport implements GateObserver {
       metrics?.answered(plugin, kind);
       if (kind === 'worked') {
         const answered = path && { path, status };
-        usage?.worked({ plugin, method, ...answered, ...presented });
+        const worked = { plugin, method, ...answered, ...presented };
+        usage?.worked(worked);
+        this.refusals.worked(usedWorked(worked), refusal);
       }
     });
   }

@@ -116,11 +116,12 @@ export class RefusalLog {
     omittedDecisions: string[] = [],
   ): void {
     const { plugin, outcome, reason, method, path, rule } = refusal;
-    const { detail, id: decision, subject, address: clientAddress } = refusal;
+    const { detail, id: decision, subject, userAgent } = refusal;
     const { audit, logger } = this.options;
     const meta = { plugin, reason, method };
+    const clientAddress = refusal.address;
     const identity = omitBy(
-      { detail, rule, decision, subject, clientAddress },
+      { detail, rule, decision, subject, clientAddress, userAgent },
       isUndefined,
     ) as JsonObject;
     logger.info(

@@ -27,7 +27,7 @@ describe('[P86] the last refusals of a process', () => {
     jest.setSystemTime(Date.parse('2026-11-28T12:00:31.5Z'));
     refusals.add(
       'other',
-      { method: 'POST', reportedPath: '/y' },
+      { method: 'POST', reportedPath: '/y', userAgent: 'curl/8.5.0 (x)' },
       decisionOf({
         outcome: 'would-refuse',
         reason: 'invalid-token',
@@ -49,6 +49,7 @@ describe('[P86] the last refusals of a process', () => {
         path: '/y',
         subject: 'user:default/jane',
         address: '203.0.113.9',
+        userAgent: 'curl/8.5.0',
       },
       {
         id: '',

@@ -4,7 +4,8 @@ import type { Decision } from '../../gate/Decision';
 import type { DecidedRequest } from '../../gate/GateObserver';
 import { withoutQuery } from '../../gate/read/requestLine';
 import { formatRule } from '../../gate/rules/AllowRule';
-import { hideTokens } from '../hideTokens';
+import { keyOf as keyOfUse, Used } from '../../store/usage/Use';
+import { hideTokens, productOf } from '../hideTokens';
 import { shorten } from '../../settings/logLine';
 import type { AnswerKind } from './Answer';
 
@@ -41,6 +42,8 @@ export interface ReportedRefusal extends Pick<
   rule?: string;
   /** The client's address, with `auth.apiGate.audit.clientAddress`. */
   address?: string;
+  /** The product that `User-Agent` begins with, which any client may claim. */
+  userAgent?: string;
 }
 
 /** Similar requests that would have been refused, in report-only. */
@@ -65,11 +68,13 @@ export class Refusals {
   });
   readonly #wouldRefuse = new Map<string, WouldRefuse>();
   #uncounted = 0;
+  /** The last product that has made a request which worked. */
+  readonly #userAgents = new LRUCache<string, string>({ max: MAX_GROUPS });
 
   /** @param plugin - id of an installed plugin, or the label for all others */
   add(
     plugin: string,
-    { method, reportedPath = '' }: DecidedRequest,
+    { method, reportedPath = '', userAgent }: DecidedRequest,
     decision: Decision,
   ): ReportedRefusal {
     const { clientAddress = '', denial, detail, outcome, reason } = decision;
@@ -89,6 +94,7 @@ export class Refusals {
       subject: subject && shorten(subject, MAX_SUBJECT_BYTES),
       // A trusted proxy may forward any text that a client sent as its address.
       address: isIP(clientAddress) ? clientAddress : undefined,
+      userAgent: productOf(userAgent),
     };
     this.#last.push(refusal);
     if (this.#last.length > MAX_REFUSALS) {
@@ -109,6 +115,16 @@ export class Refusals {
     if (group) {
       group.answers[kind] = (group.answers[kind] ?? 0) + 1;
     }
+  }
+
+  /** Keeps who has made a request that worked last. */
+  worked(used: Used, { userAgent }: ReportedRefusal): void {
+    this.#userAgents.set(keyOfUse(used), userAgent);
+  }
+
+  /** Returns the last product that this process has seen make such a request. */
+  userAgentOf(used: Used): string | undefined {
+    return this.#userAgents.get(keyOfUse(used));
   }
 
   /** Describes the refusals of this process, and in report-only the requests that would have been refused. */

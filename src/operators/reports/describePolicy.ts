@@ -1,4 +1,4 @@
-import { pick } from 'lodash';
+import { omit, pick } from 'lodash';
 import type { Finding } from '../findings/Finding';
 import {
   AllowRule,
@@ -13,6 +13,11 @@ import {
   WEBSOCKET,
 } from '../../gate/read/requestLine';
 import type { Plugins } from '../../gate/plugins/Plugins';
+import {
+  ApiGateConfig,
+  CONFIG_KEY,
+} from '../../settings/read/readApiGateConfig';
+import type { Expectation } from '../../settings/read/readExpectations';
 import type { ListSource } from '../../settings/files/configFiles';
 import type { DenyRule } from '../../gate/rules/DenyList';
 import type { TokenEntry } from '../../gate/rules/GateSettings';
@@ -22,10 +27,8 @@ import type {
   DeclaredPolicies,
   DeclaredPolicy,
 } from '../../gate/plugins/DeclaredPolicies';
-import type { Usage } from '../../store/usage/Usage';
-import type { Use } from '../../store/usage/Use';
 import { mapInPieces, Pieces } from '../pieces';
-import { describeReportOnly, ReportOnlyReport } from './describeReportOnly';
+import type { ReportOnlyReport } from './describeReportOnly';
 import type { ProcessReport } from './describeReplica';
 import type { UsageReport } from './describeUsage';
 
@@ -69,6 +72,10 @@ export interface PolicyReport extends ProcessReport {
   deny: Reported<DenyRule>[];
   /** The limits of external tokens, by subject. */
   tokens: ReportedToken[];
+  /** What operators have written down that must stay so, and whether it holds once the gate enforces. */
+  expect: (Omit<Expectation, 'method' | 'path'> & { holds: boolean })[];
+  /** Who may do what, and what is trusted. */
+  settings: ReturnType<typeof describeSettings>;
   /** What is public without a rule. */
   builtIn: readonly ReportedRule[];
   /** Settings that make the gate pointless, and rules that are dangerous or useless. */
@@ -121,11 +128,9 @@ export function* describePolicy(options: {
   policies: DeclaredPolicies;
   policy: ConfiguredPolicy;
   process: ProcessReport;
+  reportOnly: ReportOnlyReport | undefined;
   source: Pick<PolicySource, 'lists' | 'needsRestart' | 'problem'>;
-  usage: Usage;
   used: UsageReport | undefined;
-  /** What the record of use has. */
-  uses: Map<string, Use>;
 }): Pieces<PolicyReport> {
   const { findings, plugins, policies, policy, source } = options;
   const { config, hash, isEnforced, loadedAt, now } = policy;
@@ -148,6 +153,15 @@ export function* describePolicy(options: {
     })),
     deny: config.deny.map(rule => withEnd(rule, now())),
     tokens: config.tokens.map(entry => withEnd(entry, now())),
+    expect: config.expect.map((expectation, i) => ({
+      ...omit(expectation, 'method', 'path'),
+      // The others hold: a policy of which one does not hold never gets into force.
+      holds: !findings.some(
+        ({ id, at }) =>
+          id === 'expectation-ended' && at === `${CONFIG_KEY}.expect[${i}]`,
+      ),
+    })),
+    settings: describeSettings(config),
     builtIn: BUILT_IN_PUBLIC,
     findings,
     installed: plugins.installedIds(),
@@ -155,13 +169,24 @@ export function* describePolicy(options: {
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: beyond.flat(),
     ...options.process,
-    reportOnly: describeReportOnly({
-      ...options,
-      isDefaultPolicyDisabled: findings.some(
-        ({ id }) => id === 'no-barrier-behind',
-      ),
-    }),
+    reportOnly: options.reportOnly,
     usage: options.used,
+  };
+}
+
+function describeSettings(config: ApiGateConfig) {
+  const { cookie, operators, readers, signOut } = config;
+  return {
+    operators: [...operators],
+    readers: [...readers],
+    ...pick(config, 'issuers', 'credentialHeader', 'foreignAuthorization'),
+    cookie: {
+      ...pick(cookie, 'enabled', 'name'),
+      maxAge: cookie.maxAgeMs && `${cookie.maxAgeMs / 1000}s`,
+      ...pick(cookie.attributes, 'domain', 'sameSite', 'secure'),
+      ...pick(config, 'trustedOrigins', 'trustedPaths'),
+    },
+    signOut: { ...signOut, providers: [...signOut.providers] },
   };
 }
 

@@ -1,3 +1,4 @@
+import { ConfigReader } from '@backstage/config';
 import type { Expectation } from '../../settings/read/readExpectations';
 import { createPolicy } from '../../__tests__/__testUtils__/createPolicy';
 import type { Usage } from '../../store/usage/Usage';
@@ -14,9 +15,14 @@ import {
   describeReportOnly,
   describeRequests,
   formatWorked,
+  nameStopping,
 } from './describeReportOnly';
+import { Refusals, ReportedRefusal } from './Refusals';
 
 const TODAY = 20_000;
+
+/** A backend with Backstage's default policy, whose process has seen no request. */
+const usual = { config: new ConfigReader({}), refusals: new Refusals() };
 
 /** Describes a record with requests that worked on a day, after some days in report-only. */
 function describeAfter(options: {
@@ -51,7 +57,7 @@ function describeAfter(options: {
       mode: 'report-only',
       expect: options.expect ?? [],
     }),
-    isDefaultPolicyDisabled: false,
+    ...usual,
   })!;
   return `${enforce}: ${because}`;
 }
@@ -134,7 +140,11 @@ describe('what worked in report-only', () => {
   ];
 
   /** Describes a record, where one rule is in force. */
-  function describeUses(uses: Use[], isDefaultPolicyDisabled = false) {
+  function describeUses(
+    uses: Use[],
+    isDefaultPolicyDisabled = false,
+    refusals = usual.refusals,
+  ) {
     return describeReportOnly({
       usage: {
         ...{ isOn: true, isShared: true, isComplete: true, day: TODAY },
@@ -145,7 +155,14 @@ describe('what worked in report-only', () => {
         allow: [{ plugin: 'hello', path: '/open', methods: ['GET'] }],
         expect: expectations,
       }),
-      isDefaultPolicyDisabled,
+      refusals,
+      config: new ConfigReader({
+        backend: {
+          auth: {
+            dangerouslyDisableDefaultAuthPolicy: isDefaultPolicyDisabled,
+          },
+        },
+      }),
     })!;
   }
 
@@ -208,6 +225,49 @@ describe('what worked in report-only', () => {
     ]);
   });
 
+  it('[P110] names what stops working, with paths as every log shows them, or says that nothing does', () => {
+    const token = 'abcdefghijABCDEFGHIJ0123456789';
+    const stopping = (...uses: Use[]) => nameStopping(describeUses(uses));
+    expect(
+      stopping(
+        workedOf(get('hello', `/reset/${token}`)),
+        workedOf(get('hello', '/closed')),
+        workedOf(get('hello', '/few'), { requests: 2 }),
+        workedOf(get('not installed')),
+      ),
+    ).toBe(
+      'the gate refuses GET /api/hello/few, GET /api/hello/reset/…, GET not installed from then on',
+    );
+    expect(stopping(workedOf(get('hello', '/closed')))).toBe(
+      'report-only was observed on 0 of the 7 days before today, and all are needed',
+    );
+    // A reader of the policy gets no list.
+    const { worked: _, ...report } = describeUses([]);
+    expect(nameStopping(report)).toBe(report.because);
+  });
+
+  it('has the product that made the last request of each kind at this process', () => {
+    const refusals = new Refusals();
+    const by = (used: Use, userAgent: string | undefined) =>
+      refusals.worked(used, { userAgent } as ReportedRefusal);
+    const few = workedOf(get('hello', '/few'));
+    const many = workedOf(get('hello', '/many'));
+    by(few, 'curl/8.5.0');
+    by(many, 'kube-probe/1.31');
+    by(many, undefined);
+    const lines = () =>
+      describeUses([few, many], false, refusals).worked.map(formatWorked);
+    expect(lines()).toEqual([
+      expect.stringMatching(/answered 200, last by curl\/8\.5\.0$/),
+      expect.stringMatching(/answered 200$/),
+    ]);
+    // The number of kinds is bounded, whatever clients ask for.
+    for (let i = 0; i < 2_000; i += 1) {
+      by(workedOf(get('hello', `/${i}`)), 'scanner/1');
+    }
+    expect(lines()[0]).toMatch(/answered 200$/);
+  });
+
   it('has no rules where every route works without a credential', () => {
     const report = describeUses([workedOf(get('hello', '/x'))], true);
     expect(report.note).toBe(
@@ -254,6 +314,9 @@ describe('what worked in report-only', () => {
       `GET /api/other/…: 1 request from ${first} to ${last}; ${whys[0]}`,
       `GET /api/other/…: 1 request from ${first} to ${last}; ${whys[1]}`,
     ]);
+    expect(nameStopping(report)).toBe(
+      `the gate refuses GET /api/other/…, ${[1, 2, 3, 4].map(i => `GET /api/other/… with a token of ci-${i}`).join(', ')}, 2 more from then on`,
+    );
     // Without barriers behind the gate, no rule is proposed.
     const disabled = describeUses([presenting('locked')], true);
     expect(disabled.worked[0].why).toBe(whys[0]);
@@ -291,7 +354,7 @@ describe('what worked in report-only', () => {
       describeReportOnly({
         usage: {} as Usage,
         policy: createPolicy({}),
-        isDefaultPolicyDisabled: false,
+        ...usual,
       }),
     ).toBeUndefined();
   });

@@ -1,4 +1,5 @@
-import { compact, map, maxBy, partition, uniq } from 'lodash';
+import type { Config } from '@backstage/config';
+import { compact, map, maxBy, partition, reject, uniq } from 'lodash';
 import { PLUGIN_ID } from '../../gate/rules/AllowRule';
 import type { Expectation } from '../../settings/read/readExpectations';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
@@ -12,6 +13,11 @@ import {
   WorkedRequest,
   workedRequestOf,
 } from '../../store/usage/Use';
+import { createGet, NO_BARRIERS } from '../findings/backstageSettings';
+import { isTrue } from '../../settings/read/values';
+import { hideTokens } from '../hideTokens';
+import type { PolicyReport } from './describePolicy';
+import type { Refusals } from './Refusals';
 import { proposeRule } from './proposeRule';
 
 export const POLICY_DISABLED =
@@ -22,6 +28,8 @@ const MAX_NAMED = 5;
 
 /** Similar requests that worked, and that would have been refused. */
 export interface WorkedRequests extends WorkedRequest {
+  /** The product that has made the last of them at this process. */
+  userAgent?: string;
   requests: number;
   firstSeen: string;
   lastSeen: string;
@@ -40,21 +48,31 @@ export type ReportOnlyReport = NonNullable<
 
 /** Describes what enforcing would stop. Returns `undefined` if the gate enforces. */
 export function describeReportOnly(options: {
+  config: Config;
   usage: Usage;
   /** What the record has now, if it was read already. */
   uses?: Map<string, Use>;
   policy: ConfiguredPolicy;
-  /** Whether `backend.auth.dangerouslyDisableDefaultAuthPolicy` is set. */
-  isDefaultPolicyDisabled: boolean;
+  refusals: Pick<Refusals, 'userAgentOf'>;
 }) {
-  const { usage, policy, isDefaultPolicyDisabled } = options;
+  const { config, policy, refusals, usage } = options;
   if (policy.isEnforced) {
     return undefined;
   }
   const uses = options.uses ?? usage.read();
+  const isDefaultPolicyDisabled = isTrue(createGet(config)(NO_BARRIERS));
   const all = [...uses.values()]
     .filter(({ kind, requests }) => kind === 'worked' && requests > 0)
-    .map(use => describeWorked(readUse(use), policy, isDefaultPolicyDisabled))
+    .map(use => {
+      const worked = {
+        ...workedRequestOf(use),
+        requests: use.requests,
+        firstSeen: formatDay(use.firstDay),
+        lastSeen: formatDay(use.lastUsed!),
+        userAgent: refusals.userAgentOf(use),
+      };
+      return describeWorked(worked, policy, isDefaultPolicyDisabled);
+    })
     .filter(worked => worked !== undefined)
     .sort((a, b) => b.requests - a.requests);
   const [expected, holding] = partition(all, 'isExpectedClosed');
@@ -72,34 +90,21 @@ export function describeReportOnly(options: {
   };
 }
 
-function readUse(use: Use): WorkedRequests {
-  return {
-    ...workedRequestOf(use),
-    requests: use.requests,
-    firstSeen: formatDay(use.firstDay),
-    lastSeen: formatDay(use.lastUsed!),
-  };
-}
-
 /** Describes what becomes of requests that worked; returns nothing if a rule in force opens them. */
 export function describeWorked(
   worked: WorkedRequests,
-  {
-    allowList,
-    config,
-    now,
-  }: Pick<ConfiguredPolicy, 'allowList' | 'config' | 'now'>,
+  policy: Pick<ConfiguredPolicy, 'allowList' | 'config' | 'now'>,
   isDefaultPolicyDisabled: boolean,
 ): WorkedRequests | undefined {
   const { plugin, method, path } = worked;
-  if (path && allowList.match(plugin, method, path, now())) {
+  if (path && policy.allowList.match(plugin, method, path, policy.now())) {
     return undefined;
   }
   const why = describeRefusedCredential(worked);
   if (why) {
     return { ...worked, why };
   }
-  if (expectsClosed(config.expect, worked)) {
+  if (expectsClosed(policy.config.expect, worked)) {
     return { ...worked, isExpectedClosed: true };
   }
   if (isDefaultPolicyDisabled) {
@@ -151,14 +156,9 @@ function decideEnforce(
   if (recent.length > 0) {
     const plugins = uniq(map(recent, 'plugin')).sort();
     const refused = uniq(compact(recent.map(describeRefusedCredential)));
-    const more = refused.length - MAX_NAMED;
-    const named = [
-      ...refused.slice(0, MAX_NAMED),
-      ...(more > 0 ? [`${more} more`] : []),
-    ];
     return {
       enforce: 'not yet',
-      because: `requests that would be refused still worked on ${maxBy(recent, 'lastSeen')!.lastSeen}, at ${plugins.join(', ')}${named.length > 0 ? `: ${named.join(', ')}` : ''}`,
+      because: `requests that would be refused still worked on ${maxBy(recent, 'lastSeen')!.lastSeen}, at ${plugins.join(', ')}${refused.length > 0 ? `: ${nameSome(refused)}` : ''}`,
     };
   }
   const unknown = whyNotKnown(usage);
@@ -174,6 +174,33 @@ function decideEnforce(
         enforce: 'now',
         because: `nothing that worked in the last ${RECENT_DAYS} days would stop working${expected.length > 0 ? ', except what auth.apiGate.expect has as closed' : ''}`,
       };
+}
+
+function nameSome(names: readonly string[]): string {
+  const more = names.length - MAX_NAMED;
+  const named = names.slice(0, MAX_NAMED).join(', ');
+  return more > 0 ? `${named}, ${more} more` : named;
+}
+
+/** Names what works only until the gate enforces, with each path as every log shows it. */
+export function nameStopping({
+  because,
+  worked = [],
+}: NonNullable<PolicyReport['reportOnly']>): string {
+  const stopping = reject(worked, 'isExpectedClosed').map(each => {
+    const path = each.path && hideTokens(each.path);
+    const whose = each.subject ? ` with a token of ${each.subject}` : '';
+    return `${nameRequest({ ...each, path })}${whose}`;
+  });
+  return stopping.length > 0
+    ? `the gate refuses ${nameSome(uniq(stopping))} from then on`
+    : because;
+}
+
+function nameRequest({ plugin, method, path = '/…' }: WorkedRequest): string {
+  // The label of plugins that are not installed is no id.
+  const at = PLUGIN_ID.test(plugin) ? `/api/${plugin}${path}` : plugin;
+  return `${method} ${at}`;
 }
 
 function whyNotKnown(usage: Usage): string | undefined {
@@ -198,21 +225,18 @@ export function formatEnforce({
 
 /** Formats requests that worked: the rule that would keep them as a comment, or why none is proposed. */
 export function formatWorked(worked: WorkedRequests): string {
-  const { plugin, method, path = '/…', yaml, why } = worked;
   const note = worked.isExpectedClosed
     ? 'auth.apiGate.expect has it as closed'
-    : why;
-  // The label of plugins that are not installed is no id.
-  const at = PLUGIN_ID.test(plugin) ? `/api/${plugin}${path}` : plugin;
+    : worked.why;
   return (
-    yaml ??
-    `${method} ${at}: ${describeRequests(worked)}${note ? `; ${note}` : ''}`
+    worked.yaml ??
+    `${nameRequest(worked)}: ${describeRequests(worked)}${note ? `; ${note}` : ''}`
   );
 }
 
 /** Describes how often requests worked, when, and what answered. */
 export function describeRequests(worked: WorkedRequests): string {
-  const { requests, firstSeen, lastSeen, status } = worked;
+  const { requests, firstSeen, lastSeen, status, userAgent } = worked;
   if (requests === 0) {
     return 'no request is recorded';
   }
@@ -220,5 +244,5 @@ export function describeRequests(worked: WorkedRequests): string {
     firstSeen === lastSeen
       ? `on ${lastSeen}`
       : `from ${firstSeen} to ${lastSeen}`;
-  return `${requests} request${requests === 1 ? '' : 's'} ${days}${status ? `, answered ${status}` : ''}`;
+  return `${requests} request${requests === 1 ? '' : 's'} ${days}${status ? `, answered ${status}` : ''}${userAgent ? `, last by ${userAgent}` : ''}`;
 }

@@ -61,7 +61,7 @@ const REFUSALS = {
   'token-ended': 'refused with 401 (token-ended)',
 };
 
-const MAX_SUBJECT_LENGTH = 1_000;
+export const MAX_SUBJECT_LENGTH = 1_000;
 
 /** The longest request that is explained. The path of a rule has at most 1,000 characters. */
 export const MAX_REQUEST_LENGTH = 2_000;

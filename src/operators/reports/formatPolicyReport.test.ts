@@ -133,7 +133,7 @@ describe('formatPolicyReport', () => {
       '    GET /api/hello/health',
       '  Opened by plugins in code, and closed once you enforce, except for what your rules name:',
       '    hello /ping, to everybody',
-      '  Worked, and will be refused once you enforce; to keep a request public, paste its rule and remove the first #:',
+      `  Worked, and will be refused ${end ? `from ${end} on` : 'once you enforce'}; to keep a request public, paste its rule and remove the first #:`,
       '    GET /api/hello/…: 1 request on 2026-11-01',
       '    GET /api/hello/reset/…: 1 request on 2026-11-01; the page shows the path to operators',
     ];
@@ -151,7 +151,7 @@ describe('formatPolicyReport', () => {
         ...inReportOnly,
         reportOnly: { ...reportOnly, note },
       }),
-    ).toContain(`once you enforce; ${note}:`);
+    ).toContain(`; ${note}:`);
   });
 });
 

@@ -40,6 +40,7 @@ export type TextReport = Pick<
   | 'reportOnly'
   | 'tokens'
   | 'unknown'
+  | 'until'
   | 'usage'
 >;
 
@@ -85,7 +86,7 @@ export function formatReport(
     ],
     ...listBesideRules(report),
     [
-      titleOfWorked(reportOnly),
+      titleOfWorked(report),
       (reportOnly?.worked ?? []).map(each => formatWorked(hideToken(each))),
     ],
     ['Use, at the running backend', usage ? formatUsage(usage) : []],
@@ -121,8 +122,11 @@ export function listBesideRules(report: TextReport): Section[] {
 }
 
 /** Returns the title of the requests that worked in report-only. */
-export function titleOfWorked(reportOnly: PolicyReport['reportOnly']): string {
-  return `Worked, and will be refused once you enforce; ${reportOnly?.note ?? 'to keep a request public, paste its rule and remove the first #'}`;
+export function titleOfWorked({
+  reportOnly,
+  until,
+}: Pick<PolicyReport, 'reportOnly' | 'until'>): string {
+  return `Worked, and will be refused ${until ? `from ${until} on` : 'once you enforce'}; ${reportOnly?.note ?? 'to keep a request public, paste its rule and remove the first #'}`;
 }
 
 /** Removes a path that may hold a token, and the rule with it: more people read the log than operate the gate. */

@@ -63,6 +63,7 @@ export function createPolicyRouter(options: {
       question: { request, subject },
       explained: request ? await explain(request, subject) : undefined,
       id: readText(req, 'id').trim(),
+      filter: readText(req, 'filter').trim(),
     });
     const policy = { 'Content-Security-Policy': PAGE_POLICY };
     send(res.set({ ...PAGE_HEADERS, ...policy }), page);

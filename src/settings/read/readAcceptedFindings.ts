@@ -13,6 +13,7 @@ export const FINDING_IDS = [
   'proxied-websocket',
   'reduced-on-this-release',
   'refresh-tokens-survive',
+  'report-only-ends-soon',
   'revocations-missing-in-table',
   'rule-changes-data',
   'rule-ended',

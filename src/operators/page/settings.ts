@@ -1,0 +1,106 @@
+import type { Finding } from '../findings/Finding';
+import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import type { PolicyReport } from '../reports/describePolicy';
+import type { Pieces } from '../pieces';
+import { Content, Html, html } from './html';
+import { code, Column, list, note, section, table, tag } from './parts';
+
+const FINDINGS: readonly Column<Finding>[] = [
+  [
+    'Finding',
+    ({ accepted, id }) => [
+      code(id),
+      accepted && tag('closed', 'accepted: ', accepted.reason),
+    ],
+  ],
+  ['At', ({ at }) => code(at)],
+  ['Why', ({ why }) => why],
+  ['Write', ({ write }) => write],
+];
+
+const EXPECTED: readonly Column<PolicyReport['expect'][number]>[] = [
+  [
+    'Expected',
+    ({ plugin, request }) =>
+      request === undefined ? `Everything of ${plugin}` : code(request),
+  ],
+  ['Is', ({ is }) => is],
+  [
+    'Holds',
+    ({ holds }) =>
+      holds ? 'yes' : tag('warned', 'not any more: its rule has ended'),
+  ],
+];
+
+/** What the settings decide, by their keys. */
+const TITLES = {
+  operators: 'May end sessions of others, lock users out, and read this page',
+  readers: 'May read this page',
+  issuers: 'Whose user tokens are accepted besides its own',
+  credentialHeader: 'May hold the token in place of Authorization',
+  foreignAuthorization: 'Where Authorization is for another server',
+  cookie: 'Where the cookie authenticates, and for how long',
+  signOut: 'What a sign-out ends',
+};
+
+type Setting = readonly [key: keyof typeof TITLES, value: unknown];
+
+const SETTINGS: readonly Column<Setting>[] = [
+  [
+    'Setting',
+    ([key]) => [TITLES[key], html`<small>${CONFIG_KEY}.${key}</small>`],
+  ],
+  ['Value', ([, value]) => formatValue(value)],
+];
+
+/** Renders what to change: each finding, with what to write instead. */
+export function* renderFindings({ findings }: PolicyReport): Pieces<Html> {
+  return section(
+    'findings',
+    findings.length === 0
+      ? html`<p>
+          No setting makes the gate pointless, and no rule is dangerous.
+        </p>`
+      : yield* table(FINDINGS, findings),
+  );
+}
+
+/** Renders what operators expect to be public or closed, and whether it is. */
+export function* renderExpected(report: PolicyReport): Pieces<Html> {
+  const { enforced, expect } = report;
+  return section(
+    'expected',
+    expect.length > 0 &&
+      !enforced &&
+      note('warned', 'What has to be closed is closed once you enforce.'),
+    expect.length > 0
+      ? yield* table(EXPECTED, expect)
+      : html`<p>Nothing is written down in ${CONFIG_KEY}.expect.</p>`,
+  );
+}
+
+/** Renders who may do what, and whom the gate trusts. */
+export function* renderSettings({ settings }: PolicyReport): Pieces<Html> {
+  const rows = Object.keys(TITLES).map((key): Setting => {
+    const setting = key as keyof typeof TITLES;
+    return [setting, settings[setting]];
+  });
+  return section('settings', yield* table(SETTINGS, rows));
+}
+
+function formatValue(value: unknown): Content {
+  if (typeof value !== 'object') {
+    return value === undefined ? 'none' : String(value);
+  }
+  const { plugin, path, ...others } = value as Record<string, unknown>;
+  if (plugin !== undefined) {
+    return code(`/api/${plugin}${path}`);
+  }
+  const items = Object.entries(others)
+    .filter(([, each]) => each !== undefined)
+    .map(([key, each]) => [
+      !Array.isArray(value) && `${key}: `,
+      formatValue(each),
+    ]);
+  return list(items) ?? 'none';
+}
