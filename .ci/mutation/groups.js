@@ -264,6 +264,7 @@ module.exports = {
     'proof-rules': [
       'rules/AllowList',
       'rules/AllowRule',
+      'rules/DenyList',
       'rules/Policy',
       'rules/TokenLimits',
       'rules/classifyRoute',

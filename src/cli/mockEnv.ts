@@ -84,8 +84,10 @@ export function withoutMocked(root: Config, mocked: Config) {
   const subjects = asList(asObject(backend.auth).externalAccess).map(entry =>
     pick(entry, ['type', 'options.subject', 'options.subjectPrefix']),
   );
-  if (apiGate.tokens !== undefined && holdsMock(subjects)) {
-    leaveOut(CONFIG_KEY, apiGate, 'tokens');
+  for (const key of ['deny', 'tokens']) {
+    if (apiGate[key] !== undefined && holdsMock(subjects)) {
+      leaveOut(CONFIG_KEY, apiGate, key);
+    }
   }
   if (backend.baseUrl === undefined || holdsMock(backend.baseUrl)) {
     leaveOut('backend', backend, 'baseUrl');

@@ -9,6 +9,7 @@ import {
   UpgradeRequest,
 } from '../../gate/read/GateRequest';
 import { readTokens } from '../../gate/read/readTokens';
+import type { DenyRule } from '../../gate/rules/DenyList';
 import { readUpgradeTarget } from '../../gate/read/mountedRequest';
 import { mountAt } from '../../backstage/createFront';
 
@@ -92,10 +93,11 @@ interface SentRequest {
 }
 
 /** Creates the gate's reading of requests at both doors. */
-function createReaders(installed = INSTALLED) {
+function createReaders(installed = INSTALLED, deny: DenyRule[] = []) {
   const { services } = createGateServices({ installed });
   const policy = createPolicy({
     allow,
+    deny,
     trustedPaths: [
       { plugin: 'here', path: '/trusted/**' },
       { plugin: 'auth', path: '/**' },
@@ -197,6 +199,67 @@ it.each([
   expect(wrong.slice(0, 10)).toEqual([]);
   expect([...seen].sort()).toEqual([...classes].sort());
 });
+
+const DENY: DenyRule[] = [
+  { path: '/A/**', methods: ['GET'] },
+  { path: '/b', methods: ['WEBSOCKET', 'POST'] },
+  { path: '/c', methods: ['HEAD'] },
+  { path: '/x/b/c', methods: ['DELETE'], until: LATER },
+  { path: '/x/b', methods: ['PUT'], until: NOW - 1 },
+  { plugin: 'absent', path: '/**', methods: ['*'] },
+].map(rule => ({ plugin: 'here', for: [], except: [], ...rule }));
+
+/** Returns the paths of the rules that cover a request by R11. */
+function coveringRules(request: GateRequest, url: string) {
+  const { isUpgrade, method, path, pluginId } = request;
+  const [, , plugin, ...segments] = url.replace(/[?].*/, '').split('/');
+  const below = `/${segments.join('/')}`.toLowerCase();
+  const isPlain = isNamedBy({ plugin, path: '/**' }, 'GET', url);
+  if (path !== undefined && /^\/[.]backstage.*cookie$/.test(below)) {
+    return [];
+  }
+  const methods = [
+    ...['*', method, ...(isUpgrade ? ['WEBSOCKET'] : [])],
+    ...(['HEAD', 'WEBSOCKET'].includes(method) ? ['GET'] : []),
+  ];
+  return DENY.filter(({ until = LATER, ...rule }) => {
+    const prefix = rule.path.toLowerCase().replace('/**', '');
+    const isBelow = rule.path.endsWith('/**') && below.startsWith(`${prefix}/`);
+    return (
+      // At the server, `..` may lead to any plugin.
+      (rule.plugin === plugin || pluginId === '%') &&
+      until >= LATER &&
+      rule.methods.some(each => methods.includes(each)) &&
+      (path === undefined || !isPlain || below === prefix || isBelow)
+    );
+  }).map(rule => rule.path);
+}
+
+it.each(['atExpress', 'atServer'] as const)(
+  '[P111] deny rules cover a request by R11, %s',
+  door => {
+    const readers = createReaders(INSTALLED, DENY);
+    const wrong: unknown[] = [];
+    let count = 0;
+    for (const headers of Object.values(UPGRADES)) {
+      for (const method of METHODS) {
+        for (const url of TARGETS) {
+          const request = readers[door]({ method, url, headers });
+          const { denials, route } = request;
+          const expected = coveringRules(request, url);
+          const found = denials.map(rule => rule.path);
+          const isNature = /^(built-in-public|sign-out)$/.test(String(route));
+          count += expected.length;
+          if (!isNature && String(found.sort()) !== String(expected.sort())) {
+            wrong.push({ headers, method, url, route, found, expected });
+          }
+        }
+      }
+    }
+    expect(wrong.slice(0, 10)).toEqual([]);
+    expect(count).toBeGreaterThan(1_000);
+  },
+);
 
 it('[P111] a logout is a sign-out where auth is installed, by V5', () => {
   const { atExpress } = createReaders(['here', 'app']);

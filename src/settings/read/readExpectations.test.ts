@@ -66,11 +66,11 @@ describe('readExpectations', () => {
     ],
     [
       [{ request: 'GET /api/x' }],
-      `${AT}[0].is must be public, closed or denied`,
+      `${AT}[0].is must be one of public, closed, denied`,
     ],
     [
       [{ request: 'GET /api/x', is: ['public', 'closed'] }],
-      `${AT}[0].is must be public, closed or denied`,
+      `${AT}[0].is must be one of public, closed, denied`,
     ],
     [
       [

@@ -8,7 +8,7 @@ import {
   withoutQuery,
 } from '../../gate/read/requestLine';
 import { PLUGIN_ID } from '../../gate/rules/AllowRule';
-import { check, didYouMean, readList, readObject } from './values';
+import { check, checkOneOf, didYouMean, readList, readObject } from './values';
 
 /** An entry of `auth.apiGate.expect`, checked: one request, or everything of a plugin. */
 export interface Expectation {
@@ -65,10 +65,7 @@ export function readExpectations(
 function readExpectation(value: unknown, configPath: string): Expectation {
   const keys = ['request', 'plugin', 'is'] as const;
   const { request, plugin, is } = readObject(value, configPath, keys);
-  check(
-    is === 'public' || is === 'closed' || is === 'denied',
-    `${configPath}.is must be public, closed or denied`,
-  );
+  checkOneOf(is, `${configPath}.is`, ['public', 'closed', 'denied']);
   if (plugin !== undefined) {
     check(
       request === undefined,
