@@ -1,6 +1,7 @@
 import { ConfigReader } from '@backstage/config';
 import { compact, difference, differenceWith, isEqual, omit } from 'lodash';
-import { formatRule } from '../gate/rules/AllowRule';
+import { formatRule, isSubtree, prefixOf } from '../gate/rules/AllowRule';
+import type { DenyRule } from '../gate/rules/DenyList';
 import { findOpenings, Opening } from '../settings/expectations/findOpenings';
 import { CONFIG_KEY, KEYS } from '../settings/read/readApiGateConfig';
 import { Expectation, formatExpected } from '../settings/read/readExpectations';
@@ -58,6 +59,36 @@ function describeOpening(sign: '+' | '-', opening: Opening): Difference {
 
 function formatEnd(until = Infinity): string {
   return until === Infinity ? 'never' : new Date(until).toISOString();
+}
+
+/** Compares what is denied: what only the old rules deny is open to some callers. */
+export const compareDenials: Compare = (before, after, at) => {
+  const [old, now] = [before, after].map(({ gate }) => gate.deny);
+  const line = (sign: '+' | '-', kind: string) => (rule: DenyRule) => ({
+    ...{ sign, kind, at },
+    text: `${formatRule(rule)} for ${[rule.for, ...rule.except].join(', except ')}`,
+  });
+  return [
+    ...differenceWith(old, now, isDenied).map(line('+', 'no longer denies')),
+    ...differenceWith(now, old, isDenied).map(line('-', 'denies')),
+  ];
+};
+
+/** Returns whether another rule denies all that a rule does: `/**` includes its own path, and `*` each method. */
+function isDenied(rule: DenyRule, by: DenyRule): boolean {
+  const methods = by.methods.includes('*') ? rule.methods : by.methods;
+  const paths = [by.path, isSubtree(by) ? prefixOf(by) || '/' : by.path];
+  const [own, ...others] = [rule.path, ...paths].map(path =>
+    path.toLowerCase(),
+  );
+  return (
+    difference(rule.for, by.for).length === 0 &&
+    difference(by.except, rule.except).length === 0 &&
+    findOpenings(
+      [{ ...rule, path: own }],
+      others.map(path => ({ ...by, path, methods })),
+    ).length === 0
+  );
 }
 
 /** Compares expectations. Without an expectation of `closed`, a rule may open the request. */

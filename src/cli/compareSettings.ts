@@ -8,6 +8,7 @@ import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { isTrue } from '../settings/read/values';
 import { findCheckable } from './check';
 import {
+  compareDenials,
   compareExpectations,
   compareRules,
   findUnknown,
@@ -22,6 +23,7 @@ import { isModeUnknown } from './mockEnv';
 const OF_GATE: Record<string, Compare> = {
   '{mode,until}': compareModes,
   'allow[].{plugin,path,methods,until,requires}': compareRules,
+  'deny[].{plugin,path,methods,for,except,until}': compareDenials,
   'expect[].{request,plugin,is}': compareExpectations,
   'tokens[].{subject,until,only[].plugin,only[].path,only[].methods}':
     compareLimits,
@@ -100,7 +102,7 @@ export const COMPARED: Record<string, Compare> = {
 
 /** What is not compared. */
 export const NOT_COMPARED = {
-  'auth.apiGate.{allow[],tokens[],findings.accept[]}.reason':
+  'auth.apiGate.{allow[],deny[],tokens[],findings.accept[]}.reason':
     'a text for people',
   'auth.apiGate.{fasterServer,usage,audit.clientAddress}': 'decide nothing',
   'auth.providers': 'who may sign in, but for findings',
