@@ -1,5 +1,7 @@
 import { formatRule, openedMethods } from '../../gate/rules/AllowRule';
 import { denyingMethods } from '../../gate/rules/DenyList';
+import { isPluginKeys } from '../../gate/rules/classifyRoute';
+import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { Explanation } from '../../settings/expectations/explainRequest';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
@@ -40,6 +42,22 @@ export function describeDenials(
         const name = `${CONFIG_KEY}.deny[${config.deny.indexOf(rule)}]`;
         return `Refused with 403 (denied): ${name}  ${formatDenial(withEnd(rule, now()))}`;
       });
+}
+
+/** Returns what comes of a request with a valid token of a subject that no limit refuses. */
+export function outcomeOfToken(
+  subject: string,
+  request: LimitedRequest,
+  { denyList, now }: ConfiguredPolicy,
+): string {
+  const isDenied =
+    !isPluginKeys(request.method, request.path) &&
+    denyList
+      .match(request, now())
+      .some(
+        each => each.for.includes('tokens') && !each.except.includes(subject),
+      );
+  return isDenied ? 'refused with 403 (denied)' : 'passes the gate';
 }
 
 /** Formats what a rule denies, to whom, and why, as one line. */

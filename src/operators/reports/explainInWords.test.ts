@@ -49,6 +49,10 @@ describe('explainInWords', () => {
               reason: 'hole',
             },
           },
+          {
+            ...{ plugin: 'e', path: '/t', methods: ['*'] },
+            ...{ for: ['tokens'], except: ['external:a'] },
+          },
         ],
       }),
       externalSubjects: readExternalSubjects(
@@ -58,7 +62,7 @@ describe('explainInWords', () => {
         { plugin: 'y', path: '/', allow: 'unauthenticated' },
         { plugin: 'x', path: '/a', allow: 'user-cookie' },
       ],
-      installed: ['d', 'x'],
+      installed: ['d', 'e', 'x'],
     });
   const KEYS = '/.backstage/auth/v1/jwks.json';
   const DENIED =
@@ -75,6 +79,15 @@ describe('explainInWords', () => {
       'needs a credential: a deny rule covers it, so that no allow rule opens it',
       DENIED,
     ],
+    ...['external:b', 'external:a'].map(
+      (subject): [string, string, ...string[]] => [
+        'POST /api/e/t',
+        subject,
+        'needs a credential: a deny rule covers it, so that no allow rule opens it',
+        'Refused with 403 (denied): auth.apiGate.deny[1]  * /api/e/t to tokens  (except external:a)',
+        `With a token of ${subject}: ${subject === 'external:b' ? 'refused with 403 (denied)' : 'passes the gate'}`,
+      ],
+    ),
     [
       'GET /api/d/b/',
       undefined,

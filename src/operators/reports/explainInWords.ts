@@ -14,7 +14,7 @@ import {
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import { isPrintable, printable, shorten } from '../../settings/logLine';
-import { describeDenials } from './denials';
+import { describeDenials, outcomeOfToken } from './denials';
 import { withEnd } from './describePolicy';
 import {
   formatRequirement,
@@ -232,7 +232,7 @@ function explainToken(
     excluding.length > 0 && excluding.length === entries.length;
   const otherwise = isExcluded
     ? 'refused with 403 (restricted)'
-    : 'passes the gate';
+    : outcomeOfToken(subject, request, policy);
   const ofEntries = policy.config.tokens.flatMap((entry, i) => {
     const name = `${CONFIG_KEY}.tokens[${i}]`;
     return entry.subject === subject
