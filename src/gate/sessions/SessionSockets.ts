@@ -4,8 +4,8 @@ import { callAt } from '../util/time';
 import type { RevocationList, SessionClaims } from './Revocation';
 
 /**
- * The session that opened a socket. A token without a session has a function that returns the time at which the configuration ends
- * its socket, in milliseconds since 1970.
+ * The session that opened a socket. A function returns the time at which the configuration ends the socket, in milliseconds since 1970:
+ * by the limits of a token without a session, or by a deny rule.
  */
 export type SocketSession = SessionClaims | (() => number);
 
