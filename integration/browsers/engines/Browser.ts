@@ -17,8 +17,6 @@ export interface Tab {
   ): Promise<Awaited<R>>;
   /** Clicks an element as a user does. */
   click(selector: string): Promise<void>;
-  /** Goes back, or forward, by one page. */
-  go(direction: 'back' | 'forward'): Promise<void>;
   /** The lines of the browser's console, if the driver reads it. */
   logged?: string[];
   /** Closes the tab, and removes its profile. */

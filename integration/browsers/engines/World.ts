@@ -1,5 +1,6 @@
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
-import type { RequestHandler } from 'express';
+import type { Request, RequestHandler, Response } from 'express';
+import onHeaders from 'on-headers';
 import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
 import { openPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
 import { startBackend } from '../../../src/__tests__/__testUtils__/startBackend';
@@ -46,7 +47,12 @@ export interface World {
     titles: readonly string[],
     act: () => Promise<unknown>,
   ): Promise<Exchange[]>;
-  /** Sets whether requests lose the headers by which the gate judges what sent them, before they reach the gate. */
+  /** Sets what the plugin answers at paths other than the handler's. */
+  serve(handle: (req: Request, res: Response) => void): void;
+  /**
+   * Sets whether requests lose the headers by which the gate judges what sent them, before they reach the gate, and answers the headers
+   * that the gate sets for browsers.
+   */
   setRuleOff(isOff: boolean): void;
 }
 
@@ -65,11 +71,15 @@ export async function withWorld(
   const exchanges: Exchange[] = [];
   let isRuleOff = false;
   let shown = '';
+  let serve: Parameters<World['serve']>[0] = (_req, res) => void res.end();
   let addresses = 0;
   const hello = openPlugin('hello', {
-    handle({ query }, res) {
+    handle(req, res) {
+      const { path, query } = req;
       res.locals.ran = true;
-      if (query.redirect) {
+      if (!HOOK.endsWith(path)) {
+        serve(req, res);
+      } else if (query.redirect) {
         res.redirect(
           Number(query.redirect),
           `${HOOK}?title=${encodeURIComponent(String(query.title))}`,
@@ -82,6 +92,8 @@ export async function withWorld(
   const record: RequestHandler = (req, res, next) => {
     const { headers, query } = req;
     const { origin, cookie: cookies = '', 'sec-fetch-site': site } = headers;
+    // The listener that is added first is called last.
+    onHeaders(res, () => isRuleOff && undo(res));
     if (isRuleOff) {
       for (const name of Object.keys(headers)) {
         if (/^(origin|sec-fetch-.*|service-worker)$/.test(name)) {
@@ -177,6 +189,9 @@ export async function withWorld(
         }
         return [...exchanges];
       },
+      serve(handle) {
+        serve = handle;
+      },
       setRuleOff(isOff) {
         isRuleOff = isOff;
       },
@@ -184,6 +199,15 @@ export async function withWorld(
   } finally {
     attacker.stop();
     await backend.stop();
+  }
+}
+
+/** Removes what the gate sets for browsers. A handler of these checks sets `Cache-Control` with `max-age` or `no-cache`. */
+function undo(res: Response) {
+  res.removeHeader('Vary');
+  res.removeHeader('Content-Security-Policy');
+  if (res.getHeader('Cache-Control') === 'no-store') {
+    res.removeHeader('Cache-Control');
   }
 }
 

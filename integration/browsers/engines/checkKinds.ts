@@ -100,13 +100,22 @@ export async function checkKinds(
 }
 
 /** Checks what docs/browsers-and-cookies.md says of plain http, where browsers send no `Sec-Fetch-Site`. */
-export async function checkHostName(tab: Tab, checks: Checks, world: World) {
+export async function checkHostName(
+  tab: Tab,
+  checks: Checks,
+  world: World,
+  engine: Engine,
+) {
   const url = `http://${HOST_NAME}:${world.port}`;
   await signIn(tab, world, url);
+  const withoutCors =
+    engine === 'firefox'
+      ? { origin: 'null', outcome: OTHER }
+      : { origin: url, outcome: RAN };
   const expected: Record<string, Pick<Exchange, 'origin' | 'outcome'>> = {
     'fetch POST': { origin: url, outcome: RAN },
-    'fetch POST, no-cors': { origin: 'null', outcome: OTHER },
-    sendBeacon: { origin: 'null', outcome: OTHER },
+    'fetch POST, no-cors': withoutCors,
+    sendBeacon: withoutCors,
     [`form, ${ENCTYPES[0]}`]: { origin: 'null', outcome: OTHER },
   };
   const exchanges = await exchangesFrom(url, {
@@ -118,6 +127,31 @@ export async function checkHostName(tab: Tab, checks: Checks, world: World) {
       title,
       exchanges.find(each => each.title === title),
       { title, site: undefined, origin, cookie: true, outcome },
+    );
+  }
+}
+
+/** Checks what docs/rollout.md says of WebKit on http://localhost. */
+export async function checkUpgrade(
+  tab: Tab,
+  checks: Checks,
+  { url, show, addressOf, during }: World,
+  engine: Engine,
+) {
+  // WebKit upgrades what follows on the page, too.
+  for (const policy of ["img-src 'self'", 'upgrade-insecure-requests']) {
+    const isLost = engine === 'webkit' && policy.startsWith('upgrade');
+    show(
+      `<meta http-equiv="Content-Security-Policy" content="${policy}"><img src="${addressOf('image')}">`,
+    );
+    const exchanges = await during(isLost ? [] : ['image'], async () => {
+      await tab.open(`${url}/`);
+      await sleep(SETTLE_MS);
+    });
+    checks.equal(
+      `an image of a page with ${policy}`,
+      exchanges.length,
+      isLost ? 0 : 1,
     );
   }
 }

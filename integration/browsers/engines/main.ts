@@ -3,8 +3,14 @@ import { readFileSync } from 'node:fs';
 import { withTimeout } from '../../../src/gate/util/time';
 import { Checks } from '../chromium/Checks';
 import type { Engine, Tab } from './Browser';
+import {
+  afterSignOut,
+  checkCache,
+  checkNotModified,
+  checkSandbox,
+} from './checkAnswers';
 import { checkForms } from './checkForms';
-import { checkHostName, checkKinds } from './checkKinds';
+import { checkHostName, checkKinds, checkUpgrade } from './checkKinds';
 import { checkPages } from './checkPages';
 import { startPuppeteer } from './startPuppeteer';
 import { startWebKit } from './startWebKit';
@@ -41,16 +47,34 @@ async function main([folder, engine, part]: [string, Engine, string?]) {
       }
     });
 
+  const checkAnswers = async (world: World) => {
+    await check('[P16] Script, by the type of its answer', checkSandbox, world);
+    await check('[P16] A page that has not changed', checkNotModified, world);
+    await check('[P46] Code from the cache', checkCache, world);
+    for (const direction of ['back', 'forward'] as const) {
+      for (const isControl of [false, true]) {
+        await check(
+          `[P47] Pages after the sign-out, by ${direction}`,
+          afterSignOut(direction, isControl),
+          world,
+        );
+      }
+    }
+  };
   await checks.group('Backend on http', () =>
     withWorld({}, async world => {
       await check('[P8] Forms from another port', checkForms, world);
       await check('[P8] Requests from another port', checkKinds, world);
-      // WebKit resolves no name of its own.
+      await check('Requests that become https', checkUpgrade, world);
+      // WebKit resolves no name that it is told.
       if (engine !== 'webkit') {
         await check('The frontend on a host name', checkHostName, world);
       }
       if (engine === 'firefox') {
         await check('The console', checkPages, world);
+      }
+      if (part === 'all') {
+        await checkAnswers(world);
       }
     }),
   );
@@ -63,6 +87,10 @@ async function main([folder, engine, part]: [string, Engine, string?]) {
       withWorld({ https }, async world => {
         await check('[P8] Forms from another site', checkForms, world);
         await check('[P8] Requests from another site', checkKinds, world);
+        // Chromium stores nothing from a server whose certificate it does not trust: integration/browsers/chromium has one that it trusts.
+        if (engine !== 'chromium') {
+          await checkAnswers(world);
+        }
       }),
     );
   }

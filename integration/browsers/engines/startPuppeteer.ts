@@ -50,16 +50,18 @@ export async function startPuppeteer(
             }
           });
         },
-        url: async () => page.url(),
+        async url() {
+          // Puppeteer misses a page that Firefox shows again. In Chromium, this can hang while a page leads to another one.
+          return engine === 'firefox'
+            ? page.evaluate(() => location.href).catch(() => page.url())
+            : page.url();
+        },
         evaluate: (run, ...args) =>
           page.evaluate(run as (...params: unknown[]) => any, ...args),
         async click(selector) {
           // Chromium clicks nothing behind a tab that the page has opened.
           await page.bringToFront();
           await page.click(selector);
-        },
-        async go(direction) {
-          await (direction === 'back' ? page.goBack() : page.goForward());
         },
         close: () => context.close(),
       };

@@ -55,7 +55,6 @@ async function openTab(command: Command): Promise<Tab> {
       });
       await post(`element/${Object.values(found)[0]}/click`);
     },
-    go: direction => post(direction),
     close: () => command('DELETE', session),
   };
 }
