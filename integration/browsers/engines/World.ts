@@ -50,10 +50,10 @@ export interface World {
   /** Sets what the plugin answers at paths other than the handler's. */
   serve(handle: (req: Request, res: Response) => void): void;
   /**
-   * Sets whether requests lose the headers by which the gate judges what sent them, before they reach the gate, and answers the headers
-   * that the gate sets for browsers.
+   * Sets which of the gate's rules are off. Without those for answers, these lose the headers that the gate sets for browsers. Without
+   * all, requests lose the headers by which the gate judges what sent them, too.
    */
-  setRuleOff(isOff: boolean): void;
+  setRulesOff(off: 'answers' | 'all' | 'none'): void;
 }
 
 /**
@@ -69,7 +69,7 @@ export async function withWorld(
   const url = `${https ? 'https' : 'http'}://localhost:${port}`;
   const cookie = https && { name: '__Host-token', sameSite: 'none' };
   const exchanges: Exchange[] = [];
-  let isRuleOff = false;
+  let rulesOff = 'none';
   let shown = '';
   let serve: Parameters<World['serve']>[0] = (_req, res) => void res.end();
   let addresses = 0;
@@ -93,8 +93,8 @@ export async function withWorld(
     const { headers, query } = req;
     const { origin, cookie: cookies = '', 'sec-fetch-site': site } = headers;
     // The listener that is added first is called last.
-    onHeaders(res, () => isRuleOff && undo(res));
-    if (isRuleOff) {
+    onHeaders(res, () => rulesOff !== 'none' && undo(res));
+    if (rulesOff === 'all') {
       for (const name of Object.keys(headers)) {
         if (/^(origin|sec-fetch-.*|service-worker)$/.test(name)) {
           delete headers[name];
@@ -192,8 +192,8 @@ export async function withWorld(
       serve(handle) {
         serve = handle;
       },
-      setRuleOff(isOff) {
-        isRuleOff = isOff;
+      setRulesOff(off) {
+        rulesOff = off;
       },
     });
   } finally {

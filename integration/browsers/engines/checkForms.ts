@@ -38,7 +38,7 @@ export async function checkForms(
   world: World,
   engine: Engine,
 ) {
-  const { attacker, addressOf, during, setRuleOff } = world;
+  const { attacker, addressOf, during, setRulesOff } = world;
   const post = async (form: AttackForm): Promise<Exchange> => {
     const { enctype, policy, redirect } = form;
     const to = addressOf('form');
@@ -71,9 +71,9 @@ export async function checkForms(
     );
   }
 
-  setRuleOff(true);
+  setRulesOff('all');
   const { site, origin, cookie, outcome } = await post(DISGUISED);
-  setRuleOff(false);
+  setRulesOff('none');
   checks.equal(
     `control: the rules are off, ${describe(DISGUISED)}: sent with ${site}`,
     { isDisguised: site === 'none', origin, cookie, outcome },

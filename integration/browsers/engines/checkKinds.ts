@@ -59,22 +59,23 @@ export async function checkKinds(
   world: World,
   engine: Engine,
 ) {
-  const { attacker, url, setRuleOff } = world;
+  const { attacker, url, setRulesOff } = world;
   const allowed = ({ sort, title, way }: Kind, from: From): string[] => {
     const outcomes = DIFFERENT[engine][title]?.[from] ?? [OUTCOMES[sort][from]];
-    // Chromium, in a profile of its own, and Firefox mostly send another site's cookie with the pages that a page leads to alone.
-    const isThirdParty = from === 'other' && attacker.isCrossSite && !way;
+    // To another site, Chromium (in such a profile) and mostly Firefox send the cookie with the pages alone that a page leads to.
+    const isPage = way && title !== 'ping';
+    const isThirdParty = from === 'other' && attacker.isCrossSite && !isPage;
     return isThirdParty && engine !== 'webkit'
       ? [...outcomes, NOTHING]
       : outcomes;
   };
   const check = async (from: From, isRuleOff = false) => {
-    setRuleOff(isRuleOff);
+    setRulesOff(isRuleOff ? 'all' : 'none');
     const exchanges = await exchangesFrom(
       from === 'own' ? url : attacker.origin,
       { tab, world, isSent: kind => !allowed(kind, from).includes(NOTHING) },
     );
-    setRuleOff(false);
+    setRulesOff('none');
     for (const kind of KINDS) {
       const sent = exchanges.filter(({ title }) => title === kind.title);
       const seen = outcomeOf(sent);

@@ -18,7 +18,7 @@ export async function startWebKit(): Promise<Browser> {
   const port = await freePort();
   const driver = spawn('WebKitWebDriver', [`--port=${port}`], {
     env: { ...process.env, DISPLAY: `:${String(display).trim()}` },
-    stdio: ['ignore', 'ignore', 'ignore'],
+    stdio: 'ignore',
   });
   const command = commandsAt(`http://127.0.0.1:${port}`);
   await until('the driver is up', TIME_MS, () =>
