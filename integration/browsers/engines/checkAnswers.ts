@@ -195,7 +195,7 @@ export async function checkCache(tab: Tab, checks: Checks, world: World) {
         return `<script>{ const to = ${JSON.stringify(to)}; ${pair[step]} }</script>`;
       });
       world.show(scripts.join(''));
-      await tab.open(`${world.url}/`);
+      await tab.open(`${world.url}/?${step}`);
       await sleep(SCRIPT_MS);
     }
     return pairs.map(({ title }) => title).filter(title => reports.has(title));

@@ -59,13 +59,20 @@ export async function checkForms(
   await signIn(tab, world);
   for (const form of FORMS) {
     const { site, origin, cookie, outcome } = await post(form);
-    const shown = await tab.evaluate(() => document.body.innerText);
+    const isShown = await until('the refusal', 5_000, async () =>
+      (await tab.evaluate(() => document.body?.innerText ?? '')).includes(
+        REFUSALS['cross-site'].message,
+      ),
+    ).then(
+      () => true,
+      () => false,
+    );
     checks.equal(
       `${describe(form)}: sent with ${site} and ${origin}`,
       {
         cookie,
         outcome,
-        isShown: shown.includes(REFUSALS['cross-site'].message),
+        isShown,
       },
       { cookie: true, outcome: '403 cross-site', isShown: true },
     );

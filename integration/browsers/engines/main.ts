@@ -51,7 +51,10 @@ async function main([folder, engine, part]: [string, Engine, string?]) {
   const checkAnswers = async (world: World) => {
     await check('[P16] Script, by the type of its answer', checkSandbox, world);
     await check('[P16] A page that has not changed', checkNotModified, world);
-    await check('[P46] Code from the cache', checkCache, world);
+    // WebKit uses what it has stored for no other kind, with or without the gate, so that the control would show nothing.
+    if (engine !== 'webkit') {
+      await check('[P46] Code from the cache', checkCache, world);
+    }
     for (const direction of ['back', 'forward'] as const) {
       for (const isControl of [false, true]) {
         await check(
