@@ -37,6 +37,12 @@ long_checks() {
   long 'the decision over all states of its table' \
     'src/gate src/__tests__/proof' .ci/proof/run
   join
+  for engine in firefox webkit chromium; do
+    long "requests, caches, Back and the sandbox in $engine" \
+      'src/gate/carryOut/answer.ts src/gate/read/browsers.ts src/gate/cookie integration/browsers/engines' \
+      integration/browsers/engines/run $engine all
+    join
+  done
   long 'as a dynamic plugin of Red Hat Developer Hub' \
     'bin package.json .ci/prepack.js docs/recipes/rhdh.md src/backstage integration/packages/dynamic' .ci/withNode.sh 22 integration/packages/dynamic/run
   for run in '2026-08 22' '2026-09 24'; do

@@ -1,29 +1,24 @@
-import type { Page } from 'puppeteer-core';
 import type { Checks } from '../chromium/Checks';
-import { until } from '../../http';
+import { sleep, until } from '../../http';
 import { startAlteringProxy } from '../policyPage/alteringProxy';
 import { PAGE_PATH } from '../policyPage/World';
+import type { Tab } from './Browser';
 import { signIn, World } from './World';
 
 const ICON = /<link rel="icon"[^>]*>/;
 
-/** Checks that Firefox logs nothing for the gate's pages, such as an icon that their policy forbids. */
-export async function checkPages(
-  page: Page,
-  checks: Checks,
-  { port, url }: World,
-) {
-  const logged: string[] = [];
-  page.on('console', message => logged.push(message.text()));
-  page.on('pageerror', error => logged.push(String(error)));
+/** Checks that the browser logs nothing for the gate's pages, such as an icon that their policy forbids. */
+export async function checkPages(tab: Tab, checks: Checks, world: World) {
+  const { port, url } = world;
+  const logged = tab.logged!;
   const open = async (origin: string) => {
-    await page.goto(`${origin}${PAGE_PATH}`);
+    await tab.open(`${origin}${PAGE_PATH}`);
     // Firefox requests the icon later.
-    await new Promise(resolve => setTimeout(resolve, 1_500));
-    return page.$eval('h1', ({ innerText }) => innerText);
+    await sleep(1_500);
+    return tab.evaluate(() => document.querySelector('h1')!.innerText);
   };
   const headings = [await open(url)];
-  await signIn(page, url);
+  await signIn(tab, world);
   headings.push(await open(url));
   checks.equal(
     'the pages for a user who is signed out and one who is signed in',

@@ -2,13 +2,13 @@ import { createServer, RequestListener } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import { listen } from '../../http';
 
-/** A form of another party's page. An empty policy is the browser's default. */
-export interface AttackForm {
-  enctype: string;
+/** A page, and what leads its form to the backend. An empty policy is the browser's default. */
+export interface Shown {
+  body: string;
   /** The `Referrer-Policy` of the page. */
-  policy: string;
-  /** The other party's redirect that leads the form's request to the backend, and its `Referrer-Policy`. */
-  redirect?: { status: number; policy: string };
+  policy?: string;
+  /** The redirect by which its server answers a form, and its `Referrer-Policy`. */
+  redirect?: { status: number; policy: string; to: string };
 }
 
 /** A type that the configuration may have, which an interface is not. */
@@ -17,34 +17,36 @@ export type Certificate = { key: string; cert: string };
 /** Another party's server. */
 export interface Attacker {
   origin: string;
-  /** Sets the form that the server's page has. */
-  show(form: AttackForm): void;
+  isCrossSite: boolean;
+  /** Sets the page that the server has. */
+  show(page: Shown): void;
   stop(): void;
 }
 
+/** Returns a page for which browsers request no icon. */
+export const toPage = (body: string) =>
+  `<!doctype html><meta charset="utf-8"><title>A page</title><link rel="icon" href="data:,">${body}`;
+
 /**
- * Starts another party's server, whose form posts to `target` on localhost.
+ * Starts another party's server.
  *
  * @param certificate - with it, the server is on https and another site than localhost; without it, another port of the same site
  */
 export async function startAttacker(
-  target: string,
   certificate?: Certificate,
 ): Promise<Attacker> {
-  let form: AttackForm;
+  let shown: Shown;
   const answer: RequestListener = ({ method }, res) => {
-    const { enctype, policy, redirect } = form;
+    const { body, policy = '', redirect } = shown;
     if (method === 'POST') {
-      res.setHeader('Referrer-Policy', redirect!.policy);
-      res.writeHead(redirect!.status, { Location: target }).end();
+      const { status, to, policy: ownPolicy } = redirect!;
+      res.setHeader('Referrer-Policy', ownPolicy);
+      res.writeHead(status, { Location: to }).end();
       return;
     }
     res.setHeader('Referrer-Policy', policy);
     res.setHeader('Content-Type', 'text/html');
-    res.end(`<!doctype html><title>Another origin</title><link rel="icon" href="data:,">
-      <form method="post" action="${redirect ? '/' : target}" enctype="${enctype}">
-        <input name="a" value="b"><button>Post</button>
-      </form>`);
+    res.end(toPage(body));
   };
   const { port, stop } = await listen(
     certificate
@@ -55,8 +57,9 @@ export async function startAttacker(
     origin: certificate
       ? `https://127.0.0.1:${port}`
       : `http://localhost:${port}`,
-    show(shown) {
-      form = shown;
+    isCrossSite: Boolean(certificate),
+    show(page) {
+      shown = page;
     },
     stop,
   };
