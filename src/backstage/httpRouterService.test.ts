@@ -80,7 +80,10 @@ function send([handler]: RequestHandler[], request: Partial<Request> = {}) {
   const headers: Record<string, string> = {};
   const next = jest.fn();
   handler(
-    { method: 'POST', path: '/a', ip: '192.0.2.1', ...request } as Request,
+    {
+      ...{ method: 'POST', path: '/a', ip: '192.0.2.1', headers: {} },
+      ...request,
+    } as Request,
     {
       setHeader: (name: string, value: string) => {
         headers[name] = value;
@@ -182,7 +185,11 @@ describe('in front of the routes of a plugin', () => {
       id: headers['Api-Gate-Decision'],
     };
     expect(decided).toStrictEqual([
-      [{ method: 'POST', reportedPath: '/a' }, decision, next.mock.calls[0][0]],
+      [
+        { method: 'POST', reportedPath: '/a', userAgent: undefined },
+        decision,
+        next.mock.calls[0][0],
+      ],
     ]);
   });
 
