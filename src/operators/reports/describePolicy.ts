@@ -13,10 +13,7 @@ import {
   WEBSOCKET,
 } from '../../gate/read/requestLine';
 import type { Plugins } from '../../gate/plugins/Plugins';
-import {
-  ApiGateConfig,
-  CONFIG_KEY,
-} from '../../settings/read/readApiGateConfig';
+import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { Expectation } from '../../settings/read/readExpectations';
 import type { ListSource } from '../../settings/files/configFiles';
 import type { DenyRule } from '../../gate/rules/DenyList';
@@ -174,7 +171,7 @@ export function* describePolicy(options: {
   };
 }
 
-function describeSettings(config: ApiGateConfig) {
+function describeSettings(config: ConfiguredPolicy['config']) {
   const { cookie, operators, readers, signOut } = config;
   return {
     operators: [...operators],

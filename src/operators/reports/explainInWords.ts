@@ -1,12 +1,10 @@
 import { METHODS } from 'node:http';
-import { formatRule, yamlOf } from '../../gate/rules/AllowRule';
+import { formatRule } from '../../gate/rules/AllowRule';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
-import { formatExpected } from '../../settings/read/readExpectations';
 import type { ExternalSubjects } from '../../settings/read/readExternalTokens';
 import { didYouMean } from '../../settings/read/values';
 import { WEBSOCKET } from '../../gate/read/requestLine';
 import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
-import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
 import {
   Explanation,
   explainRequest,
@@ -21,7 +19,7 @@ import {
   formatToken,
   inBrackets,
 } from './formatPolicyReport';
-import { proposeForToken } from './proposeRule';
+import { describeOpening, proposeForToken } from './proposeRule';
 
 /** The gate that a question is about: that of a running backend, or that of a backend with given files. */
 interface ExplainedGate {
@@ -174,32 +172,6 @@ function describeInCode(
       ? `The plugin opens ${opened.path} in code, to Backstage's own cookie, which still opens it`
       : `The plugin opens ${opened.path} in code, and the gate closes it`)
   );
-}
-
-/** Returns the rule that would open a request, as YAML, and the first expectation that it would break. */
-function describeOpening(
-  { because, opening, path }: Explanation,
-  { config }: ConfiguredPolicy,
-): (string | undefined)[] {
-  if (because !== 'no-rule') {
-    return [];
-  }
-  if (!opening) {
-    return ['No rule can open it'];
-  }
-  const note =
-    opening.path === path
-      ? ''
-      : '  # wider than this request: a rule has no such characters';
-  const broken = findFailedExpectations({ ...config, allow: [opening] })
-    .map(({ index }) => ({ index, ...config.expect[index] }))
-    .find(({ is }) => is === 'closed');
-  return [
-    'This would make it public; a handler that asks for a user still refuses:',
-    `  ${yamlOf(opening)}${note}`,
-    broken &&
-      `With this rule, the backend does not start while ${CONFIG_KEY}.expect[${broken.index}] is there: ${formatExpected(broken)} is closed`,
-  ];
 }
 
 /**

@@ -1,6 +1,13 @@
 import { yamlOf } from '../../gate/rules/AllowRule';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
-import { ruleFor } from '../../settings/expectations/explainRequest';
+import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
+import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
+import {
+  Explanation,
+  ruleFor,
+} from '../../settings/expectations/explainRequest';
+import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import { formatExpected } from '../../settings/read/readExpectations';
 import { RULE_PATH } from '../../settings/read/readAllowRules';
 import type { Decision } from '../../gate/Decision';
 import type { DecidedRequest } from '../../gate/GateObserver';
@@ -109,4 +116,30 @@ export function proposeForToken(
   const add = rule && `add ${yamlOf(rule).slice(2)} to only`;
   const change = reason === 'restricted' ? add : 'write a later until';
   return change ? `To allow it, ${change}` : 'No only can have it';
+}
+
+/** Returns the rule that would open a request, as YAML, and the first expectation that it would break. */
+export function describeOpening(
+  { because, opening, path }: Explanation,
+  { config }: ConfiguredPolicy,
+): (string | undefined)[] {
+  if (because !== 'no-rule') {
+    return [];
+  }
+  if (!opening) {
+    return ['No rule can open it'];
+  }
+  const note =
+    opening.path === path
+      ? ''
+      : '  # wider than this request: a rule has no such characters';
+  const broken = findFailedExpectations({ ...config, allow: [opening] })
+    .map(({ index }) => ({ index, ...config.expect[index] }))
+    .find(({ is }) => is === 'closed');
+  return [
+    'This would make it public; a handler that asks for a user still refuses:',
+    `  ${yamlOf(opening)}${note}`,
+    broken &&
+      `With this rule, the backend does not start while ${CONFIG_KEY}.expect[${broken.index}] is there: ${formatExpected(broken)} is closed`,
+  ];
 }

@@ -62,6 +62,13 @@ it('a backend answers with the fields of the sample of the policy, and with no o
         providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
         apiGate: {
           allow: [rule('a', '/x'), rule('b', '/x')],
+          deny: [
+            {
+              ...rule('hello', '/jobs/**'),
+              except: ['group:default/sre'],
+            },
+          ],
+          expect: [{ plugin: 'hello', is: 'closed' }],
           tokens: [
             {
               subject: 'old-jenkins',
@@ -95,7 +102,7 @@ it('a backend answers with the fields of the sample of the policy, and with no o
     features: [hello.feature, events.feature],
     rootConfig: configFromFiles(options, backends.add),
   });
-  await request('GET', '/api/hello/data');
+  await request('GET', '/api/hello/data', ['User-Agent: curl/8.5']);
   await request('POST', '/api/events/http/github');
   await request('GET', '/api/absent/x');
   // The route compares the files of the command line with the policy.
