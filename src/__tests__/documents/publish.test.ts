@@ -9,16 +9,9 @@ import { temporaryFolder } from '../__testUtils__/temporaryFolder';
 jest.setTimeout(30_000);
 
 const OWNER = '.ci/publish/owner.json';
-const MADE_UP = {
-  repository: 'https://github.com/acme/api-gate',
-  author: 'Acme',
-  authorUrl: 'https://acme.example.com',
-  catalogOwner: 'group:default/security',
-  securityContact: 'security@acme.example.com',
-  answerDays: '3',
-  fixDays: '21',
-  addedDate: '2027-01-31',
-};
+const MADE_UP: Record<string, string> = JSON.parse(
+  readFileSync(path.join(root, '.ci/publish/madeUp.json'), 'utf8'),
+);
 
 /** The files that the script writes. */
 const WRITTEN = [
@@ -138,7 +131,7 @@ describe('.ci/publish/writeOwner.js', () => {
     ['repository', 'git@github.com:acme/api-gate'],
     ['repository', 'https://github.com/acme/api-gate.git'],
     ['author', "'"],
-    ['authorUrl', 'javascript:alert(1)'],
+    ['authorUrl', 'http://acme.example.com'],
     ['catalogOwner', 'security'],
     ['securityContact', 'nobody'],
     ['answerDays', 'soon'],
