@@ -37,13 +37,14 @@ const FIELDS = {
 /** Returns what each place has, by file: a pattern that matches once, and the text there. */
 function placesOf(owner) {
   const { repository } = owner;
-  const { name } = JSON.parse(
+  const { name, version } = JSON.parse(
     fs.readFileSync(path.join(root, 'package.json'), 'utf8'),
   );
   const line = (key, value) => [
     new RegExp(`(?<=^ *(?:- )?${key}: ).*$`, 'm'),
     value ? `'${value}'` : "''",
   ];
+  const json = (key, value) => [new RegExp(`(?<="${key}": ").*(?=")`), value];
   const marked = (mark, text) => [
     new RegExp(`(?<=<!-- ${mark} -->)[^]*(?=<!-- /${mark} -->)`),
     text,
@@ -92,6 +93,23 @@ function placesOf(owner) {
       ),
       line('owner', owner.catalogOwner || 'maintainers'),
     ],
+    'rhdh/CODEOWNERS': [[/(?<=@).*/, repository.split('/')[3] ?? '']],
+    'rhdh/workspaces/api-gate/source.json': [
+      json('repo', repository),
+      json('repo-ref', `v${version}`),
+    ],
+    [`rhdh/workspaces/api-gate/metadata/${name}.yaml`]: [
+      line('url', repository),
+      line('backstage.io/source-location', repository && `url:${repository}`),
+      line('version', version),
+      line('author', owner.author),
+    ],
+    'rhdh/catalog-entities/extensions/plugins/api-gate.yaml': [
+      line('url', repository),
+      line('authors:\\n    - name', owner.author),
+      line('publisher', owner.author),
+      line('provider', owner.author),
+    ],
   };
 }
 
@@ -120,8 +138,9 @@ function manifestWith({ repository, author, authorUrl }, text) {
 
 function textWith(places, text, file) {
   return places.reduce((result, [pattern, value]) => {
-    if (!pattern.test(result)) {
-      throw new Error(`${file} has no place for ${pattern}`);
+    const found = result.match(new RegExp(pattern, `${pattern.flags}g`)) ?? [];
+    if (found.length !== 1) {
+      throw new Error(`${file} has ${found.length} places for ${pattern}`);
     }
     // A function, since `$` in a text would have a meaning.
     return result.replace(pattern, () => value);

@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process';
-import { cpSync, readFileSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
@@ -20,6 +20,10 @@ const WRITTEN = [
   'catalog-info.yaml',
   'package.json',
   'plugin-directory/api-gate.yaml',
+  'rhdh/CODEOWNERS',
+  'rhdh/catalog-entities/extensions/plugins/api-gate.yaml',
+  'rhdh/workspaces/api-gate/metadata/backstage-plugin-auth-backend-module-api-gate.yaml',
+  'rhdh/workspaces/api-gate/source.json',
 ];
 
 /** Copies what the script reads, with values of the owner. */
@@ -30,18 +34,22 @@ function copyWith(owner: object) {
       recursive: true,
     });
   }
-  const setOwner = (values: object) =>
-    writeFileSync(path.join(folder, OWNER), JSON.stringify(values));
+  const setText = (file: string, text: string) =>
+    writeFileSync(path.join(folder, file), text);
+  const setOwner = (values: object) => setText(OWNER, JSON.stringify(values));
   setOwner(owner);
+  execFileSync('git', ['init', '--quiet'], { cwd: folder });
   const run = (command: string, ...args: string[]) =>
     promisify(execFile)(command, args, { cwd: folder }).then(
-      () => ({ code: 0, stderr: '' }),
-      error => error as { code: number; stderr: string },
+      ({ stdout, stderr }) => ({ code: 0, stdout, stderr }),
+      error => error as { code: number; stdout: string; stderr: string },
     );
   return {
     setOwner,
     write: (...args: string[]) =>
       run('node', '.ci/publish/writeOwner.js', ...args),
+    setText,
+    notes: () => run('node', '.ci/publish/changelog.js', 'notes'),
     version: () => run('npm', 'version', '0.1.1', '--no-git-tag-version'),
     textOf: (file: string) => readFileSync(path.join(folder, file), 'utf8'),
   };
@@ -94,6 +102,20 @@ describe('.ci/publish/writeOwner.js', () => {
       documentation: 'https://github.com/acme/api-gate#readme',
       addedDate: '2027-01-31',
     });
+    const { version } = JSON.parse(textOf('package.json'));
+    expect(JSON.parse(textOf('rhdh/workspaces/api-gate/source.json'))).toEqual({
+      repo: 'https://github.com/acme/api-gate',
+      'repo-ref': `v${version}`,
+      'repo-flat': true,
+      'repo-backstage-version': '1.57.0',
+    });
+    expect(textOf('rhdh/CODEOWNERS')).toBe('/workspaces/api-gate @acme\n');
+    const [plugin, metadata] = WRITTEN.filter(file =>
+      /^rhdh.*yaml$/.test(file),
+    ).map(textOf);
+    expect(`${plugin}${metadata}`).not.toMatch(/: ''$/m);
+    expect(parse(plugin).spec.authors).toEqual([{ name: 'Acme' }]);
+    expect(parse(metadata).spec).toMatchObject({ version, author: 'Acme' });
   });
 
   it('takes the values out again once the fields are empty', async () => {
@@ -120,11 +142,15 @@ describe('.ci/publish/writeOwner.js', () => {
   );
 
   it('npm version fails while the values are not written, and succeeds then', async () => {
-    const { write, version, textOf } = copyWith(MADE_UP);
+    const { write, version, notes, setText, textOf } = copyWith(MADE_UP);
+    setText('CHANGELOG.md', '# Changelog\n\n## [0.1.1] - Unreleased\n\nNew.\n');
     expect((await version()).stderr).toContain('package.json is not what');
     await write();
+    expect((await notes()).stderr).toContain('CHANGELOG.md has no');
     expect(await version()).toMatchObject({ code: 0 });
     expect(JSON.parse(textOf('package.json')).version).toBe('0.1.1');
+    expect(textOf('rhdh/workspaces/api-gate/source.json')).toContain('v0.1.1');
+    expect(await notes()).toMatchObject({ code: 0, stdout: 'New.\n' });
   });
 
   it.each([
@@ -148,4 +174,80 @@ describe('.ci/publish/writeOwner.js', () => {
       expect(WRITTEN.map(textOf)).toEqual(before);
     },
   );
+});
+
+describe("the entry of Backstage's plugin directory", () => {
+  // The rules of microsite/src/pluginDirectory/manifest.ts in backstage/backstage, which has no other keys either. Its pages cut descriptions.
+  const RULES: Record<string, RegExp> = {
+    title: /./,
+    author: /./,
+    authorUrl: /^https:/,
+    category: /./,
+    description: /^.{1,170}$/,
+    documentation: /^https:/,
+    iconUrl: /./,
+    npmPackageName: /./,
+    addedDate: /^\d{4}-\d\d-\d\d$/,
+    status: /^(active|inactive|archived)$/,
+  };
+
+  it('has the keys and the values that the directory accepts', async () => {
+    const { write, textOf } = copyWith(MADE_UP);
+    await write();
+    const entry = parse(textOf('plugin-directory/api-gate.yaml'));
+    expect(Object.keys(entry)).toEqual(Object.keys(RULES));
+    for (const [key, rule] of Object.entries(RULES)) {
+      expect(`${key}: ${rule.test(entry[key])}`).toBe(`${key}: true`);
+    }
+    expect(entry.npmPackageName).toBe(JSON.parse(textOf('package.json')).name);
+  });
+});
+
+it('the releases that backstage.json and the files for RHDH name are the newest that is tested', () => {
+  const jsonOf = (file: string) =>
+    JSON.parse(readFileSync(path.join(root, file), 'utf8'));
+  const [newest] = readdirSync(path.join(root, '.ci/releases'))
+    .filter(name => /^\d/.test(name))
+    .sort()
+    .reverse();
+  const { release } = jsonOf(`.ci/releases/${newest}/package.json`);
+  const version = `${release.version}.0`;
+  expect(jsonOf('backstage.json')).toEqual({ version });
+  expect(jsonOf('rhdh/workspaces/api-gate/source.json')).toMatchObject({
+    'repo-backstage-version': version,
+  });
+  const { spec } = parse(
+    readFileSync(
+      path.join(
+        root,
+        WRITTEN.find(file => /metadata/.test(file))!,
+      ),
+      'utf8',
+    ),
+  );
+  expect(spec.backstage.supportedVersions).toBe(version);
+});
+
+describe.each(['bug.yml', 'feature.yml'])('the form of issues %s', file => {
+  it('has what GitHub asks of one', () => {
+    const form = parse(
+      readFileSync(path.join(root, '.github/ISSUE_TEMPLATE', file), 'utf8'),
+    );
+    expect(Object.keys(form)).toEqual([
+      'name',
+      'description',
+      'labels',
+      'body',
+    ]);
+    const ids = form.body.flatMap(({ id }: { id?: string }) => id ?? []);
+    expect(new Set(ids).size).toBe(ids.length);
+    for (const { type, id, attributes, validations = {} } of form.body) {
+      expect(['markdown', 'input', 'textarea']).toContain(type);
+      expect(attributes[type === 'markdown' ? 'value' : 'label']).toMatch(/./);
+      expect(id === undefined).toBe(type === 'markdown');
+      expect(validations).toEqual(
+        id && 'required' in validations ? { required: true } : {},
+      );
+    }
+  });
 });
