@@ -58,8 +58,14 @@ function placesOf(owner) {
     `[![CI](${workflow}/badge.svg)](${workflow})`,
     `[![OpenSSF Scorecard](https://api.scorecard.dev/projects/${scorecard}/badge)](https://scorecard.dev/viewer/?uri=${scorecard})`,
   ].join('\n');
+  // npm makes the addresses of links and pictures absolute, but not these.
+  const darkPictures = ['before-after-dark', 'page-dark'].map(picture => [
+    new RegExp(`(?<=srcset=")[^"]*docs/images/${picture}\\.png`),
+    `${repository && `${repository}/raw/HEAD/`}docs/images/${picture}.png`,
+  ]);
   return {
     'README.md': [
+      ...darkPictures,
       marked('badges', repository && `\n\n${badges}\n\n`),
       [
         /^git clone .*$/m,

@@ -176,6 +176,38 @@ describe('.ci/publish/writeOwner.js', () => {
   );
 });
 
+it("each link and picture of the README, as npm's page shows it, leads to a file of the repository", async () => {
+  const { write, textOf } = copyWith(MADE_UP);
+  await write();
+  // What is committed, or will be.
+  const files = execFileSync(
+    'git',
+    ['ls-files', '--cached', '--others', '--exclude-standard'],
+    { cwd: root, encoding: 'utf8' },
+  ).split('\n');
+  const address = `${MADE_UP.repository}/`;
+  const readme = textOf('README.md');
+  // Of these alone, npm makes no absolute address.
+  expect(readme.match(/srcset="/g)).toHaveLength(2);
+  expect(readme.split(`srcset="${address}raw/HEAD/`)).toHaveLength(3);
+  const found = [
+    ...readme.matchAll(/(?:\]\(|\b(?:src|srcset|href)=")([^)"#]+)/g),
+  ].flatMap(([, to]) => {
+    if (!/^https:/.test(to)) {
+      return to;
+    }
+    const [, file] = to.split(address);
+    return (
+      file
+        ?.replace(/^(raw|blob|tree)\/HEAD\//, '')
+        .replace(/^actions\/(workflows\/[^/]+).*/, '.github/$1') ?? []
+    );
+  });
+  expect(found).toContain('.github/workflows/ci.yml');
+  expect(found.length).toBeGreaterThan(40);
+  expect(found.filter(file => !files.includes(file))).toEqual([]);
+});
+
 describe("the entry of Backstage's plugin directory", () => {
   // The rules of microsite/src/pluginDirectory/manifest.ts in backstage/backstage, which has no other keys either. Its pages cut descriptions.
   const RULES: Record<string, RegExp> = {
