@@ -63,7 +63,12 @@ function placesOf(owner) {
     new RegExp(`(?<=srcset=")[^"]*docs/images/${picture}\\.png`),
     `${repository && `${repository}/raw/HEAD/`}docs/images/${picture}.png`,
   ]);
+  const times = [
+    marked('answer', days(owner.answerDays, 5)),
+    marked('fix', days(owner.fixDays, 30)),
+  ];
   return {
+    'docs/built.md': times,
     'README.md': [
       ...darkPictures,
       marked('badges', repository && `\n\n${badges}\n\n`),
@@ -79,8 +84,7 @@ function placesOf(owner) {
         'contact',
         owner.securityContact && ` or by ${owner.securityContact}`,
       ),
-      marked('answer', days(owner.answerDays, 5)),
-      marked('fix', days(owner.fixDays, 30)),
+      ...times,
     ],
     'plugin-directory/api-gate.yaml': [
       line('author', owner.author),
@@ -133,7 +137,11 @@ function manifestWith({ repository, author, authorUrl }, text) {
     ...(repository && {
       homepage: `${repository}#readme`,
       bugs: { url: `${repository}/issues` },
-      repository: { type: 'git', url: `git+${repository}.git` },
+      repository: {
+        type: 'git',
+        url: `git+${repository}.git`,
+        directory: '.',
+      },
     }),
   };
   const entries = Object.entries(manifest).flatMap(entry =>

@@ -18,6 +18,7 @@ const WRITTEN = [
   'README.md',
   'SECURITY.md',
   'catalog-info.yaml',
+  'docs/built.md',
   'package.json',
   'plugin-directory/api-gate.yaml',
   'rhdh/CODEOWNERS',
@@ -76,6 +77,7 @@ describe('.ci/publish/writeOwner.js', () => {
       repository: {
         type: 'git',
         url: 'git+https://github.com/acme/api-gate.git',
+        directory: '.',
       },
     });
     expect(textOf('README.md')).toContain(
