@@ -4,5 +4,8 @@ set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 exec 9<"$0"
 flock 9
-apt-get update -qq
-apt-get install -y -qq --no-install-recommends "$@" >/dev/null
+# The machines of GitHub run checks as another user.
+sudo=
+[ "$(id -u)" = 0 ] || sudo='sudo -E'
+$sudo apt-get update -qq
+$sudo apt-get install -y -qq --no-install-recommends "$@" >/dev/null

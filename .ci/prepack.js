@@ -11,4 +11,9 @@ for (const [mount, target] of Object.entries(manifest.exports)) {
     fs.copyFileSync(types, script.replace(/\.js$/, '.d.ts'));
   }
 }
+// Backstage's `repo fix --publish` takes these out of `publishConfig`.
+Object.assign(manifest, {
+  main: 'bin/dynamic-plugin.cjs',
+  types: 'dist/index.d.ts',
+});
 fs.writeFileSync('package.json', `${JSON.stringify(manifest, null, 2)}\n`);
