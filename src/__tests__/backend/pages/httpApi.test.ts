@@ -49,6 +49,11 @@ it('a backend answers with the fields of the sample of the policy, and with no o
   const folder = folderWith({
     'app-config.yaml': stringify({
       app: { baseUrl: 'http://localhost:3000' },
+      discovery: {
+        endpoints: [
+          { target: 'http://localhost:1/api/{{id}}', plugins: ['catalog'] },
+        ],
+      },
       backend: {
         // Over https, the cookie's name is a finding.
         baseUrl: 'https://backstage.example.com',
@@ -68,7 +73,11 @@ it('a backend answers with the fields of the sample of the policy, and with no o
               except: ['group:default/sre'],
             },
           ],
-          expect: [{ plugin: 'hello', is: 'closed' }],
+          expect: [{ plugin: 'catalog', is: 'closed' }],
+          operators: ['group:default/sre'],
+          readers: ['group:default/audit'],
+          foreignAuthorization: [{ plugin: 'hello', path: '/upstream/**' }],
+          signOut: { providers: ['github'] },
           tokens: [
             {
               subject: 'old-jenkins',
