@@ -92,9 +92,7 @@ describe('findOpenings', () => {
 
   it('finds no difference in a reason', () => {
     const [rule] = rules(['/a']);
-    expect(compare([{ ...rule, reason: 'x' }], [rule])).toEqual(
-      NO_DIFFERENCE,
-    );
+    expect(compare([{ ...rule, reason: 'x' }], [rule])).toEqual(NO_DIFFERENCE);
   });
 
   it.each<
@@ -250,8 +248,6 @@ describe('findOpenings', () => {
     expect(shorter).toEqual([]);
     // The end of the narrower rule has no effect.
     const narrower = [...ending('/a/**'), ...ending('/a/b', SOON)];
-    expect(compare(ending('/a/**'), narrower, NOW)).toEqual(
-      NO_DIFFERENCE,
-    );
+    expect(compare(ending('/a/**'), narrower, NOW)).toEqual(NO_DIFFERENCE);
   });
 });
