@@ -88,7 +88,7 @@ describe('.ci/publish/writeOwner.js', () => {
     expect(security).toContain('or by security@acme.example.com,');
     expect(security).toContain('answers within 3 days,');
     expect(security).toContain('within 21 days of');
-    expect(security).not.toContain('proposed');
+    expect(security).not.toContain('days (proposed)');
     expect(parse(textOf('catalog-info.yaml'))).toMatchObject({
       metadata: {
         annotations: {
