@@ -233,6 +233,11 @@ const ALONE: Record<string, JsonObject> = {
 };
 const isAlone = ({ settings }: Pair) => settings in ALONE;
 
+// Goes in October 2027: `auth` plugins before November 2026 have no route that ends refresh tokens.
+const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
+const isMissing = ({ settings }: Pair) =>
+  release < '2026-11' && settings === 'auth.apiGate.signOut.offlineSessions';
+
 describe('[P103] a setting that api-gate diff compares', () => {
   it('has a probe for each setting that a backend has to be asked about', () =>
     expect(Object.keys(PROBES).sort()).toEqual(
@@ -242,7 +247,9 @@ describe('[P103] a setting that api-gate diff compares', () => {
   it.each(['wide', 'narrow'] as const)(
     'lets somebody do more by the wider value alone: %s',
     async side => {
-      const together = OF_BACKENDS.filter(pair => !isAlone(pair));
+      const together = OF_BACKENDS.filter(
+        pair => !isAlone(pair) && !isMissing(pair),
+      );
       const database = temporaryFolder();
       const other = await startOther(database);
       const backend = await start(

@@ -13,50 +13,57 @@ import { RunningBackend, startBackend } from '../__testUtils__/startBackend';
 
 jest.setTimeout(60_000);
 
+// Goes in October 2027: plugins of releases before November 2026 differ, or are not installed.
+const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
+const itWithPlugins = release >= '2026-11' ? it : it.skip;
+
 let backend: RunningBackend | undefined;
 afterAll(() => backend?.stop());
 
-it('[P120] a scan names what the stock plugins declare as they start, or says that it can not be told', async () => {
-  const expectScanned = recordDeclared();
-  backend = await startBackend({
-    features: [
-      ...[catalogPlugin, eventsPlugin, mcpActionsPlugin, permissionPlugin],
-      ...[allowAllPolicy, proxyPlugin, searchPlugin, signalsPlugin],
-      techdocsPlugin,
-    ],
-    config: {
-      proxy: {
-        endpoints: {
-          '/open': {
-            target: 'http://localhost:1',
-            credentials: 'dangerously-allow-unauthenticated',
+itWithPlugins(
+  '[P120] a scan names what the stock plugins declare as they start, or says that it can not be told',
+  async () => {
+    const expectScanned = recordDeclared();
+    backend = await startBackend({
+      features: [
+        ...[catalogPlugin, eventsPlugin, mcpActionsPlugin, permissionPlugin],
+        ...[allowAllPolicy, proxyPlugin, searchPlugin, signalsPlugin],
+        techdocsPlugin,
+      ],
+      config: {
+        proxy: {
+          endpoints: {
+            '/open': {
+              target: 'http://localhost:1',
+              credentials: 'dangerously-allow-unauthenticated',
+            },
           },
         },
+        techdocs: { builder: 'external', publisher: { type: 'local' } },
       },
-      techdocs: { builder: 'external', publisher: { type: 'local' } },
-    },
-  });
-  const names = ['auth', 'catalog', 'events', 'mcp-actions', 'permission'];
-  const declared = await expectScanned(
-    ...[...names, 'proxy', 'search', 'signals', 'techdocs'].map(
-      name => `@backstage/plugin-${name}-backend`,
-    ),
-  );
-  expect(
-    declared.map(({ plugin, path, allow }) => [plugin, path, allow]),
-  ).toEqual([
-    ['auth', '/', 'unauthenticated'],
-    ['events', '/http', 'unauthenticated'],
-    ['permission', '/health', 'unauthenticated'],
-    ['proxy', '/open', 'unauthenticated'],
-    ['signals', '/health', 'unauthenticated'],
-    ['techdocs', '/static', 'user-cookie'],
-  ]);
-  // Without a package, what its plugin declares is found to be missing.
-  await expect(
-    expectScanned('@backstage/plugin-events-backend'),
-  ).rejects.toThrow(/"path": "\/static"/);
-});
+    });
+    const names = ['auth', 'catalog', 'events', 'mcp-actions', 'permission'];
+    const declared = await expectScanned(
+      ...[...names, 'proxy', 'search', 'signals', 'techdocs'].map(
+        name => `@backstage/plugin-${name}-backend`,
+      ),
+    );
+    expect(
+      declared.map(({ plugin, path, allow }) => [plugin, path, allow]),
+    ).toEqual([
+      ['auth', '/', 'unauthenticated'],
+      ['events', '/http', 'unauthenticated'],
+      ['permission', '/health', 'unauthenticated'],
+      ['proxy', '/open', 'unauthenticated'],
+      ['signals', '/health', 'unauthenticated'],
+      ['techdocs', '/static', 'user-cookie'],
+    ]);
+    // Without a package, what its plugin declares is found to be missing.
+    await expect(
+      expectScanned('@backstage/plugin-events-backend'),
+    ).rejects.toThrow(/"path": "\/static"/);
+  },
+);
 
 const policy: ComparedPolicy = {
   ...{ plugin: 'acme', path: '/', allow: 'unauthenticated' },
