@@ -280,10 +280,13 @@ function faultsOfRequests(world: World): Fault[] {
     },
     {
       alerts: [['ApiGateReportOnlyEndsSoon', 'staging']],
-      begin: () =>
+      begin() {
+        // One time for all replicas, whose policies would differ otherwise.
+        const until = inTwoDays();
         staging.forEach(replica =>
-          replica.write({ auth: { apiGate: { until: inTwoDays() } } }),
-        ),
+          replica.write({ auth: { apiGate: { until } } }),
+        );
+      },
       end: () => staging.forEach(replica => replica.write({})),
     },
     {
