@@ -282,10 +282,8 @@ function faultsOfRequests(world: World): Fault[] {
       alerts: [['ApiGateReportOnlyEndsSoon', 'staging']],
       begin() {
         // One time for all replicas, whose policies would differ otherwise.
-        const until = inTwoDays();
-        staging.forEach(replica =>
-          replica.write({ auth: { apiGate: { until } } }),
-        );
+        const apiGate = { until: inTwoDays() };
+        staging.forEach(replica => replica.write({ auth: { apiGate } }));
       },
       end: () => staging.forEach(replica => replica.write({})),
     },
