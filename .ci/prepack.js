@@ -11,9 +11,8 @@ for (const [mount, target] of Object.entries(manifest.exports)) {
     fs.copyFileSync(types, script.replace(/\.js$/, '.d.ts'));
   }
 }
-// Backstage's `repo fix --publish` takes these out of `publishConfig`.
-Object.assign(manifest, {
-  main: 'bin/dynamic-plugin.cjs',
-  types: 'dist/index.d.ts',
-});
+// Backstage's `repo fix --publish` takes these out of `publishConfig`, from which the export for RHDH reads them.
+const entry = { main: 'bin/dynamic-plugin.cjs', types: 'dist/index.d.ts' };
+Object.assign(manifest, entry);
+Object.assign(manifest.publishConfig, entry);
 fs.writeFileSync('package.json', `${JSON.stringify(manifest, null, 2)}\n`);
