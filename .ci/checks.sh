@@ -28,8 +28,8 @@ trap clean_up EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# A check that hangs fails after this time, and the checks after it run.
-limit=15m
+# A check that hangs fails after this time, and the checks after it run. The longest one, all states of the decision, takes half of it alone.
+limit=30m
 
 # Starts a check, after the process `after` if there is one: `pid` is its process, and `log` the file with its output. Not a pipe, which would
 # stay open, and be waited for, as long as any process that the check has left behind. The file `$log.from` is written at the start, and
