@@ -39,6 +39,8 @@ describe('api-gate explain --subject', () => {
       - { subject: ci-deploy, only: [{ plugin: catalog, path: /entities }], until: 2999-01-01 }
       - { subject: old, until: 2020-01-01 }
       - { subject: 'external:job', only: [{ plugin: catalog, path: /x }] }
+    deny:
+      - { plugin: denied, path: /x, except: [narrow] }
 `;
   const externalAccess = `  auth:
     externalAccess:
@@ -109,6 +111,8 @@ describe('api-gate explain --subject', () => {
     ['GET /api/techdocs/x', 'old', 1],
     ['GET /api/techdocs/x', 'narrow', 1],
     ['GET /api/x/y', 'open', 0],
+    ['GET /api/denied/x', 'open', 1],
+    ['GET /api/denied/y', 'open', 0],
     ['GET /healthcheck', 'ci-deploy', 0],
   ])(
     'with --exit-code, ends for %s with a token of %s with %i',

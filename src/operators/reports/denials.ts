@@ -1,5 +1,6 @@
 import { formatRule, openedMethods } from '../../gate/rules/AllowRule';
-import { denyingMethods } from '../../gate/rules/DenyList';
+import type { VerifiedToken } from '../../gate/judge/findRefused';
+import { denies, denyingMethods } from '../../gate/rules/DenyList';
 import { isPluginKeys } from '../../gate/rules/classifyRoute';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
@@ -44,20 +45,18 @@ export function describeDenials(
       });
 }
 
-/** Returns what comes of a request with a valid token of a subject that no limit refuses. */
-export function outcomeOfToken(
+/** Returns `denied` for a request that a deny rule refuses with a valid token of a subject, as the gate decides it. */
+export function findDenial(
   subject: string,
   request: LimitedRequest,
   { denyList, now }: ConfiguredPolicy,
-): string {
+): 'denied' | undefined {
+  const principal = { type: 'service', subject };
+  const verified = { credentials: { principal } } as VerifiedToken;
   const isDenied =
     !isPluginKeys(request.method, request.path) &&
-    denyList
-      .match(request, now())
-      .some(
-        each => each.for.includes('tokens') && !each.except.includes(subject),
-      );
-  return isDenied ? 'refused with 403 (denied)' : 'passes the gate';
+    denyList.match(request, now()).some(rule => denies(rule, verified));
+  return isDenied ? 'denied' : undefined;
 }
 
 /** Formats what a rule denies, to whom, and why, as one line. */

@@ -12,7 +12,7 @@ import {
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import { isPrintable, printable, shorten } from '../../settings/logLine';
-import { describeDenials, outcomeOfToken } from './denials';
+import { describeDenials, findDenial } from './denials';
 import { withEnd } from './describePolicy';
 import {
   formatRequirement,
@@ -182,7 +182,7 @@ function explainToken(
   subject: string,
   request: LimitedRequest,
   { externalSubjects, placeOf, policy }: ExplainedGate,
-): Explained & { refusal?: keyof typeof REFUSALS } {
+): Explained & { refusal?: keyof typeof REFUSALS | 'denied' } {
   if (
     subject.length > MAX_SUBJECT_LENGTH ||
     !isPrintable(subject) ||
@@ -202,9 +202,10 @@ function explainToken(
   const reason = policy.tokenLimits.findRefusal(subject, request, policy.now());
   const isExcluded =
     excluding.length > 0 && excluding.length === entries.length;
-  const otherwise = isExcluded
-    ? 'refused with 403 (restricted)'
-    : outcomeOfToken(subject, request, policy);
+  const other = isExcluded
+    ? 'restricted'
+    : findDenial(subject, request, policy);
+  const otherwise = other ? `refused with 403 (${other})` : 'passes the gate';
   const ofEntries = policy.config.tokens.flatMap((entry, i) => {
     const name = `${CONFIG_KEY}.tokens[${i}]`;
     return entry.subject === subject
@@ -220,5 +221,5 @@ function explainToken(
     ...ofEntries,
     ...(reason ? [proposeForToken(reason, request)] : []),
   ];
-  return { lines, refusal: reason ?? (isExcluded ? 'restricted' : undefined) };
+  return { lines, refusal: reason ?? other };
 }
