@@ -1,12 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import {
-  createExternalTokenHandler,
-  externalTokenHandlersServiceRef,
-} from '@backstage/backend-defaults/auth';
-import {
-  createBackendModule,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
+import { createBackendModule } from '@backstage/backend-plugin-api';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import { AuthorizeResult } from '@backstage/plugin-permission-common';
 import { policyExtensionPoint } from '@backstage/plugin-permission-node/alpha';
@@ -25,6 +18,7 @@ import {
   refresh,
   signInClient,
 } from '../__testUtils__/oauthClients';
+import { ownTokenHandler } from '../__testUtils__/ownTokenHandler';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import {
   bearer,
@@ -42,17 +36,9 @@ const OWN = 'own-token-of-this-test';
 let isWithdrawn = false;
 
 /** A handler of the adopter's own, whose token is withdrawn during the test. */
-const ownHandler = createServiceFactory({
-  service: externalTokenHandlersServiceRef,
-  deps: {},
-  factory: () =>
-    createExternalTokenHandler<undefined>({
-      type: 'own',
-      initialize: () => undefined,
-      verifyToken: async token =>
-        token === OWN && !isWithdrawn ? { subject: 'own' } : undefined,
-    }),
-});
+const ownHandler = ownTokenHandler(token =>
+  token === OWN && !isWithdrawn ? 'own' : undefined,
+);
 
 const denyAll = createBackendModule({
   pluginId: 'permission',

@@ -1,8 +1,3 @@
-import {
-  createExternalTokenHandler,
-  externalTokenHandlersServiceRef,
-} from '@backstage/backend-defaults/auth';
-import { createServiceFactory } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import { accessWith, staticToken } from '../__testUtils__/externalAccess';
 import {
@@ -10,6 +5,7 @@ import {
   legacyEntry,
   legacyToken,
 } from '../__testUtils__/externalIssuers';
+import { ownTokenHandler } from '../__testUtils__/ownTokenHandler';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import { bearer } from '../__testUtils__/requestParts';
 import {
@@ -28,17 +24,9 @@ const CI = bearer(tokenOf('ci'));
 const OTHER = bearer(tokenOf('other'));
 
 /** A handler of the adopter's own, whose tokens are `own <subject>`. */
-const ownHandler = createServiceFactory({
-  service: externalTokenHandlersServiceRef,
-  deps: {},
-  factory: () =>
-    createExternalTokenHandler<undefined>({
-      type: 'own',
-      initialize: () => undefined,
-      verifyToken: async token =>
-        token.startsWith('own-') ? { subject: token.slice(4) } : undefined,
-    }),
-});
+const ownHandler = ownTokenHandler(token =>
+  token.startsWith('own-') ? token.slice(4) : undefined,
+);
 
 const backends = signedBackends();
 afterEach(() => jest.restoreAllMocks());
