@@ -1,6 +1,6 @@
 import { deniedPermissions } from '../__testUtils__/deniedPermissions';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
-import { bearer, cookie, POLICY } from '../__testUtils__/requestParts';
+import { bearer, cookie } from '../__testUtils__/requestParts';
 import {
   SignedBackendOptions,
   signedBackends,
@@ -11,11 +11,6 @@ const PAGE = '/api/auth/api-gate/';
 const OLIVIA = 'user:default/olivia';
 const RITA = 'user:default/rita';
 const NAVIGATION = 'Sec-Fetch-Dest: document';
-
-/** Backstage compresses its answer for clients that ask for that. */
-const large = recordingPlugin('large', {
-  handle: (_req, res) => res.send('text '.repeat(1_000)),
-});
 
 const backends = signedBackends();
 afterEach(backends.stopAll);
@@ -67,22 +62,6 @@ describe('[P89] the page of the policy', () => {
         PAGE_POLICY,
       ]);
     }
-  });
-
-  it('is not compressed for each reader anew, and neither is the policy', async () => {
-    const { get, sign } = await start({ features: [large.feature] });
-    const rita = bearer(await sign({ sub: RITA }));
-    const encodingOf = async (path: string) => {
-      const { headers, status } = await get(
-        path,
-        rita,
-        'Accept-Encoding: gzip',
-      );
-      return [status, headers['content-encoding']];
-    };
-    expect(await encodingOf('/api/large/x')).toEqual([200, 'gzip']);
-    expect(await encodingOf(PAGE)).toEqual([200, undefined]);
-    expect(await encodingOf(POLICY)).toEqual([200, undefined]);
   });
 
   it('says to another user what to ask for', async () => {

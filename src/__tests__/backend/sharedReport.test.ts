@@ -1,3 +1,4 @@
+import zlib from 'node:zlib';
 import { createBackendModule } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import { longestPiece } from '../__testUtils__/longestPiece';
@@ -87,6 +88,37 @@ describe('[P89] a report of 1,000 rules', () => {
     expect(answers[2]).toContain('needs a credential: no rule names it');
     // As the one that was found, and among the last.
     expect(String(answers[3]).split(`>${id}<`)).toHaveLength(3);
+  });
+
+  it('is compressed once for those who accept that', async () => {
+    const compress = jest.spyOn(zlib, 'gzip');
+    const { port, sign } = await start();
+    const token = await sign({ sub: RITA });
+    // `fetch` decompresses the answer.
+    const read = async (path: string, encoding = 'gzip') => {
+      const response = await fetch(`http://localhost:${port}${path}`, {
+        headers: {
+          Authorization: `Bearer ${token}`,
+          'Accept-Encoding': encoding,
+        },
+      });
+      const { headers, status } = response;
+      const text = await response.text();
+      return { status, encoding: headers.get('content-encoding'), text };
+    };
+    for (const [i, path] of [PAGE, POLICY].entries()) {
+      const plain = await read(path, 'identity');
+      expect(plain).toMatchObject({ status: 200, encoding: null });
+      const gzipped = { ...plain, encoding: 'gzip' };
+      expect([await read(path), await read(path)]).toEqual([gzipped, gzipped]);
+      expect(compress).toHaveBeenCalledTimes(i + 1);
+    }
+    // An answer to a question has another text for each reader.
+    expect((await read(`${PAGE}?id=f0`)).encoding).toBeNull();
+    // The policy has the request that was refused meanwhile.
+    await fetch(`http://localhost:${port}/api/hello/later`);
+    expect((await read(POLICY)).text.includes('"/later"')).toBe(true);
+    expect(compress).toHaveBeenCalledTimes(3);
   });
 
   it('is kept for ten seconds', async () => {

@@ -1,4 +1,4 @@
-import { memoize } from 'lodash';
+import { isEqual, memoize } from 'lodash';
 import type { PolicyReport } from '../reports/describePolicy';
 import type { ProcessReport } from '../reports/describeReplica';
 import { Asked, renderPage } from '../page/renderPage';
@@ -19,17 +19,39 @@ export class ReportAnswers {
   ) {}
 
   /** Returns the parts of the body. */
-  async json(caller: Caller): Promise<Buffer[]> {
+  async json(caller: Caller): Promise<readonly Buffer[]> {
     const policy = await this.#json(await this.#getsWhole(caller));
-    const process = JSON.stringify(this.describeProcess());
-    return [Buffer.from(`${process.slice(0, -1)},`), policy];
+    return this.#keep(policy, this.describeProcess(), process => [
+      Buffer.from(`${JSON.stringify(process).slice(0, -1)},`),
+      policy,
+    ]);
   }
 
   /** Returns the parts of the body. */
-  async page(caller: Caller, asked: Omit<Asked, 'process'>): Promise<Buffer[]> {
+  async page(
+    caller: Caller,
+    asked: Omit<Asked, 'process'>,
+  ): Promise<readonly Buffer[]> {
     const addTo = await this.#page(await this.#getsWhole(caller));
-    return addTo({ ...asked, process: this.describeProcess() });
+    return this.#keep(
+      addTo,
+      { ...asked, process: this.describeProcess() },
+      addTo,
+    );
   }
+
+  /** Returns the last body that was made with `shared`, if all else is what it was. */
+  #keep<T>(shared: object, own: T, make: (own: T) => Buffer[]): Buffer[] {
+    const last = this.#last.get(shared);
+    if (last && isEqual(last.own, own)) {
+      return last.body;
+    }
+    const body = make(own);
+    this.#last.set(shared, { own, body });
+    return body;
+  }
+
+  readonly #last = new Map<object, { own: unknown; body: Buffer[] }>();
 
   readonly #json = memoize((isWhole: boolean) =>
     inPieces(stringify(this.#describe(isWhole), this.describeProcess())),

@@ -1,3 +1,5 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { Config } from '@backstage/config';
 import { isError } from '@backstage/errors';
 import type { Request, Response, Router } from 'express';
@@ -38,8 +40,8 @@ export function createPolicyRouter(options: {
   const router = PromiseRouter({ strict: true });
   router.get([POLICY_PATH, `${POLICY_PATH}/`], async (req, res) => {
     const caller = await access.requireReader(req);
-    const answers = await read();
-    send(res.type('json'), await answers.json(caller));
+    const body = await (await read()).json(caller);
+    send(res.type('json'), await compress(req, res, body));
   });
   router.get(OWN_ROUTES_PATH, (_req, res) => {
     res.redirect(PAGE_PATH.slice(1));
@@ -58,17 +60,42 @@ export function createPolicyRouter(options: {
     }
     const request = readText(req, 'request').trim();
     const subject = readText(req, 'subject').trim();
+    const id = readText(req, 'id').trim();
+    const filter = readText(req, 'filter').trim();
     const answers = await read();
     const page = await answers.page(caller, {
       question: { request, subject },
       explained: request ? await explain(request, subject) : undefined,
-      id: readText(req, 'id').trim(),
-      filter: readText(req, 'filter').trim(),
+      id,
+      filter,
     });
     const policy = { 'Content-Security-Policy': PAGE_POLICY };
-    send(res.set({ ...PAGE_HEADERS, ...policy }), page);
+    res.set({ ...PAGE_HEADERS, ...policy });
+    const isShared = !(request || subject || id || filter);
+    send(res, isShared ? await compress(req, res, page) : page);
   });
   return router;
+}
+
+const compressed = new WeakMap<readonly Buffer[], Promise<Buffer[]>>();
+
+/** Compresses a body that several readers get, once, if the client accepts that. zlib does it on threads of its own. */
+async function compress(
+  req: Request,
+  res: Response,
+  body: readonly Buffer[],
+): Promise<readonly Buffer[]> {
+  if (req.acceptsEncodings('gzip', 'identity') !== 'gzip') {
+    return body;
+  }
+  res.set('Content-Encoding', 'gzip');
+  let parts = compressed.get(body);
+  if (!parts) {
+    const whole = promisify(gzip)(Buffer.concat(body), { level: 1 });
+    parts = whole.then(each => [each]);
+    compressed.set(body, parts);
+  }
+  return parts;
 }
 
 /**
