@@ -88,7 +88,7 @@ function isBelow(path: string, prefix: string): boolean {
 function findForeignFindings(facts: FindingFacts): Possible[] {
   return facts.gate.foreignAuthorization.map(({ plugin, path }, i) => {
     const at = `${CONFIG_KEY}.foreignAuthorization[${i}] (/api/${plugin}${path})`;
-    return findAbsentPlugin(facts, plugin, at, 'the entry');
+    return findAbsentPlugin(facts, plugin, at);
   });
 }
 
@@ -102,7 +102,7 @@ function findTrustedPathFindings(facts: FindingFacts): Possible[] {
         why: `lets every page and script of the plugin ${plugin} act as the user who opens it`,
         write: 'name the paths whose content you trust',
       },
-      findAbsentPlugin(facts, plugin, at, 'the entry'),
+      findAbsentPlugin(facts, plugin, at),
     ];
   });
 }
