@@ -7,8 +7,11 @@ import { usedWorked } from '../../store/usage/Use';
 import { watchAnswer } from './Answer';
 import type { GateAudit } from './GateAudit';
 import { annotateSpan, GateMetrics } from './GateMetrics';
-import { callPathOf } from './proposeLimits';
-import { recordablePathOf, recordableReasonOf } from './proposeRule';
+import {
+  callPathOf,
+  recordablePathOf,
+  recordableReasonOf,
+} from './proposeRule';
 import { RefusalLog } from './RefusalLog';
 import { Refusals, ReportedRefusal } from './Refusals';
 

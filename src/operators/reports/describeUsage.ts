@@ -18,7 +18,7 @@ import {
 } from '../../store/usage/Use';
 import { mapInPieces, Result } from '../pieces';
 import { DAY_MS } from '../../gate/util/time';
-import { proposeLimits } from './proposeLimits';
+import { proposeLimits } from './proposeRule';
 
 // A week has the requests of each day of it. A caller that comes more rarely needs a look by the operator.
 const MIN_DAYS = 7;
