@@ -9,7 +9,8 @@ export function renderWholePage(
 ): string {
   const parts = atOnce(renderPage(report))({
     process: report,
-    question: { request: '', subject: '' },
+    request: '',
+    subject: '',
     explained: undefined,
     id: '',
     filter: '',

@@ -1,6 +1,11 @@
 import { once, unescape } from 'lodash';
 import { mapInPieces, Pieces } from '../pieces';
+import {
+  MAX_REQUEST_LENGTH,
+  MAX_SUBJECT_LENGTH,
+} from '../reports/explainInWords';
 import { Content, Html, html, Late } from './html';
+import type { Asked } from './renderPage';
 
 /** The most rows of a table, and items of a list, that a page shows. A filter shows others: the whole would be a megabyte. */
 const MAX_SHOWN = 100;
@@ -107,32 +112,45 @@ export function list(items: readonly Content[]): Html | undefined {
     : undefined;
 }
 
+/** What a reader may ask: the label of its field, and the longest text. */
+export const FIELDS = {
+  filter: { label: 'Filter tables and lists by a text', maxlength: 100 },
+  id: { label: 'Id of a refusal', maxlength: 64 },
+  request: {
+    label: 'Request',
+    maxlength: MAX_REQUEST_LENGTH,
+    placeholder: 'POST /api/events/http/github',
+  },
+  subject: {
+    label: 'Subject of an external token, or empty',
+    maxlength: MAX_SUBJECT_LENGTH,
+  },
+};
+
+type Field = { label: string; maxlength: number; placeholder?: string };
+
 /** Makes a form that asks this page for something, and leads to a section. */
 export function form(
   anchor: keyof typeof SECTIONS,
   button: string,
-  ...fields: Html[]
+  asked: Asked,
+  ...names: (keyof typeof FIELDS)[]
 ): Html {
+  const fields = names.map(name => {
+    const { label, maxlength, placeholder = '' }: Field = FIELDS[name];
+    return html`<label
+      >${label}<input
+        name="${name}"
+        value="${asked[name]}"
+        placeholder="${placeholder}"
+        maxlength="${maxlength}"
+        autocomplete="off"
+        spellcheck="false"
+    /></label>`;
+  });
   return html`<form method="get" action="#${anchor}">
     ${fields}<button>${button}</button>
   </form>`;
-}
-
-export function field(
-  label: string,
-  attributes: { name: string; value: string; maxlength: number },
-  placeholder = '',
-): Html {
-  const { name, value, maxlength } = attributes;
-  return html`<label
-    >${label}<input
-      name="${name}"
-      value="${value}"
-      placeholder="${placeholder}"
-      maxlength="${maxlength}"
-      autocomplete="off"
-      spellcheck="false"
-  /></label>`;
 }
 
 export function code(text: string): Html {
@@ -161,11 +179,6 @@ export function note(
 export function time(instant: string): Html {
   const text = instant.replace(/:00\.000Z$|\.\d+Z$/, '').replace('T', ' ');
   return html`<time datetime="${instant}">${text} UTC</time>`;
-}
-
-/** Shows a day, such as `2026-11-28`. */
-export function date(day: string): Html {
-  return html`<time>${day}</time>`;
 }
 
 const NUMBERS = new Intl.NumberFormat('en');

@@ -10,7 +10,6 @@ import {
   code,
   Column,
   counted,
-  field,
   filtered,
   form,
   note,
@@ -78,14 +77,13 @@ function renderFind(asked: Asked): Html {
   const { id, process } = asked;
   const { last } = process.refusals;
   const found = last.filter(refused => refused.id === id);
-  const input = { name: 'id', value: id, maxlength: 64 };
   const missing =
     id !== '' &&
     note(
       'warned',
       `No refusal with the id ${id} is among the last ${last.length} of this process: the log has it.`,
     );
-  return html`${form('refusals', 'Find', field('Id of a refusal', input))}
+  return html`${form('refusals', 'Find', asked, 'id')}
   ${found.length > 0 ? atOnce(table(LAST, found))({ ...asked, filter: '' }) : missing}`;
 }
 

@@ -1,18 +1,14 @@
-import {
-  Explained,
-  MAX_REQUEST_LENGTH,
-  MAX_SUBJECT_LENGTH,
-} from '../reports/explainInWords';
+import type { Explained } from '../reports/explainInWords';
 import type { PolicyReport } from '../reports/describePolicy';
 import type { ProcessReport } from '../reports/describeReplica';
 import { formatEnforce } from '../reports/describeReportOnly';
 import { mapInPieces, Pieces } from '../pieces';
 import { createDocument } from './document';
-import { renderExposure } from './exposure';
+import { renderExposure, renderTokens } from './access';
 import { Html, html, LATE } from './html';
 import {
   counted,
-  field,
+  FIELDS,
   form,
   note,
   preformatted,
@@ -22,22 +18,14 @@ import {
 } from './parts';
 import { renderRefusals } from './refusals';
 import { renderExpected, renderFindings, renderSettings } from './settings';
-import { renderTokens } from './tokens';
-
-/** What the form of the page has asked. */
-interface Question {
-  request: string;
-  subject: string;
-}
-
-/** The longest text to filter by. */
-const MAX_FILTER_LENGTH = 100;
 
 /** What the page has for one reader. */
 export interface Asked {
   /** What the process has now. */
   process: ProcessReport;
-  question: Question;
+  /** The request to explain, and the subject of its token; empty for none. */
+  request: string;
+  subject: string;
   explained: Explained | undefined;
   /** The id of a refusal to find; empty for none. */
   id: string;
@@ -60,10 +48,11 @@ export function* renderPage(
         ${Object.entries(SECTIONS).map(([anchor, title]) => html`<a href="#${anchor}">${title}</a>`)}
       </nav>
       <main>
-        ${renderFilter} ${yield* renderFindings(report)}
-        ${yield* renderExposure(report)} ${yield* renderExpected(report)}
-        ${yield* renderTokens(report)} ${yield* renderRefusals(report)}
-        ${yield* renderSettings(report)} ${renderAsk}
+        ${(asked: Asked) => form('findings', 'Filter', asked, 'filter')}
+        ${yield* renderFindings(report)} ${yield* renderExposure(report)}
+        ${yield* renderExpected(report)} ${yield* renderTokens(report)}
+        ${yield* renderRefusals(report)} ${yield* renderSettings(report)}
+        ${renderAsk}
       </main>
       <footer class="muted">
         <p>
@@ -81,16 +70,10 @@ export function* renderPage(
     Buffer.from(part),
   );
   return asked => {
-    const filter = asked.filter.slice(0, MAX_FILTER_LENGTH);
+    const filter = asked.filter.slice(0, FIELDS.filter.maxlength);
     const own = page.late.map(part => `${part({ ...asked, filter })}`);
     return [start, ...shared.flatMap((part, i) => [Buffer.from(own[i]), part])];
   };
-}
-
-function renderFilter({ filter: value }: Asked): Html {
-  const input = { name: 'filter', value, maxlength: MAX_FILTER_LENGTH };
-  const label = 'Filter tables and lists by a text';
-  return form('findings', 'Filter', field(label, input));
 }
 
 /** Renders what an operator asks first: does the gate refuse, by which policy, and whose figures are these? */
@@ -145,26 +128,15 @@ function facts(report: PolicyReport) {
 }
 
 /** Renders the form, and the answer if something was asked. */
-function renderAsk({ question, explained }: Asked): Html {
-  const { request, subject } = question;
+function renderAsk(asked: Asked): Html {
+  const { explained } = asked;
   return section(
     'ask',
     html`<p>
       What comes of a request without a credential, or with the token of a
       subject? No request is made.
     </p>`,
-    form(
-      'ask',
-      'Explain',
-      field(
-        'Request',
-        { name: 'request', value: request, maxlength: MAX_REQUEST_LENGTH },
-        'POST /api/events/http/github',
-      ),
-      field('Subject of an external token, or empty', {
-        ...{ name: 'subject', value: subject, maxlength: MAX_SUBJECT_LENGTH },
-      }),
-    ),
+    form('ask', 'Explain', asked, 'request', 'subject'),
     explained &&
       ('error' in explained
         ? note('open', explained.error)

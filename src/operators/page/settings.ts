@@ -32,8 +32,8 @@ const EXPECTED: readonly Column<PolicyReport['expect'][number]>[] = [
   ],
 ];
 
-/** What the settings decide, by their keys. */
-const TITLES = {
+/** What the settings decide. */
+const TITLES: Record<string, string> = {
   operators: 'May end sessions of others, lock users out, and read this page',
   readers: 'May read this page',
   issuers: 'Whose user tokens are accepted besides its own',
@@ -43,7 +43,7 @@ const TITLES = {
   signOut: 'What a sign-out ends',
 };
 
-type Setting = readonly [key: keyof typeof TITLES, value: unknown];
+type Setting = [key: string, value: unknown];
 
 const SETTINGS: readonly Column<Setting>[] = [
   [
@@ -80,11 +80,9 @@ export function* renderExpected(report: PolicyReport): Pieces<Html> {
 }
 
 /** Renders who may do what, and whom the gate trusts. */
-export function* renderSettings({ settings }: PolicyReport): Pieces<Html> {
-  const rows = Object.keys(TITLES).map((key): Setting => {
-    const setting = key as keyof typeof TITLES;
-    return [setting, settings[setting]];
-  });
+export function* renderSettings(report: PolicyReport): Pieces<Html> {
+  const settings: Record<string, unknown> = report.settings;
+  const rows = Object.keys(TITLES).map((key): Setting => [key, settings[key]]);
   return section('settings', yield* table(SETTINGS, rows));
 }
 

@@ -1,17 +1,23 @@
+import { uniqBy } from 'lodash';
 import { formatRule } from '../../gate/rules/AllowRule';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { PolicyReport } from '../reports/describePolicy';
-import { listBesideRules, notesOf } from '../reports/formatPolicyReport';
+import {
+  formatLimits,
+  listBesideRules,
+  notesOf,
+} from '../reports/formatPolicyReport';
 import type { Pieces } from '../pieces';
 import { Content, Html, html } from './html';
 import {
   code,
   Column,
   counted,
-  date,
   filtered,
   list,
+  note,
   number,
+  preformatted,
   section,
   table,
   tag,
@@ -31,7 +37,14 @@ type RuleRow = PolicyReport['allow'][number] & {
   use?: NonNullable<PolicyReport['usage']>['rules'][number];
 };
 
-const COLUMNS: readonly Column<RuleRow>[] = [
+/** A subject with its limits, and with its use where this is recorded. */
+interface TokenRow {
+  subject: string;
+  limits: PolicyReport['tokens'];
+  use?: NonNullable<PolicyReport['usage']>['externalTokens'][number];
+}
+
+const RULES: readonly Column<RuleRow>[] = [
   [
     'Public by rule',
     rule => [
@@ -52,6 +65,22 @@ const COLUMNS: readonly Column<RuleRow>[] = [
   ],
 ];
 
+const TOKENS: readonly Column<TokenRow>[] = [
+  ['Subject', ({ subject }) => code(subject)],
+  ['Calls', ({ use }) => use?.plugins.join(', ')],
+  ['Handlers call for it', ({ use }) => use?.delegatedTo.join(', ')],
+  ['Requests in 30 days', ({ use }) => use && number(use.requests30d)],
+  ['Last use', ({ use }) => use && formatLastUse(use)],
+  ['May', ({ limits }) => list(limits.map(formatLimits))],
+  [
+    'Could be narrowed to',
+    ({ use }) => [
+      formatYaml('Plugins', use?.yaml),
+      formatYaml('Requests', use?.only),
+    ],
+  ],
+];
+
 /** Renders what can be reached without signing in: by a rule, without one, and outside of the gate. */
 export function* renderExposure(report: PolicyReport): Pieces<Html> {
   const { allow, installed, usage } = report;
@@ -64,7 +93,7 @@ export function* renderExposure(report: PolicyReport): Pieces<Html> {
     'exposure',
     allow.length === 0
       ? html`<p>No rule opens anything.</p>`
-      : yield* table(COLUMNS, rules),
+      : yield* table(RULES, rules),
     usage &&
       html`<p class="muted">
         Use is that of
@@ -91,8 +120,31 @@ export function* renderExposure(report: PolicyReport): Pieces<Html> {
   );
 }
 
+/** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
+export function* renderTokens({
+  enforced,
+  tokens,
+  usage,
+}: PolicyReport): Pieces<Html> {
+  const used = usage?.externalTokens ?? [];
+  const rows = uniqBy([...used, ...tokens], 'subject').map(({ subject }) => ({
+    subject,
+    limits: tokens.filter(token => token.subject === subject),
+    use: used.find(token => token.subject === subject),
+  }));
+  return section(
+    'tokens',
+    tokens.length > 0 &&
+      !enforced &&
+      note('warned', 'What a token may do is not in force in report-only.'),
+    rows.length === 0
+      ? html`<p>No external token is configured, and none was seen.</p>`
+      : yield* table(TOKENS, rows),
+  );
+}
+
 /** Formats the last day with a request. `days` is the time of observation. */
-export function formatLastUse({
+function formatLastUse({
   days,
   lastUsed,
 }: {
@@ -100,7 +152,17 @@ export function formatLastUse({
   lastUsed: string | null;
 }): Content {
   if (lastUsed !== null) {
-    return date(lastUsed);
+    return html`<time>${lastUsed}</time>`;
   }
   return days === undefined ? 'none' : `none in ${counted(days, 'day')}`;
+}
+
+function formatYaml(title: string, yaml: string | undefined) {
+  return (
+    yaml !== undefined &&
+    html`<details>
+      <summary>${title}</summary>
+      ${preformatted(yaml.split('\n'))}
+    </details>`
+  );
 }
