@@ -181,10 +181,8 @@ export function time(instant: string): Html {
   return html`<time datetime="${instant}">${text} UTC</time>`;
 }
 
-const NUMBERS = new Intl.NumberFormat('en');
-
 export function number(count: number): string {
-  return NUMBERS.format(count);
+  return count.toLocaleString('en');
 }
 
 /** Writes a number with its noun, such as `1 request` and `2 requests`. */

@@ -108,7 +108,7 @@ export class GateReport implements GateObserver {
     const { method, plugin } = refusal;
     const path = recordablePathOf(decided, decision);
     const presented = recordableReasonOf(decision);
-    watchAnswer(decided, ({ kind, status }) => {
+    watchAnswer(decided, (kind, status) => {
       this.refusals.answered(refusal, kind);
       metrics?.answered(plugin, kind);
       if (kind === 'worked') {

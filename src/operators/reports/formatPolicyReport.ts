@@ -27,22 +27,9 @@ export function pageAddressOf(baseUrl: string): string {
   return `${baseUrl.replace(/\/$/, '')}/api/auth${PAGE_PATH}`;
 }
 
-/** The parts of a report that its text has. The command has them from configuration files. */
-export type TextReport = Pick<
-  PolicyReport,
-  | 'allow'
-  | 'builtIn'
-  | 'closed'
-  | 'deny'
-  | 'enforced'
-  | 'lists'
-  | 'opensBeyondPlugins'
-  | 'reportOnly'
-  | 'tokens'
-  | 'unknown'
-  | 'until'
-  | 'usage'
->;
+/** A report, of which the command has the parts that are in configuration files. */
+export type TextReport = Partial<PolicyReport> &
+  Pick<PolicyReport, 'allow' | 'enforced'>;
 
 /** A title, and a line for each entry below it. */
 type Section = readonly [title: string, lines: readonly string[]];
@@ -75,7 +62,7 @@ export function formatReport(
   report: TextReport,
   placeOf = (_entry: string) => '',
 ): string[] {
-  const { allow, enforced, reportOnly, tokens, usage } = report;
+  const { allow, enforced, reportOnly, tokens = [], usage } = report;
   const withPlaces = (list: string, lines: string[]) =>
     lines.map((line, i) => `${placeOf(`${CONFIG_KEY}.${list}[${i}]`)}${line}`);
   const sections: Section[] = [
@@ -100,17 +87,18 @@ export function formatReport(
 
 /** Returns what is open, or was opened in code, beside the allow rules. */
 export function listBesideRules(report: TextReport): Section[] {
-  const { builtIn, closed, enforced, lists, unknown } = report;
+  const { allow, builtIn = [], closed = [], deny = [], enforced } = report;
+  const { lists = [], opensBeyondPlugins = [], unknown = [] } = report;
   const sections: Section[] = [
     [
       `Denied${enforced ? '' : ' once you enforce'}, except for keys, cookie endpoints and sign-outs`,
-      formatDenials(report),
+      formatDenials({ allow, deny }),
     ],
     ['Public without a rule', builtIn.map(formatOpening)],
     ['Lists, by file', lists.map(formatListSource)],
     [
       'Newly public once it is enforced',
-      enforced ? [] : report.opensBeyondPlugins.map(formatRule),
+      enforced ? [] : opensBeyondPlugins.map(formatRule),
     ],
     [
       `Opened by plugins in code, and closed ${enforced ? 'by the gate' : 'once you enforce'}, except for what your rules name`,
