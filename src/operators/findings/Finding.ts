@@ -58,7 +58,6 @@ export function formatFinding(finding: Finding): string {
   );
 }
 
-/** Returns whether something ends within a week. */
 export function endsSoon(until: number, { now }: FindingFacts): boolean {
   return until > +now && until - +now <= SOON_MS;
 }

@@ -10,7 +10,6 @@ import type { Asked } from './renderPage';
 /** The most rows of a table, and items of a list, that a page shows. A filter shows others: the whole would be a megabyte. */
 const MAX_SHOWN = 100;
 
-/** A column of a table: its title, and what a row has there. */
 export type Column<Row> = readonly [title: string, cell: (row: Row) => Content];
 
 /** The sections of the page, in the order of an operator's questions. */
@@ -98,12 +97,10 @@ export function filtered(
   };
 }
 
-/** Returns the text of an element in lower case. */
 function textOf(element: Html): string {
   return unescape(`${element}`.replace(/<[^>]*>/g, ' ')).toLowerCase();
 }
 
-/** Makes a list, or nothing if there is no item. */
 export function list(items: readonly Content[]): Html | undefined {
   return items.length > 0
     ? html`<ul>
@@ -162,7 +159,6 @@ export function tag(kind: 'closed' | 'warned', ...content: Content[]): Html {
   return html` <span class="tag ${kind}">${content}</span>`;
 }
 
-/** Shows lines of text as they are. */
 export function preformatted(lines: readonly Content[]): Html {
   return html`<pre>${lines.map(line => [line, html`<br />`])}</pre>`;
 }

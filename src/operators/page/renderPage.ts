@@ -127,7 +127,6 @@ function facts(report: PolicyReport) {
   ] as const;
 }
 
-/** Renders the form, and the answer if something was asked. */
 function renderAsk(asked: Asked): Html {
   const { explained } = asked;
   return section(

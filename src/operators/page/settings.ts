@@ -32,7 +32,6 @@ const EXPECTED: readonly Column<PolicyReport['expect'][number]>[] = [
   ],
 ];
 
-/** What the settings decide. */
 const TITLES: Record<string, string> = {
   operators: 'May end sessions of others, lock users out, and read this page',
   readers: 'May read this page',

@@ -98,7 +98,6 @@ export class GateReport implements GateObserver {
     this.options.audit?.record(plugin, 'api-gate-sign-out', 'high', ended);
   };
 
-  /** Reports what comes of a request that report-only let pass. */
   #watchAnswer(
     decided: DecidedRequest,
     decision: Decision,

@@ -30,13 +30,10 @@ type Described = Result<ReturnType<typeof describePolicy>>;
 
 type Optional = 'problem' | 'reportOnly' | 'until' | 'usage';
 
-/** The paths that can be reached without signing in, and why. */
+/** The paths that can be reached without signing in, and why. docs/reference/http-api.md describes each field. */
 export type PolicyReport = Omit<Described, Optional> &
   Partial<Pick<Described, Optional>> & {
-    /**
-     * Names of the files that differ from what the backend has read of them. Present in the answer of the policy route only, where
-     * the backend has its files from its command line or from Backstage's defaults.
-     */
+    /** Present in the answer of the policy route only. */
     filesNewerThanPolicy?: string[];
   };
 
@@ -45,7 +42,6 @@ export type ReportedRule = ReturnType<typeof withEnd<AllowRule>> & {
   installed?: boolean;
 };
 
-/** An entry of `auth.apiGate.tokens` in a report. */
 export type ReportedToken = ReturnType<typeof withEnd<TokenEntry>>;
 
 // A plugin's policy is for all methods.
@@ -96,13 +92,10 @@ export function* describePolicy(options: {
   );
   return {
     hash,
-    /** The time at which the policy in force was read from the configuration. */
     loadedAt: loadedAt.toISOString(),
     mode: config.mode,
     until: config.until?.toISOString(),
-    /** Whether refusals are carried out now. */
     enforced: isEnforced,
-    /** Why the present configuration is not in force. */
     problem: source.problem,
     needsRestart: source.needsRestart,
     lists: source.lists,
@@ -112,7 +105,6 @@ export function* describePolicy(options: {
     })),
     deny: config.deny.map(rule => withEnd(rule, now())),
     tokens: config.tokens.map(entry => withEnd(entry, now())),
-    /** What operators have written down that must stay so, and whether it holds once the gate enforces. */
     expect: config.expect.map((expectation, i) => ({
       ...omit(expectation, 'method', 'path'),
       // The others hold: a policy of which one does not hold never gets into force.
@@ -121,16 +113,12 @@ export function* describePolicy(options: {
           id === 'expectation-ended' && at === `${CONFIG_KEY}.expect[${i}]`,
       ),
     })),
-    /** Who may do what, and what is trusted. */
     settings: describeSettings(config),
-    /** What is public without a rule. */
     builtIn: BUILT_IN_PUBLIC,
     findings,
     installed: plugins.installedIds(),
     closed: listClosed(policies, policy),
-    /** Plugins whose own policies are not recorded. */
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
-    /** Allow rules for paths that the plugin itself has not opened: in report-only, they are not open yet. */
     opensBeyondPlugins: beyond.flat(),
     ...options.process,
     reportOnly: options.reportOnly,

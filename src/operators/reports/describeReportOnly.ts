@@ -26,22 +26,17 @@ export const POLICY_DISABLED =
 // The sentence is one line of the log.
 const MAX_NAMED = 5;
 
-/** Similar requests that worked, and that would have been refused. */
+/** Similar requests that worked, and that would have been refused. docs/reference/http-api.md describes each field. */
 export interface WorkedRequests extends WorkedRequest {
-  /** The product that has made the last of them at this process. */
   userAgent?: string;
   requests: number;
   firstSeen: string;
   lastSeen: string;
-  /** A rule that would keep them working, commented out. */
   yaml?: string;
-  /** Why no rule is proposed. */
   why?: string;
-  /** Present if `auth.apiGate.expect` has the request as closed, and it presented no credential: it is meant to stop working. */
   isExpectedClosed?: true;
 }
 
-/** What enforcing would stop, in report-only. */
 export type ReportOnlyReport = NonNullable<
   ReturnType<typeof describeReportOnly>
 >;
@@ -79,13 +74,9 @@ export function describeReportOnly(options: {
   const { days = 0, recentDays = 0 } = uses.get(keyOf(REPORT_ONLY)) ?? {};
   return {
     ...decideEnforce(usage, recentDays, expected, holding),
-    /** The number of the 30 days before today on which a replica was up in report-only. */
     days,
-    /** The day of the last request that worked and would have been refused, in UTC. One that is expected to be closed is left out. */
     workedLast: maxBy(holding, 'lastSeen')?.lastSeen ?? null,
-    /** Requests of the last 30 days that worked, and that the rules in force would refuse. */
     worked: all,
-    /** Why no rules are proposed at all. */
     ...(isDefaultPolicyDisabled && { note: POLICY_DISABLED }),
   };
 }
@@ -117,7 +108,6 @@ export function describeWorked(
     : { ...worked, ...proposal };
 }
 
-/** Describes whose credential would be refused, and why; returns nothing for a request that presented none. */
 function describeRefusedCredential({
   reason,
   subject,
@@ -215,7 +205,6 @@ function whyNotKnown(usage: Usage): string | undefined {
     : 'the record is not complete: the log has the reason';
 }
 
-/** Formats whether the gate may enforce, and why. */
 export function formatEnforce({
   enforce,
   because,

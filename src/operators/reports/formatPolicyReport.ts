@@ -1,5 +1,5 @@
 import { compact } from 'lodash';
-import { AllowRule, formatRule } from '../../gate/rules/AllowRule';
+import { formatRule } from '../../gate/rules/AllowRule';
 import { formatListSource } from '../../settings/files/configFiles';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
@@ -135,23 +135,14 @@ export function formatOpening(rule: ReportedRule): string {
 export function notesOf(rule: ReportedRule): string[] {
   return compact([
     formatEnd(rule, 'closed'),
-    formatRequirement(rule),
+    rule.unmet
+      ? `closed: ${rule.requires} was not set when the process started, or is not set now`
+      : rule.requires && `requires ${rule.requires}`,
     rule.installed === false &&
       'not installed in this backend: a misspelling, or a plugin of another one',
   ]);
 }
 
-/** Formats what a rule requires, and whether it is closed without it. */
-export function formatRequirement({
-  requires,
-  unmet,
-}: Pick<AllowRule, 'requires' | 'unmet'>): string | undefined {
-  return unmet
-    ? `closed: ${requires} was not set when the process started, or is not set now`
-    : requires && `requires ${requires}`;
-}
-
-/** Formats an entry of `auth.apiGate.tokens` as one line. */
 export function formatToken(token: ReportedToken): string {
   return `${token.subject}: ${formatLimits(token)}`;
 }
@@ -170,14 +161,12 @@ export function formatEnd(
   return until && `${ended ? `ended, and ${state} since` : 'until'} ${until}`;
 }
 
-/** Formats notes that follow the entry of a list. */
 export function inBrackets(notes: (string | undefined)[]): string {
   return compact(notes)
     .map(note => `  (${note})`)
     .join('');
 }
 
-/** Returns a title with lines below it, or nothing if there are none. */
 function section([title, lines]: Section): string[] {
   return lines.length ? [`${title}:`, ...lines.map(line => `  ${line}`)] : [];
 }
@@ -217,7 +206,6 @@ export function splitBlock(text: string): string[] {
   );
 }
 
-/** Returns the title of one part of a block. */
 export function titleOfPart(title: string, i: number, parts: number): string {
   return parts === 1 ? title : `${title}, part ${i + 1} of ${parts}`;
 }

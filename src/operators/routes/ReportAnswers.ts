@@ -10,7 +10,7 @@ type Caller = Awaited<ReturnType<RouteAccess['requireReader']>>;
 
 /**
  * The answers that have one report: as JSON, and as the page. Each is made once for all of its readers, apart from what the process has in
- * its memory, such as its refusals and the number of its locks, which each reader gets as it is now.
+ * its memory, such as its refusals and the number of its locks, which each reader gets as it is now. A body is returned in parts.
  */
 export class ReportAnswers {
   constructor(
@@ -18,14 +18,12 @@ export class ReportAnswers {
     private readonly describeProcess: () => ProcessReport,
   ) {}
 
-  /** Returns the parts of the body. */
   async json(caller: Caller): Promise<Buffer[]> {
     const policy = await this.#json(await this.#getsWhole(caller));
     const process = JSON.stringify(this.describeProcess());
     return [Buffer.from(`${process.slice(0, -1)},`), policy];
   }
 
-  /** Returns the parts of the body. */
   async page(caller: Caller, asked: Omit<Asked, 'process'>): Promise<Buffer[]> {
     const addTo = await this.#page(await this.#getsWhole(caller));
     return addTo({ ...asked, process: this.describeProcess() });
