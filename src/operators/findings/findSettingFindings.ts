@@ -10,6 +10,7 @@ import { findDenyFindings, findTokenFindings } from './findTokenFindings';
 import {
   asList,
   Get,
+  isBelow,
   NO_BARRIERS,
   ProxyEndpoint,
   readProxyEndpoints,
@@ -77,12 +78,6 @@ function covers(foreign: PluginPath, { path }: ProxyEndpoint): boolean {
     isSubtree(foreign) &&
     isBelow(path, prefixOf(foreign))
   );
-}
-
-/** Compares without letter case, as Express does. */
-function isBelow(path: string, prefix: string): boolean {
-  const withSlash = (text: string) => text.toLowerCase().replace(/\/*$/, '/');
-  return withSlash(path).startsWith(withSlash(prefix));
 }
 
 function findForeignFindings(facts: FindingFacts): Possible[] {
@@ -168,21 +163,15 @@ function findOpenResolvers(providers: Record<string, unknown>): string[] {
 /** Whether anybody can get an account at the identity provider of a sign-in. */
 function isForAnybody(id: string, settings: Record<string, unknown>): boolean {
   const { audience = '', enterpriseInstanceUrl = '', tenantId } = settings;
-  switch (id) {
-    case 'github':
-      return enterpriseInstanceUrl === '';
-    case 'gitlab':
-      return (
-        typeof audience === 'string' &&
-        /^(https:\/\/gitlab\.com\/?)?$/i.test(audience)
-      );
-    case 'microsoft':
-      return ['common', 'organizations', 'consumers'].some(
-        name => name === tenantId,
-      );
-    default:
-      return ['google', 'bitbucket', 'atlassian'].includes(id);
-  }
+  return (
+    ['google', 'bitbucket', 'atlassian'].includes(id) ||
+    (id === 'github' && enterpriseInstanceUrl === '') ||
+    (id === 'gitlab' &&
+      typeof audience === 'string' &&
+      /^(https:\/\/gitlab\.com\/?)?$/i.test(audience)) ||
+    (id === 'microsoft' &&
+      ['common', 'organizations', 'consumers'].some(each => each === tenantId))
+  );
 }
 
 /** Whether a resolver signs in people of every domain that are not in the catalog. Only one resolver obeys `allowedDomains`. */

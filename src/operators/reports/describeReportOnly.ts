@@ -151,7 +151,13 @@ function decideEnforce(
       because: `requests that would be refused still worked on ${maxBy(recent, 'lastSeen')!.lastSeen}, at ${plugins.join(', ')}${refused.length > 0 ? `: ${nameSome(refused)}` : ''}`,
     };
   }
-  const unknown = whyNotKnown(usage);
+  const [unknown] = compact([
+    !usage.isOn &&
+      'auth.apiGate.usage is false, so that no record has the last days',
+    !usage.isShared &&
+      'without the auth plugin in this backend, nothing is stored',
+    !usage.isComplete && 'the record is not complete: the log has the reason',
+  ]);
   if (unknown) {
     return { enforce: 'not known', because: unknown };
   }
@@ -191,18 +197,6 @@ function nameRequest({ plugin, method, path = '/…' }: WorkedRequest): string {
   // The label of plugins that are not installed is no id.
   const at = PLUGIN_ID.test(plugin) ? `/api/${plugin}${path}` : plugin;
   return `${method} ${at}`;
-}
-
-function whyNotKnown(usage: Usage): string | undefined {
-  if (!usage.isOn) {
-    return 'auth.apiGate.usage is false, so that no record has the last days';
-  }
-  if (!usage.isShared) {
-    return 'without the auth plugin in this backend, nothing is stored';
-  }
-  return usage.isComplete
-    ? undefined
-    : 'the record is not complete: the log has the reason';
 }
 
 export function formatEnforce({

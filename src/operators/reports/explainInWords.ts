@@ -3,6 +3,7 @@ import { formatRule } from '../../gate/rules/AllowRule';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { ExternalSubjects } from '../../settings/read/readExternalTokens';
 import { didYouMean } from '../../settings/read/values';
+import { isBelow } from '../findings/backstageSettings';
 import { WEBSOCKET } from '../../gate/read/requestLine';
 import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 import {
@@ -153,13 +154,8 @@ function describeInCode(
     each =>
       each.plugin === plugin &&
       path !== undefined &&
-      `${path}/`.toLowerCase().startsWith(
-        // A declared path is a prefix, up to its first parameter.
-        each.path
-          .replace(/[:*{].*$/, '')
-          .replace(/\/?$/, '/')
-          .toLowerCase(),
-      ),
+      // A declared path is a prefix, up to its first parameter.
+      isBelow(path, each.path.replace(/[:*{].*$/, '')),
   );
   return (
     opened &&

@@ -1,3 +1,4 @@
+import { compact } from 'lodash';
 import {
   AllowRule,
   ANY_SEGMENT,
@@ -88,33 +89,24 @@ export function isRecordableText(text: string): boolean {
 export function proposeRule(
   worked: WorkedRequest,
 ): { yaml: string } | { why: string } {
-  const { plugin, method, path } = worked;
-  if (NEVER_PROPOSED.includes(plugin)) {
-    return {
-      why: `no rule is proposed for the plugin ${plugin}, whose handlers act with credentials of their own`,
-    };
-  }
-  if (method === WEBSOCKET) {
-    return {
-      why: 'no rule is proposed for a WebSocket: see docs/websockets.md',
-    };
-  }
-  const topic =
-    plugin === 'events' && method === 'POST'
-      ? VERIFIED_TOPICS.find(each => path === `/http/${each}`)
-      : undefined;
-  if (method !== 'GET' && method !== 'HEAD' && !topic) {
-    return {
-      why: `no rule is proposed for ${method}, which may change data: see docs/recipes/webhooks.md`,
-    };
-  }
-  if (!path) {
-    return {
-      why: 'no rule is proposed, since the path is not recorded: see docs/usage.md',
-    };
-  }
-  const requires = topic && secretOf(topic);
-  return { yaml: yamlOf({ plugin, path, methods: [method], requires }) };
+  const { plugin, method, path = '' } = worked;
+  const topic = VERIFIED_TOPICS.find(each => path === `/http/${each}`);
+  const isWebhook = plugin === 'events' && method === 'POST' && topic;
+  const [why] = compact([
+    NEVER_PROPOSED.includes(plugin) &&
+      `no rule is proposed for the plugin ${plugin}, whose handlers act with credentials of their own`,
+    method === WEBSOCKET &&
+      'no rule is proposed for a WebSocket: see docs/websockets.md',
+    !['GET', 'HEAD'].includes(method) &&
+      !isWebhook &&
+      `no rule is proposed for ${method}, which may change data: see docs/recipes/webhooks.md`,
+    !path &&
+      'no rule is proposed, since the path is not recorded: see docs/usage.md',
+  ]);
+  const requires = isWebhook ? secretOf(topic) : undefined;
+  return why
+    ? { why }
+    : { yaml: yamlOf({ plugin, path, methods: [method], requires }) };
 }
 
 /** Proposes what would allow a request that the limits of an external token refuse. */
