@@ -7,7 +7,7 @@ export function renderWholePage(
   report: PolicyReport,
   asked: Partial<Asked> = {},
 ): string {
-  const parts = atOnce(renderPage(report))({
+  const page = atOnce(renderPage(report))({
     process: report,
     request: '',
     subject: '',
@@ -16,5 +16,5 @@ export function renderWholePage(
     filter: '',
     ...asked,
   });
-  return Buffer.concat(parts).toString();
+  return `${page}`;
 }

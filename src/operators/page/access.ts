@@ -8,17 +8,17 @@ import {
   notesOf,
 } from '../reports/formatPolicyReport';
 import type { Pieces } from '../pieces';
-import { Content, Html, html } from './html';
+import { Content, html } from './html';
 import {
   code,
   Column,
   counted,
   filtered,
+  Late,
   list,
   note,
   number,
   preformatted,
-  section,
   table,
   tag,
   time,
@@ -82,18 +82,26 @@ const TOKENS: readonly Column<TokenRow>[] = [
 ];
 
 /** Renders what can be reached without signing in: by a rule, without one, and outside of the gate. */
-export function* renderExposure(report: PolicyReport): Pieces<Html> {
+export function* renderExposure(report: PolicyReport): Pieces<Late> {
   const { allow, installed, usage } = report;
-  const rules = allow.map((rule, index) => ({
+  const rows = allow.map((rule, index) => ({
     ...rule,
     index,
     use: usage?.rules[index],
   }));
-  return section(
-    'exposure',
-    allow.length === 0
-      ? html`<p>No rule opens anything.</p>`
-      : yield* table(RULES, rules),
+  const rules = yield* table(RULES, rows, 'No rule opens anything.');
+  const others = listBesideRules(report).map(([title, lines]) => ({
+    title: html`<h3>${title}</h3>`,
+    items: filtered(
+      lines.map(line => html`<li>${line}</li>`),
+      shown =>
+        html`<ul>
+          ${shown}
+        </ul>`,
+    ),
+  }));
+  return asked => [
+    rules(asked),
     usage &&
       html`<p class="muted">
         Use is that of
@@ -101,46 +109,33 @@ export function* renderExposure(report: PolicyReport): Pieces<Html> {
         since
         ${time(usage.since)}${!usage.complete && '; the record is not complete'}.
       </p>`,
-    listBesideRules(report).map(([title, lines]) => [
-      html`<h3>${title}</h3>`,
-      filtered(
-        lines.map(line => html`<li>${line}</li>`),
-        shown =>
-          html`<ul>
-            ${shown}
-          </ul>`,
-      ),
-    ]),
+    others.map(({ title, items }) => [title, items(asked)]),
     html`<h3>Outside of /api, where the gate is not</h3>`,
     list(OUTSIDE),
     html`<p>
       All else needs a credential. Plugins of this backend:
       ${installed.join(', ')}
     </p>`,
-  );
+  ];
 }
 
 /** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
-export function* renderTokens({
-  enforced,
-  tokens,
-  usage,
-}: PolicyReport): Pieces<Html> {
+export function* renderTokens(report: PolicyReport): Pieces<Late> {
+  const { enforced, tokens, usage } = report;
   const used = usage?.externalTokens ?? [];
   const rows = uniqBy([...used, ...tokens], 'subject').map(({ subject }) => ({
     subject,
     limits: tokens.filter(token => token.subject === subject),
     use: used.find(token => token.subject === subject),
   }));
-  return section(
-    'tokens',
-    tokens.length > 0 &&
-      !enforced &&
+  const none = 'No external token is configured, and none was seen.';
+  const shown = yield* table(TOKENS, rows, none);
+  const isLater = tokens.length > 0 && !enforced;
+  return asked => [
+    isLater &&
       note('warned', 'What a token may do is not in force in report-only.'),
-    rows.length === 0
-      ? html`<p>No external token is configured, and none was seen.</p>`
-      : yield* table(TOKENS, rows),
-  );
+    shown(asked),
+  ];
 }
 
 /** Formats the last day with a request. `days` is the time of observation. */

@@ -4,37 +4,22 @@ import {
   MAX_REQUEST_LENGTH,
   MAX_SUBJECT_LENGTH,
 } from '../reports/explainInWords';
-import { Content, Html, html, Late } from './html';
+import { Content, Html, html } from './html';
 import type { Asked } from './renderPage';
 
 /** The most rows of a table, and items of a list, that a page shows. A filter shows others: the whole would be a megabyte. */
 const MAX_SHOWN = 100;
 
+/** A part of the page that is made anew for each reader. */
+export type Late = (asked: Asked) => Content;
+
 export type Column<Row> = readonly [title: string, cell: (row: Row) => Content];
-
-/** The sections of the page, in the order of an operator's questions. */
-export const SECTIONS = {
-  findings: 'Findings',
-  exposure: 'What is open',
-  expected: 'Expected',
-  tokens: 'External tokens',
-  refusals: 'Refusals',
-  settings: 'Settings',
-  ask: 'Ask',
-};
-
-/** Makes a section of the page, which the links at its top lead to. */
-export function section(id: keyof typeof SECTIONS, ...body: Content[]): Html {
-  return html`<section id="${id}" aria-labelledby="${id}-title">
-    <h2 id="${id}-title">${SECTIONS[id]}</h2>
-    ${body}
-  </section>`;
-}
 
 /** Makes a table, which narrow screens show as a list of its rows, and each reader may filter. It has no column that is empty in all rows. */
 export function* table<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
+  none?: Content,
 ): Pieces<Late> {
   const contents = yield* mapInPieces(rows, row =>
     columns.map(([, cell]) => cell(row)),
@@ -67,6 +52,7 @@ export function* table<Row>(
           ${shown}
         </tbody>
       </table>`,
+    none,
   );
 }
 
@@ -79,11 +65,19 @@ function isEmpty(content: Content): boolean {
   );
 }
 
-/** Shows each reader those items whose text has what the reader filters by, and no more than the first of them. */
+/**
+ * Shows each reader those items whose text has what the reader filters by, and no more than the first of them.
+ *
+ * @param none - stands in place of an empty list
+ */
 export function filtered(
   items: readonly Html[],
   show: (items: readonly Html[]) => Html,
+  none?: Content,
 ): Late {
+  if (items.length === 0) {
+    return () => html`<p>${none}</p>`;
+  }
   const textsOf = once(() => items.map(textOf));
   return ({ filter }) => {
     const text = filter.toLowerCase();
@@ -128,7 +122,7 @@ type Field = { label: string; maxlength: number; placeholder?: string };
 
 /** Makes a form that asks this page for something, and leads to a section. */
 export function form(
-  anchor: keyof typeof SECTIONS,
+  anchor: string,
   button: string,
   asked: Asked,
   ...names: (keyof typeof FIELDS)[]

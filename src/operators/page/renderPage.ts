@@ -2,20 +2,11 @@ import type { Explained } from '../reports/explainInWords';
 import type { PolicyReport } from '../reports/describePolicy';
 import type { ProcessReport } from '../reports/describeReplica';
 import { formatEnforce } from '../reports/describeReportOnly';
-import { mapInPieces, Pieces } from '../pieces';
+import type { Pieces } from '../pieces';
 import { createDocument } from './document';
 import { renderExposure, renderTokens } from './access';
-import { Html, html, LATE } from './html';
-import {
-  counted,
-  FIELDS,
-  form,
-  note,
-  preformatted,
-  SECTIONS,
-  section,
-  time,
-} from './parts';
+import { Content, Html, html } from './html';
+import { counted, FIELDS, form, Late, note, preformatted, time } from './parts';
 import { renderRefusals } from './refusals';
 import { renderExpected, renderFindings, renderSettings } from './settings';
 
@@ -36,43 +27,54 @@ export interface Asked {
 /**
  * Renders the page of the policy for all of its readers.
  *
- * @returns a function that adds what one reader asks for, and what the head shows of the process, and returns the parts of the page
+ * @returns a function that adds what one reader asks for, and what the head shows of the process
  */
 export function* renderPage(
   report: PolicyReport,
-): Pieces<(asked: Asked) => Buffer[]> {
-  const page = createDocument(
-    'API gate',
-    html`${({ process }) => renderHead({ ...report, ...process })}
-      <nav aria-label="Sections">
-        ${Object.entries(SECTIONS).map(([anchor, title]) => html`<a href="#${anchor}">${title}</a>`)}
-      </nav>
-      <main>
-        ${(asked: Asked) => form('findings', 'Filter', asked, 'filter')}
-        ${yield* renderFindings(report)} ${yield* renderExposure(report)}
-        ${yield* renderExpected(report)} ${yield* renderTokens(report)}
-        ${yield* renderRefusals(report)} ${yield* renderSettings(report)}
-        ${renderAsk}
-      </main>
-      <footer class="muted">
-        <p>
-          This page is about the backend that answers it, whose plugins the gate
-          guards; other backends of a deployment have a gate of their own.
-          Refusals are those of this process, kept in its memory and gone with
-          it. The gate does not record what is asked, but the log of Backstage
-          has the address of each request, with the question in it. Ids of
-          refusals, subjects and addresses are personal data: treat a copy of
-          this page as such.
-        </p>
-      </footer>`,
-  );
-  const [start, ...shared] = yield* mapInPieces(`${page}`.split(LATE), part =>
-    Buffer.from(part),
-  );
-  return asked => {
-    const filter = asked.filter.slice(0, FIELDS.filter.maxlength);
-    const own = page.late.map(part => `${part({ ...asked, filter })}`);
-    return [start, ...shared.flatMap((part, i) => [Buffer.from(own[i]), part])];
+): Pieces<(asked: Asked) => Html> {
+  // In the order of an operator's questions.
+  const sections: [anchor: string, title: string, render: Late][] = [
+    ['findings', 'Findings', yield* renderFindings(report)],
+    ['exposure', 'What is open', yield* renderExposure(report)],
+    ['expected', 'Expected', yield* renderExpected(report)],
+    ['tokens', 'External tokens', yield* renderTokens(report)],
+    ['refusals', 'Refusals', yield* renderRefusals(report)],
+    ['settings', 'Settings', yield* renderSettings(report)],
+    ['ask', 'Ask', renderAsk],
+  ];
+  return ({ filter, ...others }) => {
+    const asked = {
+      ...others,
+      filter: filter.slice(0, FIELDS.filter.maxlength),
+    };
+    return createDocument(
+      'API gate',
+      html`${renderHead({ ...report, ...asked.process })}
+        <nav aria-label="Sections">
+          ${sections.map(([anchor, title]) => html`<a href="#${anchor}">${title}</a>`)}
+        </nav>
+        <main>
+          ${form('findings', 'Filter', asked, 'filter')}
+          ${sections.map(
+            ([anchor, title, render]) =>
+              html`<section id="${anchor}" aria-labelledby="${anchor}-title">
+                <h2 id="${anchor}-title">${title}</h2>
+                ${render(asked)}
+              </section>`,
+          )}
+        </main>
+        <footer class="muted">
+          <p>
+            This page is about the backend that answers it, whose plugins the
+            gate guards; other backends of a deployment have a gate of their
+            own. Refusals are those of this process, kept in its memory and gone
+            with it. The gate does not record what is asked, but the log of
+            Backstage has the address of each request, with the question in it.
+            Ids of refusals, subjects and addresses are personal data: treat a
+            copy of this page as such.
+          </p>
+        </footer>`,
+    );
   };
 }
 
@@ -127,10 +129,9 @@ function facts(report: PolicyReport) {
   ] as const;
 }
 
-function renderAsk(asked: Asked): Html {
+function renderAsk(asked: Asked): Content {
   const { explained } = asked;
-  return section(
-    'ask',
+  return [
     html`<p>
       What comes of a request without a credential, or with the token of a
       subject? No request is made.
@@ -140,5 +141,5 @@ function renderAsk(asked: Asked): Html {
       ('error' in explained
         ? note('open', explained.error)
         : preformatted(explained.lines)),
-  );
+  ];
 }

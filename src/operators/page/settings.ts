@@ -2,8 +2,8 @@ import type { Finding } from '../findings/Finding';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { PolicyReport } from '../reports/describePolicy';
 import type { Pieces } from '../pieces';
-import { Content, Html, html } from './html';
-import { code, Column, list, note, section, table, tag } from './parts';
+import { Content, html } from './html';
+import { code, Column, Late, list, note, table, tag } from './parts';
 
 const FINDINGS: readonly Column<Finding>[] = [
   [
@@ -53,36 +53,29 @@ const SETTINGS: readonly Column<Setting>[] = [
 ];
 
 /** Renders what to change: each finding, with what to write instead. */
-export function* renderFindings({ findings }: PolicyReport): Pieces<Html> {
-  return section(
-    'findings',
-    findings.length === 0
-      ? html`<p>
-          No setting makes the gate pointless, and no rule is dangerous.
-        </p>`
-      : yield* table(FINDINGS, findings),
-  );
+export function renderFindings({ findings }: PolicyReport): Pieces<Late> {
+  const none = 'No setting makes the gate pointless, and no rule is dangerous.';
+  return table(FINDINGS, findings, none);
 }
 
 /** Renders what operators expect to be public or closed, and whether it is. */
-export function* renderExpected(report: PolicyReport): Pieces<Html> {
+export function* renderExpected(report: PolicyReport): Pieces<Late> {
   const { enforced, expect } = report;
-  return section(
-    'expected',
-    expect.length > 0 &&
-      !enforced &&
+  const none = `Nothing is written down in ${CONFIG_KEY}.expect.`;
+  const rows = yield* table(EXPECTED, expect, none);
+  const isLater = expect.length > 0 && !enforced;
+  return asked => [
+    isLater &&
       note('warned', 'What has to be closed is closed once you enforce.'),
-    expect.length > 0
-      ? yield* table(EXPECTED, expect)
-      : html`<p>Nothing is written down in ${CONFIG_KEY}.expect.</p>`,
-  );
+    rows(asked),
+  ];
 }
 
 /** Renders who may do what, and whom the gate trusts. */
-export function* renderSettings(report: PolicyReport): Pieces<Html> {
+export function renderSettings(report: PolicyReport): Pieces<Late> {
   const settings: Record<string, unknown> = report.settings;
   const rows = Object.keys(TITLES).map((key): Setting => [key, settings[key]]);
-  return section('settings', yield* table(SETTINGS, rows));
+  return table(SETTINGS, rows);
 }
 
 function formatValue(value: unknown): Content {

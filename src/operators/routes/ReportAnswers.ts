@@ -25,8 +25,9 @@ export class ReportAnswers {
   }
 
   async page(caller: Caller, asked: Omit<Asked, 'process'>): Promise<Buffer[]> {
-    const addTo = await this.#page(await this.#getsWhole(caller));
-    return addTo({ ...asked, process: this.describeProcess() });
+    const render = await this.#page(await this.#getsWhole(caller));
+    const process = this.describeProcess();
+    return [Buffer.from(`${render({ ...asked, process })}`)];
   }
 
   readonly #json = memoize((isWhole: boolean) =>
