@@ -108,10 +108,8 @@ export function describeWorked(
     : { ...worked, ...proposal };
 }
 
-function describeRefusedCredential({
-  reason,
-  subject,
-}: WorkedRequest): string | undefined {
+function describeRefusedCredential(worked: WorkedRequest): string | undefined {
+  const { reason, subject } = worked;
   const whose = subject ? `a token of ${subject}` : 'a credential';
   return reason && `${whose} would be refused (${reason})`;
 }

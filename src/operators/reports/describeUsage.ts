@@ -83,11 +83,11 @@ export function countUnusedRules(
 /** Formats the rules and tokens without a request, once they were observed for a day, and what could be restricted. */
 export function formatUsage(report: UsageReport): string[] {
   const { rules, externalTokens, complete, scope, since } = report;
-  return [
+  return compact([
     ...rules
       .filter(({ installed }) => installed)
-      .flatMap(use => formatUnused(`${use.rule} (${formatRule(use)})`, use)),
-    ...externalTokens.flatMap(use =>
+      .map(use => formatUnused(`${use.rule} (${formatRule(use)})`, use)),
+    ...externalTokens.map(use =>
       formatUnused(`the external token of ${use.subject}`, use),
     ),
     ...externalTokens.flatMap(({ subject, yaml, only }) => [
@@ -100,31 +100,27 @@ export function formatUsage(report: UsageReport): string[] {
         only,
       ),
     ]),
-    ...(complete
-      ? []
-      : [
-          scope === 'replica'
-            ? 'without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored'
-            : `the record since ${since} is not complete: the log has the reason`,
-        ]),
-  ];
+    !complete &&
+      (scope === 'replica'
+        ? 'without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored'
+        : `the record since ${since} is not complete: the log has the reason`),
+  ]);
 }
 
 function formatProposal(title: string, yaml: string | undefined): string[] {
   return yaml ? [title, ...yaml.split('\n').map(line => `  ${line}`)] : [];
 }
 
-/** Returns a line about a rule or token that was observed for a day and has no request. */
 function formatUnused(
   name: string,
   use: { days?: number; reason?: string; requests30d: number },
-): string[] {
+) {
   const { days = 0, reason, requests30d } = use;
-  return days > 0 && requests30d === 0
-    ? [
-        `${name} was not used in ${days} day${days === 1 ? '' : 's'} of observation${reason ? `  (${reason})` : ''}`,
-      ]
-    : [];
+  return (
+    days > 0 &&
+    requests30d === 0 &&
+    `${name} was not used in ${days} day${days === 1 ? '' : 's'} of observation${reason ? `  (${reason})` : ''}`
+  );
 }
 
 function describeRule(rule: AllowRule, uses: Map<string, Use>) {
