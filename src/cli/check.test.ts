@@ -183,7 +183,7 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
       ),
     );
     expect(ended.stdout).toContain(
-      'warning: app-config.yaml:7: auth.apiGate.allow[1] (GET /api/catalog/entities/**): has opened nothing since 2001-01-01T00:00:00.000Z: remove the rule, or write a later until [rule-ended]\n',
+      'warning: app-config.yaml:7: auth.apiGate.allow[1] (GET /api/catalog/entities/**): opens nothing from 2001-01-01T00:00:00.000Z: remove the rule, or write a later until [rule-ended]\n',
     );
     expect(ended.stdout).toContain(
       'error: app-config.yaml:12: auth.apiGate.expect[1]: GET /api/catalog/entities/a should be public, and its rule auth.apiGate.allow[1] (/entities/**) has ended: write a later until, or remove the expectation\n',

@@ -1,4 +1,4 @@
-import { compact } from 'lodash';
+import { compact, pick } from 'lodash';
 import { findListSources } from '../settings/files/configFiles';
 import { formatLocation } from '../settings/files/locate';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
@@ -165,10 +165,7 @@ function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
       tokens: gate.tokens.map(entry => withEnd(entry)),
       builtIn: BUILT_IN_PUBLIC,
       lists: findListSources(root),
-      opensBeyondPlugins: [],
-      closed: declared?.closed ?? [],
-      unknown: declared?.unknown ?? [],
-      usage: declared?.usage,
+      ...pick(declared, 'closed', 'unknown', 'usage'),
     },
     placeOf,
   );

@@ -227,7 +227,7 @@ describe('api-gate explain', () => {
       'public: a rule names it\nRule: auth.apiGate.allow[3]  GET /api/x/a/*/c  (until 2099-01-01T00:00:00.000Z)',
     );
     expect(await run('2001-01-01')).toContain(
-      'needs a credential: no rule names it\nNearest rule: auth.apiGate.allow[3]  GET /api/x/a/*/c  (ended 2001-01-01T00:00:00.000Z)',
+      'needs a credential: no rule names it\nNearest rule: auth.apiGate.allow[3]  GET /api/x/a/*/c  (ended, and closed since 2001-01-01T00:00:00.000Z)',
     );
   });
 

@@ -10,12 +10,11 @@ export type Pieces<T> = Generator<void, T, void>;
 export type Result<Work> = Work extends Pieces<infer T> ? T : never;
 
 export function atOnce<T>(work: Pieces<T>): T {
-  for (;;) {
-    const { done, value } = work.next();
-    if (done) {
-      return value;
-    }
+  let step = work.next();
+  while (!step.done) {
+    step = work.next();
   }
+  return step.value;
 }
 
 /**
@@ -24,16 +23,15 @@ export function atOnce<T>(work: Pieces<T>): T {
  */
 export async function inPieces<T>(work: Pieces<T>): Promise<T> {
   let end = performance.now() + PIECE_MS;
-  for (;;) {
-    const { done, value } = work.next();
-    if (done) {
-      return value;
-    }
+  let step = work.next();
+  while (!step.done) {
     if (performance.now() >= end) {
       await setTimeout(PAUSE_MS);
       end = performance.now() + PIECE_MS;
     }
+    step = work.next();
   }
+  return step.value;
 }
 
 /** Does what `map` does, and may pause after each item. */

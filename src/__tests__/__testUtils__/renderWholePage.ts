@@ -7,13 +7,14 @@ export function renderWholePage(
   report: PolicyReport,
   asked: Partial<Asked> = {},
 ): string {
-  const parts = atOnce(renderPage(report))({
+  const page = atOnce(renderPage(report))({
     process: report,
-    question: { request: '', subject: '' },
+    request: '',
+    subject: '',
     explained: undefined,
     id: '',
     filter: '',
     ...asked,
   });
-  return Buffer.concat(parts).toString();
+  return `${page}`;
 }

@@ -233,7 +233,7 @@ describe('the question about a request', () => {
       "The plugin opens /pages in code, to Backstage's own cookie, which still opens it",
       'No rule can open it',
       'With this rule, the backend does not start while auth.apiGate.expect[1] is there',
-      '(ended 2020-01-01T00:00:00.000Z)',
+      '(ended, and closed since 2020-01-01T00:00:00.000Z)',
       '(closed: pub.absent was not set when the process started, or is not set now)',
       'With a token of ci: passes the gate',
       'With a token of ci: refused with 403 (restricted): no only has it',

@@ -256,7 +256,7 @@ describe('[P37] a rule that ends', () => {
       {
         level: 'warn',
         message: expect.stringContaining(
-          'auth.apiGate.allow[0] (GET /api/pub/demo/*): has opened nothing since 2020-01-01T00:00:00.000Z: remove the rule, or write a later until',
+          'auth.apiGate.allow[0] (GET /api/pub/demo/*): opens nothing from 2020-01-01T00:00:00.000Z: remove the rule, or write a later until',
         ),
       },
     ]);

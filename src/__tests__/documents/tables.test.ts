@@ -286,9 +286,12 @@ describe('docs/reference/http-api.md', () => {
     const sample = JSON.parse(text.match(/```json\n(.*?)\n```/s)![1]);
     const [, body] = readDocument(
       'src/operators/reports/describePolicy.ts',
-    ).text.match(/^export interface PolicyReport[^{]*\{\n(.*?)^\}/ms)!;
+    ).text.match(
+      /^export function\* describePolicy.*?^ {2}return (.*?)^ {2}\};/ms,
+    )!;
     const fields = [
-      ...[...body.matchAll(/^ {2}(\w+)\??:/gm)].map(([, field]) => field),
+      'filesNewerThanPolicy',
+      ...[...body.matchAll(/^ {4}(\w+)[:,]/gm)].map(([, field]) => field),
       ...Object.keys(
         describeReplica({
           backstage: undefined,

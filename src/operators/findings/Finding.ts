@@ -58,7 +58,6 @@ export function formatFinding(finding: Finding): string {
   );
 }
 
-/** Returns whether something ends within a week. */
 export function endsSoon(until: number, { now }: FindingFacts): boolean {
   return until > +now && until - +now <= SOON_MS;
 }
@@ -68,14 +67,32 @@ export function findAbsentPlugin(
   { installed }: FindingFacts,
   plugin: string,
   at: string,
-  entry: string,
 ): Possible {
   return (
     installed?.includes(plugin) === false && {
       id: 'plugin-not-installed',
       at,
       why: `names the plugin ${plugin}, which is not installed in this backend${didYouMean(plugin, installed)}`,
-      write: `correct the id, or remove ${entry}`,
+      write:
+        'correct the id, or remove it if it is for a plugin of another backend',
+    }
+  );
+}
+
+/** Finds that a rule has ended, or ends within a week. */
+export function findEnd(
+  { until = Infinity }: { until?: number },
+  does: 'denies' | 'opens',
+  at: string,
+  facts: FindingFacts,
+): Possible {
+  const hasEnded = until <= +facts.now;
+  return (
+    (hasEnded || endsSoon(until, facts)) && {
+      id: hasEnded ? 'rule-ended' : 'rule-ends-soon',
+      at,
+      why: `${does} nothing from ${new Date(until).toISOString()}`,
+      write: 'remove the rule, or write a later until',
     }
   );
 }

@@ -24,6 +24,12 @@ export function asTexts(value: unknown): string[] {
   return asList(value).filter(isText);
 }
 
+/** Returns whether a path is a prefix or below it, without letter case, as Express compares. */
+export function isBelow(path: string, prefix: string): boolean {
+  const withSlash = (text: string) => text.toLowerCase().replace(/\/*$/, '/');
+  return withSlash(path).startsWith(withSlash(prefix));
+}
+
 export const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';
 
 /** Topics of Backstage's own modules, which verify the sender by the setting that {@link secretOf} names. */

@@ -884,7 +884,7 @@ it.each([
   ],
   [
     rule('absent', '/x'),
-    'correct the id, or remove the rule if it is for a plugin of another backend',
+    'correct the id, or remove it if it is for a plugin of another backend',
   ],
 ])('for the rule %j, write: %s', (opening, write) => {
   const topics = ['github', 'gitlab'];

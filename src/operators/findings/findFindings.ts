@@ -25,10 +25,7 @@ export function* findFindingsInPieces(facts: FindingFacts): Pieces<Finding[]> {
   const findings = compact([
     ...(yield* findRuleFindings(facts, get)),
     ...findEndedExpectations(gate, now),
-    findEndOfReportOnly(facts),
-    findOrdersFinding(facts),
-    findMissingRevocations(facts),
-    ...findMissingFeatures(facts),
+    ...findReplicaFindings(facts),
     ...findSettingFindings(facts, get),
   ]);
   // The first entry for a finding precedes others.
@@ -71,61 +68,45 @@ function findEndedExpectations(gate: ApiGateConfig, now: Date): Finding[] {
     }));
 }
 
-function findMissingFeatures({
-  missingFeatures = [],
-}: FindingFacts): Finding[] {
-  return missingFeatures.map(({ id, lost }) => ({
-    id: 'reduced-on-this-release',
-    at: `${CONFIG_KEY} (${id})`,
-    why: `lacks a feature on this release of Backstage or Node: ${lost}`,
-    write:
-      'update backstage-plugin-auth-backend-module-api-gate, go back to a release in its docs/releases.md, or accept it',
-  }));
-}
-
-/** Finds sign-outs and locks that a restore of the database has lost. */
-function findMissingRevocations({
-  missingRevocations: missing = 0,
-}: FindingFacts): Possible {
-  return (
+/** Finds what this replica lacks, and that report-only ends within a week, with what works until then. */
+function findReplicaFindings(facts: FindingFacts): Possible[] {
+  const { areOrdersLoaded, gate, missingFeatures = [] } = facts;
+  const {
+    missingRevocations: missing = 0,
+    stopping = 'GET …/policy of the running backend names what stops working',
+  } = facts;
+  return [
+    gate.until &&
+      endsSoon(+gate.until, facts) && {
+        id: 'report-only-ends-soon',
+        at: `${CONFIG_KEY}.until`,
+        why: `ends report-only at ${gate.until.toISOString()}: ${stopping}`,
+        write:
+          'add a rule or a credential for what has to go on, or write a later until',
+      },
+    // While the gate enforces, it refuses every user instead.
+    areOrdersLoaded === false &&
+      !isEnforced(gate, Date.now()) && {
+        id: 'orders-not-loaded',
+        at: `${CONFIG_KEY}.mode`,
+        why: 'is report-only, and this replica has not read the list of locked users and ended sessions: it refuses none of them',
+        write:
+          'restore the connection that the log names, to the database or to the auth plugin',
+      },
+    // A restore of the database has lost sign-outs and locks.
     missing > 0 && {
       id: 'revocations-missing-in-table',
       at: `${CONFIG_KEY}.revocation`,
       why: `has ${missing} ${missing === 1 ? 'entry' : 'entries'} in force at this replica that the table api_gate_revocations lacks, so that a replica that starts decides otherwise`,
       write:
         'send the locks and lifts since the backup again: see docs/upgrade-and-rollback.md, After a restore',
-    }
-  );
-}
-
-/** Finds that report-only ends within a week, with what works until then. */
-function findEndOfReportOnly(facts: FindingFacts): Possible {
-  const { until } = facts.gate;
-  const {
-    stopping = 'GET …/policy of the running backend names what stops working',
-  } = facts;
-  return (
-    until &&
-    endsSoon(+until, facts) && {
-      id: 'report-only-ends-soon',
-      at: `${CONFIG_KEY}.until`,
-      why: `ends report-only at ${until.toISOString()}: ${stopping}`,
+    },
+    ...missingFeatures.map(({ id, lost }): Finding => ({
+      id: 'reduced-on-this-release',
+      at: `${CONFIG_KEY} (${id})`,
+      why: `lacks a feature on this release of Backstage or Node: ${lost}`,
       write:
-        'add a rule or a credential for what has to go on, or write a later until',
-    }
-  );
-}
-
-/** Finds that report-only refuses no locked user yet. While the gate enforces, it refuses every user instead. */
-function findOrdersFinding({ areOrdersLoaded, gate }: FindingFacts): Possible {
-  return (
-    areOrdersLoaded === false &&
-    !isEnforced(gate, Date.now()) && {
-      id: 'orders-not-loaded',
-      at: `${CONFIG_KEY}.mode`,
-      why: 'is report-only, and this replica has not read the list of locked users and ended sessions: it refuses none of them',
-      write:
-        'restore the connection that the log names, to the database or to the auth plugin',
-    }
-  );
+        'update backstage-plugin-auth-backend-module-api-gate, go back to a release in its docs/releases.md, or accept it',
+    })),
+  ];
 }

@@ -6,8 +6,8 @@ import { asObject, isTrue } from '../../settings/read/values';
 import { WEBSOCKET } from '../../gate/read/requestLine';
 import { mapInPieces, Pieces } from '../pieces';
 import {
-  endsSoon,
   findAbsentPlugin,
+  findEnd,
   Finding,
   FindingFacts,
   Possible,
@@ -49,14 +49,10 @@ export function* findRuleFindings(
       findWidth(rule),
       findUnverified(rule, get),
       ...findProxyFaults(rule, endpoints),
-      findAbsentPlugin(
-        facts,
-        rule.plugin,
-        at,
-        'the rule if it is for a plugin of another backend',
-      ),
+      findAbsentPlugin(facts, rule.plugin, at),
       findRefused(rule, facts, get),
-      ...findAge(rule, facts),
+      findUnmet(rule),
+      findEnd(rule, 'opens', at, facts),
     ]).map(({ id, why, write }) => ({ id, at, why, write }));
   });
   return found.flat();
@@ -174,27 +170,14 @@ function findRefused(
   );
 }
 
-function findAge(
-  { requires, unmet, until = Infinity }: AllowRule,
-  facts: FindingFacts,
-): Fault[] {
-  return [
+function findUnmet({ requires, unmet }: AllowRule): Fault {
+  return (
     unmet && {
       id: 'rule-requirement-not-met',
       why: `opens nothing, since ${requires} was not set when the process started, or is not set now`,
       write: `set ${requires} and restart, or remove the rule`,
-    },
-    until <= +facts.now && {
-      id: 'rule-ended',
-      why: `has opened nothing since ${new Date(until).toISOString()}`,
-      write: 'remove the rule, or write a later until',
-    },
-    endsSoon(until, facts) && {
-      id: 'rule-ends-soon',
-      why: `opens nothing from ${new Date(until).toISOString()}`,
-      write: 'write a later until if the path has to stay public',
-    },
-  ];
+    }
+  );
 }
 
 /** Whether a rule opens a route, or a part of what is below it. */

@@ -6,10 +6,11 @@ import {
 } from '../../settings/read/readApiGateConfig';
 import { asObject, isTrue } from '../../settings/read/values';
 import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
-import { findSignInFindings } from './findSignInFindings';
 import { findDenyFindings, findTokenFindings } from './findTokenFindings';
 import {
+  asList,
   Get,
+  isBelow,
   NO_BARRIERS,
   ProxyEndpoint,
   readProxyEndpoints,
@@ -79,16 +80,10 @@ function covers(foreign: PluginPath, { path }: ProxyEndpoint): boolean {
   );
 }
 
-/** Compares without letter case, as Express does. */
-function isBelow(path: string, prefix: string): boolean {
-  const withSlash = (text: string) => text.toLowerCase().replace(/\/*$/, '/');
-  return withSlash(path).startsWith(withSlash(prefix));
-}
-
 function findForeignFindings(facts: FindingFacts): Possible[] {
   return facts.gate.foreignAuthorization.map(({ plugin, path }, i) => {
     const at = `${CONFIG_KEY}.foreignAuthorization[${i}] (/api/${plugin}${path})`;
-    return findAbsentPlugin(facts, plugin, at, 'the entry');
+    return findAbsentPlugin(facts, plugin, at);
   });
 }
 
@@ -102,7 +97,7 @@ function findTrustedPathFindings(facts: FindingFacts): Possible[] {
         why: `lets every page and script of the plugin ${plugin} act as the user who opens it`,
         write: 'name the paths whose content you trust',
       },
-      findAbsentPlugin(facts, plugin, at, 'the entry'),
+      findAbsentPlugin(facts, plugin, at),
     ];
   });
 }
@@ -123,4 +118,69 @@ function findAuthFindings({ signOut }: ApiGateConfig, get: Get): Possible[] {
         write: `set it to end, and ${CONFIG_KEY}.signOut.scope to user`,
       },
   ];
+}
+
+/** Finds sign-in settings that give a token to people who are not in the catalog. */
+function findSignInFindings(get: Get): Possible[] {
+  const providers = asObject(get('auth.providers'));
+  const { dangerouslyAllowOutsideDevelopment } = asObject(providers.guest);
+  return [
+    isTrue(dangerouslyAllowOutsideDevelopment) && {
+      id: 'anyone-may-sign-in',
+      at: 'auth.providers.guest.dangerouslyAllowOutsideDevelopment',
+      why: 'gives a valid token to everybody who asks the guest provider',
+      write: 'remove it where others can reach the backend',
+    },
+    ...findOpenResolvers(providers).map((at): Finding => ({
+      id: 'anyone-may-sign-in',
+      at,
+      why: 'gives a valid token to everybody who has an account there, in the catalog or not',
+      write: 'remove dangerouslyAllowSignInWithoutUserInCatalog',
+    })),
+  ];
+}
+
+/** Returns the config paths of resolvers that sign in people of every domain. */
+function findOpenResolvers(providers: Record<string, unknown>): string[] {
+  return Object.entries(providers).flatMap(([id, provider]) => {
+    // `signIn` stands in a provider's settings, or one level below, per environment.
+    const levels = Object.entries({ '': provider, ...asObject(provider) });
+    return levels.flatMap(([environment, level]) => {
+      const settings = asObject(level);
+      const at = `auth.providers.${id}${environment && `.${environment}`}`;
+      const resolvers = asList(asObject(settings.signIn).resolvers);
+      return resolvers
+        .map(asObject)
+        .flatMap((resolver, i) =>
+          isForAnybody(id, settings) && signsStrangersIn(resolver)
+            ? [`${at}.signIn.resolvers[${i}] (${resolver.resolver})`]
+            : [],
+        );
+    });
+  });
+}
+
+/** Whether anybody can get an account at the identity provider of a sign-in. */
+function isForAnybody(id: string, settings: Record<string, unknown>): boolean {
+  const { audience = '', enterpriseInstanceUrl = '', tenantId } = settings;
+  return (
+    ['google', 'bitbucket', 'atlassian'].includes(id) ||
+    (id === 'github' && enterpriseInstanceUrl === '') ||
+    (id === 'gitlab' &&
+      typeof audience === 'string' &&
+      /^(https:\/\/gitlab\.com\/?)?$/i.test(audience)) ||
+    (id === 'microsoft' &&
+      ['common', 'organizations', 'consumers'].some(each => each === tenantId))
+  );
+}
+
+/** Whether a resolver signs in people of every domain that are not in the catalog. Only one resolver obeys `allowedDomains`. */
+function signsStrangersIn(resolver: Record<string, unknown>): boolean {
+  return (
+    resolver.dangerouslyAllowSignInWithoutUserInCatalog === true &&
+    !(
+      resolver.resolver === 'emailLocalPartMatchingUserEntityName' &&
+      Array.isArray(resolver.allowedDomains)
+    )
+  );
 }

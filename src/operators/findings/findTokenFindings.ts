@@ -3,7 +3,13 @@ import { readExternalTokens } from '../../settings/read/readExternalTokens';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { asObject, isObject, isTrue } from '../../settings/read/values';
 import { asList, Get, isText } from './backstageSettings';
-import { endsSoon, findAbsentPlugin, FindingFacts, Possible } from './Finding';
+import {
+  endsSoon,
+  findAbsentPlugin,
+  findEnd,
+  FindingFacts,
+  Possible,
+} from './Finding';
 
 /** Finds external tokens that are valid everywhere or for ever, and limits that end or that no token has. */
 export function findTokenFindings(facts: FindingFacts, get: Get): Possible[] {
@@ -84,12 +90,7 @@ function findLimits(facts: FindingFacts): Possible[] {
             'compare the subject with that of the token, in the policy report or in the log of a refusal',
         },
       ...only.map(({ plugin }, j) =>
-        findAbsentPlugin(
-          facts,
-          plugin,
-          `${path}.only[${j}] (${subject})`,
-          'it if it is for a plugin of another backend',
-        ),
+        findAbsentPlugin(facts, plugin, `${path}.only[${j}] (${subject})`),
       ),
     ];
   });
@@ -97,18 +98,12 @@ function findLimits(facts: FindingFacts): Possible[] {
 
 /** Finds deny rules that end, whose plugin is not installed, or whose exceptions are for groups that no token names. */
 export function findDenyFindings(facts: FindingFacts, get: Get): Possible[] {
-  const { gate, now } = facts;
   const omitsGroups = isTrue(get('auth.omitIdentityTokenOwnershipClaim'));
-  return gate.deny.flatMap((rule, i): Possible[] => {
-    const { except, plugin, until = Infinity } = rule;
+  return facts.gate.deny.flatMap((rule, i): Possible[] => {
+    const { except, plugin } = rule;
     const at = `${CONFIG_KEY}.deny[${i}] (${formatRule(rule)})`;
     return [
-      findAbsentPlugin(
-        facts,
-        plugin,
-        at,
-        'the rule if it is for a plugin of another backend',
-      ),
+      findAbsentPlugin(facts, plugin, at),
       omitsGroups &&
         except.some(each => each.startsWith('group:')) && {
           id: 'exception-without-groups',
@@ -116,12 +111,7 @@ export function findDenyFindings(facts: FindingFacts, get: Get): Possible[] {
           why: 'has an exception for a group, and with auth.omitIdentityTokenOwnershipClaim no token names groups',
           write: 'name the users in except, or remove that setting',
         },
-      (until <= +now || endsSoon(until, facts)) && {
-        id: until <= +now ? 'rule-ended' : 'rule-ends-soon',
-        at,
-        why: `denies nothing from ${new Date(until).toISOString()}`,
-        write: 'remove the rule, or write a later until',
-      },
+      findEnd(rule, 'denies', at, facts),
     ];
   });
 }

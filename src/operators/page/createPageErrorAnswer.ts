@@ -18,9 +18,16 @@ export interface PageError {
  */
 export function createPageErrorAnswer(config: Config) {
   const signIn = describeSignIn(config);
-  return (res: Response, error: PageError): void => {
-    const { status, id } = error;
-    const [title, remedy] = status === 401 ? signIn : describeRefusal(error);
+  return (res: Response, { id, message, status }: PageError): void => {
+    // The gate itself refuses for other reasons than who the user is, such as a request from a page of another site.
+    const refused =
+      status === 403 && id === undefined
+        ? [
+            'This page is for operators and readers',
+            `${message}. Ask those who run this Backstage to add you, or a group of yours, to auth.apiGate.readers.`,
+          ]
+        : ['This page can not be shown now', `${message}.`];
+    const [title, remedy] = status === 401 ? signIn : refused;
     const page = `${createDocument(
       title,
       html`<main>
@@ -64,18 +71,4 @@ function describeSignIn(config: Config): [title: string, remedy: Html] {
     If Backstage has another address than this page, open ${docs} there first,
     even if nothing is documented: plain calls to another address set no cookie.`,
   ];
-}
-
-/** The gate itself refuses for other reasons than who the user is, such as a request from a page of another site. */
-function describeRefusal({
-  status,
-  message,
-  id,
-}: PageError): [title: string, remedy: string] {
-  return status === 403 && id === undefined
-    ? [
-        'This page is for operators and readers',
-        `${message}. Ask those who run this Backstage to add you, or a group of yours, to auth.apiGate.readers.`,
-      ]
-    : ['This page can not be shown now', `${message}.`];
 }

@@ -102,7 +102,6 @@ export const PAGE_HEADERS = {
   'Referrer-Policy': 'no-referrer',
 };
 
-/** Makes a whole document. */
 export function createDocument(title: string, body: Content): Html {
   return html`<!doctype html>
     <html lang="en">

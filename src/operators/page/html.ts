@@ -1,19 +1,8 @@
 import { escape, memoize } from 'lodash';
-import type { Asked } from './renderPage';
-
-/** A part of the page that each reader gets made anew. */
-export type Late = (asked: Asked) => Html;
-
-/** Stands for a late part in a text. No other text has the character, because {@link html} replaces it. */
-export const LATE = '\0';
 
 /** HTML as text: that of {@link html}, in which each value is escaped, or a constant. */
 export class Html {
-  /** @param late - the late parts of the text, in their order */
-  constructor(
-    private readonly text: string,
-    readonly late: readonly Late[] = [],
-  ) {}
+  constructor(private readonly text: string) {}
 
   toString(): string {
     return this.text;
@@ -22,7 +11,7 @@ export class Html {
 
 /** What a template may hold: text and numbers are escaped, `undefined` and `false` are left out. */
 export type Content =
-  Html | Late | string | number | undefined | false | readonly Content[];
+  Html | string | number | undefined | false | readonly Content[];
 
 const PLAIN = /^[\w /.:*,()-]*$/;
 
@@ -39,15 +28,7 @@ export function html(parts: TemplateStringsArray, ...values: Content[]): Html {
   const [first, ...others] = compact(parts);
   return new Html(
     others.reduce((text, part, i) => text + toText(values[i]) + part, first),
-    values.flatMap(lateIn),
   );
-}
-
-function lateIn(content: Content): readonly Late[] {
-  const late = typeof content === 'function' ? [content] : [];
-  return Array.isArray(content)
-    ? content.flatMap(lateIn)
-    : ((content as Html | undefined)?.late ?? late);
 }
 
 function toText(content: Content): string {
@@ -59,9 +40,6 @@ function toText(content: Content): string {
   }
   if (content === undefined || content === false) {
     return '';
-  }
-  if (typeof content === 'function') {
-    return LATE;
   }
   const text = String(content);
   // Most of a large page is such text.

@@ -1,36 +1,25 @@
 import { once, unescape } from 'lodash';
 import { mapInPieces, Pieces } from '../pieces';
-import { Content, Html, html, Late } from './html';
+import {
+  MAX_REQUEST_LENGTH,
+  MAX_SUBJECT_LENGTH,
+} from '../reports/explainInWords';
+import { Content, Html, html } from './html';
+import type { Asked } from './renderPage';
 
 /** The most rows of a table, and items of a list, that a page shows. A filter shows others: the whole would be a megabyte. */
 const MAX_SHOWN = 100;
 
-/** A column of a table: its title, and what a row has there. */
+/** A part of the page that is made anew for each reader. */
+export type Late = (asked: Asked) => Content;
+
 export type Column<Row> = readonly [title: string, cell: (row: Row) => Content];
-
-/** The sections of the page, in the order of an operator's questions. */
-export const SECTIONS = {
-  findings: 'Findings',
-  exposure: 'What is open',
-  expected: 'Expected',
-  tokens: 'External tokens',
-  refusals: 'Refusals',
-  settings: 'Settings',
-  ask: 'Ask',
-};
-
-/** Makes a section of the page, which the links at its top lead to. */
-export function section(id: keyof typeof SECTIONS, ...body: Content[]): Html {
-  return html`<section id="${id}" aria-labelledby="${id}-title">
-    <h2 id="${id}-title">${SECTIONS[id]}</h2>
-    ${body}
-  </section>`;
-}
 
 /** Makes a table, which narrow screens show as a list of its rows, and each reader may filter. It has no column that is empty in all rows. */
 export function* table<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
+  none?: Content,
 ): Pieces<Late> {
   const contents = yield* mapInPieces(rows, row =>
     columns.map(([, cell]) => cell(row)),
@@ -63,6 +52,7 @@ export function* table<Row>(
           ${shown}
         </tbody>
       </table>`,
+    none,
   );
 }
 
@@ -75,11 +65,19 @@ function isEmpty(content: Content): boolean {
   );
 }
 
-/** Shows each reader those items whose text has what the reader filters by, and no more than the first of them. */
+/**
+ * Shows each reader those items whose text has what the reader filters by, and no more than the first of them.
+ *
+ * @param none - stands in place of an empty list
+ */
 export function filtered(
   items: readonly Html[],
   show: (items: readonly Html[]) => Html,
+  none?: Content,
 ): Late {
+  if (items.length === 0) {
+    return () => html`<p>${none}</p>`;
+  }
   const textsOf = once(() => items.map(textOf));
   return ({ filter }) => {
     const text = filter.toLowerCase();
@@ -93,12 +91,10 @@ export function filtered(
   };
 }
 
-/** Returns the text of an element in lower case. */
 function textOf(element: Html): string {
   return unescape(`${element}`.replace(/<[^>]*>/g, ' ')).toLowerCase();
 }
 
-/** Makes a list, or nothing if there is no item. */
 export function list(items: readonly Content[]): Html | undefined {
   return items.length > 0
     ? html`<ul>
@@ -107,32 +103,45 @@ export function list(items: readonly Content[]): Html | undefined {
     : undefined;
 }
 
+/** What a reader may ask: the label of its field, and the longest text. */
+export const FIELDS = {
+  filter: { label: 'Filter tables and lists by a text', maxlength: 100 },
+  id: { label: 'Id of a refusal', maxlength: 64 },
+  request: {
+    label: 'Request',
+    maxlength: MAX_REQUEST_LENGTH,
+    placeholder: 'POST /api/events/http/github',
+  },
+  subject: {
+    label: 'Subject of an external token, or empty',
+    maxlength: MAX_SUBJECT_LENGTH,
+  },
+};
+
+type Field = { label: string; maxlength: number; placeholder?: string };
+
 /** Makes a form that asks this page for something, and leads to a section. */
 export function form(
-  anchor: keyof typeof SECTIONS,
+  anchor: string,
   button: string,
-  ...fields: Html[]
+  asked: Asked,
+  ...names: (keyof typeof FIELDS)[]
 ): Html {
+  const fields = names.map(name => {
+    const { label, maxlength, placeholder = '' }: Field = FIELDS[name];
+    return html`<label
+      >${label}<input
+        name="${name}"
+        value="${asked[name]}"
+        placeholder="${placeholder}"
+        maxlength="${maxlength}"
+        autocomplete="off"
+        spellcheck="false"
+    /></label>`;
+  });
   return html`<form method="get" action="#${anchor}">
     ${fields}<button>${button}</button>
   </form>`;
-}
-
-export function field(
-  label: string,
-  attributes: { name: string; value: string; maxlength: number },
-  placeholder = '',
-): Html {
-  const { name, value, maxlength } = attributes;
-  return html`<label
-    >${label}<input
-      name="${name}"
-      value="${value}"
-      placeholder="${placeholder}"
-      maxlength="${maxlength}"
-      autocomplete="off"
-      spellcheck="false"
-  /></label>`;
 }
 
 export function code(text: string): Html {
@@ -144,7 +153,6 @@ export function tag(kind: 'closed' | 'warned', ...content: Content[]): Html {
   return html` <span class="tag ${kind}">${content}</span>`;
 }
 
-/** Shows lines of text as they are. */
 export function preformatted(lines: readonly Content[]): Html {
   return html`<pre>${lines.map(line => [line, html`<br />`])}</pre>`;
 }
@@ -163,15 +171,8 @@ export function time(instant: string): Html {
   return html`<time datetime="${instant}">${text} UTC</time>`;
 }
 
-/** Shows a day, such as `2026-11-28`. */
-export function date(day: string): Html {
-  return html`<time>${day}</time>`;
-}
-
-const NUMBERS = new Intl.NumberFormat('en');
-
 export function number(count: number): string {
-  return NUMBERS.format(count);
+  return count.toLocaleString('en');
 }
 
 /** Writes a number with its noun, such as `1 request` and `2 requests`. */

@@ -10,13 +10,12 @@ import {
   code,
   Column,
   counted,
-  field,
   filtered,
   form,
+  Late,
   note,
   number,
   preformatted,
-  section,
   table,
   tag,
   time,
@@ -57,20 +56,24 @@ const LAST: readonly Column<Refused>[] = [
 ];
 
 /** Renders the refusals of this process; in report-only, first what has worked and will stop working. */
-export function* renderRefusals(report: PolicyReport): Pieces<Html> {
+export function* renderRefusals(report: PolicyReport): Pieces<Late> {
   const { last } = report.refusals;
-  return section(
-    'refusals',
-    report.reportOnly && renderWorked(report),
-    yield* renderHour(report.refusals),
-    renderFind,
-    last.length > 0 && [
-      html`<h3>
-        The last ${counted(last.length, 'refusal')} of this process
-      </h3>`,
-      yield* table(LAST, last),
+  const worked = renderWorked(report);
+  const hour = yield* renderHour(report.refusals);
+  const shown = yield* table(LAST, last);
+  const title = html`<h3>
+    The last ${counted(last.length, 'refusal')} of this process
+  </h3>`;
+  return asked => [
+    report.reportOnly && [
+      html`<h3>${titleOfWorked(report)}</h3>`,
+      worked(asked),
     ],
-  );
+    html`<h3>The last hour</h3>`,
+    hour(asked),
+    renderFind(asked),
+    last.length > 0 && [title, shown(asked)],
+  ];
 }
 
 /** Renders the form for the id of a refusal, and the refusal if an id was asked for. */
@@ -78,36 +81,33 @@ function renderFind(asked: Asked): Html {
   const { id, process } = asked;
   const { last } = process.refusals;
   const found = last.filter(refused => refused.id === id);
-  const input = { name: 'id', value: id, maxlength: 64 };
   const missing =
     id !== '' &&
     note(
       'warned',
       `No refusal with the id ${id} is among the last ${last.length} of this process: the log has it.`,
     );
-  return html`${form('refusals', 'Find', field('Id of a refusal', input))}
+  return html`${form('refusals', 'Find', asked, 'id')}
   ${found.length > 0 ? atOnce(table(LAST, found))({ ...asked, filter: '' }) : missing}`;
 }
 
-function renderWorked(report: PolicyReport): Html {
-  const { worked } = report.reportOnly ?? {};
-  const none = worked
-    ? 'No request in 30 days.'
-    : 'Operators see the requests.';
+function renderWorked({ reportOnly }: PolicyReport): Late {
+  const { worked } = reportOnly ?? {};
   const lines = worked?.map(each => html`${formatWorked(each)}`) ?? [];
-  return html`<h3>${titleOfWorked(report)}</h3>
-    ${lines.length > 0 ? filtered(lines, preformatted) : html`<p>${none}</p>`}`;
+  return filtered(
+    lines,
+    preformatted,
+    worked ? 'No request in 30 days.' : 'Operators see the requests.',
+  );
 }
 
-function* renderHour({
-  minutes,
-  since,
-}: PolicyReport['refusals']): Pieces<Html> {
+function renderHour(refusals: PolicyReport['refusals']): Pieces<Late> {
+  const { minutes, since } = refusals;
   const counts = minutes.flatMap(({ reasons }) => Object.entries(reasons));
   const rows = map(groupBy(counts, 0), (ofReason, reason) => ({
     reason,
     requests: sumBy(ofReason, ([, requests]) => requests),
   }));
-  return html`<h3>The last hour</h3>
-    ${rows.length > 0 ? yield* table(HOUR, orderBy(rows, 'requests', 'desc')) : html`<p>None since ${time(since)}.</p>`}`;
+  const sorted = orderBy(rows, 'requests', 'desc');
+  return table(HOUR, sorted, html`None since ${time(since)}.`);
 }

@@ -29,8 +29,7 @@ const render = (
   const { request = '', subject = '', id = '', filter = '' } = asked;
   const { lines, error } = asked;
   const explained = error === undefined ? lines && { lines } : { error };
-  const question = { request, subject };
-  return renderWholePage(report, { question, explained, id, filter });
+  return renderWholePage(report, { request, subject, explained, id, filter });
 };
 
 /** Returns the tags of a document, with the names of their attributes. Text has neither `<` nor `>`, since both are escaped there. */

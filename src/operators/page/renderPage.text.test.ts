@@ -200,9 +200,9 @@ describe('a filter', () => {
 });
 
 it('keeps the question in the form', () => {
-  const question = { request: 'GET /x', subject: 'ci' };
   const page = renderWholePage(createPageReport(), {
-    question,
+    request: 'GET /x',
+    subject: 'ci',
     explained: { lines: ['one', 'two'] },
     id: 'of-a-refusal',
     filter: 'text',

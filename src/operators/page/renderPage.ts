@@ -1,43 +1,22 @@
-import {
-  Explained,
-  MAX_REQUEST_LENGTH,
-  MAX_SUBJECT_LENGTH,
-} from '../reports/explainInWords';
+import type { Explained } from '../reports/explainInWords';
 import type { PolicyReport } from '../reports/describePolicy';
 import type { ProcessReport } from '../reports/describeReplica';
 import { formatEnforce } from '../reports/describeReportOnly';
-import { mapInPieces, Pieces } from '../pieces';
+import type { Pieces } from '../pieces';
 import { createDocument } from './document';
-import { renderExposure } from './exposure';
-import { Html, html, LATE } from './html';
-import {
-  counted,
-  field,
-  form,
-  note,
-  preformatted,
-  SECTIONS,
-  section,
-  time,
-} from './parts';
+import { renderExposure, renderTokens } from './access';
+import { Content, Html, html } from './html';
+import { counted, FIELDS, form, Late, note, preformatted, time } from './parts';
 import { renderRefusals } from './refusals';
 import { renderExpected, renderFindings, renderSettings } from './settings';
-import { renderTokens } from './tokens';
-
-/** What the form of the page has asked. */
-interface Question {
-  request: string;
-  subject: string;
-}
-
-/** The longest text to filter by. */
-const MAX_FILTER_LENGTH = 100;
 
 /** What the page has for one reader. */
 export interface Asked {
   /** What the process has now. */
   process: ProcessReport;
-  question: Question;
+  /** The request to explain, and the subject of its token; empty for none. */
+  request: string;
+  subject: string;
   explained: Explained | undefined;
   /** The id of a refusal to find; empty for none. */
   id: string;
@@ -48,49 +27,55 @@ export interface Asked {
 /**
  * Renders the page of the policy for all of its readers.
  *
- * @returns a function that adds what one reader asks for, and what the head shows of the process, and returns the parts of the page
+ * @returns a function that adds what one reader asks for, and what the head shows of the process
  */
 export function* renderPage(
   report: PolicyReport,
-): Pieces<(asked: Asked) => Buffer[]> {
-  const page = createDocument(
-    'API gate',
-    html`${({ process }) => renderHead({ ...report, ...process })}
-      <nav aria-label="Sections">
-        ${Object.entries(SECTIONS).map(([anchor, title]) => html`<a href="#${anchor}">${title}</a>`)}
-      </nav>
-      <main>
-        ${renderFilter} ${yield* renderFindings(report)}
-        ${yield* renderExposure(report)} ${yield* renderExpected(report)}
-        ${yield* renderTokens(report)} ${yield* renderRefusals(report)}
-        ${yield* renderSettings(report)} ${renderAsk}
-      </main>
-      <footer class="muted">
-        <p>
-          This page is about the backend that answers it, whose plugins the gate
-          guards; other backends of a deployment have a gate of their own.
-          Refusals are those of this process, kept in its memory and gone with
-          it. The gate does not record what is asked, but the log of Backstage
-          has the address of each request, with the question in it. Ids of
-          refusals, subjects and addresses are personal data: treat a copy of
-          this page as such.
-        </p>
-      </footer>`,
-  );
-  const [start, ...shared] = yield* mapInPieces(`${page}`.split(LATE), part =>
-    Buffer.from(part),
-  );
-  return asked => {
-    const filter = asked.filter.slice(0, MAX_FILTER_LENGTH);
-    const own = page.late.map(part => `${part({ ...asked, filter })}`);
-    return [start, ...shared.flatMap((part, i) => [Buffer.from(own[i]), part])];
+): Pieces<(asked: Asked) => Html> {
+  // In the order of an operator's questions.
+  const sections: [anchor: string, title: string, render: Late][] = [
+    ['findings', 'Findings', yield* renderFindings(report)],
+    ['exposure', 'What is open', yield* renderExposure(report)],
+    ['expected', 'Expected', yield* renderExpected(report)],
+    ['tokens', 'External tokens', yield* renderTokens(report)],
+    ['refusals', 'Refusals', yield* renderRefusals(report)],
+    ['settings', 'Settings', yield* renderSettings(report)],
+    ['ask', 'Ask', renderAsk],
+  ];
+  return ({ filter, ...others }) => {
+    const asked = {
+      ...others,
+      filter: filter.slice(0, FIELDS.filter.maxlength),
+    };
+    return createDocument(
+      'API gate',
+      html`${renderHead({ ...report, ...asked.process })}
+        <nav aria-label="Sections">
+          ${sections.map(([anchor, title]) => html`<a href="#${anchor}">${title}</a>`)}
+        </nav>
+        <main>
+          ${form('findings', 'Filter', asked, 'filter')}
+          ${sections.map(
+            ([anchor, title, render]) =>
+              html`<section id="${anchor}" aria-labelledby="${anchor}-title">
+                <h2 id="${anchor}-title">${title}</h2>
+                ${render(asked)}
+              </section>`,
+          )}
+        </main>
+        <footer class="muted">
+          <p>
+            This page is about the backend that answers it, whose plugins the
+            gate guards; other backends of a deployment have a gate of their
+            own. Refusals are those of this process, kept in its memory and gone
+            with it. The gate does not record what is asked, but the log of
+            Backstage has the address of each request, with the question in it.
+            Ids of refusals, subjects and addresses are personal data: treat a
+            copy of this page as such.
+          </p>
+        </footer>`,
+    );
   };
-}
-
-function renderFilter({ filter: value }: Asked): Html {
-  const input = { name: 'filter', value, maxlength: MAX_FILTER_LENGTH };
-  const label = 'Filter tables and lists by a text';
-  return form('findings', 'Filter', field(label, input));
 }
 
 /** Renders what an operator asks first: does the gate refuse, by which policy, and whose figures are these? */
@@ -144,30 +129,17 @@ function facts(report: PolicyReport) {
   ] as const;
 }
 
-/** Renders the form, and the answer if something was asked. */
-function renderAsk({ question, explained }: Asked): Html {
-  const { request, subject } = question;
-  return section(
-    'ask',
+function renderAsk(asked: Asked): Content {
+  const { explained } = asked;
+  return [
     html`<p>
       What comes of a request without a credential, or with the token of a
       subject? No request is made.
     </p>`,
-    form(
-      'ask',
-      'Explain',
-      field(
-        'Request',
-        { name: 'request', value: request, maxlength: MAX_REQUEST_LENGTH },
-        'POST /api/events/http/github',
-      ),
-      field('Subject of an external token, or empty', {
-        ...{ name: 'subject', value: subject, maxlength: MAX_SUBJECT_LENGTH },
-      }),
-    ),
+    form('ask', 'Explain', asked, 'request', 'subject'),
     explained &&
       ('error' in explained
         ? note('open', explained.error)
         : preformatted(explained.lines)),
-  );
+  ];
 }

@@ -2,8 +2,8 @@ import type { Finding } from '../findings/Finding';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { PolicyReport } from '../reports/describePolicy';
 import type { Pieces } from '../pieces';
-import { Content, Html, html } from './html';
-import { code, Column, list, note, section, table, tag } from './parts';
+import { Content, html } from './html';
+import { code, Column, Late, list, note, table, tag } from './parts';
 
 const FINDINGS: readonly Column<Finding>[] = [
   [
@@ -32,8 +32,7 @@ const EXPECTED: readonly Column<PolicyReport['expect'][number]>[] = [
   ],
 ];
 
-/** What the settings decide, by their keys. */
-const TITLES = {
+const TITLES: Record<string, string> = {
   operators: 'May end sessions of others, lock users out, and read this page',
   readers: 'May read this page',
   issuers: 'Whose user tokens are accepted besides its own',
@@ -43,7 +42,7 @@ const TITLES = {
   signOut: 'What a sign-out ends',
 };
 
-type Setting = readonly [key: keyof typeof TITLES, value: unknown];
+type Setting = [key: string, value: unknown];
 
 const SETTINGS: readonly Column<Setting>[] = [
   [
@@ -54,38 +53,29 @@ const SETTINGS: readonly Column<Setting>[] = [
 ];
 
 /** Renders what to change: each finding, with what to write instead. */
-export function* renderFindings({ findings }: PolicyReport): Pieces<Html> {
-  return section(
-    'findings',
-    findings.length === 0
-      ? html`<p>
-          No setting makes the gate pointless, and no rule is dangerous.
-        </p>`
-      : yield* table(FINDINGS, findings),
-  );
+export function renderFindings({ findings }: PolicyReport): Pieces<Late> {
+  const none = 'No setting makes the gate pointless, and no rule is dangerous.';
+  return table(FINDINGS, findings, none);
 }
 
 /** Renders what operators expect to be public or closed, and whether it is. */
-export function* renderExpected(report: PolicyReport): Pieces<Html> {
+export function* renderExpected(report: PolicyReport): Pieces<Late> {
   const { enforced, expect } = report;
-  return section(
-    'expected',
-    expect.length > 0 &&
-      !enforced &&
+  const none = `Nothing is written down in ${CONFIG_KEY}.expect.`;
+  const rows = yield* table(EXPECTED, expect, none);
+  const isLater = expect.length > 0 && !enforced;
+  return asked => [
+    isLater &&
       note('warned', 'What has to be closed is closed once you enforce.'),
-    expect.length > 0
-      ? yield* table(EXPECTED, expect)
-      : html`<p>Nothing is written down in ${CONFIG_KEY}.expect.</p>`,
-  );
+    rows(asked),
+  ];
 }
 
 /** Renders who may do what, and whom the gate trusts. */
-export function* renderSettings({ settings }: PolicyReport): Pieces<Html> {
-  const rows = Object.keys(TITLES).map((key): Setting => {
-    const setting = key as keyof typeof TITLES;
-    return [setting, settings[setting]];
-  });
-  return section('settings', yield* table(SETTINGS, rows));
+export function renderSettings(report: PolicyReport): Pieces<Late> {
+  const settings: Record<string, unknown> = report.settings;
+  const rows = Object.keys(TITLES).map((key): Setting => [key, settings[key]]);
+  return table(SETTINGS, rows);
 }
 
 function formatValue(value: unknown): Content {

@@ -5,12 +5,21 @@ import { Duplex } from 'node:stream';
 import { createPolicy } from '../../__tests__/__testUtils__/createPolicy';
 import { serve } from '../../__tests__/__testUtils__/serve';
 import { until } from '../../__tests__/__testUtils__/until';
-import { Answer, watchAnswer } from './Answer';
+import { AnswerKind, watchAnswer } from './Answer';
 
 const policy = createPolicy({
   trustedOrigins: ['https://backstage.example.com', 'https://app.example.com'],
 });
 const decided = { method: 'GET', reportedPath: '/x', policy };
+
+interface Answer {
+  kind: AnswerKind;
+  status: number;
+}
+
+const addTo = (answers: Answer[]) => (kind: AnswerKind, status: number) => {
+  answers.push({ kind, status });
+};
 
 /** Sends a request to a handler, and returns what is found out about its answer. */
 async function answersTo(
@@ -18,7 +27,7 @@ async function answersTo(
 ): Promise<Answer[]> {
   const answers: Answer[] = [];
   const { port } = await serve((req, res) => {
-    watchAnswer({ ...decided, res }, answer => answers.push(answer));
+    watchAnswer({ ...decided, res }, addTo(answers));
     handle(req, res);
   });
   const socket = connect(port, 'localhost', () =>
@@ -92,9 +101,7 @@ describe('an answer', () => {
       ...{ statusCode: 302, getHeader: () => 'https://app.example.com/x' },
       writeHead: () => res,
     }) as unknown as ServerResponse;
-    watchAnswer({ ...decided, policy: undefined, res }, answer =>
-      answers.push(answer),
-    );
+    watchAnswer({ ...decided, policy: undefined, res }, addTo(answers));
     res.writeHead(302);
     expect(answers).toEqual([{ status: 302, kind: 'redirected' }]);
   });
@@ -118,7 +125,7 @@ describe('an answer', () => {
   it('has worked while a stream goes on, which a backend that stops would end too late', async () => {
     const answers: Answer[] = [];
     const { port } = await serve((_req, res) => {
-      watchAnswer({ ...decided, res }, answer => answers.push(answer));
+      watchAnswer({ ...decided, res }, addTo(answers));
       res.write('data: 1\n\n');
     });
     const client = connect(port, 'localhost', () =>
@@ -150,7 +157,7 @@ describe('the answer to an upgrade', () => {
     const received: Buffer[] = [];
     const server = createServer();
     server.on('upgrade', (_req, socket) => {
-      watchAnswer({ ...decided, socket }, each => answers.push(each));
+      watchAnswer({ ...decided, socket }, addTo(answers));
       answer(socket);
     });
     await new Promise<void>(resolve => {

@@ -1,4 +1,5 @@
 import type { Duplex } from 'node:stream';
+import { once } from 'lodash';
 import type { DecidedRequest } from '../../gate/GateObserver';
 import type { Policy } from '../../gate/rules/Policy';
 
@@ -14,11 +15,6 @@ import type { Policy } from '../../gate/rules/Policy';
  */
 export type AnswerKind =
   'worked' | 'redirected' | 'refused' | 'not-found' | 'failed' | 'aborted';
-
-export interface Answer {
-  kind: AnswerKind;
-  status: number;
-}
 
 const REDIRECTS = [300, 301, 302, 303, 307, 308];
 
@@ -38,11 +34,11 @@ const SIGN_IN_PATH =
 /** Calls back once, when the answer begins or the connection has ended without one. */
 export function watchAnswer(
   { policy, res, socket }: DecidedRequest,
-  onAnswer: (answer: Answer) => void,
+  onAnswer: (kind: AnswerKind, status: number) => void,
 ): void {
   const end = (status: number, location?: unknown) => {
     try {
-      onAnswer({ status, kind: kindOf(status, location, policy) });
+      onAnswer(kindOf(status, location, policy), status);
     } catch {
       // An exception in a listener would end the process.
     }
@@ -100,15 +96,11 @@ function watchFirstWrite(
   onStatus: (status: number) => void,
 ): void {
   const { end, write } = socket;
-  let isRead = false;
   // The methods stay, since a listener may have replaced them meanwhile.
-  const read = (written: unknown) => {
-    if (!isRead) {
-      isRead = true;
-      const [, status] = /^HTTP\/1\.[01] (\d{3})/.exec(String(written)) ?? [];
-      onStatus(Number(status ?? 0));
-    }
-  };
+  const read = once((written: unknown) => {
+    const [, status] = /^HTTP\/1\.[01] (\d{3})/.exec(String(written)) ?? [];
+    onStatus(Number(status ?? 0));
+  });
   const watched =
     (method: (...args: any[]) => unknown) =>
     (...args: unknown[]) => {

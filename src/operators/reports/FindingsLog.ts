@@ -30,7 +30,6 @@ export class FindingsLog {
     clearInterval(this.#timer);
   }
 
-  /** Logs the findings, unless these are the ones that were logged last. */
   update(): void {
     const findings = this.find();
     // The reasons hold numbers of days, which change from day to day.

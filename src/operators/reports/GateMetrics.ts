@@ -202,13 +202,8 @@ export class GateMetrics {
  * Adds a decision to the active span, which is the server's span of the request where the backend traces requests. The rule
  * comes from the configuration; nothing of the request but the kind of its credential is added.
  */
-export function annotateSpan({
-  id,
-  outcome,
-  reason,
-  rule,
-  credential,
-}: Decision): void {
+export function annotateSpan(decision: Decision): void {
+  const { id, outcome, reason, rule, credential } = decision;
   const span = trace.getActiveSpan();
   if (!span?.isRecording()) {
     return;

@@ -7,8 +7,11 @@ import { usedWorked } from '../../store/usage/Use';
 import { watchAnswer } from './Answer';
 import type { GateAudit } from './GateAudit';
 import { annotateSpan, GateMetrics } from './GateMetrics';
-import { callPathOf } from './proposeLimits';
-import { recordablePathOf, recordableReasonOf } from './proposeRule';
+import {
+  callPathOf,
+  recordablePathOf,
+  recordableReasonOf,
+} from './proposeRule';
 import { RefusalLog } from './RefusalLog';
 import { Refusals, ReportedRefusal } from './Refusals';
 
@@ -95,7 +98,6 @@ export class GateReport implements GateObserver {
     this.options.audit?.record(plugin, 'api-gate-sign-out', 'high', ended);
   };
 
-  /** Reports what comes of a request that report-only let pass. */
   #watchAnswer(
     decided: DecidedRequest,
     decision: Decision,
@@ -105,7 +107,7 @@ export class GateReport implements GateObserver {
     const { method, plugin } = refusal;
     const path = recordablePathOf(decided, decision);
     const presented = recordableReasonOf(decision);
-    watchAnswer(decided, ({ kind, status }) => {
+    watchAnswer(decided, (kind, status) => {
       this.refusals.answered(refusal, kind);
       metrics?.answered(plugin, kind);
       if (kind === 'worked') {

@@ -25,24 +25,19 @@ const USUAL_SEGMENT = /^[A-Za-z0-9\-._~]{1,64}$/;
 /** The bytes of a subject in a report, which the issuer of a token chooses. The rest of a longer one is left out. */
 const MAX_SUBJECT_BYTES = 1_000;
 
-/** A request that was refused, or would have been in report-only. It holds no token and no query. */
+/** A request that was refused, or would have been in report-only. It holds no token and no query. docs/reference/http-api.md describes each field. */
 export interface ReportedRefusal extends Pick<
   Decision,
   'detail' | 'outcome' | 'reason' | 'subject'
 > {
-  /** The id of the decision, as the answer and the log have it. */
   id: string;
   time: string;
   /** Id of an installed plugin, or the label for all others. */
   plugin: string;
   method: string;
-  /** Below the plugin, without the query. */
   path: string;
-  /** The rule that denies the request. */
   rule?: string;
-  /** The client's address, with `auth.apiGate.audit.clientAddress`. */
   address?: string;
-  /** The product that `User-Agent` begins with, which any client may claim. */
   userAgent?: string;
 }
 
@@ -109,7 +104,6 @@ export class Refusals {
     return refusal;
   }
 
-  /** Adds what came of a request that report-only let pass. */
   answered(refusal: ReportedRefusal, kind: AnswerKind): void {
     const group = this.#wouldRefuse.get(keyOf(refusal));
     if (group) {
@@ -134,9 +128,7 @@ export class Refusals {
       new Date(milliseconds).toISOString();
     return {
       refusals: {
-        /** The time from which `minutes` has all refusals. */
         since: timeOf(Math.max(this.#startedAt, firstMinute * MINUTE_MS)),
-        /** The refusals of the last hour by reason, the oldest minute first. A minute without a refusal is left out. */
         minutes: [...this.#minutes]
           .filter(([minute]) => minute >= firstMinute)
           .sort(([a], [b]) => a - b)
@@ -144,11 +136,9 @@ export class Refusals {
             minute: timeOf(minute * MINUTE_MS),
             reasons: { ...reasons },
           })),
-        /** The last refusals, the newest first. */
         last: [...this.#last].reverse(),
       },
       wouldRefuse: [...this.#wouldRefuse.values()],
-      /** The number of such requests beyond those in `wouldRefuse`. */
       wouldRefuseUncounted: this.#uncounted,
     };
   }

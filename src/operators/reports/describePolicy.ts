@@ -14,9 +14,6 @@ import {
 } from '../../gate/read/requestLine';
 import type { Plugins } from '../../gate/plugins/Plugins';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
-import type { Expectation } from '../../settings/read/readExpectations';
-import type { ListSource } from '../../settings/files/configFiles';
-import type { DenyRule } from '../../gate/rules/DenyList';
 import type { TokenEntry } from '../../gate/rules/GateSettings';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { PolicySource } from '../../settings/PolicySource';
@@ -24,73 +21,28 @@ import type {
   DeclaredPolicies,
   DeclaredPolicy,
 } from '../../gate/plugins/DeclaredPolicies';
-import { mapInPieces, Pieces } from '../pieces';
+import { mapInPieces, Result } from '../pieces';
 import type { ReportOnlyReport } from './describeReportOnly';
 import type { ProcessReport } from './describeReplica';
 import type { UsageReport } from './describeUsage';
 
-/** An entry of a list of the configuration in a report. */
-type Reported<T> = Omit<T, 'until'> & {
-  /** The end of the entry, as an instant in UTC. */
-  until?: string;
-  /** Present if the entry has ended, so that it opens or allows nothing. */
-  ended?: true;
-};
+type Described = Result<ReturnType<typeof describePolicy>>;
+
+type Optional = 'problem' | 'reportOnly' | 'until' | 'usage';
+
+/** The paths that can be reached without signing in, and why. docs/reference/http-api.md describes each field. */
+export type PolicyReport = Omit<Described, Optional> &
+  Partial<Pick<Described, Optional>> & {
+    /** Present in the answer of the policy route only. */
+    filesNewerThanPolicy?: string[];
+  };
 
 /** A rule in a report. `installed` is absent where it is not known whether its plugin is. */
-export type ReportedRule = Reported<AllowRule> & { installed?: boolean };
+export type ReportedRule = ReturnType<typeof withEnd<AllowRule>> & {
+  installed?: boolean;
+};
 
-/** An entry of `auth.apiGate.tokens` in a report. */
-export type ReportedToken = Reported<TokenEntry>;
-
-/** The paths that can be reached without signing in, and why. */
-export interface PolicyReport extends ProcessReport {
-  /** Identifies the settings in force: it is equal on replicas with equal configuration. */
-  hash: string;
-  /** The time at which the policy in force was read from the configuration. */
-  loadedAt: string;
-  mode: 'enforce' | 'report-only';
-  /** With `report-only`: the time at which it ends. */
-  until?: string;
-  /** Whether refusals are carried out now. */
-  enforced: boolean;
-  /** Why the present configuration is not in force. */
-  problem?: string;
-  /** Config paths whose new value waits for a restart. */
-  needsRestart: readonly string[];
-  /**
-   * Names of the files that differ from what the backend has read of them. Present in the answer of the policy route only, where
-   * the backend has its files from its command line or from Backstage's defaults.
-   */
-  filesNewerThanPolicy?: string[];
-  /** The files of the lists in force, and the lists of other files that they replace. */
-  lists: readonly ListSource[];
-  allow: ReportedRule[];
-  deny: Reported<DenyRule>[];
-  /** The limits of external tokens, by subject. */
-  tokens: ReportedToken[];
-  /** What operators have written down that must stay so, and whether it holds once the gate enforces. */
-  expect: (Omit<Expectation, 'method' | 'path'> & { holds: boolean })[];
-  /** Who may do what, and what is trusted. */
-  settings: ReturnType<typeof describeSettings>;
-  /** What is public without a rule. */
-  builtIn: readonly ReportedRule[];
-  /** Settings that make the gate pointless, and rules that are dangerous or useless. */
-  findings: Finding[];
-  /** Ids of the plugins that are installed in this backend, in lower case. */
-  installed: string[];
-  /** Paths that plugins have opened in code, and that the gate keeps closed, except to Backstage's own cookie. */
-  closed: DeclaredPolicy[];
-  /** Plugins whose own policies are not recorded. */
-  unknown: string[];
-  /** Allow rules for paths that the plugin itself has not opened: in report-only, they are not open yet. */
-  opensBeyondPlugins: Pick<AllowRule, 'plugin' | 'path' | 'methods'>[];
-  /** In report-only: what enforcing would stop. Readers do not get the requests, whose paths may hold a secret. */
-  reportOnly?: Omit<ReportOnlyReport, 'worked'> &
-    Partial<Pick<ReportOnlyReport, 'worked'>>;
-  /** The use of rules and external tokens, unless `auth.apiGate.usage` is false. */
-  usage?: UsageReport;
-}
+export type ReportedToken = ReturnType<typeof withEnd<TokenEntry>>;
 
 // A plugin's policy is for all methods.
 const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
@@ -125,15 +77,18 @@ export function* describePolicy(options: {
   policies: DeclaredPolicies;
   policy: ConfiguredPolicy;
   process: ProcessReport;
-  reportOnly: ReportOnlyReport | undefined;
+  /** Readers do not get the requests that worked: a path may hold a secret. */
+  reportOnly:
+    | (Omit<ReportOnlyReport, 'worked'> &
+        Partial<Pick<ReportOnlyReport, 'worked'>>)
+    | undefined;
   source: Pick<PolicySource, 'lists' | 'needsRestart' | 'problem'>;
   used: UsageReport | undefined;
-}): Pieces<PolicyReport> {
+}) {
   const { findings, plugins, policies, policy, source } = options;
   const { config, hash, isEnforced, loadedAt, now } = policy;
-  const isBeyond = isBeyondPlugin(plugins, policies);
   const beyond = yield* mapInPieces(policy.openRules, ({ until, ...rule }) =>
-    isBeyond(rule) ? [rule] : [],
+    isBeyondPlugin(rule, options) ? [rule] : [],
   );
   return {
     hash,
@@ -144,7 +99,7 @@ export function* describePolicy(options: {
     problem: source.problem,
     needsRestart: source.needsRestart,
     lists: source.lists,
-    allow: yield* mapInPieces(config.allow, rule => ({
+    allow: yield* mapInPieces(config.allow, (rule): ReportedRule => ({
       ...withEnd(rule, now()),
       installed: plugins.isInstalled(rule.plugin),
     })),
@@ -187,19 +142,16 @@ function describeSettings(config: ConfiguredPolicy['config']) {
   };
 }
 
-/** Returns a function that returns whether a rule opens what its plugin has not opened itself. */
-function isBeyondPlugin(plugins: Plugins, policies: DeclaredPolicies) {
-  return (rule: AllowRule) =>
-    plugins.isInstalled(rule.plugin) &&
-    rule.methods.some(
-      method =>
-        !policies.isPublic(
-          rule.plugin,
-          // A parameter of a plugin's policy covers the segment `*` as it covers any other.
-          prefixOf(rule) || '/',
-          method === WEBSOCKET,
-        ),
-    );
+/** Returns whether a rule opens what its plugin has not opened itself. */
+function isBeyondPlugin(
+  rule: AllowRule,
+  { plugins, policies }: { plugins: Plugins; policies: DeclaredPolicies },
+): boolean {
+  // A parameter of a plugin's policy covers the segment `*` as it covers any other.
+  const path = prefixOf(rule) || '/';
+  const isOpen = (method: string) =>
+    policies.isPublic(rule.plugin, path, method === WEBSOCKET);
+  return plugins.isInstalled(rule.plugin) && !rule.methods.every(isOpen);
 }
 
 /** Returns an entry with its end as text, and whether it has ended. */
@@ -217,7 +169,7 @@ export function withEnd<T extends { until?: number }>(
 /** Lists what plugins have opened in code, and no allow rules in force open as far. */
 function listClosed(
   policies: DeclaredPolicies,
-  policy: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
+  policy: ConfiguredPolicy,
 ): DeclaredPolicy[] {
   return policies
     .all()
@@ -233,7 +185,7 @@ function listClosed(
 /** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */
 function isCovered(
   { plugin, path, isWebSocket }: DeclaredPolicy,
-  { allowList, now }: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
+  { allowList, now }: ConfiguredPolicy,
 ): boolean {
   if (isWebSocket) {
     return allowList.match(plugin, WEBSOCKET, path, now()) !== undefined;

@@ -5,7 +5,7 @@ import type { Plugins } from '../../gate/plugins/Plugins';
 import type { Revocations } from '../../store/revocations/Revocations';
 import type { Refusals } from './Refusals';
 
-/** The process that answers, and what it has in its memory. */
+/** The process that answers, and what it has in its memory. docs/reference/http-api.md describes each field. */
 export type ProcessReport = ReturnType<typeof describeReplica>;
 
 /** Describes this process. Nothing in it is from the database. */
@@ -21,25 +21,19 @@ export function describeReplica(options: {
   const { backstage, plugins, refusals, revocations } = options;
   const lockedUsers = revocations.locks().length;
   return {
-    /** The process that answers. */
     replica: {
       host: hostname(),
       pid: process.pid,
       startedAt: new Date(performance.timeOrigin).toISOString(),
-      /** The version of this package. */
       gate: version,
       backstage,
       node: process.versions.node,
-      /** The ids of the features that the gate lacks on this release, see docs/releases.md. */
       missingFeatures: options.missingFeatures.map(({ id }) => id),
-      /** Whether the `auth` plugin is installed here, and with it the database of the gate. */
       hasAuth: plugins.isInstalled('auth'),
     },
-    /** The sign-outs and locks in force at this process. */
     revocations: {
       /** The number of sign-outs in force: of one session, of all sessions of a user, or by a lock that has ended. */
       sessions: revocations.size - lockedUsers,
-      /** The number of users who are locked out now. */
       lockedUsers,
     },
     ...refusals.describe(),

@@ -26,22 +26,17 @@ export const POLICY_DISABLED =
 // The sentence is one line of the log.
 const MAX_NAMED = 5;
 
-/** Similar requests that worked, and that would have been refused. */
+/** Similar requests that worked, and that would have been refused. docs/reference/http-api.md describes each field. */
 export interface WorkedRequests extends WorkedRequest {
-  /** The product that has made the last of them at this process. */
   userAgent?: string;
   requests: number;
   firstSeen: string;
   lastSeen: string;
-  /** A rule that would keep them working, commented out. */
   yaml?: string;
-  /** Why no rule is proposed. */
   why?: string;
-  /** Present if `auth.apiGate.expect` has the request as closed, and it presented no credential: it is meant to stop working. */
   isExpectedClosed?: true;
 }
 
-/** What enforcing would stop, in report-only. */
 export type ReportOnlyReport = NonNullable<
   ReturnType<typeof describeReportOnly>
 >;
@@ -79,13 +74,9 @@ export function describeReportOnly(options: {
   const { days = 0, recentDays = 0 } = uses.get(keyOf(REPORT_ONLY)) ?? {};
   return {
     ...decideEnforce(usage, recentDays, expected, holding),
-    /** The number of the 30 days before today on which a replica was up in report-only. */
     days,
-    /** The day of the last request that worked and would have been refused, in UTC. One that is expected to be closed is left out. */
     workedLast: maxBy(holding, 'lastSeen')?.lastSeen ?? null,
-    /** Requests of the last 30 days that worked, and that the rules in force would refuse. */
     worked: all,
-    /** Why no rules are proposed at all. */
     ...(isDefaultPolicyDisabled && { note: POLICY_DISABLED }),
   };
 }
@@ -117,11 +108,8 @@ export function describeWorked(
     : { ...worked, ...proposal };
 }
 
-/** Describes whose credential would be refused, and why; returns nothing for a request that presented none. */
-function describeRefusedCredential({
-  reason,
-  subject,
-}: WorkedRequest): string | undefined {
+function describeRefusedCredential(worked: WorkedRequest): string | undefined {
+  const { reason, subject } = worked;
   const whose = subject ? `a token of ${subject}` : 'a credential';
   return reason && `${whose} would be refused (${reason})`;
 }
@@ -161,7 +149,13 @@ function decideEnforce(
       because: `requests that would be refused still worked on ${maxBy(recent, 'lastSeen')!.lastSeen}, at ${plugins.join(', ')}${refused.length > 0 ? `: ${nameSome(refused)}` : ''}`,
     };
   }
-  const unknown = whyNotKnown(usage);
+  const [unknown] = compact([
+    !usage.isOn &&
+      'auth.apiGate.usage is false, so that no record has the last days',
+    !usage.isShared &&
+      'without the auth plugin in this backend, nothing is stored',
+    !usage.isComplete && 'the record is not complete: the log has the reason',
+  ]);
   if (unknown) {
     return { enforce: 'not known', because: unknown };
   }
@@ -203,19 +197,6 @@ function nameRequest({ plugin, method, path = '/…' }: WorkedRequest): string {
   return `${method} ${at}`;
 }
 
-function whyNotKnown(usage: Usage): string | undefined {
-  if (!usage.isOn) {
-    return 'auth.apiGate.usage is false, so that no record has the last days';
-  }
-  if (!usage.isShared) {
-    return 'without the auth plugin in this backend, nothing is stored';
-  }
-  return usage.isComplete
-    ? undefined
-    : 'the record is not complete: the log has the reason';
-}
-
-/** Formats whether the gate may enforce, and why. */
 export function formatEnforce({
   enforce,
   because,

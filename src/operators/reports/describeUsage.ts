@@ -18,12 +18,12 @@ import {
 } from '../../store/usage/Use';
 import { mapInPieces, Result } from '../pieces';
 import { DAY_MS } from '../../gate/util/time';
-import { proposeLimits } from './proposeLimits';
+import { proposeLimits } from './proposeRule';
 
 // A week has the requests of each day of it. A caller that comes more rarely needs a look by the operator.
 const MIN_DAYS = 7;
 
-/** The use of rules and external tokens at the replicas of this backend, on the last 30 days and today. */
+/** The use of rules and external tokens at the replicas of this backend, on the last 30 days and today. docs/usage.md describes each field. */
 export type UsageReport = NonNullable<Result<ReturnType<typeof describeUsage>>>;
 
 /** Describes the use of rules and tokens; returns nothing if `auth.apiGate.usage` is false. */
@@ -42,13 +42,10 @@ export function* describeUsage(
     ? 'all replicas'
     : 'replica';
   return {
-    /** The first day of the record. */
     since: new Date(
       Math.min(dayOf(Date.now()), ...firstDays) * DAY_MS,
     ).toISOString(),
-    /** The largest number of days that a rule or token has. */
     days: daysOf(all),
-    /** Whether all requests are in the report, but for those of the last minute and a half. */
     complete: usage.isComplete,
     /** `replica`: without the `auth` plugin's database, this process reports its own requests since its start. */
     scope,
@@ -56,7 +53,6 @@ export function* describeUsage(
       rule: `${CONFIG_KEY}.allow[${i}]`,
       ...rule,
       ...describeRule(rule, uses),
-      /** `false`: its plugin is not in this backend, which may see none of its requests. */
       installed: plugins.isInstalled(rule.plugin),
     })),
     externalTokens: yield* describeTokens(
@@ -87,11 +83,11 @@ export function countUnusedRules(
 /** Formats the rules and tokens without a request, once they were observed for a day, and what could be restricted. */
 export function formatUsage(report: UsageReport): string[] {
   const { rules, externalTokens, complete, scope, since } = report;
-  return [
+  return compact([
     ...rules
       .filter(({ installed }) => installed)
-      .flatMap(use => formatUnused(`${use.rule} (${formatRule(use)})`, use)),
-    ...externalTokens.flatMap(use =>
+      .map(use => formatUnused(`${use.rule} (${formatRule(use)})`, use)),
+    ...externalTokens.map(use =>
       formatUnused(`the external token of ${use.subject}`, use),
     ),
     ...externalTokens.flatMap(({ subject, yaml, only }) => [
@@ -104,31 +100,27 @@ export function formatUsage(report: UsageReport): string[] {
         only,
       ),
     ]),
-    ...(complete
-      ? []
-      : [
-          scope === 'replica'
-            ? 'without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored'
-            : `the record since ${since} is not complete: the log has the reason`,
-        ]),
-  ];
+    !complete &&
+      (scope === 'replica'
+        ? 'without the auth plugin in this backend, each process counts its own requests since its start, and nothing is stored'
+        : `the record since ${since} is not complete: the log has the reason`),
+  ]);
 }
 
 function formatProposal(title: string, yaml: string | undefined): string[] {
   return yaml ? [title, ...yaml.split('\n').map(line => `  ${line}`)] : [];
 }
 
-/** Returns a line about a rule or token that was observed for a day and has no request. */
 function formatUnused(
   name: string,
   use: { days?: number; reason?: string; requests30d: number },
-): string[] {
+) {
   const { days = 0, reason, requests30d } = use;
-  return days > 0 && requests30d === 0
-    ? [
-        `${name} was not used in ${days} day${days === 1 ? '' : 's'} of observation${reason ? `  (${reason})` : ''}`,
-      ]
-    : [];
+  return (
+    days > 0 &&
+    requests30d === 0 &&
+    `${name} was not used in ${days} day${days === 1 ? '' : 's'} of observation${reason ? `  (${reason})` : ''}`
+  );
 }
 
 function describeRule(rule: AllowRule, uses: Map<string, Use>) {
@@ -139,7 +131,6 @@ function describeRule(rule: AllowRule, uses: Map<string, Use>) {
     ...describeRequests(compact(ofMethods)),
     // A method that was added later has fewer days.
     days: Math.min(...ofMethods.map(use => use?.days ?? 0)),
-    /** The number of these requests that presented no credential. Credentials are not verified on public routes. */
     withoutCredential30d: sumBy(compact(ofMethods), 'anonymous'),
   };
 }
@@ -174,17 +165,12 @@ function* describeTokens(
     return {
       subject,
       ...describeRequests(called),
-      /** As for a rule; absent for subjects that the configuration does not name. */
       ...(tokens.length > 0 && { days: daysOf(called) }),
-      /** Plugins that were called. */
       plugins,
-      /** Plugins that handlers have called for it. */
       delegatedTo,
-      /** The access restrictions that allow these plugins and no others, for a token that has none, after seven days of observation. */
       ...(isRestrictable && {
         yaml: proposeRestrictions(plugins, delegatedTo),
       }),
-      /** The entry of `auth.apiGate.tokens` that allows what was called and nothing else, as a comment, for a token that has no `only`. */
       ...(tokens.length > 0 &&
         !limited.includes(subject) && { only: proposeOnly(subject, calls) }),
     };

@@ -3,6 +3,7 @@ import { formatRule } from '../../gate/rules/AllowRule';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { ExternalSubjects } from '../../settings/read/readExternalTokens';
 import { didYouMean } from '../../settings/read/values';
+import { isBelow } from '../findings/backstageSettings';
 import { WEBSOCKET } from '../../gate/read/requestLine';
 import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 import {
@@ -14,11 +15,7 @@ import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import { isPrintable, printable, shorten } from '../../settings/logLine';
 import { describeDenials, findDenial } from './denials';
 import { withEnd } from './describePolicy';
-import {
-  formatRequirement,
-  formatToken,
-  inBrackets,
-} from './formatPolicyReport';
+import { formatToken, inBrackets, notesOf } from './formatPolicyReport';
 import { describeOpening, proposeForToken } from './proposeRule';
 
 /** The gate that a question is about: that of a running backend, or that of a backend with given files. */
@@ -141,9 +138,8 @@ function describeRule(
     return undefined;
   }
   const name = `${CONFIG_KEY}.allow[${policy.config.allow.indexOf(shown)}]`;
-  const { ended, until } = withEnd(shown, policy.now());
-  const end = until ? `  (${ended ? 'ended' : 'until'} ${until})` : '';
-  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${end}${formatPlace(placeOf?.(name))}${inBrackets([formatRequirement(shown)])}`;
+  const notes = inBrackets(notesOf(withEnd(shown, policy.now())));
+  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${notes}${formatPlace(placeOf?.(name))}`;
 }
 
 function formatPlace(place: string | undefined): string {
@@ -158,13 +154,8 @@ function describeInCode(
     each =>
       each.plugin === plugin &&
       path !== undefined &&
-      `${path}/`.toLowerCase().startsWith(
-        // A declared path is a prefix, up to its first parameter.
-        each.path
-          .replace(/[:*{].*$/, '')
-          .replace(/\/?$/, '/')
-          .toLowerCase(),
-      ),
+      // A declared path is a prefix, up to its first parameter.
+      isBelow(path, each.path.replace(/[:*{].*$/, '')),
   );
   return (
     opened &&

@@ -1,5 +1,5 @@
 import { compact } from 'lodash';
-import { AllowRule, formatRule } from '../../gate/rules/AllowRule';
+import { formatRule } from '../../gate/rules/AllowRule';
 import { formatListSource } from '../../settings/files/configFiles';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
@@ -27,22 +27,9 @@ export function pageAddressOf(baseUrl: string): string {
   return `${baseUrl.replace(/\/$/, '')}/api/auth${PAGE_PATH}`;
 }
 
-/** The parts of a report that its text has. The command has them from configuration files. */
-export type TextReport = Pick<
-  PolicyReport,
-  | 'allow'
-  | 'builtIn'
-  | 'closed'
-  | 'deny'
-  | 'enforced'
-  | 'lists'
-  | 'opensBeyondPlugins'
-  | 'reportOnly'
-  | 'tokens'
-  | 'unknown'
-  | 'until'
-  | 'usage'
->;
+/** A report, of which the command has the parts that are in configuration files. */
+export type TextReport = Partial<PolicyReport> &
+  Pick<PolicyReport, 'allow' | 'enforced'>;
 
 /** A title, and a line for each entry below it. */
 type Section = readonly [title: string, lines: readonly string[]];
@@ -75,7 +62,7 @@ export function formatReport(
   report: TextReport,
   placeOf = (_entry: string) => '',
 ): string[] {
-  const { allow, enforced, reportOnly, tokens, usage } = report;
+  const { allow, enforced, reportOnly, tokens = [], usage } = report;
   const withPlaces = (list: string, lines: string[]) =>
     lines.map((line, i) => `${placeOf(`${CONFIG_KEY}.${list}[${i}]`)}${line}`);
   const sections: Section[] = [
@@ -100,17 +87,18 @@ export function formatReport(
 
 /** Returns what is open, or was opened in code, beside the allow rules. */
 export function listBesideRules(report: TextReport): Section[] {
-  const { builtIn, closed, enforced, lists, unknown } = report;
+  const { allow, builtIn = [], closed = [], deny = [], enforced } = report;
+  const { lists = [], opensBeyondPlugins = [], unknown = [] } = report;
   const sections: Section[] = [
     [
       `Denied${enforced ? '' : ' once you enforce'}, except for keys, cookie endpoints and sign-outs`,
-      formatDenials(report),
+      formatDenials({ allow, deny }),
     ],
     ['Public without a rule', builtIn.map(formatOpening)],
     ['Lists, by file', lists.map(formatListSource)],
     [
       'Newly public once it is enforced',
-      enforced ? [] : report.opensBeyondPlugins.map(formatRule),
+      enforced ? [] : opensBeyondPlugins.map(formatRule),
     ],
     [
       `Opened by plugins in code, and closed ${enforced ? 'by the gate' : 'once you enforce'}, except for what your rules name`,
@@ -147,23 +135,14 @@ export function formatOpening(rule: ReportedRule): string {
 export function notesOf(rule: ReportedRule): string[] {
   return compact([
     formatEnd(rule, 'closed'),
-    formatRequirement(rule),
+    rule.unmet
+      ? `closed: ${rule.requires} was not set when the process started, or is not set now`
+      : rule.requires && `requires ${rule.requires}`,
     rule.installed === false &&
       'not installed in this backend: a misspelling, or a plugin of another one',
   ]);
 }
 
-/** Formats what a rule requires, and whether it is closed without it. */
-export function formatRequirement({
-  requires,
-  unmet,
-}: Pick<AllowRule, 'requires' | 'unmet'>): string | undefined {
-  return unmet
-    ? `closed: ${requires} was not set when the process started, or is not set now`
-    : requires && `requires ${requires}`;
-}
-
-/** Formats an entry of `auth.apiGate.tokens` as one line. */
 export function formatToken(token: ReportedToken): string {
   return `${token.subject}: ${formatLimits(token)}`;
 }
@@ -182,14 +161,12 @@ export function formatEnd(
   return until && `${ended ? `ended, and ${state} since` : 'until'} ${until}`;
 }
 
-/** Formats notes that follow the entry of a list. */
 export function inBrackets(notes: (string | undefined)[]): string {
   return compact(notes)
     .map(note => `  (${note})`)
     .join('');
 }
 
-/** Returns a title with lines below it, or nothing if there are none. */
 function section([title, lines]: Section): string[] {
   return lines.length ? [`${title}:`, ...lines.map(line => `  ${line}`)] : [];
 }
@@ -229,7 +206,6 @@ export function splitBlock(text: string): string[] {
   );
 }
 
-/** Returns the title of one part of a block. */
 export function titleOfPart(title: string, i: number, parts: number): string {
   return parts === 1 ? title : `${title}, part ${i + 1} of ${parts}`;
 }

@@ -1,4 +1,10 @@
-import { yamlOf } from '../../gate/rules/AllowRule';
+import { compact } from 'lodash';
+import {
+  AllowRule,
+  ANY_SEGMENT,
+  PLUGIN_ID,
+  yamlOf,
+} from '../../gate/rules/AllowRule';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
@@ -17,8 +23,13 @@ import {
   isUnambiguousPath,
   WEBSOCKET,
 } from '../../gate/read/requestLine';
-import type { WorkedRequest } from '../../store/usage/Use';
-import { LIKE_A_TOKEN, MAX_PATH_LENGTH } from '../hideTokens';
+import {
+  ODD_PATH,
+  tokenCallOf,
+  Use,
+  WorkedRequest,
+} from '../../store/usage/Use';
+import { hideTokens, LIKE_A_TOKEN, MAX_PATH_LENGTH } from '../hideTokens';
 
 // Names of packages hold an @ too, in front or before a version.
 const LIKE_AN_EMAIL = /[^/]@[^/]+\.[a-z]/i;
@@ -78,33 +89,24 @@ export function isRecordableText(text: string): boolean {
 export function proposeRule(
   worked: WorkedRequest,
 ): { yaml: string } | { why: string } {
-  const { plugin, method, path } = worked;
-  if (NEVER_PROPOSED.includes(plugin)) {
-    return {
-      why: `no rule is proposed for the plugin ${plugin}, whose handlers act with credentials of their own`,
-    };
-  }
-  if (method === WEBSOCKET) {
-    return {
-      why: 'no rule is proposed for a WebSocket: see docs/websockets.md',
-    };
-  }
-  const topic =
-    plugin === 'events' && method === 'POST'
-      ? VERIFIED_TOPICS.find(each => path === `/http/${each}`)
-      : undefined;
-  if (method !== 'GET' && method !== 'HEAD' && !topic) {
-    return {
-      why: `no rule is proposed for ${method}, which may change data: see docs/recipes/webhooks.md`,
-    };
-  }
-  if (!path) {
-    return {
-      why: 'no rule is proposed, since the path is not recorded: see docs/usage.md',
-    };
-  }
-  const requires = topic && secretOf(topic);
-  return { yaml: yamlOf({ plugin, path, methods: [method], requires }) };
+  const { plugin, method, path = '' } = worked;
+  const topic = VERIFIED_TOPICS.find(each => path === `/http/${each}`);
+  const isWebhook = plugin === 'events' && method === 'POST' && topic;
+  const [why] = compact([
+    NEVER_PROPOSED.includes(plugin) &&
+      `no rule is proposed for the plugin ${plugin}, whose handlers act with credentials of their own`,
+    method === WEBSOCKET &&
+      'no rule is proposed for a WebSocket: see docs/websockets.md',
+    !['GET', 'HEAD'].includes(method) &&
+      !isWebhook &&
+      `no rule is proposed for ${method}, which may change data: see docs/recipes/webhooks.md`,
+    !path &&
+      'no rule is proposed, since the path is not recorded: see docs/usage.md',
+  ]);
+  const requires = isWebhook ? secretOf(topic) : undefined;
+  return why
+    ? { why }
+    : { yaml: yamlOf({ plugin, path, methods: [method], requires }) };
 }
 
 /** Proposes what would allow a request that the limits of an external token refuse. */
@@ -142,4 +144,71 @@ export function describeOpening(
     broken &&
       `With this rule, the backend does not start while ${CONFIG_KEY}.expect[${broken.index}] is there: ${formatExpected(broken)} is closed`,
   ];
+}
+
+/**
+ * Returns the path by which a request of an external token is recorded, so that a rule may have it. A segment that may be an id is
+ * `*`. The result is `undefined` where only a rule for the whole plugin would do, and {@link ODD_PATH} where no rule would.
+ */
+export function callPathOf({
+  method,
+  path,
+}: Pick<DecidedRequest, 'method' | 'path'>): string | undefined {
+  if (!path || !isUnambiguousPath(path) || isCookieEndpoint(path)) {
+    return ODD_PATH;
+  }
+  const segments = path
+    .slice(1)
+    .split('/')
+    .map(segment =>
+      isRecordableText(segment) && hideTokens(segment) === segment
+        ? segment
+        : ANY_SEGMENT,
+    );
+  const recorded = `/${segments.join('/')}`;
+  return segments[0] !== ANY_SEGMENT &&
+    recorded.length <= MAX_PATH_LENGTH &&
+    !(method === WEBSOCKET && segments.includes(ANY_SEGMENT))
+    ? recorded
+    : undefined;
+}
+
+/**
+ * Proposes the entry of `auth.apiGate.tokens` that allows what the tokens of a subject have called and nothing else, as a comment.
+ *
+ * @param calls - the recorded requests of the subject
+ * @returns `undefined` if no entry would keep all of them working
+ */
+export function proposeLimits(
+  subject: string,
+  calls: readonly Use[],
+): string | undefined {
+  const rules = new Map<string, AllowRule>();
+  for (const { plugin, method, path = '/**' } of calls.map(tokenCallOf)) {
+    if (
+      !PLUGIN_ID.test(plugin) ||
+      path === ODD_PATH ||
+      (path === '/**' && method === WEBSOCKET) ||
+      ['TRACE', 'CONNECT'].includes(method)
+    ) {
+      return undefined;
+    }
+    const key = `${plugin}${path}`;
+    const rule = rules.get(key) ?? { plugin, path, methods: [] };
+    rules.set(key, rule);
+    // `GET` implies `HEAD`.
+    rule.methods.push(method === 'HEAD' ? 'GET' : method);
+  }
+  const lines = [...rules].sort().flatMap(([, rule]) => {
+    const whole = rules.get(`${rule.plugin}/**`);
+    const methods = [...new Set(rule.methods)]
+      .sort()
+      .filter(method => whole === rule || !whole?.methods.includes(method));
+    return methods.length > 0 ? [`    ${yamlOf({ ...rule, methods })}`] : [];
+  });
+  return lines.length > 0
+    ? [`- subject: ${JSON.stringify(subject)}`, '  only:', ...lines]
+        .map(line => `# ${line}`)
+        .join('\n')
+    : undefined;
 }

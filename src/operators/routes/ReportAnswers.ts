@@ -10,7 +10,7 @@ type Caller = Awaited<ReturnType<RouteAccess['requireReader']>>;
 
 /**
  * The answers that have one report: as JSON, and as the page. Each is made once for all of its readers, apart from what the process has in
- * its memory, such as its refusals and the number of its locks, which each reader gets as it is now.
+ * its memory, such as its refusals and the number of its locks, which each reader gets as it is now. A body is returned in parts.
  */
 export class ReportAnswers {
   constructor(
@@ -18,7 +18,6 @@ export class ReportAnswers {
     private readonly describeProcess: () => ProcessReport,
   ) {}
 
-  /** Returns the parts of the body. */
   async json(caller: Caller): Promise<readonly Buffer[]> {
     const policy = await this.#json(await this.#getsWhole(caller));
     return this.#keep(policy, this.describeProcess(), process => [
@@ -27,17 +26,15 @@ export class ReportAnswers {
     ]);
   }
 
-  /** Returns the parts of the body. */
   async page(
     caller: Caller,
     asked: Omit<Asked, 'process'>,
   ): Promise<readonly Buffer[]> {
-    const addTo = await this.#page(await this.#getsWhole(caller));
-    return this.#keep(
-      addTo,
-      { ...asked, process: this.describeProcess() },
-      addTo,
-    );
+    const render = await this.#page(await this.#getsWhole(caller));
+    const process = this.describeProcess();
+    return this.#keep(render, { ...asked, process }, own => [
+      Buffer.from(`${render(own)}`),
+    ]);
   }
 
   /** Returns the last body that was made with `shared`, if all else is what it was. */

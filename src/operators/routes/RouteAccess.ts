@@ -45,6 +45,11 @@ export const authApiGateRevokePermission = createPermission({
 
 export type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 
+type Caller = BackstageCredentials<Principal>;
+
+/** A setting with entity references of users and groups. */
+type People = 'operators' | 'readers';
+
 /**
  * Authorizes callers of the gate's own routes. Each method returns the caller, or throws a `NotAllowedError`.
  *
@@ -73,37 +78,28 @@ export class RouteAccess {
 
   /** Accepts services and operators, if the permission to read allows it. */
   async requireOperator(req: Request) {
-    return this.#requireOperatorOf(
-      await this.#readCaller(req),
-      authApiGateReadPermission,
-    );
+    const caller = await this.#readCaller(req);
+    return this.#require(authApiGateReadPermission, caller, ['operators']);
   }
 
   /** Accepts services, operators and readers, if the permission to read allows it. */
   async requireReader(req: Request) {
-    const credentials = await this.#readCaller(req);
-    const { operators, readers } = this.services.source.current.config;
-    const principal = await this.#requireOperatorOf(
-      credentials,
-      authApiGateReadPermission,
-      new Set([...operators, ...readers]),
-      'auth.apiGate.operators or auth.apiGate.readers',
-    );
+    const caller = await this.#readCaller(req);
+    const people: People[] = ['operators', 'readers'];
+    await this.#require(authApiGateReadPermission, caller, people);
     return {
       /** Returns whether the caller is more than a reader. Backstage may have to look the groups of a user up for it. */
-      isOperator: async () =>
-        principal.type === 'service' ||
-        this.#isAmong(operators, principal, credentials),
+      isOperator: () => this.#isAmong(['operators'], caller),
     };
   }
 
   /** Accepts users themselves, and services and operators if the permission to revoke allows it. */
   async requireUserOrOperator(req: Request, userEntityRef: string) {
-    const credentials = await this.#readCaller(req);
+    const caller = await this.#readCaller(req);
     // Every user may sign out: a sign-out call needs no permission either.
-    return isSelf(credentials.principal, userEntityRef)
-      ? credentials.principal
-      : this.#requireOperatorOf(credentials, authApiGateRevokePermission);
+    return isSelf(caller.principal, userEntityRef)
+      ? caller.principal
+      : this.#require(authApiGateRevokePermission, caller, ['operators']);
   }
 
   /**
@@ -114,8 +110,8 @@ export class RouteAccess {
    */
   async requireLocker(req: Request, userEntityRef: string) {
     const permission = authApiGateRevokePermission;
-    const credentials = await this.#readCaller(req);
-    const { principal } = credentials;
+    const caller = await this.#readCaller(req);
+    const { principal } = caller;
     // A service without restrictions is refused here, because Backstage allows it every permission.
     const isAccepted =
       principal.type === 'user'
@@ -128,7 +124,7 @@ export class RouteAccess {
         `This is for users whom auth.apiGate.operators names, and for external tokens whose accessRestrictions name the plugin auth and the permission ${permission.name}`,
       );
     }
-    await this.#requireOperatorOf(credentials, permission);
+    await this.#require(permission, caller, ['operators']);
     if (isSelf(principal, userEntityRef)) {
       throw new ConflictError('Operators can not lock themselves out');
     }
@@ -141,22 +137,19 @@ export class RouteAccess {
     });
   }
 
-  async #requireOperatorOf(
-    credentials: BackstageCredentials<Principal>,
+  async #require(
     permission: BasicPermission,
-    refs = this.services.source.current.config.operators,
-    setting = 'auth.apiGate.operators',
+    caller: Caller,
+    people: People[],
   ) {
-    const { principal } = credentials;
-    if (
-      principal.type === 'user' &&
-      !(await this.#isAmong(refs, principal, credentials))
-    ) {
+    const { principal } = caller;
+    if (!(await this.#isAmong(people, caller))) {
+      const settings = people.map(each => `auth.apiGate.${each}`).join(' or ');
       throw new NotAllowedError(
-        `This is for services, and for users whom ${setting} names: ${principal.userEntityRef} is not among them`,
+        `This is for services, and for users whom ${settings} names: ${nameOf(principal)} is not among them`,
       );
     }
-    await this.#requirePermission(credentials, permission);
+    await this.#requirePermission(caller, permission);
     return principal;
   }
 
@@ -173,21 +166,20 @@ export class RouteAccess {
     }
   }
 
-  /** Returns whether a user, or a group that the user's token has among its ownership references, is one of these. */
-  async #isAmong(
-    refs: ReadonlySet<string>,
-    { userEntityRef }: BackstageUserPrincipal,
-    credentials: BackstageCredentials,
-  ): Promise<boolean> {
-    const { userInfo } = this.services;
+  /** Returns whether a caller is a service, or a setting names the user or a group among the ownership references of the user's token. */
+  async #isAmong(people: People[], caller: Caller): Promise<boolean> {
+    const { principal } = caller;
+    const { source, userInfo } = this.services;
+    const { config } = source.current;
+    const refs = new Set(people.flatMap(each => [...config[each]]));
+    if (principal.type === 'service' || refs.has(userKey(nameOf(principal)))) {
+      return true;
+    }
     if (refs.size === 0) {
       return false;
     }
-    if (refs.has(userKey(userEntityRef))) {
-      return true;
-    }
     try {
-      const { ownershipEntityRefs } = await userInfo.getUserInfo(credentials);
+      const { ownershipEntityRefs } = await userInfo.getUserInfo(caller);
       return ownershipEntityRefs.some(ref => refs.has(userKey(ref)));
     } catch (error) {
       // Backstage has no group memberships of a user who has not signed in.
@@ -199,6 +191,13 @@ export class RouteAccess {
       );
     }
   }
+}
+
+/** Returns the entity reference of a user, or the subject of a service. */
+export function nameOf(principal: Principal): string {
+  return principal.type === 'user'
+    ? principal.userEntityRef
+    : principal.subject;
 }
 
 function isSelf(principal: Principal, userEntityRef: string): boolean {

@@ -14,6 +14,7 @@ import { isPageDestination } from '../../gate/read/browsers';
 import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
 import type { Explained } from '../reports/explainInWords';
 import { PAGE_HEADERS, PAGE_POLICY } from '../page/document';
+import type { Asked } from '../page/renderPage';
 import type { ReportAnswers } from './ReportAnswers';
 import type { RouteAccess } from './RouteAccess';
 
@@ -58,16 +59,14 @@ export function createPolicyRouter(options: {
       answerError(res, { status, message: (error as Error).message });
       return;
     }
-    const request = readText(req, 'request').trim();
-    const subject = readText(req, 'subject').trim();
-    const id = readText(req, 'id').trim();
-    const filter = readText(req, 'filter').trim();
+    const request = readText(req, 'request');
+    const subject = readText(req, 'subject');
+    const id = readText(req, 'id');
+    const filter = readText(req, 'filter');
     const answers = await read();
     const page = await answers.page(caller, {
-      question: { request, subject },
+      ...{ request, subject, id, filter },
       explained: request ? await explain(request, subject) : undefined,
-      id,
-      filter,
     });
     const policy = { 'Content-Security-Policy': PAGE_POLICY };
     res.set({ ...PAGE_HEADERS, ...policy });
@@ -110,7 +109,7 @@ function send(res: Response, parts: readonly Buffer[]): void {
 }
 
 /** Reads a parameter of the query. One that is there twice, or is no text, reads as empty. */
-function readText({ query }: Request, name: string): string {
+function readText({ query }: Request, name: keyof Asked): string {
   const value = query[name];
-  return typeof value === 'string' ? value : '';
+  return typeof value === 'string' ? value.trim() : '';
 }

@@ -17,6 +17,7 @@ import {
   RouteAccess,
   authApiGateReadPermission,
   authApiGateRevokePermission,
+  nameOf,
 } from './RouteAccess';
 import {
   LOCK_PATH,
@@ -34,9 +35,6 @@ const MAX_PER_USER = 30;
 
 // A backend without the `auth` plugin posts the sign-outs of all its users.
 const MAX_PER_SERVICE = 1_000;
-
-const LOCKS_UNREADABLE =
-  'The lock is as it was: try again once the database can be reached';
 
 interface RevocationRoutes extends EndUserServices {
   access: RouteAccess;
@@ -121,7 +119,9 @@ function addLockRoutes(
     const caller = await access.requireLocker(req, sub);
     assertMayWrite(req, res, caller);
     const former = await locks.find(sub).catch(() => {
-      throw new ServiceUnavailableError(LOCKS_UNREADABLE);
+      throw new ServiceUnavailableError(
+        'The lock is as it was: try again once the database can be reached',
+      );
     });
     if (former === undefined) {
       throw new NotFoundError(`${sub} is not locked`);
@@ -147,10 +147,7 @@ function createWriteLimit(services: RevocationRoutes) {
     if (session && services.revocations.isRevoked(session)) {
       throw new AuthenticationError('Invalid credentials');
     }
-    const waitMs =
-      caller.type === 'user'
-        ? limits.user.take(userKey(caller.userEntityRef))
-        : limits.service.take(caller.subject);
+    const waitMs = limits[caller.type].take(userKey(nameOf(caller)));
     if (waitMs > 0) {
       const seconds = Math.ceil(waitMs / 1000);
       res.setHeader('Retry-After', seconds);
@@ -178,8 +175,7 @@ function finish(
   { problem, ...answer }: { problem?: string; [field: string]: unknown },
 ) {
   const error = problem ? new ServiceUnavailableError(problem) : undefined;
-  const by = caller.type === 'user' ? caller.userEntityRef : caller.subject;
-  audit.revoked(revocation, { by, error, ...answer });
+  audit.revoked(revocation, { by: nameOf(caller), error, ...answer });
   if (error) {
     throw error;
   }

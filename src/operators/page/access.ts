@@ -1,0 +1,163 @@
+import { uniqBy } from 'lodash';
+import { formatRule } from '../../gate/rules/AllowRule';
+import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import type { PolicyReport } from '../reports/describePolicy';
+import {
+  formatLimits,
+  listBesideRules,
+  notesOf,
+} from '../reports/formatPolicyReport';
+import type { Pieces } from '../pieces';
+import { Content, html } from './html';
+import {
+  code,
+  Column,
+  counted,
+  filtered,
+  Late,
+  list,
+  note,
+  number,
+  preformatted,
+  table,
+  tag,
+  time,
+} from './parts';
+
+/** What answers outside of `/api`, where the gate is not. */
+const OUTSIDE = [
+  'Health checks: /.backstage/health/v1/readiness and …/liveness',
+  'The frontend, which the plugin app serves at /',
+  'What a plugin adds to the root router itself, such as /.well-known/… of mcp-actions',
+];
+
+/** A rule with its index, and with its use where this is recorded. */
+type RuleRow = PolicyReport['allow'][number] & {
+  index: number;
+  use?: NonNullable<PolicyReport['usage']>['rules'][number];
+};
+
+/** A subject with its limits, and with its use where this is recorded. */
+interface TokenRow {
+  subject: string;
+  limits: PolicyReport['tokens'];
+  use?: NonNullable<PolicyReport['usage']>['externalTokens'][number];
+}
+
+const RULES: readonly Column<RuleRow>[] = [
+  [
+    'Public by rule',
+    rule => [
+      code(formatRule(rule)),
+      html`<small>${CONFIG_KEY}.allow[${rule.index}]</small>`,
+    ],
+  ],
+  ['Reason', ({ reason }) => reason],
+  ['Requests in 30 days', ({ use }) => use && number(use.requests30d)],
+  ['Last use', ({ use }) => use && formatLastUse(use)],
+  [
+    'Limits',
+    rule => {
+      const notes = notesOf(rule).join('; ');
+      const isOff = rule.ended || rule.unmet || rule.installed === false;
+      return isOff ? tag('warned', notes) : notes;
+    },
+  ],
+];
+
+const TOKENS: readonly Column<TokenRow>[] = [
+  ['Subject', ({ subject }) => code(subject)],
+  ['Calls', ({ use }) => use?.plugins.join(', ')],
+  ['Handlers call for it', ({ use }) => use?.delegatedTo.join(', ')],
+  ['Requests in 30 days', ({ use }) => use && number(use.requests30d)],
+  ['Last use', ({ use }) => use && formatLastUse(use)],
+  ['May', ({ limits }) => list(limits.map(formatLimits))],
+  [
+    'Could be narrowed to',
+    ({ use }) => [
+      formatYaml('Plugins', use?.yaml),
+      formatYaml('Requests', use?.only),
+    ],
+  ],
+];
+
+/** Renders what can be reached without signing in: by a rule, without one, and outside of the gate. */
+export function* renderExposure(report: PolicyReport): Pieces<Late> {
+  const { allow, installed, usage } = report;
+  const rows = allow.map((rule, index) => ({
+    ...rule,
+    index,
+    use: usage?.rules[index],
+  }));
+  const rules = yield* table(RULES, rows, 'No rule opens anything.');
+  const others = listBesideRules(report).map(([title, lines]) => ({
+    title: html`<h3>${title}</h3>`,
+    items: filtered(
+      lines.map(line => html`<li>${line}</li>`),
+      shown =>
+        html`<ul>
+          ${shown}
+        </ul>`,
+    ),
+  }));
+  return asked => [
+    rules(asked),
+    usage &&
+      html`<p class="muted">
+        Use is that of
+        ${usage.scope === 'replica' ? 'this process since its start' : 'all replicas of this backend'},
+        since
+        ${time(usage.since)}${!usage.complete && '; the record is not complete'}.
+      </p>`,
+    others.map(({ title, items }) => [title, items(asked)]),
+    html`<h3>Outside of /api, where the gate is not</h3>`,
+    list(OUTSIDE),
+    html`<p>
+      All else needs a credential. Plugins of this backend:
+      ${installed.join(', ')}
+    </p>`,
+  ];
+}
+
+/** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
+export function* renderTokens(report: PolicyReport): Pieces<Late> {
+  const { enforced, tokens, usage } = report;
+  const used = usage?.externalTokens ?? [];
+  const rows = uniqBy([...used, ...tokens], 'subject').map(({ subject }) => ({
+    subject,
+    limits: tokens.filter(token => token.subject === subject),
+    use: used.find(token => token.subject === subject),
+  }));
+  const none = 'No external token is configured, and none was seen.';
+  const shown = yield* table(TOKENS, rows, none);
+  const isLater = tokens.length > 0 && !enforced;
+  return asked => [
+    isLater &&
+      note('warned', 'What a token may do is not in force in report-only.'),
+    shown(asked),
+  ];
+}
+
+/** Formats the last day with a request. `days` is the time of observation. */
+function formatLastUse({
+  days,
+  lastUsed,
+}: {
+  days?: number;
+  lastUsed: string | null;
+}): Content {
+  if (lastUsed !== null) {
+    return html`<time>${lastUsed}</time>`;
+  }
+  return days === undefined ? 'none' : `none in ${counted(days, 'day')}`;
+}
+
+function formatYaml(title: string, yaml: string | undefined) {
+  return (
+    yaml !== undefined &&
+    html`<details>
+      <summary>${title}</summary>
+      ${preformatted(yaml.split('\n'))}
+    </details>`
+  );
+}
