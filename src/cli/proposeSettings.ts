@@ -182,7 +182,9 @@ function proposeTokens(facts: ProposalFacts): ProposedSetting {
   const { named } = readExternalSubjects(facts.root);
   const until = formatDay(facts.today + TOKEN_DAYS);
   const lines = difference(uniq(named), decided).flatMap(subject =>
-    isWritable(subject, facts)
+    PLAIN_SUBJECT.test(subject) &&
+    !holdsMock(subject) &&
+    readEntry(subject, facts)
       ? [
           `  - subject: '${subject}'`,
           `    until: ${until}`,
@@ -206,14 +208,6 @@ function withKey(key: string, entries: string[]): string[] {
   return entries.length > 0
     ? [`${isComment ? '# ' : ''}${key}:`, ...entries]
     : [];
-}
-
-function isWritable(subject: string, facts: ProposalFacts): boolean {
-  return (
-    PLAIN_SUBJECT.test(subject) &&
-    !holdsMock(subject) &&
-    readEntry(subject, facts) !== undefined
-  );
 }
 
 /** Returns the entry of a subject, with the settings of YAML, as the gate reads it; `undefined` if the gate refuses it. */
