@@ -40,8 +40,6 @@ import { MissingFeature, readBackstageVersion } from './releaseFeatures';
 
 const backstage = readBackstageVersion();
 
-const REFRESH_TOKENS = 'auth.experimentalRefreshToken.enabled';
-
 interface RootServices {
   config: RootConfigService;
   instance: RootInstanceMetadataService;
@@ -192,7 +190,8 @@ function createOfflineSessions(services: Services): OfflineSessions {
     services: () => plugins.anyRegistered(),
     isEnabled: () =>
       plugins.isInstalled('auth')
-        ? (config.getOptionalBoolean(REFRESH_TOKENS) ?? false)
+        ? config.getOptionalBoolean('auth.experimentalRefreshToken.enabled') ===
+          true
         : undefined,
     onEndedLater: async (userEntityRef, answer) => {
       const { isStored } = await revokeUser(userEntityRef, {

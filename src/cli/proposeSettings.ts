@@ -1,4 +1,4 @@
-import { attempt, compact, difference, isError, map, uniq } from 'lodash';
+import { attempt, compact, difference, find, isError, map, uniq } from 'lodash';
 import { parse } from 'yaml';
 import { yamlOf } from '../gate/rules/AllowRule';
 import { formatLocation } from '../settings/files/locate';
@@ -223,9 +223,8 @@ function readEntry(subject: string, { root }: ProposalFacts, yaml = '') {
 
 /** Returns the requests that a token has made, in the form that the gate itself reads from the policy of a server. */
 function proposeOnly(subject: string, facts: ProposalFacts): string[] {
-  const tokens = facts.declared?.usage?.externalTokens ?? [];
-  const { only: yaml = '' } =
-    tokens.find(each => each.subject === subject) ?? {};
+  const tokens = facts.declared?.usage?.externalTokens;
+  const { only: yaml = '' } = find(tokens, { subject }) ?? {};
   const { only = [] } =
     readEntry(subject, facts, yaml.replace(/^# /gm, '')) ?? {};
   return only.length === 0

@@ -79,17 +79,23 @@ export function explainRequest(
   );
   const judgement = judgeAnonymous(route);
   if (!judgement.refusal) {
-    const because = judgement.reason as Explanation['because'];
-    const opened = { anonymous: 'public', because, plugin, path } as const;
-    return judgement.rule ? { ...opened, rule: judgement.rule } : opened;
+    const { reason, rule } = judgement;
+    const because = reason as Explanation['because'];
+    return {
+      anonymous: 'public',
+      because,
+      plugin,
+      path,
+      ...(rule && { rule }),
+    };
   }
   const { allowList, denyList } = policy;
+  const closed = { anonymous: 'needs-credential', plugin, path } as const;
   if (denyList.match({ pluginId: plugin, method, path }, now).length > 0) {
-    return { anonymous: 'needs-credential', because: 'denied', plugin, path };
+    return { ...closed, because: 'denied' };
   }
   const covering = allowList.covering({ plugin, path }, method);
   const unmet = covering.find(rule => rule.unmet);
-  const closed = { anonymous: 'needs-credential', plugin, path } as const;
   return unmet && !isCookieEndpoint(path)
     ? { ...closed, because: 'requirement-not-met', rule: unmet }
     : {

@@ -136,10 +136,7 @@ function readMode(
     end === undefined || mode === 'report-only',
     `${path}.until says when report-only ends: remove it, or set ${path}.mode to report-only`,
   );
-  return {
-    mode,
-    until: end,
-  };
+  return { mode, until: end };
 }
 
 function readIssuers(value: unknown, path: string): string[] {
