@@ -79,15 +79,9 @@ export function explainRequest(
   );
   const judgement = judgeAnonymous(route);
   if (!judgement.refusal) {
-    const { reason, rule } = judgement;
-    const because = reason as Explanation['because'];
-    return {
-      anonymous: 'public',
-      because,
-      plugin,
-      path,
-      ...(rule && { rule }),
-    };
+    const because = judgement.reason as Explanation['because'];
+    const opened = { anonymous: 'public', because, plugin, path } as const;
+    return judgement.rule ? { ...opened, rule: judgement.rule } : opened;
   }
   const { allowList, denyList } = policy;
   const closed = { anonymous: 'needs-credential', plugin, path } as const;
