@@ -43,7 +43,6 @@ const backstage = readBackstageVersion();
 interface RootServices {
   config: RootConfigService;
   instance: RootInstanceMetadataService;
-  /** The features that the gate does without. */
   missingFeatures: MissingFeature[];
   logger: LoggerService;
   system: typeof rootSystemMetadataServiceRef.T;

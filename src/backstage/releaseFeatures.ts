@@ -138,14 +138,11 @@ export function findMissingFeatures(load: LoadModule): MissingFeature[] {
       createMissing(id as FeatureId, findMissingFields(load, fields)),
     )
     .filter(({ missing }) => missing.length > 0);
-  const stopping = missingFeatures.filter(
+  const stopping = missingFeatures.find(
     ({ id }) => RELEASE_FEATURES[id].without === 'stops',
   );
-  if (stopping.length > 0) {
-    throw createStopError(
-      load,
-      stopping.flatMap(({ missing }) => missing),
-    );
+  if (stopping) {
+    throw createStopError(load, stopping.missing);
   }
   return missingFeatures;
 }

@@ -13,17 +13,14 @@ import type { LoadedConfig } from './loadConfig';
 import { holdsMock } from './mockEnv';
 import { proposeAllow } from './proposeAllow';
 
-/** A setting that `api-gate init` prints. */
 export interface ProposedSetting {
   /** Below `auth.apiGate`. */
   key: string;
-  /** Says what the setting is for. */
   comments: string[];
   /** The lines of YAML that the configuration lacks. Some are comments. */
   lines: string[];
 }
 
-/** The facts that settings are proposed by. */
 export interface ProposalFacts extends LoadedConfig {
   /** `auth.apiGate` of the configuration. */
   present: Record<string, unknown>;

@@ -176,16 +176,13 @@ export class Revocations extends RevocationList {
       readAt = await this.#readToEnd();
     }
     if (!this.#isStopped) {
-      this.#noticeGap(readAt - (this.#loadedAt ?? readAt));
+      const pollMs = Math.max(this.options.pollIntervalMs(), SHORTEST_POLL_MS);
+      const gapMs = readAt - (this.#loadedAt ?? readAt);
+      if (gapMs > MISSED_POLLS * pollMs) {
+        // After a day, a lock counts only if the store has it: the row of a lift is deleted by then.
+        this.#comparison.request(gapMs > LONGEST_SESSION_SECONDS * 1_000);
+      }
       this.#loadedAt = readAt;
-    }
-  }
-
-  /** Has all read where polls were missed. After a day, a lock counts only if the store has it: the row of a lift is deleted by then. */
-  #noticeGap(milliseconds: number): void {
-    const pollMs = Math.max(this.options.pollIntervalMs(), SHORTEST_POLL_MS);
-    if (milliseconds > MISSED_POLLS * pollMs) {
-      this.#comparison.request(milliseconds > LONGEST_SESSION_SECONDS * 1_000);
     }
   }
 
