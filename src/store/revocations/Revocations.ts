@@ -165,17 +165,13 @@ export class Revocations extends RevocationList {
     this.#stopping.abort();
   }
 
-  get #isStopped(): boolean {
-    return this.#stopping.signal.aborted;
-  }
-
   /** Reads the revocations that were recorded since the last reading: at first all of them, and then those recorded meanwhile. */
   async #read(): Promise<void> {
     let readAt = await this.#readToEnd();
     if (!this.isLoaded && this.#cursor !== undefined) {
       readAt = await this.#readToEnd();
     }
-    if (!this.#isStopped) {
+    if (!this.#stopping.signal.aborted) {
       const pollMs = Math.max(this.options.pollIntervalMs(), SHORTEST_POLL_MS);
       const gapMs = readAt - (this.#loadedAt ?? readAt);
       if (gapMs > MISSED_POLLS * pollMs) {
@@ -197,7 +193,7 @@ export class Revocations extends RevocationList {
     do {
       page = await this.#addPage(this.#cursor);
       this.#cursor = page.cursor;
-    } while (page.hasMore && !this.#isStopped);
+    } while (page.hasMore && !this.#stopping.signal.aborted);
     return startedAt;
   }
 
@@ -210,7 +206,7 @@ export class Revocations extends RevocationList {
   /** Removes expired rows from the store in batches, where every replica may do so, but not at its start. */
   async #removeExpiredRows(): Promise<void> {
     let hasMore: boolean | undefined = this.isLoaded;
-    while (hasMore && !this.#isStopped) {
+    while (hasMore && !this.#stopping.signal.aborted) {
       hasMore = await this.#storeOrThrow().removeExpired?.();
     }
   }
