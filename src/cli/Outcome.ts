@@ -1,4 +1,4 @@
-import { compact } from 'lodash';
+import { attempt, compact, isMatch } from 'lodash';
 import { DECISION_HEADER } from '../gate/Refusal';
 import { CliError } from './Command';
 import type { GetAnswer } from './get';
@@ -65,10 +65,9 @@ function missingParts({ method, headers, body }: GetAnswer): string {
 }
 
 function isBackstageError(body: string): boolean {
-  try {
-    const { error, response } = JSON.parse(body);
-    return error.name === 'AuthenticationError' && response.statusCode === 401;
-  } catch {
-    return false;
-  }
+  const answer = attempt(JSON.parse, body);
+  return isMatch(answer, {
+    error: { name: 'AuthenticationError' },
+    response: { statusCode: 401 },
+  });
 }
