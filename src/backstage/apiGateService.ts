@@ -2,7 +2,6 @@ import {
   coreServices,
   createServiceFactory,
   createServiceRef,
-  LoggerService,
 } from '@backstage/backend-plugin-api';
 import { FindingsLog } from '../operators/reports/FindingsLog';
 import {
@@ -54,7 +53,7 @@ export const apiGateServiceFactory = createServiceFactory({
     });
     const { audit, plugins, source } = gate;
     assertNoneStops(missingFeatures, id => plugins.isInstalled(id));
-    logMissing(gate, logger);
+    logMissing(gate);
     // The routes of the gate are the `auth` plugin's.
     const page = plugins.isInstalled('auth')
       ? pageAddressOf(config.getString('backend.baseUrl'))
@@ -93,10 +92,7 @@ export const apiGateServiceFactory = createServiceFactory({
   },
 });
 
-function logMissing(
-  { backstage, missingFeatures }: GateParts,
-  logger: LoggerService,
-): void {
+function logMissing({ backstage, logger, missingFeatures }: GateParts): void {
   if (missingFeatures.length > 0) {
     const lost = missingFeatures
       .map(each => `${each.id}: ${each.lost}`)

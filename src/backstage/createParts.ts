@@ -40,12 +40,9 @@ import { MissingFeature, readBackstageVersion } from './releaseFeatures';
 
 const backstage = readBackstageVersion();
 
-const REFRESH_TOKENS = 'auth.experimentalRefreshToken.enabled';
-
 interface RootServices {
   config: RootConfigService;
   instance: RootInstanceMetadataService;
-  /** The features that the gate does without. */
   missingFeatures: MissingFeature[];
   logger: LoggerService;
   system: typeof rootSystemMetadataServiceRef.T;
@@ -192,7 +189,8 @@ function createOfflineSessions(services: Services): OfflineSessions {
     services: () => plugins.anyRegistered(),
     isEnabled: () =>
       plugins.isInstalled('auth')
-        ? (config.getOptionalBoolean(REFRESH_TOKENS) ?? false)
+        ? config.getOptionalBoolean('auth.experimentalRefreshToken.enabled') ===
+          true
         : undefined,
     onEndedLater: async (userEntityRef, answer) => {
       const { isStored } = await revokeUser(userEntityRef, {

@@ -68,14 +68,12 @@ function shareReport(gate: GateParts): () => Promise<ReportAnswers> {
   };
 }
 
-/** Creates the answers about the policy in force. */
 export function createPolicyAnswers(gate: GateParts) {
   const { config, plugins, source } = gate;
   // Backstage reads these at the start only.
   const externalSubjects = readExternalSubjects(config);
   const read = shareReport(gate);
   return {
-    /** Returns the answers of a report that is shared with other readers. */
     read,
 
     /**

@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Server } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
 import { connect, Server as AnyServer } from 'node:net';
-import type { AddressInfo, Socket } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readHttpServerOptions } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
@@ -10,7 +10,6 @@ import type { RequestHandler } from 'express';
 import { once } from 'lodash';
 
 const NEW_CONNECTION = 'net.server.socket';
-type NewConnection = { socket: Socket & { server?: Server } };
 
 /** How many turns of the event loop a trial of the hooks has. The process may be busy for seconds in one, as it loads plugins. */
 const TRIAL_TURNS = 200;
@@ -73,8 +72,7 @@ export function findServers(options: {
 function watchConnections(
   onConnection: (server: Server | undefined) => void,
 ): () => void {
-  const onMessage = (message: unknown) =>
-    onConnection((message as NewConnection).socket.server);
+  const onMessage = (message: any) => onConnection(message.socket.server);
   subscribe(NEW_CONNECTION, onMessage);
   return () => {
     unsubscribe(NEW_CONNECTION, onMessage);

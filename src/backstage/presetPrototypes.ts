@@ -142,12 +142,10 @@ function restorePrototypes(server: Server): void {
   const { emit } = server;
   server.emit = (event: string, ...args: unknown[]) => {
     if (NOT_FOR_EXPRESS.has(event)) {
-      for (const arg of args) {
-        if (arg instanceof IncomingMessage) {
-          Object.setPrototypeOf(arg, IncomingMessage.prototype);
-        } else if (arg instanceof ServerResponse) {
-          Object.setPrototypeOf(arg, ServerResponse.prototype);
-        }
+      for (const Original of [IncomingMessage, ServerResponse]) {
+        args
+          .filter(arg => arg instanceof Original)
+          .forEach(arg => Object.setPrototypeOf(arg, Original.prototype));
       }
     }
     return Reflect.apply(emit, server, [event, ...args]);

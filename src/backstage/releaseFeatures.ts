@@ -109,17 +109,11 @@ export interface MissingFeature {
 }
 
 /** Where {@link RELEASE_FEATURES} has hooks of Node that do not work. */
-export const MISSING_SERVER_SEARCH: MissingFeature = createMissing(
-  'server-search',
-  RELEASE_FEATURES['server-search'].hooks,
-);
-
-function createMissing(
-  id: FeatureId,
-  missing: readonly string[],
-): MissingFeature {
-  return { id, lost: RELEASE_FEATURES[id].lost, missing };
-}
+export const MISSING_SERVER_SEARCH: MissingFeature = {
+  id: 'server-search',
+  lost: RELEASE_FEATURES['server-search'].lost,
+  missing: RELEASE_FEATURES['server-search'].hooks,
+};
 
 /**
  * Returns the features whose fields this release of Backstage lacks.
@@ -134,18 +128,16 @@ export function findMissingFeatures(load: LoadModule): MissingFeature[] {
         get(loadOrUndefined(load, onlyWith.module), onlyWith.path) !==
           undefined,
     )
-    .map(([id, { fields = {} }]) =>
-      createMissing(id as FeatureId, findMissingFields(load, fields)),
-    )
+    .map(([id, { fields = {}, lost }]) => {
+      const missing = findMissingFields(load, fields);
+      return { id: id as FeatureId, lost, missing };
+    })
     .filter(({ missing }) => missing.length > 0);
-  const stopping = missingFeatures.filter(
+  const stopping = missingFeatures.find(
     ({ id }) => RELEASE_FEATURES[id].without === 'stops',
   );
-  if (stopping.length > 0) {
-    throw createStopError(
-      load,
-      stopping.flatMap(({ missing }) => missing),
-    );
+  if (stopping) {
+    throw createStopError(load, stopping.missing);
   }
   return missingFeatures;
 }

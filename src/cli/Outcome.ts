@@ -1,4 +1,4 @@
-import { compact } from 'lodash';
+import { attempt, compact, isMatch } from 'lodash';
 import { DECISION_HEADER } from '../gate/Refusal';
 import { CliError } from './Command';
 import type { GetAnswer } from './get';
@@ -33,49 +33,41 @@ export function exitCodeFor(codes: Outcome['code'][]): Outcome['code'] {
   return ([1, 2] as const).find(code => codes.includes(code)) ?? 0;
 }
 
+/** What a status shows, by the first pattern that it matches. The gate's own is 401. */
+const BY_STATUS: [status: RegExp, code: Outcome['code'], text: string][] = [
+  [/^3/, 2, ', which is not followed: give the address that it leads to'],
+  [/^(429|[5-9])/, 2, ': ask again once the backend is up'],
+  [/^404/, 1, ': the gate is missing, or in report-only'],
+  [/^(?!401)/, 1, ': something else answers for it'],
+];
+
 export function judge(answer: GetAnswer): Outcome {
   const { status } = answer;
-  const [code, text] = explain(answer);
+  const missing = missingParts(answer);
+  const [, code, text] = BY_STATUS.find(([own]) => own.test(`${status}`)) ?? [
+    status,
+    missing === '' ? 0 : 1,
+    missing === ''
+      ? ' from the gate'
+      : ` without ${missing}: something else answers for it, or removes these from the gate's answer`,
+  ];
   return { code, text: `answers ${status}${text}`, status };
 }
 
-function explain(answer: GetAnswer): [code: Outcome['code'], text: string] {
-  const { status } = answer;
-  if (status >= 300 && status < 400) {
-    return [2, ', which is not followed: give the address that it leads to'];
-  }
-  if (status === 429 || status >= 500) {
-    return [2, ': ask again once the backend is up'];
-  }
-  if (status === 404) {
-    return [1, ': the gate is missing, or in report-only'];
-  }
-  if (status !== 401) {
-    return [1, ': something else answers for it'];
-  }
-  const missing = missingParts(answer).join(' and ');
-  return missing === ''
-    ? [0, ' from the gate']
-    : [
-        1,
-        ` without ${missing}: something else answers for it, or removes these from the gate's answer`,
-      ];
-}
-
-function missingParts({ method, headers, body }: GetAnswer): string[] {
+/** Names what a 401 lacks that the gate's has. */
+function missingParts({ method, headers, body }: GetAnswer): string {
   const challenge = headers.get('www-authenticate') ?? '';
   return compact([
     !headers.get(DECISION_HEADER) && DECISION_HEADER,
     !challenge.startsWith(CHALLENGE) && `WWW-Authenticate: ${CHALLENGE}`,
     method !== 'HEAD' && !isBackstageError(body) && "Backstage's JSON",
-  ]);
+  ]).join(' and ');
 }
 
 function isBackstageError(body: string): boolean {
-  try {
-    const { error, response } = JSON.parse(body);
-    return error.name === 'AuthenticationError' && response.statusCode === 401;
-  } catch {
-    return false;
-  }
+  const answer = attempt(JSON.parse, body);
+  return isMatch(answer, {
+    error: { name: 'AuthenticationError' },
+    response: { statusCode: 401 },
+  });
 }

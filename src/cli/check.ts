@@ -52,8 +52,13 @@ has it.`,
     const times = readTimes(options);
     const declared = await fetchPolicy(options);
     const loaded = await loadConfig(options, output, declared);
-    assertNoConfig(options, loaded);
-    const { leftOut } = loaded;
+    const { isMissing, leftOut, locate } = loaded;
+    if (options['no-config'] && !isMissing) {
+      throw new CliError(
+        `--no-config expects that no file has ${CONFIG_KEY}: leave the option out`,
+        locate(CONFIG_KEY),
+      );
+    }
     output.add({ notChecked: leftOut });
     output.out(
       ...describePolicy(loaded, output),
@@ -69,16 +74,6 @@ has it.`,
     return failed > 0 || (failOn && open > 0) ? 1 : ofLive;
   },
 };
-
-/** @throws CliError if `--no-config` is given, and there is `auth.apiGate` */
-function assertNoConfig(options: Options, { isMissing, locate }: LoadedConfig) {
-  if (options['no-config'] && !isMissing) {
-    throw new CliError(
-      `--no-config expects that no file has ${CONFIG_KEY}: leave the option out`,
-      locate(CONFIG_KEY),
-    );
-  }
-}
 
 /** Prints what does not hold in the configuration, and its findings. Returns how many there are that nobody accepts. */
 function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {

@@ -70,7 +70,6 @@ const OF_GATE: Record<string, Compare> = {
   ),
 };
 
-/** How settings of Backstage are compared. */
 const OF_BACKSTAGE: Record<string, Compare> = {
   'backend.auth.{externalAccess,keys}': compareExternalAccess,
   'discovery.endpoints': compareAll(
@@ -100,7 +99,6 @@ export const COMPARED: Record<string, Compare> = {
   ...OF_BACKSTAGE,
 };
 
-/** What is not compared. */
 export const NOT_COMPARED = {
   'auth.apiGate.{allow[],deny[],tokens[],findings.accept[]}.reason':
     'a text for people',

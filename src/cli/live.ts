@@ -85,7 +85,6 @@ export async function checkLive(
   ]);
 }
 
-/** Sorts the expectations by what is done about them. */
 function planFor({ gate: { expect }, root }: LoadedConfig) {
   const known = expect.filter(each => !holdsMock(each));
   const asked = known.filter(
@@ -142,14 +141,11 @@ function formatNumbers(numbers: number[], times: number): string {
 /** Finds the expectations of plugins that are not installed, with which a backend does not start. */
 async function askForPlugins(live: Live): Promise<Outcome['code'][]> {
   const { ask, base, gate, locate, output, plugins } = live;
-  if (plugins.length === 0) {
-    return [];
-  }
   const codes: Outcome['code'][] = [];
   const isInstalled = async (plugin: string) =>
     (await outcomeOf(ask(plugin, PLUGIN_KEYS_PATH))).status !== 404;
   // A proxy in front may hide the keys of all plugins.
-  if (!(await isInstalled('auth'))) {
+  if (plugins.length > 0 && !(await isInstalled('auth'))) {
     output.out(
       'The plugins of expectations are not asked for, since the keys of the plugin auth are not found',
     );

@@ -58,7 +58,12 @@ export async function loadConfig(
       ...(variables ? ['variables of the environment (APP_CONFIG_…)'] : []),
     ].join(', ')}`,
   );
-  const hints = [describeOrder(files), await describeUnset(options)];
+  const last = files.slice(1).at(-1) ?? '';
+  const hints = [
+    path.basename(last) === 'app-config.yaml' &&
+      `${formatLocation({ file: last })} is read last, and overrides the others: give it first, as the backend has it`,
+    await describeUnset(options),
+  ];
   compact(hints).forEach(output.error);
   refuseLocalFiles(files);
   if (!options.config) {
@@ -77,15 +82,6 @@ export async function loadConfig(
     output.error(`Not read: ${formatUnread(unread)}`);
   }
   return loaded;
-}
-
-/** Describes files of which the last one is the base that others override. */
-function describeOrder(files: string[]): string | false {
-  const file = files.slice(1).at(-1) ?? '';
-  return (
-    path.basename(file) === 'app-config.yaml' &&
-    `${formatLocation({ file })} is read last, and overrides the others: give it first, as the backend has it`
-  );
 }
 
 /** Describes the settings of the gate that hold variables which are not set: without --mock-env, Backstage reads these values as missing. */

@@ -1,6 +1,16 @@
 import { Config, ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
-import { cloneDeep, escapeRegExp, get, mergeWith, pick } from 'lodash';
+import {
+  cloneDeep,
+  escapeRegExp,
+  get,
+  mergeWith,
+  omit,
+  pick,
+  pickBy,
+  set,
+  unset,
+} from 'lodash';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { asObject } from '../settings/read/values';
 import { asList } from '../operators/findings/backstageSettings';
@@ -58,53 +68,37 @@ export function withDefaults(mocked: JsonObject, empty: JsonObject) {
  */
 export function withoutMocked(root: Config, mocked: Config) {
   const data = cloneDeep(root.getOptional<JsonObject>() ?? {});
-  const app = asObject(data.app);
-  const auth = asObject(data.auth);
-  const backend = asObject(data.backend);
-  const apiGate = asObject(auth.apiGate);
+  const valueAt = (path: string) => get(data, path);
   const leftOut: string[] = [];
-  const leaveOut = (path: string, settings: typeof app, key: string) => {
-    delete settings[key];
-    leftOut.push(`${path}.${key}`);
+  const leaveOut = (paths: string[]) => {
+    leftOut.push(...paths.filter(path => valueAt(path) !== undefined));
+    paths.forEach(path => unset(data, path));
   };
+  const pathOf = (key: string) => `${CONFIG_KEY}.${key}`;
   // The backend may have another value than the default. Neither setting is valid without the other.
-  if (
-    holdsMock(pick(get(mocked.getOptional(), ['auth', 'apiGate']), MODE_KEYS))
-  ) {
-    MODE_KEYS.filter(key => key in apiGate).forEach(key =>
-      leaveOut(CONFIG_KEY, apiGate, key),
-    );
+  if (holdsMock(pick(get(mocked.getOptional(), CONFIG_KEY), MODE_KEYS))) {
+    leaveOut(MODE_KEYS.map(pathOf));
   }
-  for (const [key, value] of Object.entries(apiGate)) {
-    if (!CHECKED_LISTS.includes(key) && holdsMock(value)) {
-      leaveOut(CONFIG_KEY, apiGate, key);
-    }
-  }
+  const others = omit(asObject(valueAt(CONFIG_KEY)), CHECKED_LISTS);
+  leaveOut(Object.keys(pickBy(others, holdsMock)).map(pathOf));
   // A token itself may be a variable that is not set.
-  const subjects = asList(asObject(backend.auth).externalAccess).map(entry =>
+  const subjects = asList(valueAt('backend.auth.externalAccess')).map(entry =>
     pick(entry, ['type', 'options.subject', 'options.subjectPrefix']),
   );
-  for (const key of ['deny', 'tokens']) {
-    if (apiGate[key] !== undefined && holdsMock(subjects)) {
-      leaveOut(CONFIG_KEY, apiGate, key);
-    }
+  if (holdsMock(subjects)) {
+    leaveOut(['deny', 'tokens'].map(pathOf));
   }
-  if (backend.baseUrl === undefined || holdsMock(backend.baseUrl)) {
-    leaveOut('backend', backend, 'baseUrl');
-    backend.baseUrl = 'http://backstage.invalid';
+  const baseUrl = valueAt('backend.baseUrl');
+  if (baseUrl === undefined || holdsMock(baseUrl)) {
+    leftOut.push('backend.baseUrl');
+    set(data, 'backend.baseUrl', 'http://backstage.invalid');
     // Leave the cookie out too: its attributes are checked against the address.
-    if (apiGate.cookie !== undefined) {
-      leaveOut(CONFIG_KEY, apiGate, 'cookie');
-    }
+    leaveOut([pathOf('cookie')]);
   }
-  if (holdsMock(app.baseUrl)) {
-    leaveOut('app', app, 'baseUrl');
+  if (holdsMock(valueAt('app.baseUrl'))) {
+    leaveOut(['app.baseUrl']);
   }
-  const config = new ConfigReader({
-    ...data,
-    ...({ app, auth, backend } as JsonObject),
-  });
-  return { config, leftOut };
+  return { config: new ConfigReader(data), leftOut };
 }
 
 /** Whether a variable that is not set decides whether the gate refuses. */

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
+import { compact } from 'lodash';
 import { formatLocation, Location } from '../settings/files/locate';
 import { printable } from '../settings/logLine';
 
 export interface Problem {
   message: string;
   location?: Location;
-  /** The id of a finding. */
   finding?: string;
 }
 
@@ -47,18 +47,14 @@ function formatAnnotation(
   level: Level,
   { message, location }: Problem,
 ): string {
-  const { GITHUB_WORKSPACE } = process.env;
-  const properties = [
-    location &&
-      `file=${escapeProperty(path.relative(GITHUB_WORKSPACE || process.cwd(), location.file))}`,
+  const folder = process.env.GITHUB_WORKSPACE || process.cwd();
+  const file = location && path.relative(folder, location.file);
+  const properties = compact([
+    file && `file=${printable(file.replace(/[%\r\n:,]/g, encodeURIComponent))}`,
     location?.line && `line=${location.line}`,
     'title=API gate',
-  ];
-  return `::${level} ${properties.filter(Boolean).join(',')}::${printable(message).replace(/%/g, '%25')}`;
-}
-
-function escapeProperty(value: string): string {
-  return printable(value.replace(/[%\r\n:,]/g, encodeURIComponent));
+  ]);
+  return `::${level} ${properties}::${printable(message).replace(/%/g, '%25')}`;
 }
 
 export function createTextLines({ out, error }: Output): Lines {

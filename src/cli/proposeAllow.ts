@@ -1,5 +1,5 @@
 import type { Config } from '@backstage/config';
-import { compact, differenceBy, partition } from 'lodash';
+import { compact, difference, differenceBy, filter, partition } from 'lodash';
 import { parse } from 'yaml';
 import { PLUGIN_ID } from '../gate/rules/AllowRule';
 import { readAllowRules } from '../settings/read/readAllowRules';
@@ -144,20 +144,16 @@ function describeSecret(
 
 /** Describes what the configuration opens to everybody, and no rule is proposed for. */
 function describeOpenInConfig(get: Get): string[] {
-  return [
-    ...asTexts(get('events.http.topics'))
-      .filter(topic => !VERIFIED_TOPICS.includes(topic))
-      .map(
-        topic =>
-          `POST /api/events/http/${topic}: no rule is proposed, since no module of Backstage's verifies the sender: see docs/recipes/webhooks.md`,
-      ),
-    ...readProxyEndpoints(get)
-      .filter(({ isPublic }) => isPublic)
-      .map(
-        ({ at }) =>
-          `${at} is open to everybody: no rule is proposed for the plugin proxy, whose handlers act with credentials of their own`,
-      ),
-  ].map(line => `# ${line}`);
+  const topics = asTexts(get('events.http.topics'));
+  const webhooks = difference(topics, VERIFIED_TOPICS).map(
+    topic =>
+      `# POST /api/events/http/${topic}: no rule is proposed, since no module of Backstage's verifies the sender: see docs/recipes/webhooks.md`,
+  );
+  const endpoints = filter(readProxyEndpoints(get), 'isPublic').map(
+    ({ at }) =>
+      `# ${at} is open to everybody: no rule is proposed for the plugin proxy, whose handlers act with credentials of their own`,
+  );
+  return [...webhooks, ...endpoints];
 }
 
 /** Limits the lines and their length, since a server may send thousands. */

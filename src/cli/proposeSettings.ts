@@ -1,4 +1,4 @@
-import { attempt, compact, difference, isError, map, uniq } from 'lodash';
+import { attempt, compact, difference, find, isError, map, uniq } from 'lodash';
 import { parse } from 'yaml';
 import { yamlOf } from '../gate/rules/AllowRule';
 import { formatLocation } from '../settings/files/locate';
@@ -13,17 +13,14 @@ import type { LoadedConfig } from './loadConfig';
 import { holdsMock } from './mockEnv';
 import { proposeAllow } from './proposeAllow';
 
-/** A setting that `api-gate init` prints. */
 export interface ProposedSetting {
   /** Below `auth.apiGate`. */
   key: string;
-  /** Says what the setting is for. */
   comments: string[];
   /** The lines of YAML that the configuration lacks. Some are comments. */
   lines: string[];
 }
 
-/** The facts that settings are proposed by. */
 export interface ProposalFacts extends LoadedConfig {
   /** `auth.apiGate` of the configuration. */
   present: Record<string, unknown>;
@@ -182,7 +179,9 @@ function proposeTokens(facts: ProposalFacts): ProposedSetting {
   const { named } = readExternalSubjects(facts.root);
   const until = formatDay(facts.today + TOKEN_DAYS);
   const lines = difference(uniq(named), decided).flatMap(subject =>
-    isWritable(subject, facts)
+    PLAIN_SUBJECT.test(subject) &&
+    !holdsMock(subject) &&
+    readEntry(subject, facts)
       ? [
           `  - subject: '${subject}'`,
           `    until: ${until}`,
@@ -208,14 +207,6 @@ function withKey(key: string, entries: string[]): string[] {
     : [];
 }
 
-function isWritable(subject: string, facts: ProposalFacts): boolean {
-  return (
-    PLAIN_SUBJECT.test(subject) &&
-    !holdsMock(subject) &&
-    readEntry(subject, facts) !== undefined
-  );
-}
-
 /** Returns the entry of a subject, with the settings of YAML, as the gate reads it; `undefined` if the gate refuses it. */
 function readEntry(subject: string, { root }: ProposalFacts, yaml = '') {
   try {
@@ -229,9 +220,8 @@ function readEntry(subject: string, { root }: ProposalFacts, yaml = '') {
 
 /** Returns the requests that a token has made, in the form that the gate itself reads from the policy of a server. */
 function proposeOnly(subject: string, facts: ProposalFacts): string[] {
-  const tokens = facts.declared?.usage?.externalTokens ?? [];
-  const { only: yaml = '' } =
-    tokens.find(each => each.subject === subject) ?? {};
+  const tokens = facts.declared?.usage?.externalTokens;
+  const { only: yaml = '' } = find(tokens, { subject }) ?? {};
   const { only = [] } =
     readEntry(subject, facts, yaml.replace(/^# /gm, '')) ?? {};
   return only.length === 0

@@ -202,7 +202,6 @@ async function refusePlugin(): Promise<never> {
   throw Refusal.because('invalid-token', 'unknown-key');
 }
 
-/** Logs the findings now, and again when others are among them. */
 function startFindingsLog(
   { config }: LegacyApiGateOptions,
   logger: LoggerService,

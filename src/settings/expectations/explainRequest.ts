@@ -84,12 +84,12 @@ export function explainRequest(
     return judgement.rule ? { ...opened, rule: judgement.rule } : opened;
   }
   const { allowList, denyList } = policy;
+  const closed = { anonymous: 'needs-credential', plugin, path } as const;
   if (denyList.match({ pluginId: plugin, method, path }, now).length > 0) {
-    return { anonymous: 'needs-credential', because: 'denied', plugin, path };
+    return { ...closed, because: 'denied' };
   }
   const covering = allowList.covering({ plugin, path }, method);
   const unmet = covering.find(rule => rule.unmet);
-  const closed = { anonymous: 'needs-credential', plugin, path } as const;
   return unmet && !isCookieEndpoint(path)
     ? { ...closed, because: 'requirement-not-met', rule: unmet }
     : {

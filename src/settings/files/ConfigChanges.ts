@@ -1,16 +1,9 @@
-import { stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
 import { Config, ConfigReader } from '@backstage/config';
 import { hasBlock } from './blockSources';
-import {
-  findPaths,
-  matchFiles,
-  readData,
-  readFiles,
-  UNREADABLE,
-} from './configFiles';
+import { compareFiles, readFiles, UNREADABLE } from './configFiles';
 import { withTimeout } from '../../gate/util/time';
 
 // A change is complete if no other one follows within this time. A program that writes a file in place pauses for less.
@@ -38,7 +31,7 @@ const REJECTED_MS = 60_000;
 export class ConfigChanges {
   readonly #isFromFiles: boolean;
   // The files as they were when the gate last read what Backstage had. A file that is not there can't be compared.
-  readonly #agreed = new Map<string, PresentFile>();
+  readonly #agreed = new Map<string, { data: unknown }>();
   #changes = 0;
   /** The time of the first change that waits. */
   #since: number | undefined;
@@ -116,17 +109,15 @@ export class ConfigChanges {
    * missing, and then has a part of the file until a restart. The result has what the file has now in place of that part.
    */
   async #compare() {
-    const paths = findPaths();
-    const present = await Promise.all(paths.map(readFile));
-    const { files, sources } = matchFiles(this.config, paths);
+    const { files, sources } = await compareFiles(this.config);
     const unreadable: string[] = [];
     let isComplete = true;
-    files.forEach(({ path, source }, i) => {
-      const { data } = present[i];
+    for (const { path, present, source } of files) {
+      const { data } = present;
       const agreed = this.#agreed.get(path);
       if (isDeepStrictEqual(source?.data, data)) {
-        this.#agreed.set(path, present[i]);
-      } else if (!agreed || isDeepStrictEqual(agreed, present[i])) {
+        this.#agreed.set(path, present);
+      } else if (!agreed || isDeepStrictEqual(agreed, present)) {
         // Backstage has read another file of this name, or reads this one otherwise.
       } else if (data === UNREADABLE) {
         unreadable.push(basename(path));
@@ -137,7 +128,7 @@ export class ConfigChanges {
           source.data = data;
         }
       }
-    });
+    }
     const config = isComplete
       ? this.config
       : ConfigReader.fromConfigs(
@@ -145,11 +136,4 @@ export class ConfigChanges {
         );
     return { config, isComplete, unreadable };
   }
-}
-
-type PresentFile = Awaited<ReturnType<typeof readFile>>;
-
-async function readFile(path: string) {
-  const stats = await stat(path).catch(() => undefined);
-  return { data: await readData(path), changedAt: stats?.ctimeMs };
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '@backstage/config';
-import { findPaths, matchFiles, readData, readFiles } from './configFiles';
+import { compareFiles, findPaths, readFiles } from './configFiles';
 
 const INCLUDES = /\$(include|file)/;
 
@@ -37,12 +37,11 @@ export class PolicyFiles {
 }
 
 async function findNewer(config: Config, paths: string[]) {
-  const { files } = matchFiles(config, paths);
-  const newer: string[] = [];
-  for (const { path, source } of files) {
-    if (!isDeepStrictEqual(source?.data, await readData(path))) {
-      newer.push(basename(path));
-    }
-  }
-  return files.some(({ source }) => source) ? newer : undefined;
+  const { files } = await compareFiles(config, paths);
+  const newer = files.filter(
+    ({ present, source }) => !isDeepStrictEqual(source?.data, present.data),
+  );
+  return files.some(({ source }) => source)
+    ? newer.map(({ path }) => basename(path))
+    : undefined;
 }

@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Config } from '@backstage/config';
 import {
@@ -80,9 +81,9 @@ export function pathsOf(source: ConfigSource): string[] {
 }
 
 /** Returns the paths of the configuration files that the command line names, or of Backstage's default ones, the weakest first. */
-export function findPaths(argv = process.argv): string[] {
+export function findPaths(): string[] {
   try {
-    const targets = ConfigSources.parseArgs(argv);
+    const targets = ConfigSources.parseArgs(process.argv);
     const source = ConfigSources.defaultForTargets({ targets, remote: {} });
     return pathsOf(source).filter(path => !isPipe(path));
   } catch {
@@ -100,26 +101,27 @@ function isPipe(path: string): boolean {
   }
 }
 
-/** Finds the file of each source of a configuration, and the source of each file: none if Backstage has read the file as empty. */
-export function matchFiles(config: Config, paths: string[]) {
+/** Reads files as they are now, each with its source in the configuration: none if Backstage has read the file as empty. */
+export async function compareFiles(config: Config, paths = findPaths()) {
+  const present = await Promise.all(
+    paths.map(async path => {
+      const stats = await stat(path).catch(() => undefined);
+      return { data: await readData(path), changedAt: stats?.ctimeMs };
+    }),
+  );
   // Several files may have one name. Both lists have the weakest first.
-  const sources = readFiles(config)
-    .reverse()
-    .map(source => ({ ...source, path: undefined as string | undefined }));
-  const files = paths.map(path => {
-    const source = sources.find(
-      each => each.path === undefined && each.file === basename(path),
-    );
-    if (source) {
-      source.path = path;
-    }
-    return { path, source };
+  const sources = readFiles(config).reverse();
+  const left = [...sources];
+  const files = paths.map((path, i) => {
+    const index = left.findIndex(({ file }) => file === basename(path));
+    const [source] = index < 0 ? [] : left.splice(index, 1);
+    return { path, source, present: present[i] };
   });
   return { files, sources };
 }
 
 /** Reads a file as Backstage does, with what it includes. The result is `undefined` for a file without settings. */
-export async function readData(file: string): Promise<unknown> {
+async function readData(file: string): Promise<unknown> {
   try {
     const source = FileConfigSource.create({ path: file, watch: false });
     for await (const { configs } of source.readConfigData()) {

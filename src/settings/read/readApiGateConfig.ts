@@ -26,7 +26,6 @@ import { readTokens } from './readTokens';
 
 export const CONFIG_KEY = 'auth.apiGate';
 
-/** The keys below CONFIG_KEY. */
 export const KEYS = [
   'mode',
   'until',
@@ -119,7 +118,6 @@ export function readApiGateConfig(
     /** Whether requests and responses have Express's prototypes from the start. */
     fasterServer: read('fasterServer', readBoolean, false),
     revocation: read('revocation', readRevocation),
-    /** Findings that the operator accepts. */
     acceptedFindings: read('findings', readAcceptedFindings),
     /** Whether the use of rules and of external tokens is recorded. */
     usage: read('usage', readBoolean, true, ': the record has 30 days'),
@@ -136,10 +134,7 @@ function readMode(
     end === undefined || mode === 'report-only',
     `${path}.until says when report-only ends: remove it, or set ${path}.mode to report-only`,
   );
-  return {
-    mode,
-    until: end,
-  };
+  return { mode, until: end };
 }
 
 function readIssuers(value: unknown, path: string): string[] {

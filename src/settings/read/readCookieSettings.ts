@@ -50,16 +50,28 @@ export function readCookie(
   return {
     cookie: {
       ...readCookieSettings(settings, path, backend),
-      maxAgeMs: readCookieMaxAge(
-        settings.maxAge,
-        `${path}.maxAge`,
-        rootConfig.getOptional('auth.providers'),
-      ),
+      maxAgeMs:
+        settings.maxAge === undefined && !signsOutSilently(rootConfig)
+          ? undefined
+          : readDuration(settings.maxAge, `${path}.maxAge`, {
+              defaultSeconds: 15 * 60,
+              min: '1m',
+              // Backstage issues no longer tokens.
+              max: '24h',
+            }),
     },
     trustedOrigins: [
       backend.origin,
       ...(appBaseUrl ? [readBaseUrl(appBaseUrl, 'app.baseUrl').origin] : []),
-      ...readOrigins(settings.trustedOrigins, `${path}.trustedOrigins`),
+      // Browsers write origins so: without a path, a wildcard or a default port.
+      ...readStringList(settings.trustedOrigins, `${path}.trustedOrigins`, {
+        isValid: origin =>
+          /^https?:\/\/[^*]+$/.test(origin) &&
+          URL.canParse(origin) &&
+          new URL(origin).origin === origin,
+        description:
+          'one origin, such as https://portal.example.com, without a path or a wildcard',
+      }),
     ],
     trustedPaths: readList(
       settings.trustedPaths,
@@ -68,18 +80,6 @@ export function readCookie(
       readPluginPath,
     ),
   };
-}
-
-/** Reads origins as browsers write them, because they are compared so: no path, no wildcard, no default port. */
-function readOrigins(value: unknown, path: string): string[] {
-  return readStringList(value, path, {
-    isValid: origin =>
-      /^https?:\/\/[^*]+$/.test(origin) &&
-      URL.canParse(origin) &&
-      new URL(origin).origin === origin,
-    description:
-      'one origin, such as https://portal.example.com, without a path or a wildcard',
-  });
 }
 
 /**
@@ -106,7 +106,10 @@ function readCookieSettings(
     `${configPath}.name must not be backstage-auth, the name of Backstage's own cookie`,
   );
   check(
-    domain === undefined || isDomainOf(domain, backend.hostname),
+    domain === undefined ||
+      (typeof domain === 'string' &&
+        DOMAIN.test(domain) &&
+        `.${backend.hostname}`.endsWith(`.${domain.toLowerCase()}`)),
     `${configPath}.domain must be a domain that the host of backend.baseUrl (${backend.hostname}) is in; leave it out for a cookie of that host alone`,
   );
   check(
@@ -135,37 +138,9 @@ function readCookieSettings(
   };
 }
 
-function isDomainOf(domain: unknown, host: string): domain is string {
-  return (
-    typeof domain === 'string' &&
-    DOMAIN.test(domain) &&
-    `.${host}`.endsWith(`.${domain.toLowerCase()}`)
-  );
-}
-
-/**
- * Reads `auth.apiGate.cookie.maxAge`. It is 15 minutes by default where a configured provider signs out without a call.
- *
- * @param authProviders - `auth.providers`
- * @returns milliseconds; `undefined` for the life of the token
- */
-function readCookieMaxAge(
-  value: unknown,
-  path: string,
-  authProviders: unknown,
-): number | undefined {
-  if (value === undefined && !signsOutSilently(asObject(authProviders))) {
-    return undefined;
-  }
-  return readDuration(value, path, {
-    defaultSeconds: 15 * 60,
-    min: '1m',
-    // Backstage issues no longer tokens.
-    max: '24h',
-  });
-}
-
-function signsOutSilently(providers: Record<string, unknown>): boolean {
+/** Returns whether users of a configured provider sign out without a call: then the cookie lives 15 minutes by default. */
+function signsOutSilently(rootConfig: Config): boolean {
+  const providers = asObject(rootConfig.getOptional('auth.providers'));
   const { guest } = providers;
   return (
     Object.keys(providers).some(id =>

@@ -7,23 +7,17 @@ import { asObject } from './values';
  * alone reads them. A value of a wrong type is the plugin's to refuse.
  */
 export function readMcpPaths(rootConfig: Config): ReadonlySet<string> {
-  if (!hasOAuthClients(rootConfig)) {
-    return new Set();
-  }
-  const servers = asObject(rootConfig.getOptional('mcpActions.servers'));
-  const paths = Object.keys(servers).map(server => `/v1/${server}`);
-  return new Set(['/v1', ...paths]);
-}
-
-function hasOAuthClients(rootConfig: Config): boolean {
-  const has = (key: string) => rootConfig.getOptional(key) !== undefined;
-  const isOn = (key: string) => rootConfig.getOptional(key) === true;
-  const documents = has('auth.clientIdMetadataDocuments')
-    ? 'auth.clientIdMetadataDocuments'
-    : 'auth.experimentalClientIdMetadataDocuments';
-  return (
-    isOn('auth.experimentalDynamicClientRegistration.enabled') ||
-    isOn(`${documents}.enabled`) ||
-    has('auth.staticClients')
+  const read = (key: string) => rootConfig.getOptional(key);
+  const documents =
+    read('auth.clientIdMetadataDocuments') === undefined
+      ? 'auth.experimentalClientIdMetadataDocuments'
+      : 'auth.clientIdMetadataDocuments';
+  const hasOAuthClients =
+    read('auth.experimentalDynamicClientRegistration.enabled') === true ||
+    read(`${documents}.enabled`) === true ||
+    read('auth.staticClients') !== undefined;
+  const servers = Object.keys(asObject(asObject(read('mcpActions')).servers));
+  return new Set(
+    hasOAuthClients ? ['/v1', ...servers.map(each => `/v1/${each}`)] : [],
   );
 }

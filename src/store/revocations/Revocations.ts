@@ -165,27 +165,20 @@ export class Revocations extends RevocationList {
     this.#stopping.abort();
   }
 
-  get #isStopped(): boolean {
-    return this.#stopping.signal.aborted;
-  }
-
   /** Reads the revocations that were recorded since the last reading: at first all of them, and then those recorded meanwhile. */
   async #read(): Promise<void> {
     let readAt = await this.#readToEnd();
     if (!this.isLoaded && this.#cursor !== undefined) {
       readAt = await this.#readToEnd();
     }
-    if (!this.#isStopped) {
-      this.#noticeGap(readAt - (this.#loadedAt ?? readAt));
+    if (!this.#stopping.signal.aborted) {
+      const pollMs = Math.max(this.options.pollIntervalMs(), SHORTEST_POLL_MS);
+      const gapMs = readAt - (this.#loadedAt ?? readAt);
+      if (gapMs > MISSED_POLLS * pollMs) {
+        // After a day, a lock counts only if the store has it: the row of a lift is deleted by then.
+        this.#comparison.request(gapMs > LONGEST_SESSION_SECONDS * 1_000);
+      }
       this.#loadedAt = readAt;
-    }
-  }
-
-  /** Has all read where polls were missed. After a day, a lock counts only if the store has it: the row of a lift is deleted by then. */
-  #noticeGap(milliseconds: number): void {
-    const pollMs = Math.max(this.options.pollIntervalMs(), SHORTEST_POLL_MS);
-    if (milliseconds > MISSED_POLLS * pollMs) {
-      this.#comparison.request(milliseconds > LONGEST_SESSION_SECONDS * 1_000);
     }
   }
 
@@ -200,7 +193,7 @@ export class Revocations extends RevocationList {
     do {
       page = await this.#addPage(this.#cursor);
       this.#cursor = page.cursor;
-    } while (page.hasMore && !this.#isStopped);
+    } while (page.hasMore && !this.#stopping.signal.aborted);
     return startedAt;
   }
 
@@ -213,7 +206,7 @@ export class Revocations extends RevocationList {
   /** Removes expired rows from the store in batches, where every replica may do so, but not at its start. */
   async #removeExpiredRows(): Promise<void> {
     let hasMore: boolean | undefined = this.isLoaded;
-    while (hasMore && !this.#isStopped) {
+    while (hasMore && !this.#stopping.signal.aborted) {
       hasMore = await this.#storeOrThrow().removeExpired?.();
     }
   }

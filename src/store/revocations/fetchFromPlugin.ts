@@ -6,7 +6,6 @@ import { ResponseError } from '@backstage/errors';
 
 const TIMEOUT_MS = 5_000;
 
-/** The services with which one plugin calls another. */
 export interface CallServices {
   auth: AuthService;
   discovery: DiscoveryService;
