@@ -1,6 +1,7 @@
-import { uniqBy } from 'lodash';
+import { compact, uniqBy } from 'lodash';
+import { findDefault } from '../../gate/rules/TokenLimits';
 import type { PolicyReport } from '../reports/describePolicy';
-import { formatLimits } from '../reports/formatPolicyReport';
+import { formatLimits, formatToken } from '../reports/formatPolicyReport';
 import type { Pieces } from '../pieces';
 import { formatLastUse } from './exposure';
 import { Html, html } from './html';
@@ -18,7 +19,8 @@ import {
 /** A subject with its limits, and with its use where this is recorded. */
 interface TokenRow {
   subject: string;
-  limits: PolicyReport['tokens'];
+  /** What its entries allow, and its default. */
+  limits: string[];
   use?: NonNullable<PolicyReport['usage']>['externalTokens'][number];
 }
 
@@ -28,7 +30,7 @@ const COLUMNS: readonly Column<TokenRow>[] = [
   ['Handlers call for it', ({ use }) => use?.delegatedTo.join(', ')],
   ['Requests in 30 days', ({ use }) => use && number(use.requests30d)],
   ['Last use', ({ use }) => use && formatLastUse(use)],
-  ['May', ({ limits }) => list(limits.map(formatLimits))],
+  ['May', ({ limits }) => list(limits)],
   [
     'Could be narrowed to',
     ({ use }) => [
@@ -47,7 +49,10 @@ export function* renderTokens({
   const used = usage?.externalTokens ?? [];
   const rows = uniqBy([...used, ...tokens], 'subject').map(({ subject }) => ({
     subject,
-    limits: tokens.filter(token => token.subject === subject),
+    limits: [
+      ...tokens.filter(token => token.subject === subject).map(formatLimits),
+      ...compact([findDefault(subject, tokens)]).map(formatToken),
+    ],
     use: used.find(token => token.subject === subject),
   }));
   return section(

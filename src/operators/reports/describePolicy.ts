@@ -17,6 +17,7 @@ import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { Expectation } from '../../settings/read/readExpectations';
 import type { ListSource } from '../../settings/files/configFiles';
 import type { DenyRule } from '../../gate/rules/DenyList';
+import { withDefaults } from '../../gate/rules/TokenLimits';
 import type { TokenEntry } from '../../gate/rules/GateSettings';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { PolicySource } from '../../settings/PolicySource';
@@ -67,7 +68,7 @@ export interface PolicyReport extends ProcessReport {
   lists: readonly ListSource[];
   allow: ReportedRule[];
   deny: Reported<DenyRule>[];
-  /** The limits of external tokens, by subject. */
+  /** The limits of external tokens, by subject. An entry has what its default says in its place. */
   tokens: ReportedToken[];
   /** What operators have written down that must stay so, and whether it holds once the gate enforces. */
   expect: (Omit<Expectation, 'method' | 'path'> & { holds: boolean })[];
@@ -149,7 +150,7 @@ export function* describePolicy(options: {
       installed: plugins.isInstalled(rule.plugin),
     })),
     deny: config.deny.map(rule => withEnd(rule, now())),
-    tokens: config.tokens.map(entry => withEnd(entry, now())),
+    tokens: withDefaults(config.tokens).map(entry => withEnd(entry, now())),
     expect: config.expect.map((expectation, i) => ({
       ...omit(expectation, 'method', 'path'),
       // The others hold: a policy of which one does not hold never gets into force.
