@@ -1,7 +1,6 @@
 import { attempt, compact, difference, isError, map, uniq } from 'lodash';
 import { parse } from 'yaml';
 import { yamlOf } from '../gate/rules/AllowRule';
-import { rulesOf } from '../gate/rules/TokenLimits';
 import { formatLocation } from '../settings/files/locate';
 import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
@@ -233,12 +232,11 @@ function proposeOnly(subject: string, facts: ProposalFacts): string[] {
   const tokens = facts.declared?.usage?.externalTokens ?? [];
   const { only: yaml = '' } =
     tokens.find(each => each.subject === subject) ?? {};
-  const entry = readEntry(subject, facts, yaml.replace(/^# /gm, ''));
-  const only = entry ? rulesOf(entry) : [];
-  return only.length === 0
-    ? []
-    : [
+  const { only } = readEntry(subject, facts, yaml.replace(/^# /gm, '')) ?? {};
+  return Array.isArray(only)
+    ? [
         '    # only: # what it has called in the time of the record',
         ...only.map(rule => `    #   ${yamlOf(rule)}`),
-      ];
+      ]
+    : [];
 }

@@ -51,8 +51,8 @@ export class StartSettings {
     { before, hasEnforced }: { before: ApiGateConfig; hasEnforced: boolean },
   ): { after: ApiGateConfig; needsRestart: string[] } {
     const kept = pick(before, KEPT);
-    // Backstage accepts an external token that was removed until a restart. It must not lose its limits before, and neither must the
-    // subjects that only a default limits.
+    // Backstage accepts an external token that was removed until a restart. It must not lose its limits before, and no subject must
+    // become free because a default is gone.
     const removed = findRemovedTokens(before, read, this.#named, config);
     const after = { ...read, ...kept, tokens: [...read.tokens, ...removed] };
     const needsRestart = KEPT.filter(

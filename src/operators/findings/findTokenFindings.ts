@@ -1,9 +1,5 @@
 import { endOf, formatRule } from '../../gate/rules/AllowRule';
-import {
-  findDefault,
-  rulesOf,
-  withDefaults,
-} from '../../gate/rules/TokenLimits';
+import { findDefault, withDefaults } from '../../gate/rules/TokenLimits';
 import { readExternalSubjects } from '../../settings/read/readExternalTokens';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { asObject, isObject, isTrue } from '../../settings/read/values';
@@ -87,8 +83,7 @@ function findLimits(facts: FindingFacts): Possible[] {
   const { config, gate, usage } = facts;
   const { tokens } = readExternalSubjects(config);
   const named = tokens.map(({ subject }) => subject);
-  return gate.tokens.flatMap((entry, i) => {
-    const { subject, until = Infinity } = entry;
+  return gate.tokens.flatMap(({ only, subject, until = Infinity }, i) => {
     const path = `${CONFIG_KEY}.tokens[${i}]`;
     const used = usage?.externalTokens.find(each => each.subject === subject);
     return [
@@ -108,7 +103,7 @@ function findLimits(facts: FindingFacts): Possible[] {
           write:
             'compare the subject with that of the token, in the policy report or in the log of a refusal',
         },
-      ...rulesOf(entry).map(({ plugin }, j) =>
+      ...(Array.isArray(only) ? only : []).map(({ plugin }, j) =>
         findAbsentPlugin(
           facts,
           plugin,

@@ -60,10 +60,7 @@ export function readTokens(
   );
 }
 
-/**
- * Returns the entries that stay until a restart although the new configuration does not have them: those whose tokens Backstage still
- * accepts, and defaults.
- */
+/** Returns the entries that a change has removed and that stay until a restart: defaults, and those whose tokens Backstage accepts. */
 export function findRemovedTokens(
   before: { tokens: TokenEntry[] },
   after: { tokens: TokenEntry[] },
