@@ -82,7 +82,7 @@ describe('[P103] the table of api-gate diff', () => {
   );
 });
 
-describe('[P116] api-gate diff of a default for external tokens', () => {
+describe('api-gate diff of a default for external tokens', () => {
   const tokens = (...entries: string[]) => `backend:
   baseUrl: https://a.example.com
   auth: { externalAccess: [{ type: jwks, options: { url: 'https://a', subjectPrefix: e } }] }
@@ -94,7 +94,7 @@ auth: { apiGate: { tokens: [${entries.map(each => `{ subject: 'external:${each} 
     ['has the same requests', "e:a*', only: []"],
     ['ends', "e:a', until: 2999-01-01"],
     ['of another prefix is wider', "e*', only: all"],
-  ])('has no line with + for an entry that %s', async (_, entry) => {
+  ])('[P116] has no line with + for an entry that %s', async (_, entry) => {
     const { code } = await diff(
       tokens(DENIES),
       tokens(DENIES, entry),
@@ -103,7 +103,7 @@ auth: { apiGate: { tokens: [${entries.map(each => `{ subject: 'external:${each} 
     expect(code).toBe(0);
   });
 
-  it('has a line for each subject that a removed default has limited, and for none beside its own requests', async () => {
+  it('[P116] has a line for each subject that a removed default has limited, and for none beside its own requests', async () => {
     const { lines } = await diff(
       tokens(DENIES, "e:a', reason: x", "e:b', only: all"),
       tokens("e:a', reason: x", "e:b', only: all"),

@@ -158,7 +158,7 @@ it.each([
   ['tokens at two places', pairs, every(499)],
   ['an upgrade in Express', upgradesInExpress, every(29)],
   ['a rule that denies', denials, every(97)],
-  ['defaults and entries of external tokens', limits, every(47)],
+  ['defaults and entries of external tokens', limits, every(29)],
 ])(
   '[P111] the gate decides as the table says, with %s',
   async (_, states, step) => {

@@ -140,25 +140,20 @@ const LIMITS: Limits[] = SAYINGS.flatMap(byDefault =>
 );
 
 /**
- * Yields each request with at most one external token, and each with one of another principal beside it, for each pair of a default and
- * an entry.
+ * Yields requests with an external token, some with that of a user beside it, for each pair of a default and an entry.
  */
 export function* limits(): Generator<State> {
   const ways = [of('limits', LIMITS), ...WAYS];
   const kinds = ['external', 'legacy external', 'jwks external'] as const;
   yield* product([
     [
-      {},
       ...of('authorization', kinds),
-      ...of('header', kinds),
-      ...kinds.map(kind => ({ protocols: [kind] })),
+      ...of('header', ['external']),
+      { protocols: ['external'] },
+      { header: 'user', authorization: 'external' },
+      { cookie: 'user', authorization: 'external' },
+      { cookie: 'user', protocols: ['external'] },
     ],
-    ...ways,
-  ]);
-  yield* product([
-    of('authorization', ['external']),
-    of('header', ['absent', 'user', 'service']),
-    [{}, ...of('cookie', ['user']), ...of('userCookie', ['limited user'])],
     ...ways,
   ]);
 }
