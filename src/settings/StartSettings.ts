@@ -51,8 +51,7 @@ export class StartSettings {
     { before, hasEnforced }: { before: ApiGateConfig; hasEnforced: boolean },
   ): { after: ApiGateConfig; needsRestart: string[] } {
     const kept = pick(before, KEPT);
-    // Backstage accepts an external token that was removed until a restart. It must not lose its limits before, and no subject must
-    // become free because a default is gone.
+    // Backstage accepts a token that was removed until a restart: it must not lose its limits before, be they those of a default.
     const removed = findRemovedTokens(before, read, this.#named, config);
     const after = { ...read, ...kept, tokens: [...read.tokens, ...removed] };
     const needsRestart = KEPT.filter(

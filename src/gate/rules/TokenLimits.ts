@@ -16,11 +16,10 @@ export interface LimitedRequest extends Pick<Route, 'method' | 'path'> {
 export class TokenLimits {
   /** By the subject of entries: the end of that which ends last, and the requests that they allow until they end (`undefined`: all). */
   readonly #limits = new Map<string, { until: number; only?: AllowList }>();
-  /** By the subject of a token, which is compared with the defaults once. An issuer may have any number of subjects. */
-  readonly #found = new LRUCache<string, { until: number; only?: AllowList }>({
+  /** By other subjects, each of which is compared with the defaults once. An issuer may have any number of subjects. */
+  readonly #others = new LRUCache<string, { until: number; only?: AllowList }>({
     max: 1_000,
     memoMethod: subject =>
-      this.#limits.get(subject) ??
       this.#limits.get(findDefault(subject, this.entries)?.subject ?? '') ?? {
         until: Infinity,
       },
@@ -48,7 +47,7 @@ export class TokenLimits {
     request: LimitedRequest,
     now: number,
   ): 'restricted' | 'token-ended' | undefined {
-    const { only, until } = this.#found.memo(subject);
+    const { only, until } = this.#find(subject);
     if (until <= now) {
       return 'token-ended';
     }
@@ -60,9 +59,13 @@ export class TokenLimits {
     if (this.findRefusal(subject, request, now)) {
       return -Infinity;
     }
-    const { only, until } = this.#found.memo(subject);
+    const { only, until } = this.#find(subject);
     const rule = only && match(only, request, now);
     return rule ? endOf(rule) : until;
+  }
+
+  #find(subject: string) {
+    return this.#limits.get(subject) ?? this.#others.memo(subject);
   }
 }
 
