@@ -129,6 +129,19 @@ const THEOREMS: Record<string, (state: State) => boolean> = {
       return passes(state) && !passes(before) && !givesMore(entry, byDefault);
     },
 
+  'where a default allows nothing, an external token passes by what its entry says alone':
+    state => {
+      const { byDefault, entry } = state.limits ?? {};
+      return (
+        byDefault?.only === 'none' &&
+        entry?.only === undefined &&
+        state.mode === 'enforce' &&
+        isClosed(state) &&
+        passes(state) &&
+        !tokensOf(state).includes('user')
+      );
+    },
+
   'without what an entry says itself, its default decides': state => {
     const { byDefault, entry } = state.limits ?? {};
     const silent = withLimits(state, {
