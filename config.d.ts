@@ -104,19 +104,28 @@ export interface Config {
       tokens?: Array<{
         /**
          * The subject of the tokens: that of an entry of `backend.auth.externalAccess`, for tokens of a `jwks` entry `external:`, its
-         * `subjectPrefix` with a colon if it has one, and the token's `sub`.
+         * `subjectPrefix` with a colon if it has one, and the token's `sub`. With `*` at its end, such as `external:*`, the entry is the
+         * default of the subjects that begin so. Of several defaults, that with the longest subject counts.
          */
         subject: string;
-        /** The requests that the tokens may make; any other is 403. Default: all. */
-        only?: Array<{
-          /** Id of one plugin, in lower case. */
-          plugin: string;
-          /** A path relative to the plugin, as in `allow`. */
-          path: string;
-          /** Methods in upper case, as in `allow`. Default: `[GET]`. */
-          methods?: string[];
-        }>;
-        /** From then on the entry allows nothing: a date in UTC, or an instant with a zone. Default: never. */
+        /**
+         * The requests that the tokens may make; any other is 403. An empty list is for a subject with `*` alone. Default: that of the
+         * subject's default, or `all`.
+         */
+        only?:
+          | 'all'
+          | Array<{
+              /** Id of one plugin, in lower case. */
+              plugin: string;
+              /** A path relative to the plugin, as in `allow`. */
+              path: string;
+              /** Methods in upper case, as in `allow`. Default: `[GET]`. */
+              methods?: string[];
+            }>;
+        /**
+         * From then on the entry allows nothing: a date in UTC, or an instant with a zone. Default: that of the subject's default, or
+         * never.
+         */
         until?: string;
         /** What the tokens are for. Default: none. */
         reason?: string;

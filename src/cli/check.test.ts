@@ -140,6 +140,14 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     const { code, stdout } = await check(text, args);
     expect(stdout).toMatch(/ 0 findings\n$/);
     expect(code).toBe(0);
+    // Neither may they decide that a default or an end is missing.
+    const limits = `${BASE}
+  auth: { externalAccess: [{ type: jwks, options: { url: 'https://a', subjectPrefix: e }, accessRestrictions: [{ plugin: a }] }, { type: static, options: { token: x, subject: a }, accessRestrictions: [{ plugin: a }] }] }
+auth: { apiGate: { tokens: [{ subject: a, until: '\${END}' }, { subject: 'external:e:*', only: [] }] } }
+`;
+    expect((await check(limits, args)).stdout).toMatch(/ 0 findings\n$/);
+    const none = limits.replace(/tokens: .*\]/, 'tokens: []');
+    expect((await check(none, args)).stdout).toMatch(/ 2 findings\n$/);
   });
 
   it.each([

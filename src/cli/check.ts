@@ -13,6 +13,7 @@ import {
 import { findFailedExpectations } from '../settings/expectations/checkExpectations';
 import { asObject, didYouMean } from '../settings/read/values';
 import { isEnforced } from '../gate/rules/Policy';
+import { withDefaults } from '../gate/rules/TokenLimits';
 import { CliError, Command, Options, readChoice } from './Command';
 import { fetchPolicy } from './fetchPolicy';
 import { checkLive, readTimes } from './live';
@@ -126,7 +127,7 @@ function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
   ]);
 }
 
-/** Finds the findings that do not depend on variables that are not set. */
+/** Finds the findings that do not depend on variables that are not set. What a finding asks for may be in a list that holds one. */
 export function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
   return findFindings({
     config: root,
@@ -135,7 +136,10 @@ export function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
     now: new Date(),
     stopping: declared?.reportOnly && nameStopping(declared.reportOnly),
     usage: declared?.usage,
-  }).filter(({ at }) => !leftOut.some(unchecked => at.startsWith(unchecked)));
+  }).filter(
+    ({ at, write }) =>
+      !leftOut.some(key => at.startsWith(key) || write.includes(key)),
+  );
 }
 
 /** Describes the policy of these files, and what a running backend adds to it, as the log of its start does. */
@@ -157,7 +161,7 @@ function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
       enforced: isEnforced(gate, Date.now()),
       allow,
       deny: gate.deny.map(rule => withEnd(rule)),
-      tokens: gate.tokens.map(entry => withEnd(entry)),
+      tokens: withDefaults(gate.tokens).map(entry => withEnd(entry)),
       builtIn: BUILT_IN_PUBLIC,
       lists: findListSources(root),
       ...pick(declared, 'closed', 'unknown', 'usage'),

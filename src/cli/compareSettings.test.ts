@@ -6,6 +6,7 @@ import { merge, uniq } from 'lodash';
 import { stringify } from 'yaml';
 import {
   JUDGED,
+  OF_ISSUER,
   OF_BACKENDS,
   OF_COMMANDS,
   OLD_ISSUER,
@@ -79,6 +80,40 @@ describe('[P103] the table of api-gate diff', () => {
       expect((await diff(after, after, '--fail-on', 'any')).code).toBe(0);
     },
   );
+});
+
+describe('api-gate diff of a default for external tokens', () => {
+  const tokens = (...entries: string[]) => `backend:
+  baseUrl: https://a.example.com
+  auth: { externalAccess: [{ type: jwks, options: { url: 'https://a', subjectPrefix: e } }] }
+auth: { apiGate: { tokens: [${entries.map(each => `{ subject: 'external:${each} }`)}] } }\n`;
+  const DENIES = "e:*', only: []";
+
+  it.each([
+    ['says nothing itself', "e:a', reason: x"],
+    ['has the same requests', "e:a*', only: []"],
+    ['ends', "e:a', until: 2999-01-01"],
+    ['of another prefix is wider', "e*', only: all"],
+  ])('[P116] has no line with + for an entry that %s', async (_, entry) => {
+    const { code } = await diff(
+      tokens(DENIES),
+      tokens(DENIES, entry),
+      ...['--fail-on', 'new-public'],
+    );
+    expect(code).toBe(0);
+  });
+
+  it('[P116] has a line for each subject that a removed default has limited, and for none beside its own requests', async () => {
+    const { lines } = await diff(
+      tokens(DENIES, "e:a', reason: x", "e:b', only: all"),
+      tokens("e:a', reason: x", "e:b', only: all"),
+    );
+    const free = 'what accessRestrictions allow';
+    expect(lines.filter(line => line.includes('external:'))).toEqual([
+      `+ may more  external:e:*: ${free}  auth.apiGate.tokens`,
+      `+ may more  external:e:a: ${free}  (x)  auth.apiGate.tokens`,
+    ]);
+  });
 });
 
 describe('[P103] api-gate diff of files and variables', () => {
@@ -240,7 +275,9 @@ const REQUESTS: Record<string, (policy: ConfiguredPolicy) => Partial<State>> = {
   },
   tokens: ({ tokenLimits, now }) => {
     const request = { pluginId: 'hello', method: 'GET', path: '/data' };
-    const refusal = tokenLimits.findRefusal('ci', request, now());
+    const [refusal] = ['ci', OF_ISSUER].flatMap(
+      subject => tokenLimits.findRefusal(subject, request, now()) ?? [],
+    );
     const kinds = {
       restricted: 'narrow external',
       'token-ended': 'ended external',

@@ -1,5 +1,6 @@
-import { difference, isEqual, uniq } from 'lodash';
+import { difference, groupBy, isEqual, map, uniq } from 'lodash';
 import { endOf } from '../gate/rules/AllowRule';
+import { rulesOf, withDefaults } from '../gate/rules/TokenLimits';
 import type { TokenEntry } from '../gate/rules/GateSettings';
 import { findOpenings } from '../settings/expectations/findOpenings';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
@@ -52,23 +53,24 @@ function isWithin(names?: string[], others?: string[]): boolean {
   return !others || (!!names && difference(names, others).length === 0);
 }
 
-/** Compares the limits of the external tokens that Backstage accepts after the change. A subject without an entry has no limit. */
+/** Compares the limits of the external tokens that Backstage accepts after the change. */
 export const compareLimits: Compare = (before, after, path) => {
   const { isPossible } = readExternalSubjects(after.root);
   const both = [before, after].flatMap(({ gate }) => gate.tokens);
   const subjects = uniq(both.map(({ subject }) => subject)).filter(isPossible);
   const compare = compareAll(
     ['may more', 'may less'],
-    ({ gate }) =>
-      subjects.map(subject => {
-        const entries = gate.tokens.filter(each => each.subject === subject);
-        const texts = entries.map(each => formatToken(withEnd(each)));
-        return {
-          subject,
-          entries,
-          text: texts.join(', ') || `${subject}: no only`,
-        };
-      }),
+    ({ gate: { tokens } }) => {
+      // A subject without an entry has what its default says.
+      const others = difference(subjects, map(tokens, 'subject'));
+      const entries = [...tokens, ...others.map(subject => ({ subject }))];
+      const bySubject = groupBy(withDefaults(entries), 'subject');
+      return subjects.map(subject => {
+        const own = bySubject[subject];
+        const texts = own.map(each => formatToken(withEnd(each)));
+        return { subject, entries: own, text: texts.join(', ') };
+      });
+    },
     (one, other) =>
       one.subject === other.subject &&
       isWithinLimit(one.entries, other.entries),
@@ -79,14 +81,10 @@ export const compareLimits: Compare = (before, after, path) => {
 /** Returns whether the entries of a subject allow nothing that other ones do not allow as long. */
 function isWithinLimit(own: TokenEntry[], others: TokenEntry[]): boolean {
   const [one, other] = [own, others].map(entries => ({
-    until: Math.max(...(entries.length > 0 ? entries.map(endOf) : [Infinity])),
-    only:
-      entries[0]?.only &&
-      entries.flatMap(({ only = [], until }) =>
-        only.map(rule => ({ ...rule, until })),
-      ),
+    until: Math.max(...entries.map(endOf)),
+    only: Array.isArray(entries[0].only) && entries.flatMap(rulesOf),
   }));
-  if (one.until <= Date.now()) {
+  if (one.until <= Date.now() || (one.only && one.only.length === 0)) {
     return true;
   }
   return one.only && other.only

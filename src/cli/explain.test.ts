@@ -39,6 +39,9 @@ describe('api-gate explain --subject', () => {
       - { subject: ci-deploy, only: [{ plugin: catalog, path: /entities }], until: 2999-01-01 }
       - { subject: old, until: 2020-01-01 }
       - { subject: 'external:job', only: [{ plugin: catalog, path: /x }] }
+      - { subject: 'external:entra:*', only: [] }
+      - { subject: 'external:entra:a', until: 2999-01-01 }
+      - { subject: 'external:entra:b', only: all }
     deny:
       - { plugin: denied, path: /x, except: [narrow] }
 `;
@@ -70,7 +73,7 @@ describe('api-gate explain --subject', () => {
     [
       'POST /api/scaffolder/v2/tasks',
       'ci-deploy',
-      /\nWith a token of ci-deploy: refused with 403 \(restricted\): no only has it\n {2}auth.*\nTo allow it, add \{ plugin: scaffolder, path: '\/v2\/tasks', methods: \[POST\] \} to only\n$/,
+      /\nWith a token of ci-deploy: refused with 403 \(restricted\): no only has it\n {2}auth.*\nTo allow it, add \{ plugin: scaffolder, path: '\/v2\/tasks', methods: \[POST\] \} to only in an entry for ci-deploy\n$/,
     ],
     [
       'GET /api/catalog/open',
@@ -85,7 +88,7 @@ describe('api-gate explain --subject', () => {
     [
       'GET /api/techdocs/x',
       'old',
-      /\nWith a token of old: refused with 401 \(token-ended\)\n {2}refused with 403 \(restricted\): the accessRestrictions of backend\.auth\.externalAccess\[1\] leave techdocs out\n {2}auth\.apiGate\.tokens\[1\] {2}old: what accessRestrictions allow {2}\(ended, and refused since 2020.*\nTo allow it, write a later until\n$/,
+      /\nWith a token of old: refused with 401 \(token-ended\)\n {2}refused with 403 \(restricted\): the accessRestrictions of backend\.auth\.externalAccess\[1\] leave techdocs out\n {2}auth\.apiGate\.tokens\[1\] {2}old: what accessRestrictions allow {2}\(ended, and refused since 2020.*\nTo allow it, write a later until in an entry for old\n$/,
     ],
     [
       'GET /api/techdocs/x',
@@ -95,6 +98,21 @@ describe('api-gate explain --subject', () => {
     ['GET /api/x/y', 'open', /\nWith a token of open: passes the gate\n$/],
     ['GET /api/x/y', 'external:other', /: passes the gate\n$/],
     ['GET /api/x/y', 'external:job', /: refused with 403 \(restricted\)/],
+    [
+      'GET /api/x/y',
+      'external:entra:nobody',
+      /\nWith a token of external:entra:nobody: refused with 403 \(restricted\): no only has it\n {2}auth\.apiGate\.tokens\[3\] {2}external:entra:\*: nothing {2}.*\nTo allow it, add \{ plugin: x, path: '\/y', methods: \[GET\] \} to only in an entry for external:entra:nobody\n$/,
+    ],
+    [
+      'GET /api/x/y',
+      'external:entra:a',
+      /: refused with 403 \(restricted\): no only has it\n {2}auth\.apiGate\.tokens\[3\] {2}external:entra:\*: nothing {2}.*\n {2}auth\.apiGate\.tokens\[4\] {2}external:entra:a: nothing {2}\(until 2999/,
+    ],
+    [
+      'GET /api/x/y',
+      'external:entra:b',
+      /: passes the gate\n {2}auth\.apiGate\.tokens\[3\] {2}external:entra:\*: nothing {2}.*\n {2}auth\.apiGate\.tokens\[5\] {2}external:entra:b: what accessRestrictions allow/,
+    ],
   ])(
     'says of %s what becomes of it with %s, and needs no token',
     async (request, subject, expected) => {

@@ -222,12 +222,11 @@ function readEntry(subject: string, { root }: ProposalFacts, yaml = '') {
 function proposeOnly(subject: string, facts: ProposalFacts): string[] {
   const tokens = facts.declared?.usage?.externalTokens;
   const { only: yaml = '' } = find(tokens, { subject }) ?? {};
-  const { only = [] } =
-    readEntry(subject, facts, yaml.replace(/^# /gm, '')) ?? {};
-  return only.length === 0
-    ? []
-    : [
+  const { only } = readEntry(subject, facts, yaml.replace(/^# /gm, '')) ?? {};
+  return Array.isArray(only)
+    ? [
         '    # only: # what it has called in the time of the record',
         ...only.map(rule => `    #   ${yamlOf(rule)}`),
-      ];
+      ]
+    : [];
 }

@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '@backstage/config';
 import { compact, map, pick, uniq } from 'lodash';
 import { ApiGateConfig, CONFIG_KEY } from './read/readApiGateConfig';
-import { readExternalSubjects } from './read/readExternalTokens';
+import { ACCESS_KEY, readExternalSubjects } from './read/readExternalTokens';
 import { findRemovedTokens } from './read/readTokens';
 import { findTexts, holdsText, markUnmet } from './read/requirements';
 import { isEnforced } from '../gate/rules/Policy';
@@ -51,15 +51,16 @@ export class StartSettings {
     { before, hasEnforced }: { before: ApiGateConfig; hasEnforced: boolean },
   ): { after: ApiGateConfig; needsRestart: string[] } {
     const kept = pick(before, KEPT);
-    // Backstage accepts an external token that was removed until a restart. It must not lose its limits before.
+    // Backstage accepts a token that was removed until a restart: it must not lose its limits before, be they those of a default.
     const removed = findRemovedTokens(before, read, this.#named, config);
     const after = { ...read, ...kept, tokens: [...read.tokens, ...removed] };
     const needsRestart = KEPT.filter(
       key => !isDeepStrictEqual(kept[key], read[key]),
     ).map(key => `${CONFIG_KEY}.${key}`);
-    if (removed.length > 0) {
-      needsRestart.push('backend.auth.externalAccess');
-    }
+    const places = removed.map(({ subject }) =>
+      subject.endsWith('*') ? `${CONFIG_KEY}.tokens` : ACCESS_KEY,
+    );
+    needsRestart.push(...uniq(places));
     const required = uniq(compact(map(read.allow, 'requires')));
     const isAdded = (key: string) =>
       holdsText(key, config) && !this.#texts.has(key);

@@ -93,6 +93,35 @@ function limitOfCi(
   };
 }
 
+/** A subject of an issuer, which has the subjects that begin with `external:e:`. */
+export const OF_ISSUER = 'external:e:ci';
+const ISSUER = {
+  type: 'jwks',
+  options: {
+    url: 'https://issuer.example.com/keys',
+    issuer: 'https://issuer.example.com',
+    algorithm: 'RS256',
+    audience: 'backstage-ci',
+    subjectPrefix: 'e',
+  },
+};
+const DENIES = { subject: 'external:e:*', only: [] };
+
+/** Makes a pair of entries for subjects of an issuer. */
+function limitOfIssuer(
+  narrow: JsonObject[],
+  wide: JsonObject[],
+  limit: string,
+): Pair {
+  return {
+    ...limitOfCi([], [], ''),
+    narrow: { ...accessWith(ISSUER), ...gate({ tokens: narrow }) },
+    wide: { ...accessWith(ISSUER), ...gate({ tokens: wide }) },
+    more: `+ may more  ${limit}  auth.apiGate.tokens`,
+    less: `- may less  ${limit}  auth.apiGate.tokens`,
+  };
+}
+
 /** The settings that are inputs of `judge`, as the proof has it. */
 export const JUDGED: Pair[] = [
   {
@@ -127,7 +156,7 @@ export const JUDGED: Pair[] = [
       'denies  * /api/hello/** for users,tokens',
     ),
   ),
-  limitOfCi([{ only: ONLY }], [], 'no only'),
+  limitOfCi([{ only: ONLY }], [], 'what accessRestrictions allow'),
   ...['/data', '/**'].map(path =>
     limitOfCi(
       [{ only: ONLY }],
@@ -139,6 +168,30 @@ export const JUDGED: Pair[] = [
     [{ until: HOUR_AGO }],
     [{ until: '2999-01-01' }],
     'what accessRestrictions allow  (until 2999-01-01T00:00:00.000Z)',
+  ),
+  limitOfIssuer([DENIES], [], 'external:e:*: what accessRestrictions allow'),
+  limitOfIssuer(
+    [DENIES],
+    [{ ...DENIES, only: [RULE] }],
+    'external:e:*: GET /api/hello/data',
+  ),
+  limitOfIssuer(
+    [DENIES],
+    [DENIES, { subject: 'external:e:c*', only: [RULE] }],
+    'external:e:c*: GET /api/hello/data',
+  ),
+  limitOfIssuer(
+    [DENIES, { subject: OF_ISSUER }],
+    [DENIES, { subject: OF_ISSUER, only: 'all' }],
+    `${OF_ISSUER}: what accessRestrictions allow`,
+  ),
+  limitOfIssuer(
+    [{ ...DENIES, only: [RULE], until: HOUR_AGO }],
+    [
+      { ...DENIES, only: [RULE], until: HOUR_AGO },
+      { subject: OF_ISSUER, until: '2999-01-01' },
+    ],
+    `${OF_ISSUER}: GET /api/hello/data  (until 2999-01-01T00:00:00.000Z)`,
   ),
   ofGate('issuers', {}, { issuers: [OLD_ISSUER] }, `trusts  ${OLD_ISSUER}`),
   ofGate(

@@ -461,6 +461,168 @@ describe('the tokens of each kind of handler', () => {
   });
 });
 
+describe('the default for the subjects of an issuer', () => {
+  const NONE = { subject: 'external:entra:*', only: [] };
+  const requests = [
+    ...only,
+    { plugin: 'ws', path: '/live', methods: ['WEBSOCKET'] },
+  ];
+  const DEPLOY = { subject: 'external:entra:deploy', only: requests };
+  const CI_JOBS = { subject: 'external:entra:ci-*', only };
+  const OPEN = [
+    { plugin: 'hello', path: '/open' },
+    { plugin: 'ws', path: '/open', methods: ['WEBSOCKET'] },
+  ];
+
+  async function startWithIssuer(tokens: JsonObject[]) {
+    const { entry, sign } = await createIssuer(backends.serve);
+    const ws = webSocketPlugin('ws', {
+      '/live': undefined,
+      '/open': undefined,
+    });
+    const access = [
+      external('other'),
+      entry({ audience: 'ci', subjectPrefix: 'entra' }),
+    ];
+    const backend = await start(tokens, {
+      access,
+      apiGate: { allow: OPEN },
+      features: [ws.feature],
+    });
+    // Releases before November 2026 have their handlers after a first request.
+    await backend.get('/api/ws/x', OTHER);
+    const tokenFor = async (sub: string) => bearer(await sign({ sub }));
+    const [nobody, deploy, job] = [
+      await tokenFor('nobody'),
+      await tokenFor('deploy'),
+      await tokenFor('ci-1'),
+    ];
+    /** Returns what becomes of a request, an upgrade and both of a public route, with a token. */
+    const judge = async (line: string) => [
+      await backend.statusOf('/api/hello/ok', line),
+      await backend.statusOf('/api/hello/x', line),
+      await backend.upgradeStatus('/api/ws/live', line),
+      await backend.statusOf('/api/hello/open', line),
+      await backend.upgradeStatus('/api/ws/open', line),
+    ];
+    return { ...backend, access, deploy, job, judge, nobody, tokenFor, ws };
+  }
+
+  it('[P116] refuses whom nobody has listed, and gives an entry and a longer default their own requests', async () => {
+    const backend = await startWithIssuer([NONE, DEPLOY, CI_JOBS]);
+    const { deploy, handled, job, judge, nobody, tokenFor, ws } = backend;
+    expect(await judge(nobody)).toEqual([403, 403, 403, 403, 403]);
+    expect(await outcome(backend, 'GET /api/hello/ok', nobody)).toEqual(
+      REFUSED,
+    );
+    expect([handled, ws.handled]).toEqual([[], []]);
+    expect(await judge(deploy)).toEqual([200, 403, 101, 403, 403]);
+    expect(await judge(job)).toEqual([200, 403, 403, 403, 403]);
+    expect(await judge(await tokenFor('ci'))).toEqual(await judge(nobody));
+    expect(handled.map(({ path }) => path)).toEqual(['/ok', '/ok']);
+    expect(ws.handled.map(({ path }) => path)).toEqual(['/live']);
+    // No other token is limited: static ones, those of users and plugins, and those that do not verify.
+    const service = bearer(await backend.hello.tokenFor('hello'));
+    for (const line of [OTHER, bearer(await backend.sign()), service]) {
+      expect(await backend.statusOf('/api/hello/x', line)).toBe(200);
+    }
+    expect(await backend.statusOf('/api/hello/open', bearer('x.y.z'))).toBe(
+      200,
+    );
+  });
+
+  it('[P116] gives an entry what it says itself, and else what its default says, until a change of the configuration', async () => {
+    const backend = await startWithIssuer([
+      { ...NONE, only, until: '2020-01-01' },
+      { subject: DEPLOY.subject, reason: 'says nothing' },
+    ]);
+    const { deploy, job, judge, nobody } = backend;
+    const ended = [401, 401, 401, 401, 401];
+    expect(await judge(deploy)).toEqual(ended);
+    expect(await judge(nobody)).toEqual(ended);
+    backend.limit([
+      { ...NONE, only, until: '2020-01-01' },
+      { subject: DEPLOY.subject, until: '2999-01-01' },
+      { subject: 'external:entra:ci-1', only: 'all' },
+    ]);
+    expect(await judge(deploy)).toEqual([200, 403, 403, 403, 403]);
+    expect(await judge(job)).toEqual(ended);
+    backend.limit([NONE, { subject: 'external:entra:ci-1', only: 'all' }]);
+    expect(await judge(deploy)).toEqual([403, 403, 403, 403, 403]);
+    expect((await judge(job)).slice(0, 4)).toEqual([200, 200, 101, 200]);
+  });
+
+  it('[P116] stays in force until a restart if a change removes it, and closes the WebSockets that a new one excludes', async () => {
+    const backend = await startWithIssuer([]);
+    const { access, deploy, judge, nobody } = backend;
+    const open = await backend.upgrade('/api/ws/live', nobody);
+    const kept = await backend.upgrade('/api/ws/live', deploy);
+    backend.limit([NONE, DEPLOY]);
+    await open.closed;
+    expect(kept.isClosed()).toBe(false);
+    const none = [403, 403, 403, 403, 403];
+    expect(await judge(nobody)).toEqual(none);
+    backend.limit([DEPLOY]);
+    expect(await judge(nobody)).toEqual(none);
+    expect(await judge(deploy)).toEqual([200, 403, 101, 403, 403]);
+    expect(
+      backend.logged('takes effect after a restart', 'warn'),
+    ).toMatchObject([
+      { message: expect.stringContaining('auth.apiGate.tokens has changed') },
+    ]);
+    // The same without the entry of the issuer, whose tokens Backstage accepts until a restart.
+    backend.change({
+      config: accessWith(access[0]),
+      apiGate: { allow: OPEN, tokens: [] },
+    });
+    expect(await judge(nobody)).toEqual(none);
+    expect(await judge(deploy)).toEqual([200, 403, 101, 403, 403]);
+    kept.destroy();
+    const restarted = await startWithIssuer([DEPLOY]);
+    expect((await restarted.judge(restarted.nobody)).slice(0, 4)).toEqual([
+      200, 200, 101, 200,
+    ]);
+  });
+
+  it('[P116] is reported with the entries, and an issuer without one is a finding', async () => {
+    const backend = await startWithIssuer([NONE, { ...DEPLOY, only }]);
+    const token = await backend.hello.tokenFor('auth');
+    const { findings, tokens } = await backend.policy(token);
+    const ids = findings.map(({ id }) => id);
+    expect(ids).not.toContain('issuer-without-default');
+    expect(tokens).toEqual([NONE, { ...DEPLOY, only }]);
+    const [block] = backend.logged('API gate: enforce');
+    expect(block.message).toContain(`  Limits of external tokens:
+    external:entra:*: nothing
+    external:entra:deploy: GET,POST /api/hello/ok
+`);
+    const without = await startWithIssuer([CI_JOBS]);
+    const other = await without.policy(await without.hello.tokenFor('auth'));
+    expect(
+      other.findings.filter(({ id }) => id === 'issuer-without-default'),
+    ).toMatchObject([
+      {
+        at: expect.stringMatching(
+          /^backend\.auth\.externalAccess\[1\] \(http:\/\/localhost:\d+\/keys\)$/,
+        ),
+        write: expect.stringContaining(
+          "add { subject: 'external:entra:*', only: [] } to auth.apiGate.tokens",
+        ),
+      },
+    ]);
+  });
+
+  it.each([
+    ['*', 'must be the subject of an external token'],
+    ['external:*:a', 'must be the subject of an external token'],
+    ['external:entr:*', 'must be one that an entry of backend.auth'],
+  ])('[P116] stops the start with the subject %s', async (subject, message) => {
+    await expect(startWithIssuer([{ subject, only: [] }])).rejects.toThrow(
+      `auth.apiGate.tokens[0].subject ${message}`,
+    );
+  });
+});
+
 describe('the reports', () => {
   it('[P82] have the limits, the finding of a subject that was never seen, and after seven days the entry that allows what was called', async () => {
     const probe = usageProbe();

@@ -56,7 +56,13 @@ function readOptions(): Option[] {
     }
     const isList =
       node.type !== undefined &&
-      /^(Array<|.*\[\]$)/.test(node.type.getText().split('\n')[0]);
+      // A list may have a word in its place.
+      /^(Array<|.*\[\]$)/.test(
+        node.type
+          .getText()
+          .replace(/^\| '\w+'\s+\| /, '')
+          .split('\n')[0],
+      );
     const name = `${prefix}${node.name.getText()}`;
     const comment = text.slice(node.getFullStart(), node.getStart());
     options.push({ name, fallback: defaultIn(comment) });

@@ -405,7 +405,7 @@ describeWithBash('the workflow of docs/ci.md', () => {
         ...inApp('guest: {} }', `guest: {} }, apiGate: { tokens: [${LIMIT}] }`),
         ...production(LIMIT, ''),
       },
-      '+ may more  ci: no only',
+      '+ may more  ci: what accessRestrictions allow',
     ],
     [
       'lets replicas learn later of ended sessions',

@@ -1,5 +1,12 @@
 import { Differences } from './Differences';
-import { denials, pairs, singles, twins, upgradesInExpress } from './enumerate';
+import {
+  denials,
+  limits,
+  pairs,
+  singles,
+  twins,
+  upgradesInExpress,
+} from './enumerate';
 import { follow, followAgain, followDetail, followSame } from './follow';
 import { judge } from './reference';
 import { Judgement, PLAIN, State } from './states';
@@ -151,6 +158,7 @@ it.each([
   ['tokens at two places', pairs, every(499)],
   ['an upgrade in Express', upgradesInExpress, every(29)],
   ['a rule that denies', denials, every(97)],
+  ['defaults and entries of external tokens', limits, every(29)],
 ])(
   '[P111] the gate decides as the table says, with %s',
   async (_, states, step) => {

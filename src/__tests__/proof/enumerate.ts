@@ -1,4 +1,15 @@
-import { DENIALS, Kind, PLAIN, PLUGINS, ROUTES, State, TOKENS } from './states';
+import { pickBy } from 'lodash';
+import {
+  DENIALS,
+  Kind,
+  Limits,
+  PLAIN,
+  PLUGINS,
+  ROUTES,
+  Saying,
+  State,
+  TOKENS,
+} from './states';
 
 const KINDS = Object.keys(TOKENS) as Kind[];
 const BOTH = [false, true];
@@ -111,6 +122,40 @@ export function* upgradesInExpress(): Generator<State> {
   const plugins = of('plugin', ['up', 'down', 'absent']);
   const places = [{}, ...Object.values(OTHER_PLACES).flat(), ...HEADERS];
   yield* product([places, of('isCrossSite', BOTH), plugins, doors, ...ways]);
+}
+
+/** What is not said is no key. */
+const SAYINGS: (Saying | undefined)[] = [
+  undefined,
+  ...([undefined, 'none', 'each', 'all'] as const).flatMap(only =>
+    ([undefined, 'past', 'later'] as const).map(until =>
+      pickBy({ only, until }),
+    ),
+  ),
+];
+
+/** Each pair of a default and an entry. */
+const LIMITS: Limits[] = SAYINGS.flatMap(byDefault =>
+  SAYINGS.map(entry => pickBy({ byDefault, entry }) as Limits),
+);
+
+/**
+ * Yields requests with an external token, some with that of a user beside it, for each pair of a default and an entry.
+ */
+export function* limits(): Generator<State> {
+  const ways = [of('limits', LIMITS), ...WAYS];
+  const kinds = ['external', 'legacy external', 'jwks external'] as const;
+  yield* product([
+    [
+      ...of('authorization', kinds),
+      ...of('header', ['external']),
+      { protocols: ['external'] },
+      { header: 'user', authorization: 'external' },
+      { cookie: 'user', authorization: 'external' },
+      { cookie: 'user', protocols: ['external'] },
+    ],
+    ...ways,
+  ]);
 }
 
 /** The tokens of each principal, a refused one, and none. */

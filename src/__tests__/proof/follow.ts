@@ -14,8 +14,9 @@ import { createHttpAuth } from './createHttpAuth';
 import { createGate } from '../../gate/createGate';
 import { UpgradeGate } from '../../gate/upgrades/UpgradeGate';
 import { readUpgradeTarget } from '../../gate/read/mountedRequest';
+import type { AllowRule } from '../../gate/rules/AllowRule';
 import type { DenyRule } from '../../gate/rules/DenyList';
-import { DENIALS, Judgement, Place, State, TOKENS } from './states';
+import { DENIALS, Judgement, Place, Saying, State, TOKENS } from './states';
 import {
   ADDED_ISSUER,
   CALLERS,
@@ -29,6 +30,7 @@ import {
 } from './tokens';
 
 const NOW = Date.now();
+const LATER = NOW + 3_600_000;
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
 const PATHS = {
   protected: '/data',
@@ -53,6 +55,20 @@ const RULES: Record<keyof typeof DENIALS, Pick<DenyRule, 'for' | 'except'>> = {
   plugins: { for: ['plugins'], except: [] },
 };
 
+/** Returns an entry of `tokens` as a list, which is empty for an entry that is not there. */
+function entryOf(subject: string, said: Saying | undefined, rule: AllowRule) {
+  const onlys = { none: [], each: [rule], all: 'all' } as const;
+  return said
+    ? [
+        {
+          subject,
+          ...(said.only && { only: onlys[said.only] }),
+          ...(said.until && { until: said.until === 'past' ? 1 : LATER }),
+        },
+      ]
+    : [];
+}
+
 /** The frontend's plugin is public by nature. */
 const idOf = ({ route }: State) => (route === 'nature' ? 'app' : 'here');
 
@@ -60,7 +76,7 @@ const isElsewhere = ({ plugin }: State) => /absent|remote/.test(plugin);
 
 /** Creates both doors of a backend, which records what the gate does. One that remembers tokens has no cookie to issue. */
 function createScene(state: State, isRemembering: boolean) {
-  const { deny, header, isListLoaded, isTrusted, mode } = state;
+  const { deny, header, isListLoaded, isTrusted, limits, mode } = state;
   const plugin = idOf(state);
   const isHere = !isElsewhere(state);
   const others = [
@@ -70,7 +86,12 @@ function createScene(state: State, isRemembering: boolean) {
   ];
   const rule = { plugin, path: PATHS.rule, methods: ['GET', 'WEBSOCKET'] };
   // M1: report-only enforces once it has ended.
-  const until = new Date(mode === 'enforce' ? 0 : NOW + 3_600_000);
+  const until = new Date(mode === 'enforce' ? 0 : LATER);
+  const each = {
+    ...rule,
+    path: '/**',
+    methods: ['GET', 'WEBSOCKET', 'DELETE'],
+  };
   const policy = createPolicy({
     ...(isTrusted ? { mode: 'report-only', until } : { mode }),
     allow: [rule],
@@ -80,6 +101,8 @@ function createScene(state: State, isRemembering: boolean) {
     tokens: [
       { subject: 'ended', until: 1 },
       { subject: 'narrow', only: [{ ...rule, path: '/other' }] },
+      ...entryOf('extern*', limits?.byDefault, each),
+      ...entryOf('external', limits?.entry, each),
     ],
     ...(header !== undefined && { credentialHeader: 'x-credential' }),
     issuers: [ADDED_ISSUER],
@@ -209,9 +232,10 @@ function createScene(state: State, isRemembering: boolean) {
 const scenes = new Map<string, ReturnType<typeof createScene>>();
 
 function sceneOf(state: State, isRemembering: boolean) {
-  const { deny, header, isListLoaded, isTrusted, mode, plugin } = state;
+  const { deny, header, isListLoaded, isTrusted, limits, mode, plugin } = state;
   const key = [
     deny,
+    JSON.stringify(limits),
     header !== undefined,
     isListLoaded,
     isTrusted,

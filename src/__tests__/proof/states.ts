@@ -58,11 +58,36 @@ const UNVERIFIED: Partial<Record<Kind, string>> = {
   'jwks external': 'T9',
 };
 
+/** What an entry of `tokens` says: the requests that it allows, and when it ends. */
+export interface Saying {
+  /** `each`: all requests of the states. */
+  only?: 'none' | 'each' | 'all';
+  until?: 'past' | 'later';
+}
+
+/** The default of the external tokens without a row of their own, and their entry. */
+export interface Limits {
+  byDefault?: Saying;
+  entry?: Saying;
+}
+
+/** R12, for an external token that would be T17. No `only` has a cookie endpoint, or a request without a path (V2). */
+function limit({ door, limits, route }: State): string {
+  const { only, until } = { ...limits?.byDefault, ...limits?.entry };
+  const isOdd =
+    /sign-out|endpoint/.test(route) || door === 'no upgrade to Node';
+  const isNamed = only === 'each' && !isOdd;
+  const isRefused = only !== undefined && only !== 'all' && !isNamed;
+  return (until === 'past' && 'T11') || (isRefused ? 'T12' : 'T17');
+}
+
 /** Returns the row of a token. */
-export function rowOf(kind: Kind, { isListLoaded, plugin }: State): string {
+export function rowOf(kind: Kind, state: State): string {
+  const { isListLoaded, plugin } = state;
   const rows = TOKENS[kind].match(/[JT]\d+/g)!;
   const unverified = plugin === 'absent, bare' && UNVERIFIED[kind];
-  return unverified || (isListLoaded ? rows[0] : rows.at(-1)!);
+  const row = unverified || (isListLoaded ? rows[0] : rows.at(-1)!);
+  return row === 'T17' && kind.endsWith('external') ? limit(state) : row;
 }
 
 /** The places P1 to P6 of tokens. */
@@ -122,6 +147,8 @@ export interface State {
   route: RouteName;
   /** The kinds of tokens that a rule for every path of the plugin denies; `undefined` without such a rule. */
   deny: RegExp | undefined;
+  /** What `tokens` says of the external tokens that are not of a kind of their own. */
+  limits: Limits | undefined;
   /** Whether the list of revocations is loaded. */
   isListLoaded: boolean;
   /** Whether another site's page made a browser send the request. */
@@ -178,6 +205,7 @@ export const PLAIN: State = {
   plugin: 'up',
   route: 'protected',
   deny: undefined,
+  limits: undefined,
   isListLoaded: true,
   isCrossSite: false,
   isCode: false,

@@ -1,6 +1,6 @@
-import { denials, pairs, singles } from './enumerate';
+import { denials, limits, pairs, singles } from './enumerate';
 import { judge } from './reference';
-import { DENIALS, Kind, State } from './states';
+import { DENIALS, Kind, Limits, Saying, State } from './states';
 
 /** `npm test` has every so many states, `.ci/run` has all. The test of the gate says that the gate decides as the table does. */
 const STEP = process.env.PROPERTIES === 'long' ? 1 : 29;
@@ -70,6 +70,26 @@ function isClosed({ door, route }: State): boolean {
 
 const passes = (state: State) => judge(state).outcome === 'passed';
 
+const withLimits = (state: State, limits: Limits | undefined): State => ({
+  ...state,
+  limits,
+});
+
+/** What an entry says, in the order of what it gives. */
+const GIVES = {
+  only: ['none', 'each', 'all'],
+  until: ['past', 'later', 'never'],
+};
+
+/** Returns whether an entry says of one thing what gives more than what its default says. */
+function givesMore(entry: Saying = {}, byDefault: Saying = {}): boolean {
+  const { only = 'all', until = 'never' } = byDefault;
+  return (
+    GIVES.only.indexOf(entry.only ?? only) > GIVES.only.indexOf(only) ||
+    GIVES.until.indexOf(entry.until ?? until) > GIVES.until.indexOf(until)
+  );
+}
+
 /** Returns a state with each rule that denies. */
 const denied = (state: State): State[] =>
   Object.values(DENIALS).map(deny => ({ ...state, deny }));
@@ -96,6 +116,41 @@ const THEOREMS: Record<string, (state: State) => boolean> = {
       tokensOf(state).some(token => String(token) in TAKEN) &&
       passes(state) &&
       !passes(before)
+    );
+  },
+
+  'the limits of external tokens open nothing': state =>
+    passes(state) && !passes(withLimits(state, undefined)),
+
+  'an entry opens nothing, unless it says itself what gives more than its default, and a default opens nothing':
+    state => {
+      const { byDefault, entry } = state.limits ?? {};
+      const before = withLimits(state, { byDefault });
+      return passes(state) && !passes(before) && !givesMore(entry, byDefault);
+    },
+
+  'where a default allows nothing, an external token passes by what its entry says alone':
+    state => {
+      const { byDefault, entry } = state.limits ?? {};
+      return (
+        byDefault?.only === 'none' &&
+        entry?.only === undefined &&
+        state.mode === 'enforce' &&
+        isClosed(state) &&
+        passes(state) &&
+        !tokensOf(state).includes('user')
+      );
+    },
+
+  'without what an entry says itself, its default decides': state => {
+    const { byDefault, entry } = state.limits ?? {};
+    const silent = withLimits(state, {
+      byDefault,
+      ...(entry && { entry: {} }),
+    });
+    return (
+      JSON.stringify(judge(silent)) !==
+      JSON.stringify(judge(withLimits(state, { byDefault })))
     );
   },
 
@@ -167,7 +222,7 @@ const broken: Record<string, State[]> = {};
 let count = 0;
 
 beforeAll(() => {
-  for (const states of [singles, pairs, denials]) {
+  for (const states of [singles, pairs, denials, limits]) {
     for (const state of states()) {
       count += 1;
       if (count % STEP === 0) {

@@ -49,10 +49,11 @@ export interface GateSettings {
 
 /** An entry of `auth.apiGate.tokens`, checked: it limits the external tokens of one subject. */
 export interface TokenEntry {
+  /** With `*` at its end, the entry is the default for the subjects that begin so, and says what theirs does not. */
   subject: string;
-  /** The requests that the tokens may make. Default: all. */
-  only?: AllowRule[];
-  /** The time from which on the entry allows nothing, in milliseconds since 1970. Default: never. */
+  /** The requests that the tokens may make. Without any default: all. */
+  only?: AllowRule[] | 'all';
+  /** The time from which on the entry allows nothing, in milliseconds since 1970. Without any default: never. */
   until?: number;
   reason?: string;
 }

@@ -128,6 +128,96 @@ describe('TokenLimits', () => {
     ]);
   });
 
+  it('[P116] says what an entry does not say by the longest default, and by shorter ones in its place', () => {
+    const onlys = [undefined, [], [rule('/x')], 'all'] as const;
+    const ends = [undefined, 500, 2_000];
+    const sayings: (Partial<TokenEntry> | undefined)[] = onlys.flatMap(only =>
+      ends.map(until => ({
+        ...(only && { only: [only].flat() as never }),
+        ...(only === 'all' && { only }),
+        ...(until && { until }),
+      })),
+    );
+    sayings.push(undefined);
+    const subjects = ['external:*', 'external:e:*', 'external:e:ci'];
+    let count = 0;
+    for (const shorter of sayings) {
+      for (const longer of sayings) {
+        for (const own of sayings) {
+          const each = [shorter, longer, own];
+          const entries = each.flatMap((said, i) =>
+            said ? [{ ...said, subject: subjects[i] }] : [],
+          );
+          const { only, until = Infinity } = { ...shorter, ...longer, ...own };
+          const isOnly =
+            only === undefined || only === 'all' || only.length > 0;
+          const refusal = until <= 1_000 ? 'token-ended' : undefined;
+          // The order of entries does not matter.
+          for (const list of [entries, [...entries].reverse()]) {
+            const { all, judge } = limits(...list);
+            const request = { pluginId: 'a', method: 'GET', path: '/x' };
+            expect([
+              each,
+              judge('GET /x', 'external:e:ci'),
+              judge('GET /y', 'external:e:ci'),
+              all.endFor('external:e:ci', request, now),
+            ]).toEqual([
+              each,
+              refusal ?? (isOnly ? undefined : 'restricted'),
+              refusal ?? (Array.isArray(only) ? 'restricted' : undefined),
+              refusal || !isOnly ? -Infinity : until,
+            ]);
+            count += 1;
+          }
+        }
+      }
+    }
+    expect(count).toBe(2 * 13 ** 3);
+  });
+
+  it('[P116] is the default for the subjects that begin so, and for no other', () => {
+    const { judge } = limits(
+      { subject: 'external:e:*', only: [] },
+      { subject: 'external:e:ci-*', only: [rule('/x')] },
+      { subject: 'external:e:ci-1', only: [rule('/y')] },
+    );
+    const judged = [
+      ...['external:e:', 'external:e:a', 'external:e:*', 'external:e:ci'],
+      ...['external:e:ci-', 'external:e:ci-2', 'external:e:ci-1'],
+      ...['external:e', 'external:f:a', 'External:e:a', 'e:a', 'ci'],
+    ].map(subject => [
+      subject,
+      ['GET /x', 'GET /y'].filter(request => !judge(request, subject)),
+    ]);
+    expect(Object.fromEntries(judged)).toEqual({
+      'external:e:': [],
+      'external:e:a': [],
+      'external:e:*': [],
+      'external:e:ci': [],
+      'external:e:ci-': ['GET /x'],
+      'external:e:ci-2': ['GET /x'],
+      'external:e:ci-1': ['GET /y'],
+      'external:e': ['GET /x', 'GET /y'],
+      'external:f:a': ['GET /x', 'GET /y'],
+      'External:e:a': ['GET /x', 'GET /y'],
+      'e:a': ['GET /x', 'GET /y'],
+      ci: ['GET /x', 'GET /y'],
+    });
+  });
+
+  it('[P116] finds the default of each subject again, however many there are', () => {
+    const { judge } = limits(
+      { subject: 'external:e:*', only: [] },
+      { subject: 'external:f:*', only: [rule('/x')] },
+    );
+    for (let round = 0; round < 2; round += 1) {
+      for (let i = 0; i < 3_000; i += 1) {
+        expect(judge('GET /x', `external:e:${i}`)).toBe('restricted');
+        expect(judge('GET /x', `external:f:${i}`)).toBeUndefined();
+      }
+    }
+  });
+
   it('has no end for what no entry ends', () => {
     const { endFor } = limits({ only: [rule('/x')] });
     expect([endFor('GET /x'), endFor('GET /y')]).toEqual([Infinity, -Infinity]);

@@ -1,3 +1,5 @@
+import { groupBy, maxBy, pick } from 'lodash';
+import { LRUCache } from 'lru-cache';
 import { AllowRule, endOf } from './AllowRule';
 import type { TokenEntry } from './GateSettings';
 import { isUnambiguousPath } from '../read/requestLine';
@@ -10,18 +12,27 @@ export interface LimitedRequest extends Pick<Route, 'method' | 'path'> {
   isUpgrade?: boolean;
 }
 
-/** Holds what the external tokens of a subject may do, and until when: the entries of `auth.apiGate.tokens`. They never open anything. */
+/** Holds what external tokens may do, and until when: the entries of `auth.apiGate.tokens`. They never open anything. */
 export class TokenLimits {
-  /** The end of the entry that ends last, and the requests that the entries allow until they end (`undefined`: all), by subject. */
+  /** By the subject of entries: the end of that which ends last, and the requests that they allow until they end (`undefined`: all). */
   readonly #limits = new Map<string, { until: number; only?: AllowList }>();
+  /** By other subjects, each of which is compared with the defaults once. An issuer may have any number of subjects. */
+  readonly #others = new LRUCache<string, { until: number; only?: AllowList }>({
+    max: 1_000,
+    memoMethod: subject =>
+      this.#limits.get(findDefault(subject, this.entries)?.subject ?? '') ?? {
+        until: Infinity,
+      },
+  });
 
-  constructor(entries: readonly TokenEntry[]) {
-    for (const { subject } of entries) {
-      const own = entries.filter(entry => entry.subject === subject);
-      this.#limits.set(subject, {
+  constructor(private readonly entries: readonly TokenEntry[]) {
+    const bySubject = groupBy(withDefaults(entries), 'subject');
+    for (const own of Object.values(bySubject)) {
+      // The reader of the configuration has made sure that either all of them have requests, or that there is one entry.
+      const isLimited = Array.isArray(own[0].only);
+      this.#limits.set(own[0].subject, {
         until: Math.max(...own.map(endOf)),
-        // The reader of the configuration has made sure that either all of them have it, or that there is one entry.
-        only: own[0].only && new AllowList(own.flatMap(rulesOf)),
+        only: isLimited ? new AllowList(own.flatMap(rulesOf)) : undefined,
       });
     }
   }
@@ -36,32 +47,55 @@ export class TokenLimits {
     request: LimitedRequest,
     now: number,
   ): 'restricted' | 'token-ended' | undefined {
-    const limit = this.#limits.get(subject);
-    if (!limit) {
-      return undefined;
-    }
-    if (limit.until <= now) {
+    const { only, until } = this.#find(subject);
+    if (until <= now) {
       return 'token-ended';
     }
-    return !limit.only || match(limit.only, request, now)
-      ? undefined
-      : 'restricted';
+    return !only || match(only, request, now) ? undefined : 'restricted';
   }
 
   /** Returns a time until which the tokens of a subject may make a request, in milliseconds since 1970; `-Infinity` if they may not. */
   endFor(subject: string, request: LimitedRequest, now: number): number {
-    const limit = this.#limits.get(subject);
     if (this.findRefusal(subject, request, now)) {
       return -Infinity;
     }
-    const rule = limit?.only && match(limit.only, request, now);
-    return rule ? endOf(rule) : (limit?.until ?? Infinity);
+    const { only, until } = this.#find(subject);
+    const rule = only && match(only, request, now);
+    return rule ? endOf(rule) : until;
+  }
+
+  #find(subject: string) {
+    return this.#limits.get(subject) ?? this.#others.memo(subject);
   }
 }
 
+/** Finds the default of a subject: the entry with the longest text before `*` that the subject begins as. Defaults have one, too. */
+export function findDefault<T extends Pick<TokenEntry, 'subject'>>(
+  subject: string,
+  entries: readonly T[],
+): T | undefined {
+  const defaults = entries.filter(
+    ({ subject: other }) =>
+      other.endsWith('*') &&
+      other !== subject &&
+      subject.startsWith(other.slice(0, -1)),
+  );
+  return maxBy(defaults, 'subject.length');
+}
+
+/** Adds to each entry what it has from its default alone: `only`, or `until`. */
+export function withDefaults(entries: readonly TokenEntry[]): TokenEntry[] {
+  const complete = (entry: TokenEntry): TokenEntry => {
+    const outer = findDefault(entry.subject, entries);
+    const inherited = outer && pick(complete(outer), 'only', 'until');
+    return { ...inherited, ...entry };
+  };
+  return entries.map(complete);
+}
+
 /** The requests of an entry, as rules that end with it. */
-function rulesOf({ only = [], until }: TokenEntry): AllowRule[] {
-  return only.map(rule => ({ ...rule, until }));
+export function rulesOf({ only, until }: TokenEntry): AllowRule[] {
+  return Array.isArray(only) ? only.map(rule => ({ ...rule, until })) : [];
 }
 
 function match(

@@ -103,6 +103,27 @@ const limitingOfIssuer = merge(
   external({ type: 'jwks', options: { url: 'https://a' } }),
   gate({ tokens: [{ subject: 'external:ci', until: '2027-12-31' }] }),
 );
+const issuerWith = (options: JsonObject, subjects: string[]) =>
+  merge(
+    external({ type: 'jwks', options: { url: 'https://a', ...options } }),
+    gate({ tokens: subjects.map(subject => ({ subject, reason: 'x' })) }),
+  );
+const staticUnderDefault = (limit: JsonObject) => ({
+  backend: {
+    auth: {
+      externalAccess: [
+        { type: 'static', options: { subject: 'external:ci' } },
+        { type: 'jwks', options: { url: 'https://a' } },
+      ],
+    },
+  },
+  ...gate({
+    tokens: [
+      { subject: 'external:ci', only: 'all' },
+      { subject: 'external:*', ...limit },
+    ],
+  }),
+});
 const requiring = (mark: { unmet?: true }): Facts => ({
   gate: {
     ...readApiGateConfig(reader({})),
@@ -249,6 +270,19 @@ const rowsOf: Record<FindingId, Row[]> = {
       endedAt('2020-01-01'),
       gate({ expect: [{ request: 'GET /api/a/x', is: 'public' }] }),
     ],
+  ],
+  'issuer-without-default': [
+    ...[
+      issuerWith({}, ['external:*']),
+      issuerWith({ subjectPrefix: 'e' }, ['external:*']),
+      issuerWith({ subjectPrefix: 'e' }, ['external:e:*']),
+      external({ type: 'own', options: {} }),
+      external({}),
+    ].map((hasNot): Row => [
+      'backend.auth.externalAccess[0] (https://a)',
+      issuerWith({ subjectPrefix: 'e' }, ['external:e:a*', 'external:e:a']),
+      hasNot,
+    ]),
   ],
   'no-barrier-behind': [
     [
@@ -599,6 +633,14 @@ const rowsOf: Record<FindingId, Row[]> = {
     ],
   ],
   'token-never-seen': [
+    // Whoever has a default may never come.
+    [
+      'auth.apiGate.tokens[0] (external:ci)',
+      issuerWith({}, ['external:ci']),
+      issuerWith({}, ['external:*']),
+      seen('other', '2026-11-24'),
+      seen('other', '2026-11-24'),
+    ],
     [
       'auth.apiGate.tokens[0] (external:ci)',
       limitingOfIssuer,
@@ -629,6 +671,12 @@ const rowsOf: Record<FindingId, Row[]> = {
       'backend.auth.externalAccess[0] (ci)',
       limiting({ reason: 'builds' }),
       limiting({ until: '2026-01-01' }),
+    ],
+    // An entry without an end has the end of its default.
+    [
+      'backend.auth.externalAccess[0] (external:ci)',
+      staticUnderDefault({}),
+      staticUnderDefault({ until: '2027-12-31' }),
     ],
   ],
   'unrestricted-external-token': [

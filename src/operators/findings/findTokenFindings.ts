@@ -1,5 +1,6 @@
 import { endOf, formatRule } from '../../gate/rules/AllowRule';
-import { readExternalTokens } from '../../settings/read/readExternalTokens';
+import { findDefault, withDefaults } from '../../gate/rules/TokenLimits';
+import { readExternalSubjects } from '../../settings/read/readExternalTokens';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { asObject, isObject, isTrue } from '../../settings/read/values';
 import { asList, Get, isText } from './backstageSettings';
@@ -11,10 +12,11 @@ import {
   Possible,
 } from './Finding';
 
-/** Finds external tokens that are valid everywhere or for ever, and limits that end or that no token has. */
+/** Finds external tokens that are valid everywhere, for ever or for every subject, and limits that end or that no token has. */
 export function findTokenFindings(facts: FindingFacts, get: Get): Possible[] {
   return [
     ...findUnrestricted(get),
+    ...findUnlisted(facts),
     ...findEndless(facts),
     ...findLimits(facts),
   ];
@@ -41,6 +43,21 @@ function findUnrestricted(get: Get): Possible[] {
   );
 }
 
+/** Finds `jwks` entries of which any subject may call: `auth.apiGate.tokens` has no default for all of them. */
+function findUnlisted({ config, gate, isLegacy }: FindingFacts): Possible[] {
+  return readExternalSubjects(config).issuers.map(
+    ({ at, prefix, url }) =>
+      prefix !== '' &&
+      !isLegacy &&
+      !findDefault(prefix, gate.tokens) && {
+        id: 'issuer-without-default',
+        at: `${at}${isText(url) ? ` (${withoutSecrets(url)})` : ''}`,
+        why: 'accepts every subject of its issuer, also those that nobody has listed',
+        write: `add { subject: '${prefix}*', only: [] } to ${CONFIG_KEY}.tokens, and an entry with only for each subject that may call`,
+      },
+  );
+}
+
 /** Returns a name without what may be a secret of a URL. */
 function withoutSecrets(name: string): string {
   return name.replace(/\/\/[^/@]*@/, '//').replace(/[?#].*/s, '');
@@ -51,9 +68,10 @@ function withoutSecrets(name: string): string {
  * The tokens of issuers expire.
  */
 function findEndless({ config, gate }: FindingFacts): Possible[] {
-  const { tokens } = gate;
-  return readExternalTokens(config).map(({ at, subject, type }): Possible => {
-    const own = tokens.filter(entry => entry.subject === subject);
+  const { tokens } = readExternalSubjects(config);
+  const limits = withDefaults(gate.tokens);
+  return tokens.map(({ at, subject, type }): Possible => {
+    const own = limits.filter(entry => entry.subject === subject);
     const ends = own.length > 0 && own.every(each => endOf(each) < Infinity);
     return (
       (type === 'static' || type === 'legacy') &&
@@ -69,8 +87,9 @@ function findEndless({ config, gate }: FindingFacts): Possible[] {
 
 function findLimits(facts: FindingFacts): Possible[] {
   const { config, gate, usage } = facts;
-  const named = readExternalTokens(config).map(({ subject }) => subject);
-  return gate.tokens.flatMap(({ only = [], subject, until = Infinity }, i) => {
+  const { tokens } = readExternalSubjects(config);
+  const named = tokens.map(({ subject }) => subject);
+  return gate.tokens.flatMap(({ only, subject, until = Infinity }, i) => {
     const path = `${CONFIG_KEY}.tokens[${i}]`;
     const used = usage?.externalTokens.find(each => each.subject === subject);
     return [
@@ -82,6 +101,7 @@ function findLimits(facts: FindingFacts): Possible[] {
       },
       usage?.complete &&
         !named.includes(subject) &&
+        !subject.endsWith('*') &&
         !used?.lastUsed && {
           id: 'token-never-seen' as const,
           at: `${path} (${subject})`,
@@ -89,7 +109,7 @@ function findLimits(facts: FindingFacts): Possible[] {
           write:
             'compare the subject with that of the token, in the policy report or in the log of a refusal',
         },
-      ...only.map(({ plugin }, j) =>
+      ...(Array.isArray(only) ? only : []).map(({ plugin }, j) =>
         findAbsentPlugin(facts, plugin, `${path}.only[${j}] (${subject})`),
       ),
     ];

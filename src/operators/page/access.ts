@@ -1,9 +1,11 @@
-import { uniqBy } from 'lodash';
+import { compact, uniqBy } from 'lodash';
 import { formatRule } from '../../gate/rules/AllowRule';
+import { findDefault } from '../../gate/rules/TokenLimits';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { PolicyReport } from '../reports/describePolicy';
 import {
   formatLimits,
+  formatToken,
   listBesideRules,
   notesOf,
 } from '../reports/formatPolicyReport';
@@ -40,7 +42,8 @@ type RuleRow = PolicyReport['allow'][number] & {
 /** A subject with its limits, and with its use where this is recorded. */
 interface TokenRow {
   subject: string;
-  limits: PolicyReport['tokens'];
+  /** What its entries allow, and its default. */
+  limits: string[];
   use?: NonNullable<PolicyReport['usage']>['externalTokens'][number];
 }
 
@@ -71,7 +74,7 @@ const TOKENS: readonly Column<TokenRow>[] = [
   ['Handlers call for it', ({ use }) => use?.delegatedTo.join(', ')],
   ['Requests in 30 days', ({ use }) => use && number(use.requests30d)],
   ['Last use', ({ use }) => use && formatLastUse(use)],
-  ['May', ({ limits }) => list(limits.map(formatLimits))],
+  ['May', ({ limits }) => list(limits)],
   [
     'Could be narrowed to',
     ({ use }) => [
@@ -125,7 +128,10 @@ export function* renderTokens(report: PolicyReport): Pieces<Late> {
   const used = usage?.externalTokens ?? [];
   const rows = uniqBy([...used, ...tokens], 'subject').map(({ subject }) => ({
     subject,
-    limits: tokens.filter(token => token.subject === subject),
+    limits: [
+      ...tokens.filter(token => token.subject === subject).map(formatLimits),
+      ...compact([findDefault(subject, tokens)]).map(formatToken),
+    ],
     use: used.find(token => token.subject === subject),
   }));
   const none = 'No external token is configured, and none was seen.';

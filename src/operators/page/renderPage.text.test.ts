@@ -255,6 +255,33 @@ it('shows the limits of a token that has made no request', () => {
   );
 });
 
+it('shows the entry of a token and its default, and the default alone of one without an entry', () => {
+  const { usage } = createPageReport();
+  const [used] = usage!.externalTokens;
+  const texts = textsOf(
+    createPageReport({
+      usage: {
+        ...usage!,
+        externalTokens: [
+          {
+            ...used,
+            subject: 'external:e:x',
+            yaml: undefined,
+            delegatedTo: [],
+          },
+        ],
+      },
+      tokens: [
+        { subject: 'external:e:*', only: [] },
+        { subject: 'external:e:y', only: 'all' },
+      ],
+    }),
+  );
+  expect(sectionOf(texts, 'tokens')).toBe(
+    '|External tokens|Subject|Calls|Requests in 30 days|Last use|May|external:e:x|catalog|412|2026-11-28|external:e:*: nothing|external:e:*|nothing|external:e:y|what accessRestrictions allow|external:e:*: nothing|',
+  );
+});
+
 it('adds up the refusals of the last hour for each reason, the most frequent one first', () => {
   const { refusals } = createPageReport();
   const minute = '2026-11-28T10:42:00.000Z';

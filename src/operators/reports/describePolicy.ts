@@ -14,6 +14,7 @@ import {
 } from '../../gate/read/requestLine';
 import type { Plugins } from '../../gate/plugins/Plugins';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import { withDefaults } from '../../gate/rules/TokenLimits';
 import type { TokenEntry } from '../../gate/rules/GateSettings';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { PolicySource } from '../../settings/PolicySource';
@@ -104,7 +105,7 @@ export function* describePolicy(options: {
       installed: plugins.isInstalled(rule.plugin),
     })),
     deny: config.deny.map(rule => withEnd(rule, now())),
-    tokens: config.tokens.map(entry => withEnd(entry, now())),
+    tokens: withDefaults(config.tokens).map(entry => withEnd(entry, now())),
     expect: config.expect.map((expectation, i) => ({
       ...omit(expectation, 'method', 'path'),
       // The others hold: a policy of which one does not hold never gets into force.

@@ -12,6 +12,7 @@ import {
 } from '../../settings/expectations/explainRequest';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
+import { findDefault, withDefaults } from '../../gate/rules/TokenLimits';
 import { isPrintable, printable, shorten } from '../../settings/logLine';
 import { describeDenials, findDenial } from './denials';
 import { withEnd } from './describePolicy';
@@ -197,9 +198,11 @@ function explainToken(
     ? 'restricted'
     : findDenial(subject, request, policy);
   const otherwise = other ? `refused with 403 (${other})` : 'passes the gate';
-  const ofEntries = policy.config.tokens.flatMap((entry, i) => {
+  const all = withDefaults(policy.config.tokens);
+  const byDefault = findDefault(subject, all);
+  const ofEntries = all.flatMap((entry, i) => {
     const name = `${CONFIG_KEY}.tokens[${i}]`;
-    return entry.subject === subject
+    return entry.subject === subject || entry === byDefault
       ? `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${formatPlace(placeOf?.(name))}`
       : [];
   });
@@ -210,7 +213,7 @@ function explainToken(
         `  refused with 403 (restricted): the accessRestrictions of ${at} leave ${pluginId} out`,
     ),
     ...ofEntries,
-    ...(reason ? [proposeForToken(reason, request)] : []),
+    ...(reason ? [proposeForToken(reason, request, subject)] : []),
   ];
   return { lines, refusal: reason ?? other };
 }

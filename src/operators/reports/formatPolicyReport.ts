@@ -149,8 +149,10 @@ export function formatToken(token: ReportedToken): string {
 
 /** Formats what an entry of `auth.apiGate.tokens` allows, why, and until when. */
 export function formatLimits(token: ReportedToken): string {
-  const requests =
-    token.only?.map(formatRule).join('; ') ?? 'what accessRestrictions allow';
+  const { only } = token;
+  const requests = Array.isArray(only)
+    ? only.map(formatRule).join('; ') || 'nothing'
+    : 'what accessRestrictions allow';
   return `${requests}${inBrackets([token.reason, formatEnd(token, 'refused')])}`;
 }
 

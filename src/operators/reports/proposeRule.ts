@@ -113,11 +113,14 @@ export function proposeRule(
 export function proposeForToken(
   reason: 'restricted' | 'token-ended',
   { method, path, pluginId }: LimitedRequest,
+  subject: string,
 ): string {
   const rule = path && ruleFor(method, pluginId, path);
   const add = rule && `add ${yamlOf(rule).slice(2)} to only`;
   const change = reason === 'restricted' ? add : 'write a later until';
-  return change ? `To allow it, ${change}` : 'No only can have it';
+  // In its default, the change would be for others, too.
+  const place = `in an entry for ${subject}`;
+  return change ? `To allow it, ${change} ${place}` : 'No only can have it';
 }
 
 /** Returns the rule that would open a request, as YAML, and the first expectation that it would break. */

@@ -5,6 +5,7 @@ export const FINDING_IDS = [
   'anyone-may-sign-in',
   'exception-without-groups',
   'expectation-ended',
+  'issuer-without-default',
   'no-barrier-behind',
   'open-proxy-with-secret',
   'open-webhook-without-secret',

@@ -1,7 +1,7 @@
 import type { Config } from '@backstage/config';
 import { asObject } from './values';
 
-const ENTRIES = 'backend.auth.externalAccess';
+export const ACCESS_KEY = 'backend.auth.externalAccess';
 
 /** Tokens of the older setting `backend.auth.keys` share a subject. */
 const FORMER_SUBJECT = 'external:backstage-plugin';
@@ -19,7 +19,7 @@ export function readExternalTokens(rootConfig: Config) {
           {
             subject,
             /** Config path of the entry. */
-            at: `${ENTRIES}[${i}]`,
+            at: `${ACCESS_KEY}[${i}]`,
             /** `static` and `legacy` are Backstage's own; any other type is that of a handler of the adopter's. */
             type,
             /** Whether `accessRestrictions` name the plugins that it may call. */
@@ -52,21 +52,30 @@ export function readExternalSubjects(rootConfig: Config) {
       .map(({ subject }) => subject),
     ...(readEntries(rootConfig, 'keys').length > 0 ? [FORMER_SUBJECT] : []),
   ];
+  const issuers = entries.flatMap(({ options, type }, i) => {
+    const { subjectPrefix, url } = asObject(options);
+    const ofJwks = subjectPrefix ? `external:${subjectPrefix}:` : 'external:';
+    const prefix = type === 'jwks' ? ofJwks : '';
+    return typeof type !== 'string' || ['static', 'legacy'].includes(type)
+      ? []
+      : [{ at: `${ACCESS_KEY}[${i}]`, prefix, url }];
+  });
   return {
     /** The entries whose tokens all have one subject. */
     tokens,
     /** The subjects of `static` and `legacy` tokens. */
     named,
-    /** Whether a token may have a subject: one that is named, one of a `jwks` issuer, or any if there are handlers of the adopter's. */
+    /** The other entries, with what the subjects of their tokens begin with: nothing if the handler is one of the adopter's. */
+    issuers,
+    /** Whether a token may have a subject or, if that ends with `*`, one that begins so. */
     isPossible: (subject: string) =>
       named.includes(subject) ||
-      entries.some(({ options, type }) => {
-        const prefix = asObject(options).subjectPrefix;
-        const start = prefix ? `external:${prefix}:` : 'external:';
-        return type === 'jwks'
-          ? subject.startsWith(start) && subject !== start
-          : typeof type === 'string' && !['static', 'legacy'].includes(type);
-      }),
+      issuers.some(
+        ({ prefix }) =>
+          (subject.startsWith(prefix) && subject !== prefix) ||
+          (/^external:.*\*$/.test(subject) &&
+            prefix.startsWith(subject.slice(0, -1))),
+      ),
   };
 }
 

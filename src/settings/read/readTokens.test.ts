@@ -72,6 +72,16 @@ describe('readTokens', () => {
     [[{ subject: 'c i' }], '[0].subject must be the subject'],
     [[{ subject: '' }], '[0].subject must be the subject'],
     [
+      [{ subject: '*' }],
+      '[0].subject must be the subject of an external token, as text without spaces, or how subjects begin, with * at the end alone, such as external:*',
+    ],
+    [[{ subject: 'external:*:a' }], '[0].subject must be the subject of an'],
+    [[{ subject: 'external:a**' }], '[0].subject must be the subject of an'],
+    [
+      [{ subject: 'external:*', only: [] }],
+      '[0].subject must be one that an entry of backend.auth.externalAccess has: add that entry, correct the subject, or remove auth.apiGate.tokens[0]',
+    ],
+    [
       [{ subject: 'plugin:catalog' }],
       '[0].subject must be that of an external token: a plugin or a user can not be limited here',
     ],
@@ -93,7 +103,7 @@ describe('readTokens', () => {
     ],
     [
       [{ subject: 'ci', only }, { subject: 'ci' }],
-      '[1].subject is that of auth.apiGate.tokens[0]: write one entry, or only in each of them',
+      '[1].subject is that of auth.apiGate.tokens[0]: write one entry, or only with requests in each of them',
     ],
     [
       [{ subject: 'ci' }, { subject: 'ci', only }],
@@ -103,7 +113,18 @@ describe('readTokens', () => {
       [{ subject: 'ci', until: '2027-01-01' }, { subject: 'ci' }],
       '[1].subject is that of auth.apiGate.tokens[0]: write one entry',
     ],
-    [[{ subject: 'ci', only: [] }], '[0].only must be a list with one request'],
+    [
+      [
+        { subject: 'ci', only },
+        { subject: 'ci', only: 'all' },
+      ],
+      '[1].subject is that of auth.apiGate.tokens[0]: write one entry, or only',
+    ],
+    [
+      [{ subject: 'ci', only: [] }],
+      '[0].only must be a list with one request or more, each with a plugin and a path, or all; an empty list is for a subject with * at its end alone',
+    ],
+    [[{ subject: 'ci', only: 'All' }], '[0].only must be a list with one'],
     [[{ subject: 'ci', only: {} }], '[0].only must be a list with one request'],
     [[{ subject: 'ci', only: null }], '[0].only must be a list with one'],
     [
@@ -171,6 +192,51 @@ describe('readTokens', () => {
     },
   );
 
+  const issuer = (subjectPrefix?: string) => ({
+    type: 'jwks',
+    options: { url: 'https://a', ...(subjectPrefix && { subjectPrefix }) },
+  });
+
+  it.each<[string, JsonArray, boolean | string]>([
+    ['external:*', [issuer()], true],
+    ['external:entra:*', [issuer()], true],
+    ['external:*', [issuer('entra')], true],
+    ['external:en*', [issuer('entra')], true],
+    ['external:entra:*', [issuer('entra')], true],
+    ['external:entra:ci-*', [issuer('gh'), issuer('entra')], true],
+    [
+      'external:entr:*',
+      [...named, issuer('gh'), issuer('entra')],
+      ' (did you mean external:entra:*?): add',
+    ],
+    ['external:ci*', [...named, issuer('entra')], ', such as external:entra:*'],
+    ['ext*', [issuer()], ', such as external:*'],
+    ['external*', [issuer()], ' (did you mean external:*?): add'],
+    ['ci*', named, ' has: add that entry'],
+    // The handler of an adopter's may make any subject.
+    ['bot-*', [{ type: 'own', options: {} }], true],
+  ])('the default for %s with %j is possible: %s', (subject, access, error) => {
+    const entry = { subject, only: [] };
+    if (error === true) {
+      expect(read([entry], access)).toEqual([entry]);
+    } else {
+      expect(() => read([entry], access)).toThrow(String(error));
+      expect(() => read([entry], access)).toThrow(/^[^\n]+$/);
+    }
+  });
+
+  it('refuses two defaults for the same subjects', () => {
+    const entry = { subject: 'external:*', only };
+    expect(() => read([entry, entry], [issuer()])).toThrow(
+      /^auth\.apiGate\.tokens\[1\]\.subject is that of auth\.apiGate\.tokens\[0\]: write one entry$/,
+    );
+    const longer = { subject: 'external:a*', only: 'all', until: '2027-01-31' };
+    expect(read([entry, longer], [issuer()])).toMatchObject([
+      { subject: 'external:*' },
+      { subject: 'external:a*', only: 'all', until: Date.UTC(2027, 0, 31) },
+    ]);
+  });
+
   it('takes the subject of older settings', () => {
     const subject = 'external:backstage-plugin';
     expect(read([{ subject }], [], [{ secret: 'x' }])).toEqual([{ subject }]);
@@ -194,6 +260,21 @@ describe('findRemovedTokens', () => {
     expect(find([], jwks)).toEqual(['ci']);
     expect(find([], ...named)).toEqual(['external:a']);
     expect(find([])).toEqual(['ci', 'external:a']);
+  });
+
+  it('finds each default that a change removes, whatever its issuer', () => {
+    const before = [{ subject: 'external:*' }, { subject: 'external:a*' }];
+    const findOf = (after: typeof tokens, ...access: JsonArray) =>
+      findRemovedTokens(
+        { tokens: before },
+        { tokens: after },
+        ['ci'],
+        configOf(...access),
+      );
+    expect(findOf([], jwks)).toEqual(before);
+    expect(findOf([])).toEqual(before);
+    expect(findOf([before[1]], jwks)).toEqual([before[0]]);
+    expect(findOf(before, jwks)).toEqual([]);
   });
 
   it('finds none that stays, or whose subject is still named', () => {

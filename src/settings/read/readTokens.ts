@@ -11,7 +11,7 @@ import {
 } from './values';
 
 // Backstage allows no space in the subjects that the configuration names.
-const SUBJECT = /^\S{1,1000}$/;
+const SUBJECT = /^[^\s*]{1,1000}\*?$/;
 
 /** Backstage's own: no external token has such a subject, unless it pretends to be somebody else's. */
 const NO_EXTERNAL_SUBJECT = /^(plugin|user):/i;
@@ -28,7 +28,7 @@ export function readTokens(
     `${configPath} needs the new backend system, since all service tokens of the legacy one have the same subject, those of plugins too: remove it`,
   );
   const subjects = readExternalSubjects(rootConfig);
-  const first = new Map<string, { path: string; entry: TokenEntry }>();
+  const entries: TokenEntry[] = [];
   return readList(
     value,
     configPath,
@@ -36,26 +36,31 @@ export function readTokens(
     (item, path) => {
       const entry = readToken(item, path);
       const { subject } = entry;
-      const [example] = subjects.named;
+      const isDefault = subject.endsWith('*');
+      const known = isDefault
+        ? subjects.issuers.map(({ prefix }) => `${prefix}*`)
+        : subjects.named;
       const hint =
-        didYouMean(subject, subjects.named) ||
-        (example ? `, such as ${example}` : '');
+        didYouMean(subject, known) || (known[0] ? `, such as ${known[0]}` : '');
       check(
         subjects.isPossible(subject),
         `${path}.subject must be one that an entry of backend.auth.externalAccess has${hint}: add that entry, correct the subject, or remove ${path}`,
       );
-      const other = first.get(subject) ?? { path, entry };
-      check(
-        other.entry === entry || Boolean(other.entry.only && entry.only),
-        `${path}.subject is that of ${other.path}: write one entry, or only in each of them`,
+      const i = entries.findIndex(each => each.subject === subject);
+      const addUp = [entries[i], entry].every(
+        each => Array.isArray(each?.only) && !isDefault,
       );
-      first.set(subject, other);
+      check(
+        i === -1 || addUp,
+        `${path}.subject is that of ${configPath}[${i}]: write one entry${isDefault ? '' : ', or only with requests in each of them'}`,
+      );
+      entries.push(entry);
       return entry;
     },
   );
 }
 
-/** Returns the entries whose tokens Backstage still accepts although the new configuration does not have them. */
+/** Returns the entries that a change has removed and that stay until a restart: defaults, and those whose tokens Backstage accepts. */
 export function findRemovedTokens(
   before: { tokens: TokenEntry[] },
   after: { tokens: TokenEntry[] },
@@ -64,7 +69,7 @@ export function findRemovedTokens(
 ): TokenEntry[] {
   const { isPossible, named } = readExternalSubjects(rootConfig);
   return before.tokens.filter(({ subject }) =>
-    namedAtStart.includes(subject)
+    namedAtStart.includes(subject) || subject.endsWith('*')
       ? !named.includes(subject) &&
         !after.tokens.some(each => each.subject === subject)
       : !isPossible(subject),
@@ -77,22 +82,26 @@ function readToken(value: unknown, configPath: string): TokenEntry {
   const at = `${configPath}.subject`;
   check(
     typeof subject === 'string' && SUBJECT.test(subject),
-    `${at} must be the subject of an external token, as text without spaces`,
+    `${at} must be the subject of an external token, as text without spaces, or how subjects begin, with * at the end alone, such as external:*`,
   );
   check(
     !NO_EXTERNAL_SUBJECT.test(subject),
     `${at} must be that of an external token: a plugin or a user can not be limited here`,
   );
+  const isList = Array.isArray(only);
+  const isEmpty = isList && only.length === 0 && !subject.endsWith('*');
   check(
-    only === undefined || (Array.isArray(only) && only.length > 0),
-    `${configPath}.only must be a list with one request or more, each with a plugin and a path; leave it out to allow all`,
+    only === undefined || only === 'all' || (isList && !isEmpty),
+    `${configPath}.only must be a list with one request or more, each with a plugin and a path, or all; an empty list is for a subject with * at its end alone`,
   );
   return {
     subject,
     ...(only !== undefined && {
-      only: only.map((each, i) =>
-        readOpenedRequests(each, `${configPath}.only[${i}]`),
-      ),
+      only: isList
+        ? only.map((each, i) =>
+            readOpenedRequests(each, `${configPath}.only[${i}]`),
+          )
+        : only,
     }),
     ...readEndAndReason(others, configPath, 'what the token is for'),
   };
