@@ -92,8 +92,9 @@ export interface Config {
       }>;
 
       /**
-       * Issuers (`iss`) of user tokens that are accepted besides this deployment's own `auth` plugin. Their keys must be
-       * among those that the `auth` plugin serves. Default: none.
+       * Issuers (`iss`) of user tokens that are accepted besides this deployment's own `auth` plugin, each the external address of
+       * another `auth` plugin, such as `https://old.example.com/api/auth`. Their keys must be among those that the `auth` plugin
+       * serves. Default: none.
        */
       issuers?: string[];
 

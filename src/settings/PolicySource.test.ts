@@ -114,7 +114,7 @@ describe('PolicySource', () => {
   it('[P100] keeps the policy without auth.apiGate, and logs it every hour', () => {
     const settings = {
       mode: 'report-only',
-      issuers: ['https://a.example.com'],
+      issuers: ['https://a.example.com/api/auth'],
     };
     const { source, take, removeBlock, write } = create(settings);
     const outcomes: unknown[] = [];

@@ -89,7 +89,13 @@ describe('readApiGateConfig', () => {
     [
       '.issuers[0] must be the URL',
       { issuers: ['a.example.com'] },
-      { issuers: ['ftp://a.example.com'] },
+      { issuers: ['ftp://a.example.com/api/auth'] },
+      { issuers: ['https://a.example.com'] },
+      { issuers: ['https://a.example.com/'] },
+      { issuers: ['https://a.example.com/api'] },
+      { issuers: ['https://a.example.com/api/auth/'] },
+      { issuers: ['https://a.example.com/api/auth?x=/api/auth'] },
+      { issuers: ['https://a.example.com/#/api/auth'] },
     ],
     ['.cookie.Name is not known', { cookie: { Name: 'x' } }],
     [
@@ -163,7 +169,7 @@ describe('readApiGateConfig', () => {
     ...['a.example.com', 'ftp://a.example.com/https:'].map(
       (issuer): [JsonObject, string] => [
         { issuers: ['http://b.example.com/api/auth', issuer] },
-        'issuers[1] must be the URL that the other deployment\'s tokens carry as "iss", such as https://backstage.example.com/api/auth',
+        'issuers[1] must be the URL that the other deployment\'s tokens carry as "iss": the address of its auth plugin, such as https://backstage.example.com/api/auth',
       ],
     ),
     [
@@ -241,7 +247,11 @@ describe('readApiGateConfig', () => {
   });
 
   it('reads issuers', () => {
-    const issuers = ['https://a.example.com/api/auth'];
+    const issuers = [
+      'https://a.example.com/api/auth',
+      'http://localhost:7007/portal/api/auth',
+      'https://a.example.com/internal-auth',
+    ];
     expect(read({ issuers }).issuers).toEqual(issuers);
   });
 
