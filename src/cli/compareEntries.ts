@@ -5,6 +5,7 @@ import type { DenyRule } from '../gate/rules/DenyList';
 import { findOpenings, Opening } from '../settings/expectations/findOpenings';
 import { CONFIG_KEY, KEYS } from '../settings/read/readApiGateConfig';
 import { Expectation, formatExpected } from '../settings/read/readExpectations';
+import { holdsText } from '../settings/read/requirements';
 import { asObject } from '../settings/read/values';
 import {
   asList,
@@ -21,7 +22,7 @@ const KINDS = {
   '-': ['newly requires', 'shorter', 'closed'],
 };
 
-/** Compares what rules open, until when, and with which requirement. */
+/** Compares what rules open, until when, with which requirement, and whether its text is there. */
 export const compareRules: Compare = (before, after, path) => {
   const [old, now] = [before, after].map(({ gate }) => gate.allow);
   return [
@@ -37,8 +38,32 @@ export const compareRules: Compare = (before, after, path) => {
       };
     }),
     ...findOpenings(old, now).map(opening => describeOpening('-', opening)),
+    ...compareTexts(before, after, '+', 'now holds'),
+    ...compareTexts(after, before, '-', 'no longer holds'),
   ];
 };
+
+/** Finds what rules of both configurations open by texts that they require and that only the second configuration has. */
+function compareTexts(
+  without: LoadedConfig,
+  having: LoadedConfig,
+  sign: '+' | '-',
+  kind: string,
+): Difference[] {
+  const kept = having.gate.allow.filter(
+    rule => findOpenings([rule], without.gate.allow).length === 0,
+  );
+  const [others, own] = [without, having].map(({ mocked }) => {
+    const root = ConfigReader.fromConfigs(mocked);
+    return kept.filter(
+      ({ requires }) => requires === undefined || holdsText(requires, root),
+    );
+  });
+  return findOpenings(own, others).map(opening => {
+    const text = `${opening.requires}: ${formatRule(opening)}`;
+    return { sign, kind, text };
+  });
+}
 
 /** @param sign - `-` for what the old rules open beyond the new ones */
 function describeOpening(sign: '+' | '-', opening: Opening): Difference {

@@ -126,6 +126,65 @@ describe('api-gate diff', () => {
     },
   );
 
+  const WAITING = '{ plugin: catalog, path: /hook, requires: a.secret }';
+  const HELD = 'a.secret: GET,HEAD /api/catalog/hook\n';
+  const NONE = 'No difference in what anybody may do\n';
+  const SECRET = 'a: { secret: x }\n';
+
+  it.each<[string, [rules: string[], more?: string], string, string]>([
+    [
+      'is set',
+      [[WAITING]],
+      `+ now holds  ${HELD}`,
+      `- no longer holds  ${HELD}`,
+    ],
+    [
+      'is set, and nothing else opens',
+      [[WAITING, ECHO, '{ plugin: catalog, path: /** }']],
+      NONE,
+      NONE,
+    ],
+    ['is another one', [[WAITING], 'a: { secret: y }\n'], NONE, NONE],
+    [
+      'is set in place of white space',
+      [[WAITING], "a: { secret: '  ' }\n"],
+      `+ now holds  ${HELD}`,
+      `- no longer holds  ${HELD}`,
+    ],
+  ])(
+    'has a line where the text that a rule requires %s',
+    async (_, [rules, without = ''], more, less) => {
+      const [before, after] = [without, SECRET].map(each =>
+        configWith(rules, each),
+      );
+      const args = ['--fail-on', 'new-public'];
+      const set = await diff(before, after, ...args);
+      expect(set).toMatchObject({ stdout: more, code: more === NONE ? 0 : 1 });
+      const removed = await diff(after, before, ...args);
+      expect(removed).toMatchObject({ stdout: less, code: 0 });
+    },
+  );
+
+  it('with --mock-env, takes a variable that is not set for the text that a rule requires', async () => {
+    const variable = "a: { secret: '${API_GATE_TEST_SECRET}' }\n";
+    const [before, after] = ['', variable].map(each =>
+      configWith([WAITING], each),
+    );
+    const { stdout } = await diff(before, after, '--mock-env');
+    expect(stdout).toBe(`+ now holds  ${HELD}`);
+    expect((await diff(after, after, '--mock-env')).stdout).toBe(NONE);
+  });
+
+  it('has one line for a new rule whose required text is new too', async () => {
+    const { stdout } = await diff(
+      configWith([]),
+      configWith([WAITING], SECRET),
+    );
+    expect(stdout).toBe(
+      '+ public  GET,HEAD /api/catalog/hook  auth.apiGate.allow[0]  (requires a.secret)\n',
+    );
+  });
+
   it('finds no difference between equivalent rules', async () => {
     const { code, stdout } = await diff(
       configWith([ECHO, STATIC]),

@@ -12,7 +12,7 @@ const NOW = Math.floor(Date.now() / 1000);
 const HOURS = 3_600;
 const OTHER = 'https://other.example.com';
 /** The issuer that the configuration adds to the backend's own. */
-export const ADDED_ISSUER = 'https://added.example.com/api/auth';
+export const ADDED_ISSUER = 'https://added.example.com';
 
 /** The group that a user's own token names. */
 export const GROUP = 'group:default/team';
