@@ -146,6 +146,16 @@ const MISTAKES: Mistake[] = [
     2,
   ],
   [
+    'the plugin of a rule that an expectation needs is misspelt',
+    [
+      '{ plugin: catalog, is: closed }',
+      '{ request: GET /api/helo/health, is: public }',
+    ],
+    ['check', ...FILES],
+    /production\.yaml:\d+: auth\.apiGate\.expect\[0\]: .* no rule of auth\.apiGate\.allow names it: add one, or correct the plugin of one$/,
+    1,
+  ],
+  [
     'the plugin of a question is misspelt',
     ['', ''],
     ['explain', ...FILES, '--policy', 'POLICY', 'GET /api/catalgo/entities'],

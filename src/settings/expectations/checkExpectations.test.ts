@@ -95,7 +95,7 @@ describe('findFailedExpectations', () => {
     [
       'GET /api/search/query',
       'public',
-      'should be public, and no rule of auth.apiGate.allow names it',
+      'should be public, and no rule of auth.apiGate.allow names it: add one, or correct the plugin of one',
       false,
     ],
   ] as const)(

@@ -76,7 +76,9 @@ export function findFailedExpectations(
     const nearest = findNearestRule(allow, plugin, path);
     return fail(
       `no rule of ${CONFIG_KEY}.allow names it${
-        nearest ? `; the nearest is ${nameOf(nearest)}` : ''
+        nearest
+          ? `; the nearest is ${nameOf(nearest)}`
+          : ': add one, or correct the plugin of one'
       }`,
     );
   });
