@@ -177,6 +177,9 @@ function testTokens(
         ({ annotations }) => annotations?.readOnlyHint !== true,
       );
       expect(changing.length > 0).toBe(!hasMcpServers);
+      // A client asks for a stream, and goes on after this answer of Backstage.
+      const stream = `/mcp-actions${server}`;
+      expect((await backend!.send(subject, stream)).status).toBe(405);
       const send = (target: string) => backend!.send(subject, target, {});
       for (const target of [
         '/catalog/entities/by-refs',

@@ -69,6 +69,7 @@ function describeSignIn(config: Config): [title: string, remedy: Html] {
     html`This page is for operators and readers of the API gate. Sign in to
     ${app} in this browser, wait until it has loaded, and load this page again.
     If Backstage has another address than this page, open ${docs} there first,
-    even if nothing is documented: plain calls to another address set no cookie.`,
+    even if nothing is documented: plain calls to another address set no cookie.
+    If you are signed in, an operator may have locked you out.`,
   ];
 }
