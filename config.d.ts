@@ -5,8 +5,8 @@ export interface Config {
     /** The API gate: every route of every plugin needs a valid credential, except what is named here. */
     apiGate?: {
       /**
-       * `report-only`: everything is decided, counted and logged, and only locked users and ended sessions are refused; nothing
-       * is more open than without the gate either. Going back to it from `enforce` needs a restart. Default: `enforce`.
+       * `report-only`: each decision is counted and logged, and only locked users and ended sessions are refused. Allow rules open
+       * nothing yet. Going back to it from `enforce` needs a restart. Default: `enforce`.
        */
       mode?: 'enforce' | 'report-only';
       /**
@@ -16,7 +16,7 @@ export interface Config {
       until?: string;
 
       /**
-       * What is public: let through by the gate and by the plugin's own barrier. Default: nothing.
+       * What is public: the gate and the plugin's own auth policy let it through. Default: nothing.
        */
       allow?: Array<{
         /** Id of one plugin, in lower case. */
@@ -104,9 +104,9 @@ export interface Config {
        */
       tokens?: Array<{
         /**
-         * The subject of the tokens: that of an entry of `backend.auth.externalAccess`, for tokens of a `jwks` entry `external:`, its
-         * `subjectPrefix` with a colon if it has one, and the token's `sub`. With `*` at its end, such as `external:*`, the entry is the
-         * default of the subjects that begin so. Of several defaults, that with the longest subject counts.
+         * The subject of the tokens, as an entry of `backend.auth.externalAccess` has it. For tokens of a `jwks` entry, write `external:`,
+         * its `subjectPrefix` with a colon if it has one, and the token's `sub`. With `*` at its end, such as `external:*`, the entry is
+         * the default of the subjects that begin so. Of several defaults, the longest one counts.
          */
         subject: string;
         /**
@@ -140,8 +140,8 @@ export interface Config {
         name?: string;
         /**
          * How long the cookie stays in a browser that makes no call with a bearer token, from 1 minute to 24 hours, and never
-         * longer than the token that it holds. Default: as long as the token, or 15 minutes where `auth.providers` has one that
-         * signs out without a call to the backend: `awsalb`, `azureEasyAuth`, `cfaccess`, `gcpIap`, `oauth2Proxy`, or `guest` if
+         * longer than the token that it holds. Default: as long as the token, or 15 minutes if `auth.providers` has a provider
+         * that signs out without a call to the backend: `awsalb`, `azureEasyAuth`, `cfaccess`, `gcpIap`, `oauth2Proxy`, or `guest` if
          * guests can sign in.
          */
         maxAge?: HumanDuration | string;
