@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { isEqual, sum, uniq, uniqWith } from 'lodash';
+import { sum, uniq } from 'lodash';
 import { firstLineOf } from '../Command';
 import type { Package } from './findPackages';
-import { Facts, Opening, readFacts } from './readFacts';
+import { Facts, readFacts } from './readFacts';
 
 /** The most JavaScript of a package that is read. Plugins have about 0.1 MB, and the catalog 1 MB. */
 const MAX_MB = 10;
@@ -27,67 +27,70 @@ const ASKED = [
 /** Scans a package. Whatever of it can't be read is a doubt. */
 export function scanPackage(scanned: Package): PackageScan {
   const { name, version } = scanned;
-  const facts: Facts = { plugins: [], opens: [], routes: [], uses: new Set() };
+  const uses = new Set<string>();
+  const facts: Facts = { plugins: [], doubts: [], opens: [], routes: [], uses };
   try {
-    for (const doubt of readFiles(scanned, facts)) {
-      facts.opens.push(doubt);
-    }
+    readFiles(scanned, facts);
   } catch (error) {
-    facts.opens.push({ doubt: firstLineOf(error) });
+    facts.doubts.push({ doubt: firstLineOf(error) });
   }
-  if (facts.uses.has('rootHttpRouter')) {
-    facts.opens.push({ doubt: 'routes outside of /api, where no gate is' });
+  const { doubts, opens, routes } = facts;
+  if (uses.has('rootHttpRouter')) {
+    doubts.push({ doubt: 'routes outside of /api, where no gate is' });
   }
   const plugins = uniq(facts.plugins);
-  const plugin = plugins.length === 1 ? plugins[0] : '?';
-  const opens = facts.opens.map(each =>
-    each.path ? { ...each, plugin: each.plugin ?? plugin } : each,
-  );
+  const only = plugins.length === 1 ? plugins[0] : '?';
   return {
-    ...{ name, version, plugins, routes: facts.routes },
-    opens: uniqWith(opens, isEqual),
-    asks: ASKED.some(names => names.every(each => facts.uses.has(each))),
+    ...{ name, version, plugins, doubts, routes },
+    // A helper belongs to the only plugin of its package.
+    opens: opens.map(each =>
+      each.plugin === '?' ? { ...each, plugin: only } : each,
+    ),
+    asks: ASKED.some(names => names.every(each => uses.has(each))),
   };
 }
 
-/** Reads the files of a package, and yields why a part of it can't be told. */
-function* readFiles(scanned: Package, facts: Facts): Generator<Opening> {
+function readFiles(scanned: Package, facts: Facts): void {
   const { folder, isSource, name, problem, role } = scanned;
-  const placeOf = (file: string) => path.relative(folder, file);
   const src = path.join(folder, 'src');
-  const dist = isSource ? path.join(folder, 'dist') : folder;
   const build = `yarn workspace ${name} build`;
+  const addDoubt = (doubt: string, file?: string, line?: number) => {
+    const place = file && path.relative(folder, file);
+    facts.doubts.push({ doubt, at: line ? `${place}:${line}` : place });
+  };
   if (problem) {
-    yield { doubt: problem };
+    addDoubt(problem);
     return;
   }
   if (role === 'backend') {
     // Its build is an archive, and few backends have a router of their own.
-    for (const file of listFiles(src, /(?<!\.test)\.[cm]?[jt]sx?$/)) {
-      if (/httpRouter|addAuthPolicy/i.test(readFileSync(file, 'utf8'))) {
-        yield { doubt: 'a router in the backend itself', file: placeOf(file) };
-      }
-    }
+    listFiles(src, /(?<!\.test)\.[cm]?[jt]sx?$/)
+      .filter(file => /httpRouter|addAuthPolicy/i.test(readText(file)))
+      .forEach(file => addDoubt('a router in the backend itself', file));
     return;
   }
+  const dist = isSource ? path.join(folder, 'dist') : folder;
   const files = listFiles(dist, /\.[cm]?js$/);
   if (files.length === 0) {
-    yield { doubt: isSource ? `not built: ${build}` : 'no JavaScript' };
+    addDoubt(isSource ? `not built: ${build}` : 'no JavaScript');
   } else if (sum(files.map(file => statSync(file).size)) > MAX_MB * 1024 ** 2) {
-    yield { doubt: `more than ${MAX_MB} MB of JavaScript` };
+    addDoubt(`more than ${MAX_MB} MB of JavaScript`);
     return;
   } else if (isSource && newest(listFiles(src, /\.tsx?$/)) > newest(files)) {
-    yield { doubt: `dist is older than src: ${build}` };
+    addDoubt(`dist is older than src: ${build}`);
   }
   for (const file of files) {
     try {
-      readFacts(placeOf(file), readFileSync(file, 'utf8'), facts);
+      readFacts(path.relative(folder, file), readText(file), facts);
     } catch (error) {
-      const line = (error as { loc?: { line: number } }).loc?.line;
-      const doubt = 'no JavaScript that can be parsed';
-      yield { doubt, file: placeOf(file), line };
+      const { loc } = error as { loc?: { line: number } };
+      addDoubt('no JavaScript that can be parsed', file, loc?.line);
     }
   }
+}
+
+function readText(file: string): string {
+  return readFileSync(file, 'utf8');
 }
 
 function newest(files: string[]): number {
@@ -95,20 +98,20 @@ function newest(files: string[]): number {
 }
 
 /** Lists the files of a package, without the packages that are installed in it. */
-function listFiles(
-  folder: string,
-  names: RegExp,
-  leftOut = path.join(folder, 'node_modules'),
-): string[] {
-  if (!existsSync(folder) || folder === leftOut) {
-    return [];
-  }
-  return readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
-    const file = path.join(folder, entry.name);
-    if (entry.isDirectory()) {
-      return listFiles(file, names, leftOut);
-    }
-    // A link to a folder can't be read, and is a doubt.
-    return names.test(entry.name) || entry.isSymbolicLink() ? [file] : [];
-  });
+function listFiles(folder: string, names: RegExp): string[] {
+  const entries = existsSync(folder)
+    ? readdirSync(folder, { recursive: true, withFileTypes: true })
+    : [];
+  const modules = path.join(folder, 'node_modules', path.sep);
+  return (
+    entries
+      // A link to a folder can't be read, and is a doubt.
+      .filter(
+        entry =>
+          entry.isSymbolicLink() ||
+          (names.test(entry.name) && !entry.isDirectory()),
+      )
+      .map(({ parentPath, name }) => path.join(parentPath, name))
+      .filter(file => !file.startsWith(modules))
+  );
 }

@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import path from 'node:path';
 import type { Config } from '@backstage/config';
 import { get as valueAt } from 'lodash';
 import { asObject, isObject, isTrue } from '../../settings/read/values';
@@ -22,6 +24,16 @@ export function asList(value: unknown): unknown[] {
 
 export function asTexts(value: unknown): string[] {
   return asList(value).filter(isText);
+}
+
+/** Reads the version of the auth plugin that the working directory finds, which is the backend's; `undefined` if it finds none. */
+export function readAuthBackendVersion(): string | undefined {
+  try {
+    const load = createRequire(path.resolve('package.json'));
+    return String(load('@backstage/plugin-auth-backend/package.json').version);
+  } catch {
+    return undefined;
+  }
 }
 
 export const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';

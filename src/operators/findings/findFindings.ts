@@ -29,6 +29,7 @@ export function* findFindingsInPieces(facts: FindingFacts): Pieces<Finding[]> {
     findOrdersFinding(facts),
     findMissingRevocations(facts),
     ...findMissingFeatures(facts),
+    ...findUnscanned(facts),
     ...findSettingFindings(facts, get),
   ]);
   // The first entry for a finding precedes others.
@@ -80,6 +81,16 @@ function findMissingFeatures({
     why: `lacks a feature on this release of Backstage or Node: ${lost}`,
     write:
       'update backstage-plugin-auth-backend-module-api-gate, go back to a release in its docs/releases.md, or accept it',
+  }));
+}
+
+function findUnscanned({ unscanned = [] }: FindingFacts): Finding[] {
+  return unscanned.map(({ plugin, path }) => ({
+    id: 'opened-beyond-scan',
+    at: `${CONFIG_KEY} (/api/${plugin}${path})`,
+    why: 'is opened in code by a plugin of the running backend, and the scan of --scan lacks it',
+    write:
+      'scan the packages that the backend runs; if the scan lacks it again, read the code of the plugin, and accept this finding if the path is meant to be open',
   }));
 }
 

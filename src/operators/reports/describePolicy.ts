@@ -79,6 +79,8 @@ export interface PolicyReport extends ProcessReport {
   findings: Finding[];
   /** Ids of the plugins that are installed in this backend, in lower case. */
   installed: string[];
+  /** What plugins have opened in code, whether the gate closes it or not. */
+  openedInCode: DeclaredPolicy[];
   /** Paths that plugins have opened in code, and that the gate keeps closed, except to Backstage's own cookie. */
   closed: DeclaredPolicy[];
   /** Plugins whose own policies are not recorded. */
@@ -162,6 +164,7 @@ export function* describePolicy(options: {
     builtIn: BUILT_IN_PUBLIC,
     findings,
     installed: plugins.installedIds(),
+    openedInCode: listOpened(policies),
     closed: listClosed(policies, policy),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: beyond.flat(),
@@ -214,20 +217,23 @@ export function withEnd<T extends { until?: number }>(
   };
 }
 
+function listOpened(policies: DeclaredPolicies): DeclaredPolicy[] {
+  return policies
+    .all()
+    .map(each => pick(each, 'plugin', 'path', 'allow', 'isWebSocket'));
+}
+
 /** Lists what plugins have opened in code, and no allow rules in force open as far. */
 function listClosed(
   policies: DeclaredPolicies,
   policy: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
 ): DeclaredPolicy[] {
-  return policies
-    .all()
-    .filter(
-      declared =>
-        // The built-in public routes of these are enough for signing in.
-        !['auth', 'app'].includes(declared.plugin) &&
-        !isCovered(declared, policy),
-    )
-    .map(declared => pick(declared, 'plugin', 'path', 'allow', 'isWebSocket'));
+  return listOpened(policies).filter(
+    declared =>
+      // The built-in public routes of these are enough for signing in.
+      !['auth', 'app'].includes(declared.plugin) &&
+      !isCovered(declared, policy),
+  );
 }
 
 /** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */
