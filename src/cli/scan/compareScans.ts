@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { compact, countBy } from 'lodash';
+import { compact, countBy, isMatch, pick } from 'lodash';
 import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 import { CliError } from '../Command';
 import type { Difference } from '../Difference';
@@ -56,25 +56,18 @@ function findNew(
 }
 
 /** Finds what plugins have declared in a running backend, and a scan of their packages neither names nor doubts. */
-export function findUnscanned<T extends DeclaredPolicy>(
+export function findUnscanned(
   scans: PackageScan[],
-  declared: readonly T[],
-): T[] {
-  const isOf = (plugin: string, id: string) =>
-    id === '?' || id.toLowerCase() === plugin;
-  return declared.filter(
-    ({ plugin, path: at, allow, isWebSocket }) =>
-      !scans.some(
-        ({ plugins, doubts, opens }) =>
-          (doubts.length > 0 &&
-            (plugins.length === 0 || plugins.some(id => isOf(plugin, id)))) ||
-          opens.some(
-            each =>
-              isOf(plugin, each.plugin) &&
-              each.path === at &&
-              each.allow === allow &&
-              each.isWebSocket === isWebSocket,
-          ),
-      ),
-  );
+  declared: readonly DeclaredPolicy[],
+): DeclaredPolicy[] {
+  return declared.filter(policy => {
+    const isOf = (id: string) =>
+      id === '?' || id.toLowerCase() === policy.plugin;
+    const same = pick(policy, 'path', 'allow', 'isWebSocket');
+    return !scans.some(
+      ({ plugins, doubts, opens }) =>
+        (doubts.length > 0 && (plugins.length === 0 || plugins.some(isOf))) ||
+        opens.some(each => isOf(each.plugin) && isMatch(each, same)),
+    );
+  });
 }

@@ -3,7 +3,7 @@ import { isEnforced } from '../../gate/rules/Policy';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { LoadedConfig } from '../loadConfig';
 import { isModeUnknown } from '../mockEnv';
-import type { Opening, Route } from './readFacts';
+import type { Opening } from './readFacts';
 import type { PackageScan } from './scanPackage';
 
 /** What a scan says about one package that an operator has to decide about. */
@@ -19,8 +19,8 @@ export interface Entry {
 }
 
 export function describeScan(scan: PackageScan): Entry[] {
-  const { doubts, name, opens, routes, version } = scan;
-  return [
+  const { asks, doubts, name, opens, plugins, routes, version } = scan;
+  const entries = [
     ...doubts.map(({ doubt, at }): Entry => ({
       ...{ kind: "can't tell", name, version, what: doubt },
       who: at && `at ${at}`,
@@ -35,33 +35,25 @@ export function describeScan(scan: PackageScan): Entry[] {
         who: setting ? `${who}, if ${setting}` : who,
       };
     }),
-    ...describeUnchecked(scan),
   ];
-}
-
-/** Describes the routes of a plugin that never asks who the caller is. */
-function describeUnchecked(scan: PackageScan): Entry[] {
-  const { asks, name, plugins, version } = scan;
-  const routes = scan.routes.filter(({ path }) => path !== '/health');
-  if (asks || routes.length === 0 || plugins.length === 0) {
-    return [];
-  }
-  const reads = /^(GET|HEAD|WEBSOCKET)$/;
-  const changing = routes.filter(({ method }) => !reads.test(method)).length;
-  const computed = routes.filter(({ path }) => path === undefined).length;
-  return [
-    {
+  const asked = routes.filter(({ path }) => path !== '/health');
+  if (!asks && asked.length > 0 && plugins.length > 0) {
+    const reads = /^(GET|HEAD|WEBSOCKET)$/;
+    const changing = asked.filter(({ method }) => !reads.test(method)).length;
+    const computed = asked.filter(({ path }) => path === undefined).length;
+    entries.push({
       ...{ kind: 'no check', version },
       name: plugins.includes('?') ? name : plugins.join(','),
-      what: `${changing} of ${routes.length} routes change something${computed ? `, ${computed} with a computed path` : ''}; no check of a permission or a user in the package`,
-    },
-  ];
+      what: `${changing} of ${asked.length} routes change something${computed ? `, ${computed} with a computed path` : ''}; no check of a permission or a user in the package`,
+    });
+  }
+  return entries;
 }
 
 /** A policy is for all methods, and for the paths below its path. The methods of a route with that path are shown. */
 function describeRequests(
   { path, isWebSocket }: Opening,
-  routes: Route[],
+  routes: PackageScan['routes'],
 ): string {
   const methods = routes
     .filter(({ path: other, method }) => other === path && method !== 'USE')
@@ -79,9 +71,8 @@ export function formatScans(
 ): string[] {
   const rows = scans.flatMap(describeScan).map(entry => {
     const { kind, name, version, what, who = '', opening } = entry;
-    const rule = opening && config ? describeRule(name, opening, config) : '';
-    return kind === 'opens'
-      ? [name, version, what, who, rule]
+    return opening
+      ? [name, version, what, who, describeRule(name, opening, config)]
       : [name, version, kind === 'no check' ? what : `${kind}: ${what} ${who}`];
   });
   // A sentence does not widen its column.
@@ -100,11 +91,12 @@ export function formatScans(
 function describeRule(
   plugin: string,
   { allow, setting }: Opening,
-  { gate, leftOut, root }: LoadedConfig,
+  config?: LoadedConfig,
 ): string {
-  if (allow === 'user-cookie') {
+  if (!config || allow === 'user-cookie') {
     return '';
   }
+  const { gate, leftOut, root } = config;
   if (setting && !root.getOptional(setting)) {
     return 'not set here';
   }

@@ -1,38 +1,23 @@
 import { parse } from 'acorn';
+import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 
-/** What a package opens in code. */
-export interface Opening {
-  /** `?` if it can't be told. */
-  plugin: string;
-  path: string;
+/** A policy that a package declares. Its plugin is `?` if it can't be told. */
+export interface Opening extends Omit<DeclaredPolicy, 'allow'> {
   allow: string;
-  isWebSocket: boolean;
   /** The setting without which it stays closed. */
   setting?: string;
-  /** The file, relative to the folder of the package, and the line. */
   at: string;
 }
 
-/** Why it can't be told whether a package opens more. */
-export interface Doubt {
-  doubt: string;
-  at?: string;
-}
-
-/** A route. Its path is absent if it is computed. */
-export interface Route {
-  method: string;
-  path?: string;
-  at: string;
-}
-
-/** What the JavaScript of a package says. */
+/** What the JavaScript of a package says. A place, `at`, is a file and its line. */
 export interface Facts {
   /** The ids of the plugins that it creates, or creates modules for. */
   plugins: string[];
-  doubts: Doubt[];
+  /** Why it may open more. */
+  doubts: { doubt: string; at?: string }[];
   opens: Opening[];
-  routes: Route[];
+  /** A path is absent if it is computed. */
+  routes: { method: string; path?: string; at: string }[];
   /** The names of the services that it asks Backstage for, and of what it calls. */
   uses: Set<string>;
 }
@@ -59,7 +44,8 @@ class FactsReader {
   visit(node: Node): void {
     const name = node.name ?? textOf(node);
     if (DECLARES.test(name) && !this.#isCalled(node)) {
-      this.#doubt(`${name} is handed on`, node);
+      const doubt = `${name} is handed on`;
+      this.facts.doubts.push({ doubt, at: this.#placeOf(node) });
     } else if (node.type === 'CallExpression') {
       this.#readCall(nameOf(node.callee), node);
     } else if (node.property && nameOf(node.object) === 'coreServices') {
@@ -94,27 +80,28 @@ class FactsReader {
   }
 
   #readPolicy(call: Node, isWebSocket: boolean): void {
-    const [options] = call.arguments;
-    const path = textOf(valueOf(options, 'path'));
-    const policy = valueOf(options, isWebSocket ? 'authPolicy' : 'allow');
+    const { doubts, opens, routes } = this.facts;
+    const at = this.#placeOf(call);
+    const options = literalOf(call.arguments[0]);
     // Backstage wants a credential for a WebSocket without a policy.
-    const allow = isWebSocket && !policy ? 'authenticated' : textOf(policy);
+    const policies = { authPolicy: 'authenticated', ...options };
+    const allow = isWebSocket ? policies.authPolicy : options?.allow;
+    const path = options?.path;
     const settings = this.#around
       .filter(({ type }) => /^(If|Conditional|Logical|Switch)/.test(type))
       .map(each => this.#settingOf(each));
-    const at = this.#placeOf(call);
-    if (!path || !allow || !isLiteral(options)) {
-      this.#doubt('a computed path or policy', call);
+    if (!path || !allow) {
+      doubts.push({ doubt: 'a computed path or policy', at });
     } else if (isWebSocket && allow === 'authenticated') {
-      this.facts.routes.push({ method: 'WEBSOCKET', path, at });
+      routes.push({ method: 'WEBSOCKET', path, at });
     } else if (settings.length > 1 || settings.includes(undefined)) {
-      this.#doubt(`a condition for ${path}`, call);
+      doubts.push({ doubt: `a condition for ${path}`, at });
     } else {
       const creator = this.#around.findLast(({ callee }) =>
         CREATES.test(nameOf(callee)),
       );
       const opening = { plugin: pluginOf(creator), path, allow, isWebSocket };
-      this.facts.opens.push({ ...opening, setting: settings[0], at });
+      opens.push({ ...opening, setting: settings[0], at });
     }
   }
 
@@ -148,10 +135,6 @@ class FactsReader {
         this.facts.routes.push({ method, path: textOf(each), at });
       }
     }
-  }
-
-  #doubt(doubt: string, node: Node): void {
-    this.facts.doubts.push({ doubt, at: this.#placeOf(node) });
   }
 
   #placeOf({ loc }: Node): string {
@@ -192,20 +175,19 @@ function nameOf(node?: Node): string {
   return named?.name ?? textOf(named) ?? '';
 }
 
-/** Returns a value of an object literal. */
-function valueOf(object: Node | undefined, key: string): Node | undefined {
-  const isAsked = (each: Node) => nameOf(each.key) === key;
-  return object?.properties?.findLast(isAsked)?.value;
-}
-
-/** Returns whether all keys of an object literal stand there. */
-function isLiteral({ properties }: Node): boolean {
-  return properties.every(
-    ({ type, computed }: Node) => type === 'Property' && !computed,
-  );
+/** Returns the texts of an object literal, with `undefined` for what is computed; `undefined` unless all its keys stand there. */
+function literalOf(
+  node?: Node,
+): Record<string, string | undefined> | undefined {
+  const properties: Node[] | undefined = node?.properties;
+  return properties?.every(each => each.type === 'Property' && !each.computed)
+    ? Object.fromEntries(
+        properties.map(({ key, value }) => [nameOf(key), textOf(value)]),
+      )
+    : undefined;
 }
 
 /** Returns the id of the plugin that a call creates, or creates a module for. */
 function pluginOf(call?: Node): string {
-  return textOf(valueOf(call?.arguments[0], 'pluginId')) ?? '?';
+  return literalOf(call?.arguments[0])?.pluginId ?? '?';
 }

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { sum, uniq } from 'lodash';
+import { omit, pick, sum, uniq } from 'lodash';
 import { firstLineOf } from '../Command';
 import type { Package } from './findPackages';
 import { Facts, readFacts } from './readFacts';
@@ -26,7 +26,6 @@ const ASKED = [
 
 /** Scans a package. Whatever of it can't be read is a doubt. */
 export function scanPackage(scanned: Package): PackageScan {
-  const { name, version } = scanned;
   const uses = new Set<string>();
   const facts: Facts = { plugins: [], doubts: [], opens: [], routes: [], uses };
   try {
@@ -34,17 +33,18 @@ export function scanPackage(scanned: Package): PackageScan {
   } catch (error) {
     facts.doubts.push({ doubt: firstLineOf(error) });
   }
-  const { doubts, opens, routes } = facts;
   if (uses.has('rootHttpRouter')) {
-    doubts.push({ doubt: 'routes outside of /api, where no gate is' });
+    const doubt = 'routes outside of /api, where no gate is';
+    facts.doubts.push({ doubt });
   }
   const plugins = uniq(facts.plugins);
-  const only = plugins.length === 1 ? plugins[0] : '?';
+  const plugin = plugins.length === 1 ? plugins[0] : '?';
   return {
-    ...{ name, version, plugins, doubts, routes },
-    // A helper belongs to the only plugin of its package.
-    opens: opens.map(each =>
-      each.plugin === '?' ? { ...each, plugin: only } : each,
+    ...pick(scanned, 'name', 'version'),
+    ...omit(facts, 'uses'),
+    plugins,
+    opens: facts.opens.map(each =>
+      each.plugin === '?' ? { ...each, plugin } : each,
     ),
     asks: ASKED.some(names => names.every(each => uses.has(each))),
   };

@@ -164,7 +164,7 @@ export function* describePolicy(options: {
     builtIn: BUILT_IN_PUBLIC,
     findings,
     installed: plugins.installedIds(),
-    openedInCode: listOpened(policies),
+    openedInCode: policies.all(),
     closed: listClosed(policies, policy),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: beyond.flat(),
@@ -217,23 +217,20 @@ export function withEnd<T extends { until?: number }>(
   };
 }
 
-function listOpened(policies: DeclaredPolicies): DeclaredPolicy[] {
-  return policies
-    .all()
-    .map(each => pick(each, 'plugin', 'path', 'allow', 'isWebSocket'));
-}
-
 /** Lists what plugins have opened in code, and no allow rules in force open as far. */
 function listClosed(
   policies: DeclaredPolicies,
   policy: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
 ): DeclaredPolicy[] {
-  return listOpened(policies).filter(
-    declared =>
-      // The built-in public routes of these are enough for signing in.
-      !['auth', 'app'].includes(declared.plugin) &&
-      !isCovered(declared, policy),
-  );
+  return policies
+    .all()
+    .filter(
+      declared =>
+        // The built-in public routes of these are enough for signing in.
+        !['auth', 'app'].includes(declared.plugin) &&
+        !isCovered(declared, policy),
+    )
+    .map(declared => pick(declared, 'plugin', 'path', 'allow', 'isWebSocket'));
 }
 
 /** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */
