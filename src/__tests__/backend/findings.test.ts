@@ -224,8 +224,8 @@ it('[P120] api-gate check has a finding for each path that a running plugin has 
     }),
     'acme/index.js': `createBackendPlugin({ pluginId: 'acme' }); ${code}`,
   });
-  const declare = (path: string) =>
-    `http.addAuthPolicy({ path: '${path}', allow: 'unauthenticated' });`;
+  const declare = (below: string) =>
+    `http.addAuthPolicy({ path: '${below}', allow: 'unauthenticated' });`;
   const auth = path.dirname(
     require.resolve('@backstage/plugin-auth-backend/package.json'),
   );

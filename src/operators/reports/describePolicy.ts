@@ -222,15 +222,12 @@ function listClosed(
   policies: DeclaredPolicies,
   policy: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
 ): DeclaredPolicy[] {
-  return policies
-    .all()
-    .filter(
-      declared =>
-        // The built-in public routes of these are enough for signing in.
-        !['auth', 'app'].includes(declared.plugin) &&
-        !isCovered(declared, policy),
-    )
-    .map(declared => pick(declared, 'plugin', 'path', 'allow', 'isWebSocket'));
+  return policies.all().filter(
+    declared =>
+      // The built-in public routes of these are enough for signing in.
+      !['auth', 'app'].includes(declared.plugin) &&
+      !isCovered(declared, policy),
+  );
 }
 
 /** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */
