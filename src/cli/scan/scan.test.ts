@@ -440,6 +440,23 @@ describe('what a scan can not read', () => {
   });
 });
 
+it.each([
+  '[]',
+  '{"packages":{}}',
+  '{"packages":[null]}',
+  '{"packages":[{"opens":[]}]}',
+  '{"packages":[{"name":"a","plugins":[1],"doubts":[{}],"opens":[],"routes":[]}]}',
+  '{"packages":[{"name":"a","plugins":[],"doubts":[],"opens":[{}],"routes":[]}]}',
+])('another file is no scan: %s', async text => {
+  const { cwd } = repository({});
+  writeInto(cwd, { 'odd.json': text });
+  const { code, stderr } = await scan(cwd, '--against', 'odd.json');
+  expect([code, stderr]).toEqual([
+    2,
+    'error: odd.json is no output of api-gate scan --json: make it with that command\n',
+  ]);
+});
+
 describe('the rules of the configuration beside a scan', () => {
   it.each([
     ['acme', '', 'no rule: the gate closes it'],

@@ -43,6 +43,7 @@ export function scanPackage(scanned: Package): PackageScan {
     ...pick(scanned, 'name', 'version'),
     ...omit(facts, 'uses'),
     plugins,
+    // What a helper declares is of the only plugin beside it.
     opens: facts.opens.map(each =>
       each.plugin === '?' ? { ...each, plugin } : each,
     ),
@@ -98,20 +99,20 @@ function newest(files: string[]): number {
 }
 
 /** Lists the files of a package, without the packages that are installed in it. */
-function listFiles(folder: string, names: RegExp): string[] {
-  const entries = existsSync(folder)
-    ? readdirSync(folder, { recursive: true, withFileTypes: true })
-    : [];
-  const modules = path.join(folder, 'node_modules', path.sep);
-  return (
-    entries
-      // A link to a folder can't be read, and is a doubt.
-      .filter(
-        entry =>
-          entry.isSymbolicLink() ||
-          (names.test(entry.name) && !entry.isDirectory()),
-      )
-      .map(({ parentPath, name }) => path.join(parentPath, name))
-      .filter(file => !file.startsWith(modules))
-  );
+function listFiles(
+  folder: string,
+  names: RegExp,
+  leftOut = path.join(folder, 'node_modules'),
+): string[] {
+  if (!existsSync(folder) || folder === leftOut) {
+    return [];
+  }
+  return readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
+    const file = path.join(folder, entry.name);
+    if (entry.isDirectory()) {
+      return listFiles(file, names, leftOut);
+    }
+    // A link to a folder can't be read, and is a doubt.
+    return names.test(entry.name) || entry.isSymbolicLink() ? [file] : [];
+  });
 }
