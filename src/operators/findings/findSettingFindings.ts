@@ -108,6 +108,7 @@ function findTrustedPathFindings(facts: FindingFacts): Possible[] {
 }
 
 /** Settings by which `@backstage/plugin-auth-backend` before 0.27.1 is vulnerable, with the advisories. */
+// Goes in February 2027: auth backends before March 2026 have these vulnerabilities.
 const VULNERABLE_SETTINGS = {
   'auth.experimentalDynamicClientRegistration.enabled': 'CVE-2026-32235',
   'auth.experimentalClientIdMetadataDocuments.enabled':
