@@ -25,7 +25,7 @@ export type DeclaredInCode = Pick<PolicyReport, (typeof PARTS)[number]> &
   Pick<FindingFacts, 'unscanned'>;
 
 /**
- * Fetches from the running backend of `--policy`, if that is given, the paths that its plugins open in code and the gate closes.
+ * Fetches from the running backend of `--policy`, if that is given, its policy, and finds what the scan of `--scan` lacks.
  *
  * @throws CliError
  */

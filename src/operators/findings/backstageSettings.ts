@@ -26,7 +26,7 @@ export function asTexts(value: unknown): string[] {
   return asList(value).filter(isText);
 }
 
-/** Reads the version of the auth plugin that the working directory finds, which is the backend's; `undefined` if it finds none. */
+/** Reads the version of the auth plugin that Node finds from the working directory; `undefined` if it finds none. */
 export function readAuthBackendVersion(): string | undefined {
   try {
     const load = createRequire(path.resolve('package.json'));
