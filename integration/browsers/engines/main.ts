@@ -70,10 +70,7 @@ async function main([folder, engine, part]: [string, Engine, string?]) {
       await check('[P8] Forms from another port', checkForms, world);
       await check('[P8] Requests from another port', checkKinds, world);
       await check('Requests that become https', checkUpgrade, world);
-      // WebKit's driver maps no host names.
-      if (engine !== 'webkit') {
-        await check('The frontend on a host name', checkHostName, world);
-      }
+      await check('The frontend on a host name', checkHostName, world);
       if (engine === 'firefox') {
         await check('The console', checkPages, world);
       }
