@@ -20,7 +20,6 @@ import * as demoPageUse from './demoPageUse';
 import { BACKEND, withDevBackend } from './devBackend';
 import { Exchange, exchangeDuring, isGateCookie } from './exchangeDuring';
 import { GatePage, JarCookie } from './GatePage';
-import { frontendElsewhere } from './frontendElsewhere';
 import { launchBrowser } from './launchBrowser';
 import {
   codeByCookie,
@@ -126,9 +125,6 @@ async function main() {
           withinGroupTime(cookieLife(browser, checks)),
         ),
     ),
-  );
-  await checks.group('Frontend on another origin', () =>
-    withinGroupTime(frontendElsewhere(browser, checks)),
   );
   await checks.group('A cache that is cleared', () =>
     withinGroupTime(clearedCache(browser, checks)),

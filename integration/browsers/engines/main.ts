@@ -10,6 +10,7 @@ import {
   checkSandbox,
 } from './checkAnswers';
 import { checkForms } from './checkForms';
+import { checkFrontend } from './checkFrontend';
 import { checkHostName, checkKinds, checkUpgrade } from './checkKinds';
 import { checkPages } from './checkPages';
 import { startPuppeteer } from './startPuppeteer';
@@ -70,6 +71,7 @@ async function main([folder, engine, part]: [string, Engine, string?]) {
       await check('[P8] Forms from another port', checkForms, world);
       await check('[P8] Requests from another port', checkKinds, world);
       await check('Requests that become https', checkUpgrade, world);
+      await check('The frontend', checkFrontend, world);
       await check('The frontend on a host name', checkHostName, world);
       if (engine === 'firefox') {
         await check('The console', checkPages, world);
