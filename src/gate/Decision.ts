@@ -64,7 +64,7 @@ export interface Decision {
  * 128 UUIDs at once, where asking for the bytes of one id takes a sixth of the time of a refusal.
  */
 export function createDecisionId(): string {
-  return randomUUID().replaceAll('-', '').slice(16);
+  return randomUUID().slice(19).replace('-', '');
 }
 
 /** Keeps the last decision about each request. In front of each plugin's routes, a second check reads there which requests have passed. */

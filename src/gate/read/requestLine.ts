@@ -10,6 +10,11 @@ export function requestMethod(req: IncomingMessage): string {
   return method === 'GET' && isWebSocketUpgrade(req) ? WEBSOCKET : method;
 }
 
+/** Returns whether a method reads only, so that a cache may store the answer. */
+export function isRead(method: string | undefined): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
 /** Returns whether a request asks for a WebSocket, by the same test as Backstage and `ws`. */
 export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
@@ -28,8 +33,9 @@ export function asksForUpgrade({ headers }: IncomingMessage): boolean {
 // rewrite the path, so that the router that serves a request reads another path than the gate.
 export const ORIGIN_FORM = /^\/[!"$-[\]-~]*$/;
 
-// RFC 3986: unreserved, `:`, `@` and the sub-delims, without `;`: some servers read `/..;/` as a dot segment.
-const PLAIN_PATH = /^[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/;
+// Of the segments, none is empty or a dot segment, and each has characters of RFC 3986 only: unreserved, `:`, `@` and the sub-delims,
+// without `;`: some servers read `/..;/` as a dot segment.
+const PLAIN_PATH = /^\/$|^(\/(?!\.\.?(\/|$))[A-Za-z0-9\-._~!$&'()*+,=:@]+)+$/;
 
 /** Returns a target as Express presents it at a mount that the target begins with. */
 export function mountedAt(baseUrl: string, originalUrl: string) {
@@ -85,16 +91,7 @@ export function expressPath(req: Request): string | undefined {
  * that none of them treats specially. Only such a path may use the allowlist. The gate never rewrites other paths.
  */
 export function isUnambiguousPath(path: string): boolean {
-  if (!PLAIN_PATH.test(path)) {
-    return false;
-  }
-  return (
-    path === '/' ||
-    path
-      .slice(1)
-      .split('/')
-      .every(segment => segment !== '' && segment !== '.' && segment !== '..')
-  );
+  return PLAIN_PATH.test(path);
 }
 
 /**
