@@ -135,7 +135,12 @@ export const LOCKED_USERS_PATH = `${OWN_ROUTES_PATH}/v1/revocations/locked`;
 /** The path of a user's lock. The reference of the user has a slash. */
 export const LOCK_PATH: string = `${OWN_ROUTES_PATH}/v1/revocations/*`;
 
+const COOKIE_ENDPOINT = new RegExp(
+  `^${COOKIE_PATH.replaceAll('.', '\\.')}/?$`,
+  'i',
+);
+
 /** Returns whether a path is the cookie endpoint. Express matches it without case and with a trailing slash. */
-export function isCookieEndpoint(path: string | undefined): boolean {
-  return path?.toLowerCase().replace(/\/$/, '') === COOKIE_PATH;
+export function isCookieEndpoint(path = ''): boolean {
+  return COOKIE_ENDPOINT.test(path);
 }
