@@ -68,20 +68,10 @@ export function createDecisionId(): string {
 }
 
 /** Keeps the last decision about each request. In front of each plugin's routes, a second check reads there which requests have passed. */
-export class Decisions {
-  readonly #byRequest = new WeakMap<IncomingMessage, Decision>();
-
-  set(req: IncomingMessage, decision: Decision): void {
-    this.#byRequest.set(req, decision);
-  }
-
-  get(req: IncomingMessage): Decision | undefined {
-    return this.#byRequest.get(req);
-  }
-
+export class Decisions extends WeakMap<IncomingMessage, Decision> {
   /** Whether the gate has let this request through to this plugin. */
   hasPassed(req: IncomingMessage, pluginId: string): boolean {
-    const decision = this.#byRequest.get(req);
+    const decision = this.get(req);
     return (
       decision?.outcome === 'passed' &&
       decision.plugin === pluginId.toLowerCase()

@@ -3,6 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { BackstageCredentials } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { isNumber, isString } from 'lodash';
 import type { SessionClaims } from '../sessions/Revocation';
 
 /** The claims of a token that is not verified. They may decide which check to make, never that a request passes. */
@@ -145,14 +146,6 @@ function isUserToken({ typ, aud }: DecodedToken): boolean {
 /** Returns whether two tokens are of one sign-in: same user, issued and expiring in the same second. */
 export function sameSession(a: DecodedToken, b: DecodedToken): boolean {
   return a.sub === b.sub && a.iat === b.iat && a.exp === b.exp;
-}
-
-function isString(value: unknown): value is string {
-  return typeof value === 'string';
-}
-
-function isNumber(value: unknown): value is number {
-  return typeof value === 'number';
 }
 
 /** Returns the bearer token of a request, if its `Authorization` holds one (RFC 6750, section 2.1). */

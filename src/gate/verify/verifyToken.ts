@@ -83,7 +83,7 @@ function* verify(
   // No failure is looked up for a token that the plugin has accepted.
   const known =
     !token.verdicts.some(({ key }) => key === plugin.id) &&
-    invalidTokens.recall(failureKey(plugin.id, kind, token));
+    invalidTokens.get(failureKey(plugin.id, kind, token));
   if (known) {
     return known;
   }
@@ -103,7 +103,8 @@ function* verify(
   let credentials: VerifiedToken['credentials'];
   try {
     credentials =
-      remembered ?? (yield* authenticate(httpAuth, request, kind, token));
+      remembered ??
+      (yield* awaited(authenticate(httpAuth, request, kind, token)));
     assertPrincipal(credentials, kind);
   } catch (error) {
     return yield* explainFailure(error, request, kind, token);
@@ -132,17 +133,15 @@ function authenticate(
   httpAuth: CredentialsReader,
   request: Verification,
   kind: TokenKind,
-  token: Token,
-): Steps<VerifiedToken['credentials']> {
+  { text }: Token,
+): Promise<VerifiedToken['credentials']> {
   const own = request.req as Request;
-  return awaited(
-    httpAuth.credentials(
-      tokenOf(own) === token.text ? own : substituteRequest(token.text, kind),
-      {
-        allow: kind === 'bearer' ? ['user', 'service'] : ['user'],
-        allowLimitedAccess: kind === 'user-cookie',
-      },
-    ),
+  return httpAuth.credentials(
+    tokenOf(own) === text ? own : substituteRequest(text, kind),
+    {
+      allow: kind === 'bearer' ? ['user', 'service'] : ['user'],
+      allowLimitedAccess: kind === 'user-cookie',
+    },
   );
 }
 
