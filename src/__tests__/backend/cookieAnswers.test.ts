@@ -275,6 +275,12 @@ describe('the answer to a request by cookie', () => {
       }
     });
 
+    it('except to a method whose answer no cache stores', async () => {
+      const target = '/api/hello/x?type=image/png';
+      const { headers, status } = await backend.post(target, token, {});
+      expect([status, headers.vary]).toEqual([200, undefined]);
+    });
+
     it('except where the path is trusted or public, and to a service', async () => {
       for (const path of ['static/x', 'trusted/x', 'public']) {
         const target = `/hello/${path}?type=image/png`;

@@ -134,7 +134,7 @@ function createScene(state: State, isRemembering: boolean) {
       tokens,
       // So the gate remembers tokens that verify, and no other ones.
       ...(isRemembering && {
-        invalidTokens: { recall: () => undefined, add: () => {} } as never,
+        invalidTokens: { get: () => undefined, set: () => {} } as never,
       }),
       keyEndpoints: {
         assertCallerKnown: claims => {
