@@ -11,7 +11,7 @@ import {
 import { isPageDestination } from '../../gate/read/browsers';
 import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
 import type { Explained } from '../reports/explainInWords';
-import { PAGE_HEADERS, PAGE_POLICY } from '../page/document';
+import { PAGE_HEADERS } from '../page/document';
 import type { Asked } from '../page/renderPage';
 import type { ReportAnswers } from './ReportAnswers';
 import type { RouteAccess } from './RouteAccess';
@@ -66,8 +66,7 @@ export function createPolicyRouter(options: {
       id: readText(req, 'id'),
       filter: readText(req, 'filter'),
     });
-    const policy = { 'Content-Security-Policy': PAGE_POLICY };
-    send(res.set({ ...PAGE_HEADERS, ...policy }), page);
+    send(res.set(PAGE_HEADERS), page);
   });
   return router;
 }
