@@ -70,9 +70,9 @@ function isClosed({ door, route }: State): boolean {
 
 const passes = (state: State) => judge(state).outcome === 'passed';
 
-const withLimits = (state: State, limits: Limits | undefined): State => ({
+const withLimits = (state: State, given: Limits | undefined): State => ({
   ...state,
-  limits,
+  limits: given,
 });
 
 /** What an entry says, in the order of what it gives. */
