@@ -32,6 +32,13 @@ const FOUND: Record<string, Partial<State>> = {
     header: 'user',
     protocols: ['narrow external'],
   },
+  'an unexpected failure comes before a refusal that another plugin would not make':
+    { door: 'upgrade', protocols: ['restricted', 'failing'] },
+  'a token that has expired is not taken for a part of another one': {
+    door: 'upgrade',
+    route: 'rule',
+    protocols: ['expired user', 'text'],
+  },
   'a refused token keeps no cookie in the request': {
     door: 'upgrade',
     mode: 'report-only',
