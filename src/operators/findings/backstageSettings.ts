@@ -1,5 +1,5 @@
 import { createRequire } from 'node:module';
-import path from 'node:path';
+import { resolve } from 'node:path';
 import type { Config } from '@backstage/config';
 import { get as valueAt } from 'lodash';
 import { asObject, isObject, isTrue } from '../../settings/read/values';
@@ -35,7 +35,7 @@ export function isBelow(path: string, prefix: string): boolean {
 /** Reads the version of the auth plugin that Node finds from the working directory; `undefined` if it finds none. */
 export function readAuthBackendVersion(): string | undefined {
   try {
-    const load = createRequire(path.resolve('package.json'));
+    const load = createRequire(resolve('package.json'));
     return String(load('@backstage/plugin-auth-backend/package.json').version);
   } catch {
     return undefined;
