@@ -2,7 +2,12 @@ import proxyPlugin from '@backstage/plugin-proxy-backend';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
-import { bearer, cookie, from, SAME_ORIGIN } from '../__testUtils__/requestParts';
+import {
+  bearer,
+  cookie,
+  from,
+  SAME_ORIGIN,
+} from '../__testUtils__/requestParts';
 import { SignedBackend, signedBackends } from '../__testUtils__/signedBackends';
 
 const backends = signedBackends();
