@@ -393,6 +393,18 @@ describe('the gate', () => {
     ]);
   });
 
+  it.each(['/api/hello/open', '/api/auth/github/refresh'])(
+    'lets an ended session in nowhere, and not at %s',
+    async target => {
+      expect(await fate('GET', target, bearer(ended))).toEqual([
+        401,
+        'revoked',
+        'none',
+      ]);
+      expect((await fate('GET', target, bearer(user)))[0]).toBe(200);
+    },
+  );
+
   it.each([
     ['goes on', '/api/hello/x', [bearer(user)], [false, true]],
     ['goes on at once', `/api/hello${KEYS}`, [], [true]],

@@ -27,6 +27,11 @@ const FOUND: Record<string, Partial<State>> = {
     cookie: 'user',
     authorization: 'keyless user',
   },
+  'a sign-out that fails unexpectedly ends no session': {
+    route: 'sign-out',
+    cookie: 'user',
+    authorization: 'failing',
+  },
   'a protocol with less than its own rights goes to no handler': {
     door: 'upgrade',
     header: 'user',
