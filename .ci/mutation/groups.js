@@ -134,7 +134,8 @@ module.exports = {
     also: {
       'gate-judge': [
         'gate/createGate.test.ts',
-        'gate/decide.upgrades.test.ts',
+        '__tests__/proof/decision.test.ts',
+        'gate/upgrades/UpgradeGate.test.ts',
         'gate/verify/verifyTokens.test.ts',
       ],
     },

@@ -9,6 +9,7 @@ import { durationToMilliseconds } from '@backstage/types';
 import type { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
 import { readExternalTokens } from '../settings/read/readExternalTokens';
 import { KeyEndpoints } from '../gate/verify/KeyEndpoints';
+import { readAuthBackendVersion } from '../operators/findings/backstageSettings';
 import { findFindingsInPieces } from '../operators/findings/findFindings';
 import { createApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/upgrades/createWebSocketGate';
@@ -137,6 +138,7 @@ function createReports(services: Services) {
   });
   const observer = new GateReport({ ...services, metrics });
   const { refusals } = observer;
+  const authBackend = readAuthBackendVersion();
   const find = (
     policy: ConfiguredPolicy,
     used: UsageReport | undefined,
@@ -145,6 +147,7 @@ function createReports(services: Services) {
     findFindingsInPieces({
       config,
       gate: policy.config,
+      authBackend,
       areOrdersLoaded: revocations.isLoaded,
       installed: plugins.installedIds(),
       missingFeatures,

@@ -17,6 +17,7 @@ const OPTIONS = {
   'mock-env': { type: 'boolean' },
   'no-config': { type: 'boolean' },
   policy: { type: 'string' },
+  scan: { type: 'string' },
   times: { type: 'string' },
   subject: { type: 'string' },
   'token-env': { type: 'string' },

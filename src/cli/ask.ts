@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { get } from './get';
+import { showProgress } from './output';
 
 const INTERVAL_MS = 500;
 
@@ -29,11 +30,8 @@ export function announce(base: URL, requests: number): string {
 export function createAsk(base: URL, requests: number) {
   let next = 0;
   let left = requests;
-  const { stderr } = process;
   return async (plugin: string, path: string, method?: 'GET' | 'HEAD') => {
-    if (stderr.isTTY) {
-      stderr.write(`${left} requests left`);
-    }
+    showProgress(`${left} requests left`);
     await wait(Math.max(0, next - Date.now()));
     next = Date.now() + INTERVAL_MS;
     left -= 1;
@@ -43,10 +41,7 @@ export function createAsk(base: URL, requests: number) {
         method,
       });
     } finally {
-      if (stderr.isTTY) {
-        // Return to the beginning of the line, and erase it.
-        stderr.write('\r\x1b[K');
-      }
+      showProgress('');
     }
   };
 }

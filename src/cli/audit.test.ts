@@ -69,10 +69,10 @@ describe('api-gate audit', () => {
     const { code, lines } = await auditOf(stock.url);
     await stock.stop();
     expect(openIn(lines)).toEqual([
+      'GET /api/badges/entity/api-gate-audit/api-gate-audit/api-gate-audit/badge/api-gate-audit',
       'GET /api/events/http/github',
-      'GET /api/badges/entity/default/component/api-gate-audit/badge/pingback',
-      'GET /api/pagerduty/health',
       'GET /api/permission/health',
+      'GET /api/pagerduty/health',
       'GET /api/auth/guest/refresh',
     ]);
     expect(lines).toContain(
@@ -116,8 +116,8 @@ describe('api-gate audit', () => {
     );
     await backend.stop();
     expect(openIn(lines)).toEqual([
+      'GET /api/catalog/entity-facets',
       'GET /api/signals/health',
-      'GET /api/catalog/entities?limit=1',
     ]);
     expect(code).toBe(1);
   });
@@ -156,7 +156,7 @@ describe('the requests of api-gate audit', () => {
     expect(seen.map(({ method, url: at }) => `${method} ${at}`)).toEqual([
       'GET /portal/api/api-gate-audit/api-gate-audit',
       'GET /portal/api/catalog/api-gate-audit',
-      'GET /portal/api/catalog/entities?limit=1',
+      'GET /portal/api/catalog/entity-facets',
     ]);
     for (const { headers } of seen) {
       expect(headers).not.toHaveProperty('authorization');
@@ -206,7 +206,10 @@ describe('the requests of api-gate audit', () => {
       const erased = '\r\x1b[K';
       expect(written).toEqual(
         isTTY
-          ? [3, 2, 1].flatMap(left => [`${left} requests left`, erased])
+          ? [3, 2, 1].flatMap(left => [
+              `${erased}${left} requests left`,
+              erased,
+            ])
           : [],
       );
     },
@@ -237,7 +240,7 @@ describe('the requests of api-gate audit', () => {
       fill();
     };
     const { lines } = await auditOf(url, one);
-    expect(openIn(lines)).toEqual(['GET /api/catalog/entities?limit=1']);
+    expect(openIn(lines)).toEqual(['GET /api/catalog/entity-facets']);
     expect(lines.join('\n')).not.toContain('secret-value');
   });
 
@@ -288,6 +291,14 @@ describe('an answer', () => {
 });
 
 describe('the paths that are asked for', () => {
+  it.each(['notifications', 'jira-dashboard'])(
+    'have what %s opens to everybody',
+    plugin =>
+      expect(AUDITED_PATHS).toContainEqual(
+        expect.objectContaining({ plugin, path: '/health' }),
+      ),
+  );
+
   it.each(AUDITED_PATHS.filter(({ rule }) => rule))(
     'have a rule that is valid and names $plugin $path',
     ({ plugin, path, rule }) => {

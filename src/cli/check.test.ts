@@ -38,6 +38,21 @@ const check = (
   });
 
 describe('api-gate check', () => {
+  it.each([
+    [['--scan', 'opens.json'], 'give --policy with --scan'],
+    [
+      ['--scan', 'nowhere', '--policy', 'http://localhost:1'],
+      'nowhere/opens.json is no output of api-gate scan --json',
+    ],
+  ])(
+    'exits with 2 for a scan that it can not compare: %j',
+    async (args, text) => {
+      const { code, stdout, stderr } = await check(GATE, args);
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toContain(text);
+    },
+  );
+
   it('exits with 0 where every expectation holds, and prints the file and line of each rule', async () => {
     const { code, stdout, stderr } = await check(GATE);
     expect(stderr).toBe('Read app-config.yaml\nauth.apiGate.mode is enforce\n');

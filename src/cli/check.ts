@@ -3,6 +3,7 @@ import { findListSources } from '../settings/files/configFiles';
 import { formatLocation } from '../settings/files/locate';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { formatFinding } from '../operators/findings/Finding';
+import { readAuthBackendVersion } from '../operators/findings/backstageSettings';
 import { findFindings } from '../operators/findings/findFindings';
 import { BUILT_IN_PUBLIC, withEnd } from '../operators/reports/describePolicy';
 import { nameStopping } from '../operators/reports/describeReportOnly';
@@ -37,6 +38,8 @@ dangerous.
   --policy URL         adds which plugins are installed, what they open in code, and which rules and tokens nobody
                        uses, from GET …/api/auth/api-gate/v1/policy of a running backend
   --token-env NAME     the variable with the token for --policy
+  --scan PATH          with --policy, adds what plugins open in code and a scan lacks: the .json file that api-gate
+                       scan --json made, or a folder with it as opens.json
   --live URL           also asks the running backend at this address, which is its backend.baseUrl, whether the gate
                        is there, and whether the expectations hold of which a GET or HEAD request can show that. It
                        sends at most two requests a second, no credential and no other method, and follows no redirect
@@ -130,11 +133,13 @@ function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
 /** Finds the findings that do not depend on variables that are not set. What a finding asks for may be in a list that holds one. */
 export function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
   return findFindings({
+    authBackend: readAuthBackendVersion(),
     config: root,
     gate,
     installed: declared?.installed,
     now: new Date(),
     stopping: declared?.reportOnly && nameStopping(declared.reportOnly),
+    unscanned: declared?.unscanned,
     usage: declared?.usage,
   }).filter(
     ({ at, write }) =>

@@ -10,6 +10,7 @@ const REPORT = {
   allow: [{}, { requires: 'a.secret' }],
   closed: [{ plugin: 'badges', path: '/entity/:a' }],
   installed: ['badges', 'own'],
+  openedInCode: [{ plugin: 'auth', path: '/' }],
   unknown: ['own'],
   usage: {
     rules: [{ yaml: '- plugin: a' }, {}],
@@ -33,12 +34,17 @@ describe('fetchPolicy', () => {
   it('returns the parts of a report, without others', async () => {
     const { fetched } = await fetchFrom({ ...REPORT, mode: 'enforce' });
     // JSON has no undefined.
-    expect(await fetched).toEqual(REPORT);
+    expect(await fetched).toEqual({ ...REPORT, unscanned: [] });
   });
 
-  it('takes a report without rules, as older releases answer, for one', async () => {
-    const { fetched } = await fetchFrom({ ...REPORT, allow: undefined });
-    expect(await fetched).toEqual({ ...REPORT, allow: [] });
+  it('takes a report without rules and openings, as older releases answer, for one', async () => {
+    const { fetched } = await fetchFrom({
+      ...REPORT,
+      ...{ allow: undefined, openedInCode: undefined },
+    });
+    const { closed } = REPORT;
+    const filled = { allow: [], openedInCode: closed, unscanned: [] };
+    expect(await fetched).toEqual({ ...REPORT, ...filled });
   });
 
   it.each([
@@ -46,6 +52,7 @@ describe('fetchPolicy', () => {
     ['closed[0].plugin', 7],
     ['closed[0].path', 7],
     ['installed[1]', 7],
+    ['openedInCode[0].path', 7],
     ['unknown[0]', 7],
     ['installed', undefined],
     ['usage.rules[1]', null],

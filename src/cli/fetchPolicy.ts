@@ -1,8 +1,10 @@
 import { pick } from 'lodash';
+import type { FindingFacts } from '../operators/findings/Finding';
 import type { PolicyReport } from '../operators/reports/describePolicy';
 import type { WorkedRequests } from '../operators/reports/describeReportOnly';
 import { CliError, Options } from './Command';
 import { get, readUrl } from './get';
+import { findUnscanned, readScans } from './scan/compareScans';
 
 const MAX_REPORT_BYTES = 10 * 1024 * 1024;
 
@@ -12,26 +14,35 @@ const PARTS = [
   'allow',
   'closed',
   'installed',
+  'openedInCode',
   'reportOnly',
   'unknown',
   'usage',
 ] as const;
 
 /** The parts of a running backend's policy that its configuration does not have. */
-export type DeclaredInCode = Pick<PolicyReport, (typeof PARTS)[number]>;
+export type DeclaredInCode = Pick<PolicyReport, (typeof PARTS)[number]> &
+  Pick<FindingFacts, 'unscanned'>;
 
 /**
- * Fetches from the running backend of `--policy`, if that is given, the paths that its plugins open in code and the gate closes.
+ * Fetches from the running backend of `--policy`, if that is given, its policy, and finds what the scan of `--scan` lacks.
  *
  * @throws CliError
  */
 export async function fetchPolicy({
   policy,
+  scan,
   'token-env': variable,
 }: Options): Promise<DeclaredInCode | undefined> {
   if (policy === undefined) {
+    if (scan !== undefined) {
+      throw new CliError(
+        'A scan is compared with a running backend: give --policy with --scan',
+      );
+    }
     return undefined;
   }
+  const scans = scan === undefined ? [] : [readScans(scan)];
   const url = readUrl(policy);
   const token = variable && process.env[variable];
   if (variable && !token) {
@@ -54,15 +65,24 @@ export async function fetchPolicy({
       `${url.origin} answers ${status} and no policy: write the address of GET …/api/auth/api-gate/v1/policy`,
     );
   }
-  return report;
+  return {
+    ...report,
+    unscanned: scans.flatMap(each => findUnscanned(each, report.openedInCode)),
+  };
 }
 
 function parse(body: string): DeclaredInCode | undefined {
   try {
-    const report = pick({ allow: [], ...JSON.parse(body) }, PARTS);
+    const answer = JSON.parse(body);
+    const report = pick(
+      { allow: [], openedInCode: answer.closed, ...answer },
+      PARTS,
+    );
     const { allow, closed, installed, reportOnly, unknown, usage } = report;
     const isReport =
-      closed.every(({ plugin, path }: any) => [plugin, path].every(isText)) &&
+      [...closed, ...report.openedInCode].every(({ plugin, path }: any) =>
+        [plugin, path].every(isText),
+      ) &&
       allow.every(({ requires = '' }: any) => isText(requires)) &&
       [installed, unknown].every(names => names.every(isText)) &&
       (usage === undefined ||

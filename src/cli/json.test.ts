@@ -1,7 +1,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { codeIn, root, tableRows } from '../__tests__/__testUtils__/documents';
-import { folderWith, runCliIn } from '../__tests__/__testUtils__/runCli';
+import {
+  folderWith,
+  runCliIn,
+  writeInto,
+} from '../__tests__/__testUtils__/runCli';
 import { run } from '.';
 import { serve } from '../__tests__/__testUtils__/serve';
 
@@ -233,6 +237,47 @@ describe('the JSON of a command', () => {
     });
   });
 
+  it('has what a scan finds, and what has changed since an earlier one', async () => {
+    const policy = "{ path: '/x', allow: 'unauthenticated' }";
+    writeInto(cwd, {
+      'plugins/acme/package.json': JSON.stringify({
+        ...{ name: 'acme', version: '1.0.0' },
+        backstage: { role: 'backend-plugin' },
+      }),
+      'plugins/acme/index.js': `createBackendPlugin({ pluginId: 'acme' });
+if (config.getBoolean('acme.open')) http.addAuthPolicy(${policy});
+http.addAuthPolicy(policy);
+router.get('/a', handler);`,
+      'opens.json': '{"packages":[]}',
+    });
+    const args = ['plugins/acme', ...PRODUCTION];
+    const at = (line: number) => `index.js:${line}`;
+    expect(await runValid('scan', ...args)).toMatchObject({
+      ...{ exitCode: 0, mode: 'enforce' },
+      packages: [
+        {
+          ...{ name: 'acme', version: '1.0.0', plugins: ['acme'], asks: false },
+          doubts: [{ doubt: 'a computed path or policy', at: at(3) }],
+          opens: [{ plugin: 'acme', path: '/x', at: at(2) }],
+          routes: [{ method: 'GET', path: '/a', at: at(4) }],
+        },
+      ],
+    });
+    const against = ['--against', '.', '--fail-on', 'opens'];
+    const changed = await runValid('scan', 'plugins/acme', ...against);
+    expect(changed).toMatchObject({
+      exitCode: 1,
+      differences: [
+        { sign: '+', kind: "can't tell" },
+        {
+          ...{ sign: '+', kind: 'opens' },
+          text: 'acme 1.0.0  /x  to anybody, if acme.open',
+        },
+        { sign: '+', kind: 'no check' },
+      ],
+    });
+  });
+
   it('has every property of the schema, and no other', () => {
     const inSchema = (node: any, at: string): string[] => {
       const { properties = {}, items, $ref } = node;
@@ -248,11 +293,11 @@ describe('the JSON of a command', () => {
           .flatMap(each => inSchema(each, at)),
       ];
     };
-    const described = ['check', 'diff', 'explain'].flatMap(name =>
+    const described = ['check', 'diff', 'explain', 'scan'].flatMap(name =>
       inSchema(schema.definitions[name], name),
     );
     expect(described.length).toBeGreaterThan(50);
-    const optional = /^(diff|explain)\.(until|problems\.\w+)$/;
+    const optional = /^(diff|explain|scan)\.(until|problems\.\w+)$/;
     expect(described.filter(name => !seen.has(name))).toEqual(
       described.filter(name => optional.test(name)),
     );
@@ -261,7 +306,7 @@ describe('the JSON of a command', () => {
 
 it('docs/cli.md has the fields of each command', () => {
   const rows = tableRows('docs/cli.md', ['Field', 'Command', 'It has']);
-  for (const command of ['check', 'diff', 'explain']) {
+  for (const command of ['check', 'diff', 'explain', 'scan']) {
     const fields = rows
       .filter(([, of]) => of === 'each' || codeIn(of).includes(command))
       .flatMap(([names]) => codeIn(names));
@@ -285,6 +330,7 @@ describe('the JSON of a command that can not run', () => {
       { file: 'app-config.production.yaml', line: 2 },
     ],
     ['diff', [...PRODUCTION, '--against', 'nowhere'], '--against must be', {}],
+    ['scan', ['/'], '/ has no package.json', {}],
     [
       'explain',
       [...PRODUCTION, '/api/x/y', '--subject', 'ci-deplyo'],

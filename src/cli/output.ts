@@ -100,6 +100,15 @@ export function createJsonLines(command: string, output: Output): Lines {
   };
 }
 
+/** Shows on a terminal how far a command is, in place of what it has shown before. */
+export function showProgress(text: string): void {
+  const { stderr } = process;
+  if (stderr.isTTY) {
+    // Return to the beginning of the line, and erase it.
+    stderr.write(`\r\x1b[K${text}`);
+  }
+}
+
 /** Returns a place as fields of the result of `--json`. */
 export function placeFields(location: Location | undefined) {
   return (

@@ -64,24 +64,14 @@ export interface Decision {
  * 128 UUIDs at once, where asking for the bytes of one id takes a sixth of the time of a refusal.
  */
 export function createDecisionId(): string {
-  return randomUUID().replaceAll('-', '').slice(16);
+  return randomUUID().slice(19).replace('-', '');
 }
 
 /** Keeps the last decision about each request. In front of each plugin's routes, a second check reads there which requests have passed. */
-export class Decisions {
-  readonly #byRequest = new WeakMap<IncomingMessage, Decision>();
-
-  set(req: IncomingMessage, decision: Decision): void {
-    this.#byRequest.set(req, decision);
-  }
-
-  get(req: IncomingMessage): Decision | undefined {
-    return this.#byRequest.get(req);
-  }
-
+export class Decisions extends WeakMap<IncomingMessage, Decision> {
   /** Whether the gate has let this request through to this plugin. */
   hasPassed(req: IncomingMessage, pluginId: string): boolean {
-    const decision = this.#byRequest.get(req);
+    const decision = this.get(req);
     return (
       decision?.outcome === 'passed' &&
       decision.plugin === pluginId.toLowerCase()

@@ -122,7 +122,7 @@ export class Refusal extends Error {
    * the cost of a refusal.
    */
   static because(reason: RefusalReason, detail?: RefusalDetail): Refusal {
-    const key = `${reason} ${detail}`;
+    const key = detail ? `${reason} ${detail}` : reason;
     const refusal = shared.get(key) ?? new Refusal(reason, { detail });
     shared.set(key, refusal);
     return refusal;

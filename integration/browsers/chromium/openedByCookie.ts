@@ -6,6 +6,7 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BrowserContext, Page } from 'playwright-core';
 import type { Checks } from './Checks';
+import { MAX_AGE_MS } from './cookieLife';
 import { BACKEND } from './devBackend';
 import { Exchange, exchangeDuring } from './exchangeDuring';
 import { GatePage } from './GatePage';
@@ -40,7 +41,10 @@ export async function startProxied() {
     proxy: { endpoints: { '/target': endpoint, '/trusted': endpoint } },
     auth: {
       apiGate: {
-        cookie: { trustedPaths: [{ plugin: 'proxy', path: '/trusted/**' }] },
+        cookie: {
+          maxAge: `${MAX_AGE_MS}ms`,
+          trustedPaths: [{ plugin: 'proxy', path: '/trusted/**' }],
+        },
       },
     },
   };
@@ -148,10 +152,15 @@ export async function codeByCookie(context: BrowserContext, checks: Checks) {
   for (const [title, file, load] of kinds) {
     const url = `${TARGET}/${file}`;
     let seen = '';
-    const exchange = await exchangeOf(gatePage.page, url, async () => {
+    const act = async () => {
       seen = await outcomeOf(load, gatePage.page, url);
-    });
-    if (exchange) {
+    };
+    // DevTools show the request of a service worker to no page.
+    if (load === registerServiceWorker) {
+      await act();
+    } else {
+      const isOf = (request: { url: string }) => request.url === url;
+      const exchange = await exchangeDuring(gatePage.page, isOf, act);
       checks.equal(`${title}: the answer`, summaryOf(exchange), refused);
     }
     checks.equal(`${title}: what came of it`, seen, 'refused');
@@ -291,21 +300,6 @@ async function clickLink(page: Page, url: string) {
     link.click();
   }, url);
   await page.waitForURL(url);
-}
-
-/** Returns the request of a URL during an action; `undefined` if DevTools show it to no page, as with workers. */
-async function exchangeOf(page: Page, url: string, act: () => Promise<void>) {
-  let acted!: Promise<void>;
-  const exchange = await exchangeDuring(
-    page,
-    request => request.url === url,
-    () => {
-      acted = act();
-      return acted;
-    },
-  ).catch(() => undefined);
-  await acted;
-  return exchange;
 }
 
 /** Loads code into a page. Returns `ran` or `refused`. */

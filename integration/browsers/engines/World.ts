@@ -1,4 +1,5 @@
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
+import signalsPlugin from '@backstage/plugin-signals-backend';
 import type { Request, RequestHandler, Response } from 'express';
 import onHeaders from 'on-headers';
 import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
@@ -35,6 +36,8 @@ export interface World {
   port: number;
   url: string;
   attacker: Attacker;
+  /** The server of a frontend on another port, whose origin is trusted. */
+  elsewhere: Attacker;
   /** Sets the body of the frontend's page. */
   show(body: string): void;
   /**
@@ -73,6 +76,8 @@ export async function withWorld(
   let shown = '';
   let serve: Parameters<World['serve']>[0] = (_req, res) => void res.end();
   let addresses = 0;
+  const attacker = await startAttacker(https?.certificate);
+  const elsewhere = await startAttacker();
   const hello = openPlugin('hello', {
     handle(req, res) {
       const { path, query } = req;
@@ -134,7 +139,7 @@ export async function withWorld(
           res.send(toPage(shown));
         },
       }).feature,
-      hello.feature,
+      ...[hello.feature, signalsPlugin],
       rootHttpRouterServiceFactory({
         configure({ app, applyDefaults }) {
           app.use(record);
@@ -146,6 +151,7 @@ export async function withWorld(
       app: { baseUrl: `http://${HOST_NAME}:${port}` },
       backend: {
         baseUrl: url,
+        cors: { origin: elsewhere.origin, credentials: true },
         ...(https && { https }),
         // Backstage's documents switch this off for plain http.
         csp: { 'upgrade-insecure-requests': false },
@@ -153,17 +159,16 @@ export async function withWorld(
       auth: {
         apiGate: {
           readers: ['user:development/guest'],
-          ...(cookie && { cookie }),
+          cookie: { ...cookie, trustedOrigins: [elsewhere.origin] },
         },
       },
     },
   });
-  const attacker = await startAttacker(https?.certificate);
   try {
     await use({
       port,
       url,
-      attacker,
+      ...{ attacker, elsewhere },
       show(body) {
         shown = body;
       },
@@ -198,6 +203,7 @@ export async function withWorld(
     });
   } finally {
     attacker.stop();
+    elsewhere.stop();
     await backend.stop();
   }
 }

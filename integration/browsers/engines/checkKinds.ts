@@ -36,6 +36,8 @@ const DIFFERENT: Record<Engine, Record<string, Different>> = {
     prefetch: { own: [RAN, NOTHING], other: [RAN, NOTHING] },
     'paint worklet': NEVER,
     'preload, font': { other: [NOTHING] },
+    'preload, font, no-cors': { other: [NOTHING] },
+    'preload, track, no-cors': NEVER,
     ping: NEVER,
     // The same headers as of an attack: `none` and `null`.
     'form by a click, by 307': { own: [OTHER] },
@@ -47,7 +49,9 @@ const DIFFERENT: Record<Engine, Record<string, Different>> = {
     'paint worklet': NEVER,
     // With a cookie of `SameSite=None` only.
     XSLT: { own: [CODE, NOTHING] },
-    font: { other: [RAN] },
+    // By the mode `no-cors`, with the cookie and without `Origin`.
+    font: { other: [OTHER] },
+    'track, no-cors': { other: [OTHER] },
     'shape-outside': NEVER,
   },
 };
@@ -110,9 +114,9 @@ export async function checkHostName(
   const url = `http://${HOST_NAME}:${world.port}`;
   await signIn(tab, world, url);
   const withoutCors =
-    engine === 'firefox'
-      ? { origin: 'null', outcome: OTHER }
-      : { origin: url, outcome: RAN };
+    engine === 'chromium'
+      ? { origin: url, outcome: RAN }
+      : { origin: 'null', outcome: OTHER };
   const expected: Record<string, Pick<Exchange, 'origin' | 'outcome'>> = {
     'fetch POST': { origin: url, outcome: RAN },
     'fetch POST, no-cors': withoutCors,

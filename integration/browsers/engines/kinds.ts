@@ -150,12 +150,22 @@ const READ: Record<string, Body> = {
   'preload, font': element(
     '<link rel="preload" as="font" crossorigin="use-credentials" href="URL">',
   ),
+  // Without CORS, so that no page can use it.
+  'preload, font, no-cors': preload('font'),
+  'preload, track, no-cors': preload('track'),
 };
 
 /** What a browser requests by CORS, and of another origin without the cookie. */
 const CORS_CONTENT: Record<string, Body> = {
   font: element(
     '<style>@font-face { font-family: f; src: url("URL") }</style><p style="font-family: f">x</p>',
+  ),
+  'track, no-cors': script(
+    `const video = Object.assign(document.createElement('video'), { src: 'data:video/mp4;base64,AAAA' });
+     const track = Object.assign(document.createElement('track'), { src: to, default: true });
+     video.append(track);
+     document.body.append(video);
+     track.track.mode = 'showing';`,
   ),
   'mask-image': style('mask-image: url(URL)'),
   'shape-outside': style('float: left; shape-outside: url(URL)'),

@@ -10,6 +10,7 @@ import {
   checkSandbox,
 } from './checkAnswers';
 import { checkForms } from './checkForms';
+import { checkFrontend } from './checkFrontend';
 import { checkHostName, checkKinds, checkUpgrade } from './checkKinds';
 import { checkPages } from './checkPages';
 import { startPuppeteer } from './startPuppeteer';
@@ -70,10 +71,8 @@ async function main([folder, engine, part]: [string, Engine, string?]) {
       await check('[P8] Forms from another port', checkForms, world);
       await check('[P8] Requests from another port', checkKinds, world);
       await check('Requests that become https', checkUpgrade, world);
-      // WebKit's driver maps no host names.
-      if (engine !== 'webkit') {
-        await check('The frontend on a host name', checkHostName, world);
-      }
+      await check('The frontend', checkFrontend, world);
+      await check('The frontend on a host name', checkHostName, world);
       if (engine === 'firefox') {
         await check('The console', checkPages, world);
       }

@@ -17,7 +17,12 @@ export async function startWebKit(): Promise<Browser> {
   const [display] = await once(screen.stdio[3]!, 'data');
   const port = await freePort();
   const driver = spawn('WebKitWebDriver', [`--port=${port}`], {
-    env: { ...process.env, DISPLAY: `:${String(display).trim()}` },
+    env: {
+      ...process.env,
+      DISPLAY: `:${String(display).trim()}`,
+      // It resolves the names that `run` has written.
+      LD_PRELOAD: 'libnss_wrapper.so',
+    },
     stdio: 'ignore',
   });
   const command = commandsAt(`http://127.0.0.1:${port}`);

@@ -5,10 +5,7 @@ import { createServer } from 'node:http';
 import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { createPageReport } from '../../../src/__tests__/__testUtils__/pageReport';
-import {
-  PAGE_HEADERS,
-  PAGE_POLICY,
-} from '../../../src/operators/page/document';
+import { PAGE_HEADERS } from '../../../src/operators/page/document';
 import { renderWholePage } from '../../../src/__tests__/__testUtils__/renderWholePage';
 import { Checks } from '../chromium/Checks';
 import { launchBrowser } from '../chromium/launchBrowser';
@@ -63,14 +60,7 @@ async function main() {
 
 async function takeAll(html: string, checks: Checks): Promise<void> {
   const server = await listen(
-    createServer((_req, res) =>
-      res
-        .writeHead(200, {
-          ...PAGE_HEADERS,
-          'Content-Security-Policy': PAGE_POLICY,
-        })
-        .end(html),
-    ),
+    createServer((_req, res) => res.writeHead(200, PAGE_HEADERS).end(html)),
   );
   const browser = await launchBrowser();
   for (const [file, colorScheme] of [

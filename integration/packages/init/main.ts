@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { parse } from 'yaml';
-import { findUnscanned } from '../../../src/__tests__/__testUtils__/findUnscanned';
+import { findUnscanned } from '../../../src/cli/scan/compareScans';
 import type { PackageScan } from '../../../src/cli/scan/scanPackage';
 import { listen } from '../../http';
 import { expectEqual } from '../../Report';

@@ -1,10 +1,13 @@
 // What a scan finds in published plugins: see `run`.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { uniq } from 'lodash';
 import { run as apiGate } from '../../../src/cli';
+import type { AuditedPath } from '../../../src/cli/audit';
 import { expectEqual } from '../../Report';
 import { runChecks } from '../../runChecks';
+import { AUDITED, listAudited } from './audited';
 
 const NO_CHECK = 'no check of a permission or a user in the package';
 
@@ -46,26 +49,36 @@ const KNOWN: Record<string, string[]> = {
   ],
 };
 
+const LIST = path.resolve(__dirname, '../../../src/cli/scan/audited.json');
+
 runChecks({ name: 'scan', limitMs: 300_000 }, async ({ report, folder }) => {
+  const specs = uniq([...Object.keys(KNOWN), ...Object.keys(AUDITED)]);
+  const tarballs = execFileSync(
+    'npm',
+    ['pack', ...specs, '--silent', '--pack-destination', folder],
+    { encoding: 'utf8' },
+  ).split('\n');
+
+  /** Scans a published package, and returns what the command prints. */
+  async function scanPublished(spec: string, ...options: string[]) {
+    const to = path.join(folder, spec);
+    mkdirSync(to, { recursive: true });
+    const tarball = path.join(folder, tarballs[specs.indexOf(spec)]);
+    execFileSync('tar', ['-xzf', tarball, '-C', to]);
+    const lines: string[] = [];
+    await apiGate(['scan', ...options, path.join(to, 'package')], {
+      out: line => lines.push(line),
+      error: () => {},
+    });
+    return lines;
+  }
+
   for (const [spec, known] of Object.entries(KNOWN)) {
     await report.check(
       `[P120] what a scan finds in published plugins: ${spec}`,
       async () => {
-        const to = path.join(folder, spec);
-        mkdirSync(to, { recursive: true });
-        const [tarball] = execFileSync(
-          'npm',
-          ['pack', spec, '--silent', '--pack-destination', to],
-          { encoding: 'utf8' },
-        ).split('\n');
-        execFileSync('tar', ['-xzf', path.join(to, tarball), '-C', to]);
-        const lines: string[] = [];
-        await apiGate(['scan', path.join(to, 'package')], {
-          out: line => lines.push(line),
-          error: () => {},
-        });
         const [version] = spec.split('@').slice(-1);
-        const found = lines.map(line =>
+        const found = (await scanPublished(spec)).map(line =>
           line.replace(` ${version} `, ' ').replace(/ +/g, ' '),
         );
         expectEqual('what the scan finds', found, known);
@@ -73,4 +86,22 @@ runChecks({ name: 'scan', limitMs: 300_000 }, async ({ report, folder }) => {
       },
     );
   }
+
+  await report.check(
+    'the list of api-gate audit is made from scans of published plugins',
+    async () => {
+      const audited: AuditedPath[] = [];
+      for (const [spec, known] of Object.entries(AUDITED)) {
+        const json = (await scanPublished(spec, '--json')).join('');
+        const [scan] = JSON.parse(json).packages;
+        audited.push(...listAudited(scan, known));
+      }
+      const text = `${JSON.stringify(audited, null, 2)}\n`;
+      if (process.argv.includes('--write')) {
+        writeFileSync(LIST, text);
+      }
+      expectEqual('the list', readFileSync(LIST, 'utf8'), text);
+      return `${audited.length} paths`;
+    },
+  );
 });

@@ -61,7 +61,7 @@ export interface AttackedBackend extends RunningBackend {
   sign(claims?: Partial<UserTokenClaims>): Promise<string>;
   /** Sends a request to this backend, and to its twin: the same handlers have to run there, and the answer has to be the same. */
   attempt(attempt: Attempt): Promise<Trace>;
-  twin: Awaited<ReturnType<typeof startTwin>>;
+  twin: Awaited<ReturnType<typeof startTwin>> & Plugins;
   /** Collects the same traces as {@link attempt} for a request that `send` sends. */
   trace<T>(
     send: () => Promise<T>,
@@ -196,7 +196,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
     attacker,
     sign: claims => key.sign({ iss: `${backend.url}/api/auth`, ...claims }),
     trace,
-    twin,
+    twin: Object.assign(twin, ofTwin),
     async attempt({ target, ...options }) {
       const traced = await trace(() => rawRequest(port, target, options));
       const handledByTwin = watchHandlers(ofTwin);
@@ -244,6 +244,7 @@ function configWith(key: SigningKey): JsonObject {
 }
 
 type RecordingPlugin = ReturnType<typeof recordingPlugin>;
+type Plugins = ReturnType<typeof createPlugins>;
 
 /** Returns a function that names the handlers of two plugins that have run since. */
 function watchHandlers(plugins: Record<'hello' | 'docs', RecordingPlugin>) {

@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { uniq } from 'lodash';
+import { findUnscanned } from '../../cli/scan/compareScans';
 import {
   DeclaredPolicies,
   DeclaredPolicy,
 } from '../../gate/plugins/DeclaredPolicies';
-import { findUnscanned } from './findUnscanned';
 import { runCliHere } from './runCli';
 
 /**

@@ -103,6 +103,7 @@ export function createPageReport(
       'search',
       'techdocs',
     ],
+    openedInCode: [],
     closed: [
       {
         plugin: 'proxy',

@@ -6,7 +6,7 @@ import {
   HttpRouterServiceAuthPolicy,
 } from '@backstage/backend-plugin-api';
 import type { IncomingHttpHeaders } from 'node:http';
-import express, { Request, Response } from 'express';
+import express, { IRouter, Request, Response } from 'express';
 
 /** Express 5, which newer plugins bring. Backstage mounts their routers in its app of Express 4. */
 export const express5: typeof express = require('express-5');
@@ -60,6 +60,7 @@ export function recordingPlugin(
 ) {
   const handled: HandledRequest[] = [];
   let auth: AuthService | undefined;
+  let router: IRouter | undefined;
   const feature = createBackendPlugin({
     pluginId,
     register(reg) {
@@ -76,7 +77,7 @@ export function recordingPlugin(
             deps.httpRouter.addAuthPolicy(policy);
           }
           const { json, Router } = options.express ?? pluginExpress;
-          const router = Router();
+          router = Router();
           router.use(json());
           router.use(async (req, res, next) => {
             handled.push(handledRequest(req));
@@ -101,6 +102,15 @@ export function recordingPlugin(
     /** The plugin's own `auth` service. */
     get auth(): AuthService {
       return auth!;
+    },
+    /** Whether the router that is mounted is Express 5's, which alone wants names of wildcards. */
+    get hasExpress5(): boolean {
+      try {
+        router!.route('/*');
+        return false;
+      } catch {
+        return true;
+      }
     },
     /** Returns a service token of this plugin for another one. */
     async tokenFor(targetPluginId: string): Promise<string> {

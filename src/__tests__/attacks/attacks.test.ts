@@ -21,6 +21,15 @@ it('[P38] with all reports switched on, each answer is the same but for its id',
   expect(JSON.stringify(audit)).toMatch(/"clientAddress":"[^"]+"/);
 });
 
+it('[P1] with routers of Express 5, each answer is the same but for its id', () => {
+  // Each attempt has compared the answers of both backends.
+  const { hello, docs, twin } = backend();
+  const plugins = [hello, docs, twin.hello, twin.docs, twin.forwarding];
+  expect(plugins.map(({ hasExpress5 }) => hasExpress5)).toEqual([
+    ...[false, false, true, true, true],
+  ]);
+});
+
 it('[P92] with fasterServer, each answer is the same but for its id', () => {
   // Each attempt has compared the answers of both backends.
   const lines = backend().twin.log.map(({ message }) => message);

@@ -175,6 +175,14 @@ describe("the gate's cookie in a backend", () => {
       ['POST', `Origin: ${TRUSTED}\r\nOrigin: ${TRUSTED}`, 403],
       ['POST', `Origin: ${TRUSTED}`, 200],
       ['GET', 'Sec-Fetch-Site: cross-site', 200],
+      ['GET', 'Sec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: image', 200],
+      ['GET', 'Sec-Fetch-Site: same-origin\r\nSec-Fetch-Dest: font', 200],
+      // WebKit sends this for a font in a page of another port.
+      [
+        'GET',
+        'Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: font',
+        403,
+      ],
       ['GET', EVIL, 403],
       ['HEAD', EVIL, 403],
       ['OPTIONS', EVIL, 403],

@@ -2,7 +2,12 @@ import proxyPlugin from '@backstage/plugin-proxy-backend';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
-import { bearer, cookie, from } from '../__testUtils__/requestParts';
+import {
+  bearer,
+  cookie,
+  from,
+  SAME_ORIGIN,
+} from '../__testUtils__/requestParts';
 import { SignedBackend, signedBackends } from '../__testUtils__/signedBackends';
 
 const backends = signedBackends();
@@ -275,6 +280,12 @@ describe('the answer to a request by cookie', () => {
       }
     });
 
+    it('except to a method whose answer no cache stores', async () => {
+      const target = '/api/hello/x?type=image/png';
+      const { headers, status } = await backend.post(target, token, {});
+      expect([status, headers.vary]).toEqual([200, undefined]);
+    });
+
     it('except where the path is trusted or public, and to a service', async () => {
       for (const path of ['static/x', 'trusted/x', 'public']) {
         const target = `/hello/${path}?type=image/png`;
@@ -330,7 +341,7 @@ describe('the answer to a request by cookie', () => {
       'Service-Worker: script',
     ])('[P16] is 403 for %s, and the cookie stays', async headerLine => {
       const before = hello.handled.length;
-      const refused = await get('/hello/x', headerLine);
+      const refused = await get('/hello/x', headerLine, SAME_ORIGIN);
       expect(refused.status).toBe(403);
       expect(refused.headers['set-cookie']).toBeUndefined();
       expect(JSON.parse(refused.body).error.message).toContain(
@@ -343,7 +354,8 @@ describe('the answer to a request by cookie', () => {
         '/hello/trusted/x',
         '/hello/public',
       ]) {
-        expect((await get(path, headerLine)).status).toBe(200);
+        const { status } = await get(path, headerLine, SAME_ORIGIN);
+        expect(status).toBe(200);
       }
       const { status } = await getBy(bearer(token), '/hello/x', headerLine);
       expect(status).toBe(200);
@@ -363,6 +375,7 @@ describe('the answer to a request by cookie', () => {
         const { status } = await get(
           '/hello/x?type=image/png',
           `Sec-Fetch-Dest: ${destination}`,
+          SAME_ORIGIN,
         );
         expect(status).toBe(200);
       },

@@ -68,30 +68,6 @@ describeIfRouted('[P61] an upgrade with the credential header', () => {
     expect(rawHeaders).not.toMatch(/x-backstage-token/i);
   });
 
-  it('takes the cookie beside Basic', async () => {
-    const { status, user } = await open(
-      authorization(BASIC),
-      cookie(token),
-      from(APP),
-    );
-    expect([status, user]).toEqual([101, 'user:default/jane']);
-  });
-
-  it('is refused if the header is, whatever else it has', async () => {
-    for (const lines of [
-      [inHeader('x.y.z')],
-      [inHeader(''), from(APP)],
-      [inHeader(token), inHeader(token)],
-    ]) {
-      for (const other of [protocol(token), bearer(token), cookie(token)]) {
-        const { status } = await open(...lines, other, from(APP));
-        expect([lines, other, status]).toEqual([lines, other, 401]);
-      }
-    }
-    const ofBackstage = await open(inHeader(token), bearer('external-token'));
-    expect([ofBackstage.status, live.handled]).toEqual([401, []]);
-  });
-
   it('ends with its session', async () => {
     const own = await scene.sign({ sub: 'user:default/leaves' });
     const socket = await scene.upgrade('/api/live/closed', inHeader(own));

@@ -5,7 +5,11 @@ import {
   createBackendPlugin,
 } from '@backstage/backend-plugin-api';
 import express from 'express';
-import { express5, pluginExpress } from '../__testUtils__/recordingPlugin';
+import {
+  express5,
+  pluginExpress,
+  recordingPlugin,
+} from '../__testUtils__/recordingPlugin';
 import { bearer } from '../__testUtils__/requestParts';
 import { signedBackends } from '../__testUtils__/signedBackends';
 
@@ -34,9 +38,15 @@ it('[P1] refuses a path that Express 5 alone serves, without a credential or a r
         });
       },
     });
+  const hello = recordingPlugin('hello');
   const { change, statusOf, sign } = await backends.start({
-    features: [pluginOf('four', express), pluginOf('five', express5)],
+    features: [
+      hello.feature,
+      ...[pluginOf('four', express), pluginOf('five', express5)],
+    ],
   });
+  // So have the plugins of both files above.
+  expect(hello.hasExpress5).toBe(true);
   const statuses = async (...headerLines: string[]) => [
     await statusOf('/api/four/between/a--', ...headerLines),
     await statusOf('/api/five/between/a--', ...headerLines),

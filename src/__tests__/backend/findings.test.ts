@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import path from 'node:path';
 import { commonSignInResolvers } from '@backstage/plugin-auth-node';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import eventsPlugin from '@backstage/plugin-events-backend';
@@ -8,7 +9,12 @@ import proxyPlugin from '@backstage/plugin-proxy-backend';
 import techdocsPlugin from '@backstage/plugin-techdocs-backend';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import { bearer, JSON_TYPE, POLICY } from '../__testUtils__/requestParts';
-import { folderWith, runCliHere } from '../__testUtils__/runCli';
+import {
+  folderWith,
+  runCliHere,
+  runCliIn,
+  writeInto,
+} from '../__testUtils__/runCli';
 import {
   SignedBackend,
   SignedBackendOptions,
@@ -148,6 +154,112 @@ describe('[P34] the findings of a backend', () => {
       { level: 'info', findings: [] },
     ]);
   });
+});
+
+/** A folder whose files find a version of the auth plugin. */
+const folderWithAuth = (version: string, files: Record<string, string> = {}) =>
+  folderWith({
+    'node_modules/@backstage/plugin-auth-backend/package.json': JSON.stringify({
+      version,
+    }),
+    ...files,
+  });
+
+describe('[P34] the finding auth-backend-vulnerable', () => {
+  const at = 'auth.experimentalClientIdMetadataDocuments.enabled';
+  const auth = { experimentalClientIdMetadataDocuments: { enabled: true } };
+
+  it.each([
+    ['0.27.0', [at]],
+    ['0.27.1', []],
+  ])('of auth-backend %s: %j', async (version, places) => {
+    const cwd = process.cwd();
+    process.chdir(folderWithAuth(version));
+    try {
+      const hello = recordingPlugin('hello');
+      const { policy } = await backends.start({
+        features: [hello.feature],
+        config: { auth },
+      });
+      const { findings } = await policy(await hello.tokenFor('auth'));
+      const found = findings.filter(
+        ({ id }) => id === 'auth-backend-vulnerable',
+      );
+      expect(found.map(each => each.at)).toEqual(places);
+    } finally {
+      process.chdir(cwd);
+    }
+
+    const apiGate = {};
+    const { code, stdout } = await runCliIn(
+      ['check', '--fail-on', 'findings'],
+      {
+        cwd: folderWithAuth(version, {
+          'app-config.yaml': JSON.stringify({
+            backend: { baseUrl: 'http://a' },
+            auth: { ...auth, apiGate },
+          }),
+        }),
+      },
+    );
+    expect(code).toBe(places.length);
+    expect(stdout.includes(`${at}: is set, and `)).toBe(places.length > 0);
+  });
+});
+
+it('[P120] api-gate check has a finding for each path that a running plugin has opened in code, and a scan lacks', async () => {
+  const policies = [
+    { path: '/open', allow: 'unauthenticated' as const },
+    { path: '/ruled', allow: 'unauthenticated' as const },
+  ];
+  const acme = recordingPlugin('acme', { policies });
+  const { url } = await backends.start({
+    features: [acme.feature],
+    apiGate: { allow: [{ plugin: 'acme', path: '/ruled/**' }] },
+  });
+  const scanOf = (code: string) => ({
+    'acme/package.json': JSON.stringify({
+      ...{ name: 'acme', version: '1.0.0' },
+      backstage: { role: 'backend-plugin' },
+    }),
+    'acme/index.js': `createBackendPlugin({ pluginId: 'acme' }); ${code}`,
+  });
+  const declare = (below: string) =>
+    `http.addAuthPolicy({ path: '${below}', allow: 'unauthenticated' });`;
+  const auth = path.dirname(
+    require.resolve('@backstage/plugin-auth-backend/package.json'),
+  );
+  const check = async (code: string) => {
+    const cwd = folderWith({
+      ...scanOf(code),
+      'app-config.yaml': JSON.stringify({
+        backend: { baseUrl: url },
+        auth: { apiGate: {} },
+      }),
+    });
+    const scan = await runCliIn(['scan', '--json', 'acme', auth], { cwd });
+    writeInto(cwd, { 'opens.json': scan.stdout });
+    const result = await runCliIn(
+      [
+        ...['check', '--fail-on', 'findings', '--scan', 'opens.json'],
+        ...['--policy', `${url}${POLICY}`, '--token-env', 'TOKEN'],
+      ],
+      { cwd, env: { TOKEN: await acme.tokenFor('auth') } },
+    );
+    const places = result.stdout.matchAll(
+      /^warning: .*?auth\.apiGate \((.*?)\)/gm,
+    );
+    return [result.code, ...[...places].map(([, place]) => place)];
+  };
+  const both = ['/api/acme/open', '/api/acme/ruled'];
+  expect(await check('')).toEqual([1, ...both]);
+  expect(await check(declare('/open'))).toEqual([1, both[1]]);
+  expect(await check(declare('/open') + declare('/other'))).toEqual([
+    1,
+    both[1],
+  ]);
+  expect(await check(declare('/open') + declare('/ruled'))).toEqual([0]);
+  expect(await check('http.addAuthPolicy(computed)')).toEqual([0]);
 });
 
 describePlugins('[P34] a finding is true of the plugins', () => {

@@ -57,7 +57,7 @@ describe('[P56] no line of the log has more than 8 KB', () => {
     });
     ids = [];
     const long = 'y'.repeat(15_000);
-    for (let round = 0; round < 30; round += 1) {
+    for (let round = 0; round < 16; round += 1) {
       const path = `${round ? 'x' : long}?${long.slice(0, 500)}`;
       const headerLines = round % 2 ? [bearer('no-token')] : [];
       const answers = await Promise.all(

@@ -8,7 +8,8 @@ import searchPlugin from '@backstage/plugin-search-backend';
 import signalsPlugin from '@backstage/plugin-signals-backend';
 import techdocsPlugin from '@backstage/plugin-techdocs-backend';
 import { recordDeclared } from '../__testUtils__/expectScanned';
-import { ComparedPolicy, findUnscanned } from '../__testUtils__/findUnscanned';
+import { findUnscanned } from '../../cli/scan/compareScans';
+import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 import { RunningBackend, startBackend } from '../__testUtils__/startBackend';
 
 jest.setTimeout(60_000);
@@ -64,20 +65,22 @@ describeWithPlugins('the stock plugins', () => {
   });
 });
 
-const policy: ComparedPolicy = {
+const policy: DeclaredPolicy = {
   ...{ plugin: 'acme', path: '/', allow: 'unauthenticated' },
   isWebSocket: false,
 };
 
-it.each<[Partial<ComparedPolicy>]>([
+it.each<[Partial<DeclaredPolicy>]>([
   [{ path: '/other' }],
   [{ plugin: 'other' }],
   [{ allow: 'user-cookie' }],
   [{ isWebSocket: true }],
 ])('the scan is compared with %j', changed => {
-  const of = { name: 'a', version: '', routes: [], asks: true };
-  const named = { ...of, plugins: ['acme'], opens: [policy] };
-  const doubtful = { ...of, plugins: ['Acme'], opens: [{ doubt: 'why' }] };
+  const of = { name: 'a', version: '', routes: [], asks: true, doubts: [] };
+  const opens = [{ ...policy, at: 'index.js:1' }];
+  const named = { ...of, plugins: ['acme'], opens };
+  const doubts = [{ doubt: 'why' }];
+  const doubtful = { ...of, plugins: ['Acme'], opens: [], doubts };
   const declared = [{ ...policy, ...changed }];
   expect(findUnscanned([named], [policy])).toEqual([]);
   expect(findUnscanned([named], declared)).toEqual(declared);

@@ -51,9 +51,9 @@ it.each(
   expect(figure).toBeLessThanOrEqual(limit),
 );
 
-it('docs/how-it-works.md lists the files of the core, each once', () => {
+it('CONTRIBUTING.md lists the files of the core, each once', () => {
   const listed = [
-    ...textOf('docs/how-it-works.md').matchAll(/^- `([^`]+\.ts)`: /gm),
+    ...textOf('CONTRIBUTING.md').matchAll(/^- `([^`]+\.ts)`: /gm),
   ].map(([, file]) => `src/${file}`);
   expect(listed.sort()).toEqual(core.sort());
 });

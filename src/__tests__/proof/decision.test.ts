@@ -27,10 +27,22 @@ const FOUND: Record<string, Partial<State>> = {
     cookie: 'user',
     authorization: 'keyless user',
   },
+  'a sign-out that fails unexpectedly ends no session': {
+    route: 'sign-out',
+    cookie: 'user',
+    authorization: 'failing',
+  },
   'a protocol with less than its own rights goes to no handler': {
     door: 'upgrade',
     header: 'user',
     protocols: ['narrow external'],
+  },
+  'an unexpected failure comes before a refusal that another plugin would not make':
+    { door: 'upgrade', protocols: ['restricted', 'failing'] },
+  'a token that has expired is not taken for a part of another one': {
+    door: 'upgrade',
+    route: 'rule',
+    protocols: ['expired user', 'text'],
   },
   'a refused token keeps no cookie in the request': {
     door: 'upgrade',

@@ -87,7 +87,7 @@ function createScene(state: State, isRemembering: boolean) {
   const rule = { plugin, path: PATHS.rule, methods: ['GET', 'WEBSOCKET'] };
   // M1: report-only enforces once it has ended.
   const until = new Date(mode === 'enforce' ? 0 : LATER);
-  const each = {
+  const any = {
     ...rule,
     path: '/**',
     methods: ['GET', 'WEBSOCKET', 'DELETE'],
@@ -101,8 +101,8 @@ function createScene(state: State, isRemembering: boolean) {
     tokens: [
       { subject: 'ended', until: 1 },
       { subject: 'narrow', only: [{ ...rule, path: '/other' }] },
-      ...entryOf('extern*', limits?.byDefault, each),
-      ...entryOf('external', limits?.entry, each),
+      ...entryOf('extern*', limits?.byDefault, any),
+      ...entryOf('external', limits?.entry, any),
     ],
     ...(header !== undefined && { credentialHeader: 'x-credential' }),
     issuers: [ADDED_ISSUER],
@@ -134,7 +134,7 @@ function createScene(state: State, isRemembering: boolean) {
       tokens,
       // So the gate remembers tokens that verify, and no other ones.
       ...(isRemembering && {
-        invalidTokens: { recall: () => undefined, add: () => {} } as never,
+        invalidTokens: { get: () => undefined, set: () => {} } as never,
       }),
       keyEndpoints: {
         assertCallerKnown: claims => {

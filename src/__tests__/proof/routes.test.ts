@@ -328,7 +328,9 @@ const CODE = [
   ...['script', 'style', 'xslt', 'worker', 'sharedworker', 'serviceworker'],
   ...['audioworklet', 'paintworklet'],
 ];
-const OTHERS = ['', 'document', 'image', 'scripts', 'xstyle', 'workers'];
+const OTHERS = ['', 'document', 'image', 'font', 'xstyle', 'workers'];
+/** What a page of another origin gets without CORS. */
+const OPAQUE = ['script', 'style', 'document', 'image'];
 const USES = [
   { 'service-worker': 'script' },
   ...[...CODE, ...OTHERS].map(use => ({ 'sec-fetch-dest': use })),
@@ -345,11 +347,12 @@ function kindOf(
   const isRead = ['GET', 'HEAD'].includes(method);
   const isDeclared = isRead && declared;
   const isSafe = isRead || method === 'OPTIONS';
+  const use = headers['sec-fetch-dest'];
   const isOfOther = origin
     ? origin !== OWN_ORIGIN
-    : !isSafe && ![undefined, 'none'].includes(site);
-  const isCode =
-    CODE.includes(headers['sec-fetch-dest']) || 'service-worker' in headers;
+    : (!isSafe && ![undefined, 'none'].includes(site)) ||
+      (use !== undefined && !OPAQUE.includes(use));
+  const isCode = CODE.includes(use) || 'service-worker' in headers;
   const kind = cookie.startsWith('token=') ? 'cookie' : 'user-cookie';
   return (
     (kind === 'user-cookie' && !isDeclared && 'missing-credentials') ||

@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { compact, countBy } from 'lodash';
+import { compact, countBy, isMatch, pick } from 'lodash';
+import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 import { CliError } from '../Command';
+import type { Difference } from '../Difference';
 import { describeScan, Entry } from './describeScan';
 import type { PackageScan } from './scanPackage';
 
@@ -15,27 +17,31 @@ export function readScans(place: string): PackageScan[] {
   const file = isFile ? place : path.join(place, 'opens.json');
   try {
     const { packages } = JSON.parse(readFileSync(file, 'utf8'));
+    // What else a scan is read for fails here already for a file of another shape.
     packages.forEach(describeScan);
+    const none = { plugin: '', path: '', isWebSocket: false };
+    findUnscanned(packages, [{ ...none, allow: 'unauthenticated' }]);
     return packages;
   } catch {
     throw new CliError(
-      `${file} is no output of api-gate scan --json: make it in the other checkout`,
+      `${file} is no output of api-gate scan --json: make it with that command`,
     );
   }
 }
 
-/** Compares two scans. A line with `+` is one that opens more. Versions, and the places of what can't be told, make no difference. */
+/** Compares two scans. Versions, and the places of what can't be told, make no difference. */
 export function compareScans(
   before: PackageScan[],
   after: PackageScan[],
-): string[] {
-  return [
-    ...findNew(before, after).map(line => `+ ${line}`),
-    ...findNew(after, before).map(line => `- ${line}`),
-  ];
+): Difference[] {
+  return [...findNew('+', before, after), ...findNew('-', after, before)];
 }
 
-function findNew(before: PackageScan[], after: PackageScan[]): string[] {
+function findNew(
+  sign: Difference['sign'],
+  before: PackageScan[],
+  after: PackageScan[],
+): Difference[] {
   const keyOf = ({ kind, name, what, who }: Entry) =>
     `${kind}\n${name}\n${kind !== 'no check' && what}\n${kind === 'opens' && who}`;
   const left = countBy(before.flatMap(describeScan), keyOf);
@@ -44,8 +50,24 @@ function findNew(before: PackageScan[], after: PackageScan[]): string[] {
     const key = keyOf(entry);
     left[key] = (left[key] ?? 0) - 1;
     const to = kind === 'opens' ? `to ${who}` : who;
-    return left[key] < 0
-      ? [compact([kind, `${name} ${version}`, what, to]).join('  ')]
-      : [];
+    const text = compact([`${name} ${version}`, what, to]).join('  ');
+    return left[key] < 0 ? [{ sign, kind, text }] : [];
+  });
+}
+
+/** Finds what plugins have declared in a running backend, and a scan of their packages neither names nor doubts. */
+export function findUnscanned(
+  scans: PackageScan[],
+  declared: readonly DeclaredPolicy[],
+): DeclaredPolicy[] {
+  return declared.filter(policy => {
+    const isOf = (id: string) =>
+      id === '?' || id.toLowerCase() === policy.plugin;
+    const same = pick(policy, 'path', 'allow', 'isWebSocket');
+    return !scans.some(
+      ({ plugins, doubts, opens }) =>
+        (doubts.length > 0 && (plugins.length === 0 || plugins.some(isOf))) ||
+        opens.some(each => isOf(each.plugin) && isMatch(each, same)),
+    );
   });
 }

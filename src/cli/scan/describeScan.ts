@@ -3,46 +3,48 @@ import { isEnforced } from '../../gate/rules/Policy';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { LoadedConfig } from '../loadConfig';
 import { isModeUnknown } from '../mockEnv';
-import type { Opening, Route } from './readFacts';
+import type { Opening } from './readFacts';
 import type { PackageScan } from './scanPackage';
 
 /** What a scan says about one package that an operator has to decide about. */
 export interface Entry {
   kind: 'opens' | "can't tell" | 'no check';
-  /** The plugin and the version of its package, or the package. */
+  /** The plugin, or the package. */
   name: string;
   version: string;
   what: string;
-  /** Who is let in, and where a doubt is. */
+  /** Who is let in, or where a doubt is. */
   who?: string;
   opening?: Opening;
 }
 
 export function describeScan(scan: PackageScan): Entry[] {
-  const { asks, name, opens, plugins, version } = scan;
-  const entries = opens.map((opening): Entry => {
-    const { plugin = '?', doubt, allow, setting, file, line } = opening;
-    if (doubt !== undefined) {
-      const place = file && `at ${file}${line ? `:${line}` : ''}`;
-      return { kind: "can't tell", name, version, what: doubt, who: place };
-    }
-    const who = allow === 'user-cookie' ? 'users with a cookie' : 'anybody';
-    return {
-      ...{ kind: 'opens', version, opening },
-      name: plugin === '?' ? name : plugin,
-      what: describeRequests(opening, scan.routes),
-      who: setting ? `${who}, if ${setting}` : who,
-    };
-  });
-  const routes = scan.routes.filter(({ path }) => path !== '/health');
-  if (!asks && routes.length > 0 && plugins.length > 0) {
+  const { asks, doubts, name, opens, plugins, routes, version } = scan;
+  const entries = [
+    ...doubts.map(({ doubt, at }): Entry => ({
+      ...{ kind: "can't tell", name, version, what: doubt },
+      who: at && `at ${at}`,
+    })),
+    ...opens.map((opening): Entry => {
+      const { plugin, allow, setting } = opening;
+      const who = allow === 'user-cookie' ? 'users with a cookie' : 'anybody';
+      return {
+        ...{ kind: 'opens', version, opening },
+        name: plugin === '?' ? name : plugin,
+        what: describeRequests(opening, routes),
+        who: setting ? `${who}, if ${setting}` : who,
+      };
+    }),
+  ];
+  const asked = routes.filter(({ path }) => path !== '/health');
+  if (!asks && asked.length > 0 && plugins.length > 0) {
     const reads = /^(GET|HEAD|WEBSOCKET)$/;
-    const changing = routes.filter(({ method }) => !reads.test(method)).length;
-    const computed = routes.filter(({ path }) => path === undefined).length;
+    const changing = asked.filter(({ method }) => !reads.test(method)).length;
+    const computed = asked.filter(({ path }) => path === undefined).length;
     entries.push({
       ...{ kind: 'no check', version },
       name: plugins.includes('?') ? name : plugins.join(','),
-      what: `${changing} of ${routes.length} routes change something${computed ? `, ${computed} with a computed path` : ''}; no check of a permission or a user in the package`,
+      what: `${changing} of ${asked.length} routes change something${computed ? `, ${computed} with a computed path` : ''}; no check of a permission or a user in the package`,
     });
   }
   return entries;
@@ -50,8 +52,8 @@ export function describeScan(scan: PackageScan): Entry[] {
 
 /** A policy is for all methods, and for the paths below its path. The methods of a route with that path are shown. */
 function describeRequests(
-  { path = '', isWebSocket }: Opening,
-  routes: Route[],
+  { path, isWebSocket }: Opening,
+  routes: PackageScan['routes'],
 ): string {
   const methods = routes
     .filter(({ path: other, method }) => other === path && method !== 'USE')
@@ -68,9 +70,9 @@ export function formatScans(
   config?: LoadedConfig,
 ): string[] {
   const rows = scans.flatMap(describeScan).map(entry => {
-    const { kind, name, version, what, who = '' } = entry;
-    return kind === 'opens'
-      ? [name, version, what, who, describeRule(entry, config)]
+    const { kind, name, version, what, who = '', opening } = entry;
+    return opening
+      ? [name, version, what, who, describeRule(name, opening, config)]
       : [name, version, kind === 'no check' ? what : `${kind}: ${what} ${who}`];
   });
   // A sentence does not widen its column.
@@ -87,10 +89,10 @@ export function formatScans(
 
 /** Describes what the configuration makes of a policy that a plugin declares. */
 function describeRule(
-  { name, opening }: Entry,
-  config: LoadedConfig | undefined,
+  plugin: string,
+  { allow, setting }: Opening,
+  config?: LoadedConfig,
 ): string {
-  const { allow, setting } = opening!;
   if (!config || allow === 'user-cookie') {
     return '';
   }
@@ -98,11 +100,11 @@ function describeRule(
   if (setting && !root.getOptional(setting)) {
     return 'not set here';
   }
-  if (name === 'app' || name === 'auth') {
+  if (plugin === 'app' || plugin === 'auth') {
     return 'the gate leaves it open, to sign in';
   }
-  const rules = gate.allow.flatMap(({ plugin }, i) =>
-    plugin === name.toLowerCase() ? [`${CONFIG_KEY}.allow[${i}]`] : [],
+  const rules = gate.allow.flatMap((rule, i) =>
+    rule.plugin === plugin.toLowerCase() ? [`${CONFIG_KEY}.allow[${i}]`] : [],
   );
   const isSure = isEnforced(gate, Date.now()) && !isModeUnknown(leftOut);
   return rules.length > 0

@@ -5,19 +5,7 @@ import { CliError } from '../Command';
 import { findRoot, isInside } from '../otherCheckout';
 
 /** A package that a backend may have plugins, modules or their helpers from. */
-export interface Package {
-  name: string;
-  version: string;
-  /** Without symbolic links. */
-  folder: string;
-  /** Backstage's role of the package, such as `backend-plugin`. */
-  role: string;
-  dependencies: string[];
-  /** Whether its main file is TypeScript, which is built into `dist`. */
-  isSource: boolean;
-  /** Why it can't be read. */
-  problem?: string;
-}
+export type Package = ReturnType<typeof createPackage>;
 
 // The framework, which declares nothing by itself, and this package.
 const LEFT_OUT =
@@ -44,7 +32,7 @@ export function findPackages(folder: string): Package[] {
       const each = readInstalled(name, from.folder, root);
       // A plugin may go without an optional package.
       if (!each && from === own && !/plugin|library/.test(own.role)) {
-        found.set(name, unreadable(name, name, 'not installed'));
+        found.set(name, createPackage(name, name, {}, 'not installed'));
       } else if (each && isOfBackend(each) && !found.has(each.folder)) {
         found.set(each.folder, each);
       }
@@ -77,36 +65,48 @@ function readInstalled(
   }
   const folder = realpathSync(path.join(modules, name));
   const isLink = folder !== path.join(realpathSync(modules), name);
+  const problem = `a link out of the repository, to ${folder}`;
   return isLink && !isInside(root, folder)
-    ? unreadable(name, folder, `a link out of the repository, to ${folder}`)
+    ? createPackage(name, folder, {}, problem)
     : readPackage(name, folder);
-}
-
-function unreadable(name: string, folder: string, problem: string): Package {
-  const nothing = { version: '', role: '', dependencies: [], isSource: false };
-  return { name, folder, problem, ...nothing };
 }
 
 function readPackage(name: string, folder: string): Package {
   try {
     const text = readFileSync(path.join(folder, 'package.json'), 'utf8');
-    const manifest = asObject(JSON.parse(text));
-    const { main, exports, dependencies } = manifest;
-    const isInstalled = folder.includes(`${path.sep}node_modules${path.sep}`);
-    const entries = JSON.stringify([main, exports]);
-    return {
-      folder,
-      name: String(manifest.name ?? name),
-      version: String(manifest.version ?? ''),
-      role: String(asObject(manifest.backstage).role ?? ''),
-      dependencies: Object.keys({
-        ...asObject(dependencies),
-        ...asObject(manifest.optionalDependencies),
-        ...asObject(manifest.peerDependencies),
-      }),
-      isSource: !isInstalled && /(?<!\.d)\.tsx?"/.test(entries),
-    };
+    return createPackage(name, folder, JSON.parse(text));
   } catch {
-    return unreadable(name, folder, 'no valid package.json');
+    return createPackage(name, folder, {}, 'no valid package.json');
   }
+}
+
+/**
+ * @param folder - without symbolic links
+ * @param manifest - the content of its `package.json`
+ * @param problem - why the package can't be read
+ */
+function createPackage(
+  name: string,
+  folder: string,
+  manifest: unknown,
+  problem?: string,
+) {
+  const { main, exports, ...others } = asObject(manifest);
+  const isInstalled = folder.includes(`${path.sep}node_modules${path.sep}`);
+  const entries = JSON.stringify([main, exports]);
+  return {
+    folder,
+    problem,
+    name: String(others.name ?? name),
+    version: String(others.version ?? ''),
+    /** Backstage's role of the package, such as `backend-plugin`. */
+    role: String(asObject(others.backstage).role ?? ''),
+    dependencies: Object.keys({
+      ...asObject(others.dependencies),
+      ...asObject(others.optionalDependencies),
+      ...asObject(others.peerDependencies),
+    }),
+    /** Whether its main file is TypeScript, which is built into `dist`. */
+    isSource: !isInstalled && /(?<!\.d)\.tsx?"/.test(entries),
+  };
 }

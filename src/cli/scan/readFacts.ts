@@ -1,32 +1,23 @@
 import { parse } from 'acorn';
+import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 
-/** What a package opens in code, or why that can't be told. */
-export interface Opening {
-  /** `?` if it can't be told. */
-  plugin?: string;
-  path?: string;
-  allow?: string;
-  isWebSocket?: boolean;
+/** A policy that a package declares. Its plugin is `?` if it can't be told. */
+export interface Opening extends Omit<DeclaredPolicy, 'allow'> {
+  allow: string;
   /** The setting without which it stays closed. */
   setting?: string;
-  /** Why the package may open more. All above is absent then. */
-  doubt?: string;
-  /** Relative to the folder of the package. */
-  file?: string;
-  line?: number;
+  at: string;
 }
 
-/** A route. Its path is absent if it is computed. */
-export type Route = Pick<Opening, 'path' | 'file' | 'line'> & {
-  method: string;
-};
-
-/** What the JavaScript of a package says. */
+/** What the JavaScript of a package says. A place, `at`, is a file and its line. */
 export interface Facts {
   /** The ids of the plugins that it creates, or creates modules for. */
   plugins: string[];
+  /** Why it may open more. */
+  doubts: { doubt: string; at?: string }[];
   opens: Opening[];
-  routes: Route[];
+  /** A path is absent if it is computed. */
+  routes: { method: string; path?: string; at: string }[];
   /** The names of the services that it asks Backstage for, and of what it calls. */
   uses: Set<string>;
 }
@@ -37,6 +28,8 @@ type Node = { type: string } & Record<string, any>;
 const DECLARES = /^(addAuthPolicy|addWebSocketHandler)$/;
 const CREATES = /^createBackend(Plugin|Module)$/;
 const ROUTES = /^(all|delete|get|head|patch|post|put|use)$/;
+const SETTING =
+  /^config\.get(?:Optional)?Boolean\(["']([\w.-]+)["']\)(?: \?\? false)?$/;
 
 class FactsReader {
   /** The nodes around the visited one, the nearest one last. */
@@ -51,7 +44,8 @@ class FactsReader {
   visit(node: Node): void {
     const name = node.name ?? textOf(node);
     if (DECLARES.test(name) && !this.#isCalled(node)) {
-      this.#doubt(`${name} is handed on`, node);
+      const doubt = `${name} is handed on`;
+      this.facts.doubts.push({ doubt, at: this.#placeOf(node) });
     } else if (node.type === 'CallExpression') {
       this.#readCall(nameOf(node.callee), node);
     } else if (node.property && nameOf(node.object) === 'coreServices') {
@@ -75,39 +69,39 @@ class FactsReader {
   }
 
   #readCall(name: string, call: Node): void {
+    this.facts.uses.add(name);
     if (DECLARES.test(name)) {
       this.#readPolicy(call, name === 'addWebSocketHandler');
     } else if (CREATES.test(name)) {
       this.facts.plugins.push(pluginOf(call));
     } else if (ROUTES.test(name)) {
-      this.#readRoute(name, call);
+      this.#readRoute(name.toUpperCase(), call);
     }
-    this.facts.uses.add(name);
   }
 
   #readPolicy(call: Node, isWebSocket: boolean): void {
-    const [options] = call.arguments;
-    const path = textOf(valueOf(options, 'path'));
-    const policy = valueOf(options, isWebSocket ? 'authPolicy' : 'allow');
+    const { doubts, opens, routes } = this.facts;
+    const at = this.#placeOf(call);
+    const options = literalOf(call.arguments[0]);
     // Backstage wants a credential for a WebSocket without a policy.
-    const allow = isWebSocket && !policy ? 'authenticated' : textOf(policy);
+    const policies = { authPolicy: 'authenticated', ...options };
+    const allow = isWebSocket ? policies.authPolicy : options?.allow;
+    const path = options?.path;
     const settings = this.#around
       .filter(({ type }) => /^(If|Conditional|Logical|Switch)/.test(type))
       .map(each => this.#settingOf(each));
-    if (!path || !allow || !isLiteral(options)) {
-      this.#doubt('a computed path or policy', call);
+    if (!path || !allow) {
+      doubts.push({ doubt: 'a computed path or policy', at });
     } else if (isWebSocket && allow === 'authenticated') {
-      this.#addRoute('WEBSOCKET', path, call);
+      routes.push({ method: 'WEBSOCKET', path, at });
     } else if (settings.length > 1 || settings.includes(undefined)) {
-      this.#doubt(`a condition for ${path}`, call);
+      doubts.push({ doubt: `a condition for ${path}`, at });
     } else {
       const creator = this.#around.findLast(({ callee }) =>
         CREATES.test(nameOf(callee)),
       );
-      const plugin = creator && pluginOf(creator);
-      const opening = { plugin, path, allow, isWebSocket };
-      const place = this.#placeOf(call);
-      this.facts.opens.push({ ...opening, setting: settings[0], ...place });
+      const opening = { plugin: pluginOf(creator), path, allow, isWebSocket };
+      opens.push({ ...opening, setting: settings[0], at });
     }
   }
 
@@ -116,47 +110,35 @@ class FactsReader {
     if (type !== 'IfStatement' || !this.#around.includes(consequent)) {
       return undefined;
     }
-    const condition = this.text.slice(test.start, test.end);
-    const [, name] = /^(\w+)(?: === true)?$/.exec(condition) ?? [];
-    const constants = this.#valuesOf(name);
-    const [value] = constants.length === 1 ? constants : [condition];
-    const setting =
-      /^config\.get(?:Optional)?Boolean\(["']([\w.-]+)["']\)(?: \?\? false)?$/;
+    const constants = [...this.text.matchAll(/\bconst (\w+) = ([^;]+);/g)].map(
+      ([, name, value]) => ({ name, value }),
+    );
+    const tested = this.text.slice(test.start, test.end);
+    const condition = tested.replace(/ === true$/, '');
+    const named = constants.filter(({ name }) => name === condition);
+    const value = named.length === 1 ? named[0].value : condition;
     // The keys of a part of the configuration are others.
-    return this.#valuesOf('config').length > 0
+    return constants.some(({ name }) => name === 'config')
       ? undefined
-      : setting.exec(value)?.[1];
+      : SETTING.exec(value)?.[1];
   }
 
-  /** Returns the code of the values of the constants with a name. */
-  #valuesOf(name?: string): string[] {
-    const constant = new RegExp(`\\bconst ${name} = ([^;]+);`, 'g');
-    return [...this.text.matchAll(constant)].map(([, value]) => value);
-  }
-
-  #readRoute(name: string, { callee, arguments: args, ...call }: Node): void {
-    const [path] = args;
+  #readRoute(method: string, call: Node): void {
+    const { callee, arguments: args } = call;
+    const [path, handler] = args;
     const isRouter = /(router|app)[$\d]*$/i.test(nameOf(callee.object));
     // In place of a path, `use` may have a handler.
-    const isPath =
-      name === 'use' ? /Literal|Array/.test(path?.type) : path !== undefined;
-    if (args.length > 1 && isPath && (isRouter || /^\//.test(textOf(path)!))) {
+    const isPath = method !== 'USE' || /Literal|Array/.test(path?.type);
+    if (handler && isPath && (isRouter || /^\//.test(textOf(path) ?? ''))) {
+      const at = this.#placeOf(call);
       for (const each of path.elements ?? [path]) {
-        this.#addRoute(name.toUpperCase(), textOf(each), call);
+        this.facts.routes.push({ method, path: textOf(each), at });
       }
     }
   }
 
-  #addRoute(method: string, path: string | undefined, node: Node): void {
-    this.facts.routes.push({ method, path, ...this.#placeOf(node) });
-  }
-
-  #doubt(doubt: string, node: Node): void {
-    this.facts.opens.push({ doubt, ...this.#placeOf(node) });
-  }
-
-  #placeOf({ loc }: Node): Pick<Opening, 'file' | 'line'> {
-    return { file: this.file, line: loc.start.line };
+  #placeOf({ loc }: Node): string {
+    return `${this.file}:${loc.start.line}`;
   }
 }
 
@@ -193,19 +175,19 @@ function nameOf(node?: Node): string {
   return named?.name ?? textOf(named) ?? '';
 }
 
-/** Returns a value of an object literal. */
-function valueOf(object: Node | undefined, key: string): Node | undefined {
-  const isAsked = (each: Node) => nameOf(each.key) === key;
-  return object?.properties?.findLast(isAsked)?.value;
+/** Returns the texts of an object literal, with `undefined` for what is computed; `undefined` unless all its keys stand there. */
+function literalOf(
+  node?: Node,
+): Record<string, string | undefined> | undefined {
+  const properties: Node[] | undefined = node?.properties;
+  return properties?.every(each => each.type === 'Property' && !each.computed)
+    ? Object.fromEntries(
+        properties.map(({ key, value }) => [nameOf(key), textOf(value)]),
+      )
+    : undefined;
 }
 
-/** Returns whether all keys of an object literal stand there. */
-function isLiteral({ properties }: Node): boolean {
-  return properties.every(
-    ({ type, computed }: Node) => type === 'Property' && !computed,
-  );
-}
-
-function pluginOf({ arguments: [options] }: Node): string {
-  return textOf(valueOf(options, 'pluginId')) ?? '?';
+/** Returns the id of the plugin that a call creates, or creates a module for. */
+function pluginOf(call?: Node): string {
+  return literalOf(call?.arguments[0])?.pluginId ?? '?';
 }

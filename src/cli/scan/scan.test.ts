@@ -240,18 +240,18 @@ describe('a plugin with routes', () => {
     const [{ routes, ...others }] = JSON.parse(stdout).packages;
     expect(others).toEqual({
       ...{ name: 'acme', version: '1.2.3', plugins: ['acme'] },
-      ...{ opens: [], asks: false },
+      ...{ doubts: [], opens: [], asks: false },
     });
-    const file = 'dist/index.cjs.js';
+    const at = (line: number) => `dist/index.cjs.js:${line}`;
     expect(routes).toEqual([
-      { method: 'USE', path: '/proxy', file, line: 11 },
-      { method: 'GET', path: '/health', file, line: 12 },
-      { method: 'GET', path: '/things', file, line: 13 },
-      { method: 'POST', path: '/things', file, line: 14 },
-      { method: 'POST', path: '/all-things', file, line: 14 },
-      { method: 'DELETE', file, line: 15 },
-      { method: 'PATCH', path: '/things/:id', file, line: 16 },
-      { method: 'PUT', path: '/named-otherwise', file, line: 17 },
+      { method: 'USE', path: '/proxy', at: at(11) },
+      { method: 'GET', path: '/health', at: at(12) },
+      { method: 'GET', path: '/things', at: at(13) },
+      { method: 'POST', path: '/things', at: at(14) },
+      { method: 'POST', path: '/all-things', at: at(14) },
+      { method: 'DELETE', at: at(15) },
+      { method: 'PATCH', path: '/things/:id', at: at(16) },
+      { method: 'PUT', path: '/named-otherwise', at: at(17) },
     ]);
   });
 
@@ -420,15 +420,15 @@ describe('what a scan can not read', () => {
     [['--fail-on', 'any'], '--fail-on must be one of opens'],
     [
       ['--against', 'nowhere'],
-      'nowhere/opens.json is no output of api-gate scan --json: make it in the other checkout',
+      'nowhere/opens.json is no output of api-gate scan --json: make it with that command',
     ],
     [
       ['--against', '.'],
-      'opens.json is no output of api-gate scan --json: make it in the other checkout',
+      'opens.json is no output of api-gate scan --json: make it with that command',
     ],
     [
       ['--against', 'package.json'],
-      'package.json is no output of api-gate scan --json: make it in the other checkout',
+      'package.json is no output of api-gate scan --json: make it with that command',
     ],
   ])('exits with 2: %j', async (args, message) => {
     const { code, stdout, stderr } = await scan(repository({}).cwd, ...args);
@@ -438,6 +438,23 @@ describe('what a scan can not read', () => {
       stderr: `error: ${message}\n`,
     });
   });
+});
+
+it.each([
+  '[]',
+  '{"packages":{}}',
+  '{"packages":[null]}',
+  '{"packages":[{"opens":[]}]}',
+  '{"packages":[{"name":"a","plugins":[1],"doubts":[{}],"opens":[],"routes":[]}]}',
+  '{"packages":[{"name":"a","plugins":[],"doubts":[],"opens":[{}],"routes":[]}]}',
+])('another file is no scan: %s', async text => {
+  const { cwd } = repository({});
+  writeInto(cwd, { 'odd.json': text });
+  const { code, stderr } = await scan(cwd, '--against', 'odd.json');
+  expect([code, stderr]).toEqual([
+    2,
+    'error: odd.json is no output of api-gate scan --json: make it with that command\n',
+  ]);
 });
 
 describe('the rules of the configuration beside a scan', () => {

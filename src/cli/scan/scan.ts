@@ -1,6 +1,8 @@
 import { sortBy, uniqBy } from 'lodash';
 import { CliError, Command, readChoice } from '../Command';
+import { formatDifference } from '../Difference';
 import { loadConfig } from '../loadConfig';
+import { showProgress } from '../output';
 import { compareScans, readScans } from './compareScans';
 import { findPackages } from './findPackages';
 import { formatScans } from './describeScan';
@@ -37,10 +39,13 @@ Exit code: 0; 1 for what --fail-on names; 2 if a folder has no package, or a fil
       output.out(...formatScans(scans, config));
       return 0;
     }
-    const lines = compareScans(before, scans);
-    output.add({ differences: lines });
-    output.out(...lines, lines.length === 0 && 'No difference in what is open');
-    return failOn && lines.some(line => line.startsWith('+')) ? 1 : 0;
+    const differences = compareScans(before, scans);
+    output.add({ differences });
+    output.out(
+      ...differences.map(formatDifference),
+      differences.length === 0 && 'No difference in what is open',
+    );
+    return failOn && differences.some(({ sign }) => sign === '+') ? 1 : 0;
   },
 };
 
@@ -48,12 +53,10 @@ Exit code: 0; 1 for what --fail-on names; 2 if a folder has no package, or a fil
 function scanAll(folders: string[]): PackageScan[] {
   const found = folders.flatMap(folder => findPackages(folder));
   const packages = sortBy(uniqBy(found, 'folder'), 'name');
-  const show = (text: string) =>
-    process.stderr.isTTY && process.stderr.write(`\r\x1b[K${text}`);
   const scans = packages.map((each, i) => {
-    show(`${packages.length - i} packages left`);
+    showProgress(`${packages.length - i} packages left`);
     return scanPackage(each);
   });
-  show('');
+  showProgress('');
   return scans;
 }

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { isEqual, sum, uniq, uniqWith } from 'lodash';
+import { omit, pick, sum, uniq } from 'lodash';
 import { firstLineOf } from '../Command';
 import type { Package } from './findPackages';
-import { Facts, Opening, readFacts } from './readFacts';
+import { Facts, readFacts } from './readFacts';
 
 /** The most JavaScript of a package that is read. Plugins have about 0.1 MB, and the catalog 1 MB. */
 const MAX_MB = 10;
@@ -26,68 +26,72 @@ const ASKED = [
 
 /** Scans a package. Whatever of it can't be read is a doubt. */
 export function scanPackage(scanned: Package): PackageScan {
-  const { name, version } = scanned;
-  const facts: Facts = { plugins: [], opens: [], routes: [], uses: new Set() };
+  const uses = new Set<string>();
+  const facts: Facts = { plugins: [], doubts: [], opens: [], routes: [], uses };
   try {
-    for (const doubt of readFiles(scanned, facts)) {
-      facts.opens.push(doubt);
-    }
+    readFiles(scanned, facts);
   } catch (error) {
-    facts.opens.push({ doubt: firstLineOf(error) });
+    facts.doubts.push({ doubt: firstLineOf(error) });
   }
-  if (facts.uses.has('rootHttpRouter')) {
-    facts.opens.push({ doubt: 'routes outside of /api, where no gate is' });
+  if (uses.has('rootHttpRouter')) {
+    const doubt = 'routes outside of /api, where no gate is';
+    facts.doubts.push({ doubt });
   }
   const plugins = uniq(facts.plugins);
   const plugin = plugins.length === 1 ? plugins[0] : '?';
-  const opens = facts.opens.map(each =>
-    each.path ? { ...each, plugin: each.plugin ?? plugin } : each,
-  );
   return {
-    ...{ name, version, plugins, routes: facts.routes },
-    opens: uniqWith(opens, isEqual),
-    asks: ASKED.some(names => names.every(each => facts.uses.has(each))),
+    ...pick(scanned, 'name', 'version'),
+    ...omit(facts, 'uses'),
+    plugins,
+    // What a helper declares is of the only plugin beside it.
+    opens: facts.opens.map(each =>
+      each.plugin === '?' ? { ...each, plugin } : each,
+    ),
+    asks: ASKED.some(names => names.every(each => uses.has(each))),
   };
 }
 
-/** Reads the files of a package, and yields why a part of it can't be told. */
-function* readFiles(scanned: Package, facts: Facts): Generator<Opening> {
+function readFiles(scanned: Package, facts: Facts): void {
   const { folder, isSource, name, problem, role } = scanned;
-  const placeOf = (file: string) => path.relative(folder, file);
   const src = path.join(folder, 'src');
-  const dist = isSource ? path.join(folder, 'dist') : folder;
   const build = `yarn workspace ${name} build`;
+  const addDoubt = (doubt: string, file?: string, line?: number) => {
+    const place = file && path.relative(folder, file);
+    facts.doubts.push({ doubt, at: line ? `${place}:${line}` : place });
+  };
   if (problem) {
-    yield { doubt: problem };
+    addDoubt(problem);
     return;
   }
   if (role === 'backend') {
     // Its build is an archive, and few backends have a router of their own.
-    for (const file of listFiles(src, /(?<!\.test)\.[cm]?[jt]sx?$/)) {
-      if (/httpRouter|addAuthPolicy/i.test(readFileSync(file, 'utf8'))) {
-        yield { doubt: 'a router in the backend itself', file: placeOf(file) };
-      }
-    }
+    listFiles(src, /(?<!\.test)\.[cm]?[jt]sx?$/)
+      .filter(file => /httpRouter|addAuthPolicy/i.test(readText(file)))
+      .forEach(file => addDoubt('a router in the backend itself', file));
     return;
   }
+  const dist = isSource ? path.join(folder, 'dist') : folder;
   const files = listFiles(dist, /\.[cm]?js$/);
   if (files.length === 0) {
-    yield { doubt: isSource ? `not built: ${build}` : 'no JavaScript' };
+    addDoubt(isSource ? `not built: ${build}` : 'no JavaScript');
   } else if (sum(files.map(file => statSync(file).size)) > MAX_MB * 1024 ** 2) {
-    yield { doubt: `more than ${MAX_MB} MB of JavaScript` };
+    addDoubt(`more than ${MAX_MB} MB of JavaScript`);
     return;
   } else if (isSource && newest(listFiles(src, /\.tsx?$/)) > newest(files)) {
-    yield { doubt: `dist is older than src: ${build}` };
+    addDoubt(`dist is older than src: ${build}`);
   }
   for (const file of files) {
     try {
-      readFacts(placeOf(file), readFileSync(file, 'utf8'), facts);
+      readFacts(path.relative(folder, file), readText(file), facts);
     } catch (error) {
-      const line = (error as { loc?: { line: number } }).loc?.line;
-      const doubt = 'no JavaScript that can be parsed';
-      yield { doubt, file: placeOf(file), line };
+      const { loc } = error as { loc?: { line: number } };
+      addDoubt('no JavaScript that can be parsed', file, loc?.line);
     }
   }
+}
+
+function readText(file: string): string {
+  return readFileSync(file, 'utf8');
 }
 
 function newest(files: string[]): number {

@@ -17,6 +17,7 @@ function answer(
     trust?: 'plugin' | 'operator';
     status?: number;
     destination?: string;
+    method?: string;
     /** The plugin and the path, in place of those that `trust` says. */
     at?: [plugin: string, path: string];
     /** Collects other headers in the request. */
@@ -29,7 +30,7 @@ function answer(
   const path = `/${trust === 'plugin' ? 'static' : trust}/x`;
   const [plugin, url] = options.at ?? ['hello', path];
   const req = Object.assign(new IncomingMessage(new Socket()), {
-    method: 'GET',
+    method: options.method ?? 'GET',
     baseUrl: `/api/${plugin}`,
     originalUrl: `/api/${plugin}${url}`,
     url,
@@ -170,6 +171,14 @@ describe('[P46] an answer', () => {
     expect(varyOf('sec-fetch-dest, Origin')).toBe('sec-fetch-dest, Origin');
     expect(varyOf('*')).toBe('*');
   });
+
+  it.each(['POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'HEAD'])(
+    'to %s varies by the kind of the request only if a cache may store the answer',
+    method => {
+      const { vary } = answer(PNG, { credential: 'bearer', method });
+      expect(vary).toBe(method === 'HEAD' ? 'Sec-Fetch-Dest' : undefined);
+    },
+  );
 
   it('leaves the answer on a public path to its handler', () => {
     expect(answer(PNG, { credential: 'none' })).toEqual(PNG);

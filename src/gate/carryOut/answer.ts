@@ -4,7 +4,7 @@ import type { IssuedCookie } from '../cookie/CookieIssuer';
 import { CredentialKind, isCookie } from '../Decision';
 import type { GateAnswer, Judgement } from '../judge/judge';
 import type { Refusal } from '../Refusal';
-import { PAGE_PATH } from '../read/requestLine';
+import { isRead, PAGE_PATH } from '../read/requestLine';
 import { canRunScript, isPageDestination } from '../read/browsers';
 import { ExpressRequest, GateRequest, trustOf } from '../read/GateRequest';
 import { isUser } from '../verify/verifyToken';
@@ -22,21 +22,21 @@ const OLDER_CACHE_CONTROLS: readonly string[] = [
 /** The headers that an answer gets when it is written. */
 export interface AnswerHeaders {
   /** The `Set-Cookie` headers that clear the gate's cookies. */
-  cleared?: string[];
-  issued?: IssuedCookie;
+  cleared: string[];
+  issued: IssuedCookie | undefined;
   /** The credential for which the answer is restricted; `none` on a public path, to which browsers send the cookie too. */
-  restrictedFor?: CredentialKind;
+  restrictedFor: CredentialKind | undefined;
   /** Whether no shared cache may keep the answer. */
-  isPrivate?: boolean;
+  isPrivate: boolean;
   /** Whether a browser shows the answer to a cookie as a page. */
-  isPage?: boolean;
+  isPage: boolean;
   /** Whether the headers are set. */
-  isSet?: boolean;
+  isSet: boolean;
 }
 
 /** Clears the gate's cookies of a request with its answer. */
 export function clearCookie({ answer, req, services }: GateRequest): void {
-  answer.cleared = services.cookie?.clear(req.headers.cookie);
+  answer.cleared = services.cookie?.clear(req.headers.cookie) ?? [];
 }
 
 /**
@@ -46,7 +46,7 @@ export function clearCookie({ answer, req, services }: GateRequest): void {
  *   useless, as the cookie changes with each sign-in.
  * - With a cookie, the browser does not store what it shows as a page, unless the handler sets `Cache-Control` or the plugin trusts
  *   the path. "Back" would otherwise show the page after the sign-out.
- * - An answer to one kind of request, such as that of an image, is not used from the browser's cache for another kind, unless its
+ * - An answer to one kind of GET, such as that of an image, is not used from the browser's cache for another kind, unless its
  *   path is trusted. The gate refuses the cookie for a script, and the browser would run a stored answer without a request.
  * - An answer that can run script is sandboxed, unless its path is trusted. Navigations send no `Authorization`: without the
  *   cookie nobody could open a plugin's answer as a page, so its script must not act as the user. The answer to a bearer token is
@@ -73,7 +73,7 @@ export function restrictAnswer(
 export function setAnswerHeaders(request: ExpressRequest): void {
   const { answer, res } = request;
   if (
-    !answer.cleared?.length &&
+    !answer.cleared.length &&
     !answer.issued?.setCookies.length &&
     answer.restrictedFor === undefined &&
     !answer.isPrivate
@@ -86,7 +86,7 @@ export function setAnswerHeaders(request: ExpressRequest): void {
       return;
     }
     answer.isSet = true;
-    if (cleared?.length) {
+    if (cleared.length) {
       addHeader(res, 'Set-Cookie', cleared);
       forbidStoring(res);
     }
@@ -97,10 +97,11 @@ export function setAnswerHeaders(request: ExpressRequest): void {
     }
     const trust = trustOf(request);
     if (isPrivate) {
-      makePrivate(res, Boolean(isPage) && trust !== 'plugin');
+      makePrivate(res, isPage && trust !== 'plugin');
     }
     if (restrictedFor !== undefined && !trust) {
-      if (restrictedFor !== 'none') {
+      // No cache has another answer than one to GET or HEAD for a page that embeds an address.
+      if (restrictedFor !== 'none' && isRead(request.req.method)) {
         // A listener in front of Express answers by Node's response, which has no such method.
         express.response.vary.call(res, 'Sec-Fetch-Dest');
       }

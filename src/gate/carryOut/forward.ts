@@ -6,6 +6,7 @@ import type { CredentialKind } from '../Decision';
 import type { VerifiedToken } from '../judge/findRefused';
 import type { Judgement } from '../judge/judge';
 import { BACKSTAGE_AUTH_COOKIES } from '../read/readCredential';
+import { isRead } from '../read/requestLine';
 import { removeCookies, setRequestHeader } from './requestHeaders';
 import { GateRequest, isSentOn } from '../read/GateRequest';
 import type { PresentedToken } from '../read/PresentedToken';
@@ -44,7 +45,7 @@ export function forward(request: GateRequest, judgement: Judgement): void {
   }
   // A 304 sets no cookie, and a page that is polled may get nothing else for as long as the cookie lives. Other methods get no 304.
   // Theirs is a condition of the change: a `PUT` with `If-None-Match: *` must replace nothing.
-  if (answer.issued?.isIssued && ['GET', 'HEAD'].includes(req.method!)) {
+  if (answer.issued?.isIssued && isRead(req.method)) {
     setRequestHeader(req, 'if-none-match', undefined);
     setRequestHeader(req, 'if-modified-since', undefined);
   }

@@ -5,36 +5,24 @@ import { awaited, Steps } from '../verify/steps';
 const MCP_PLUGIN = 'mcp-actions';
 
 /**
- * Returns the path of the requested resource of the MCP plugin, if its clients read in its metadata how to sign in (RFC 9728).
- * Discovery alone decides the address of the metadata, never a header of the request.
- */
-function findMcpResource({
-  isInstalled,
-  pluginId,
-  policy,
-  reportedPath,
-}: GateRequest): string | undefined {
-  if (pluginId !== MCP_PLUGIN || !isInstalled) {
-    return undefined;
-  }
-  // Express reads `/v1/` as `/v1`.
-  const path = reportedPath?.replace(/(.)\/$/, '$1');
-  return path && policy.config.mcpPaths.has(path) ? path : undefined;
-}
-
-/**
- * Returns the address of the metadata of the requested resource, which the plugin serves at the root of the backend; `undefined` if
- * there is none, or if discovery fails.
+ * Returns the address at which clients of the MCP plugin read how to sign in: that of the metadata of the requested resource (RFC 9728),
+ * which the plugin serves at the root of the backend. Returns `undefined` if there is none, or if discovery fails. Discovery alone
+ * decides the address, never a header of the request.
  */
 export function* findResourceMetadata(
   request: GateRequest,
 ): Steps<string | undefined> {
-  const path = findMcpResource(request);
-  if (path === undefined) {
+  const { isInstalled, pluginId, policy, services } = request;
+  if (pluginId !== MCP_PLUGIN || !isInstalled) {
+    return undefined;
+  }
+  // Express reads `/v1/` as `/v1`.
+  const path = request.reportedPath?.replace(/(.)\/$/, '$1') ?? '';
+  if (!policy.config.mcpPaths.has(path)) {
     return undefined;
   }
   try {
-    const { discovery } = request.services.plugins.anyRegistered();
+    const { discovery } = services.plugins.anyRegistered();
     const baseUrl = yield* awaited(discovery.getExternalBaseUrl(MCP_PLUGIN));
     const mount = `/api/${MCP_PLUGIN}`;
     const root = baseUrl.endsWith(mount)

@@ -163,16 +163,6 @@ describe('DefaultCookieIssuer', () => {
     expect(told).toEqual([]);
   });
 
-  it('makes the headers of a cached token once', async () => {
-    const { answer, set } = create();
-    const token = new Token(mine);
-    await answer(token);
-    await answer(token);
-    expect(set).toHaveBeenCalledTimes(1);
-    await answer(new Token(mine));
-    expect(set).toHaveBeenCalledTimes(2);
-  });
-
   describe('with a cookie that ends before its token', () => {
     const MINUTE = 60_000;
     // Whole milliseconds, so that sums of them are exact.

@@ -106,9 +106,8 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
       return { setCookies, isRevoked, isIssued: false, onSent: () => {} };
     }
     const endsWithToken = expires.getTime() === claims!.exp! * 1000;
-    const setCookie = endsWithToken
-      ? (token.setCookie ??= cookie.set(text, expires))
-      : cookie.set(text, expires, cookie.maxAgeMs);
+    const maxAgeMs = endsWithToken ? undefined : cookie.maxAgeMs;
+    const setCookie = cookie.set(text, expires, maxAgeMs);
     // The new cookie takes the place of the same user's former one, so that nothing has to be cleared. If that one has a domain, as
     // the tutorial's, both stay, and the next answer clears them: the request then has the name twice.
     const isRenewal =

@@ -9,7 +9,7 @@ import {
   readCookies,
   readCookieValues,
 } from '../read/cookieHeader';
-import type { CookieReader, ReadCookie } from '../read/readCredential';
+import type { ReadCookie } from '../read/readCredential';
 
 // Browsers store at least this many bytes of one cookie: name, value and attributes (RFC 6265, section 6.1).
 const MAX_COOKIE_BYTES = 4096;
@@ -29,7 +29,7 @@ const MAX_PARTS = Math.max(4, Math.ceil(MAX_TOKEN_BYTES / 3500));
  * The gate's cookie: the user token itself, whole under one name, or in parts `<name>.0`, `<name>.1`, … if it is too long for one
  * cookie.
  */
-export class GateCookie implements CookieReader {
+export class GateCookie {
   readonly #name: string;
   /** The names of the cookie and its parts, for searches in a `Cookie` header. */
   readonly names: CookieNames;

@@ -10,13 +10,14 @@ import {
   expressPath,
   hasNoDotSegments,
   isCookieEndpoint,
+  isRead,
   isUnambiguousPath,
   pathBelowPlugin,
   requestMethod,
   WEBSOCKET,
   withoutQuery,
 } from './requestLine';
-import { MountedRequest, pluginIdOf } from './mountedRequest';
+import type { MountedRequest } from './mountedRequest';
 import { classifyRoute, RouteClass } from '../rules/classifyRoute';
 import type { DenyRule } from '../rules/DenyList';
 import { isEnforced, Policy } from '../rules/Policy';
@@ -51,7 +52,14 @@ export abstract class GateRequest<
   /** Where the request may hold its credential. */
   readonly places: CredentialPlaces;
   /** The gate collects the headers of the answer here, and `answer.ts` alone sets them. */
-  readonly answer: AnswerHeaders = {};
+  readonly answer: AnswerHeaders = {
+    cleared: [],
+    issued: undefined,
+    restrictedFor: undefined,
+    isPrivate: false,
+    isPage: false,
+    isSet: false,
+  };
   #decisionId: string | undefined;
 
   constructor(
@@ -66,8 +74,8 @@ export abstract class GateRequest<
     this.isEnforced = isEnforced(this.policy.config, this.now);
     this.method = requestMethod(req);
     this.isUpgrade = isAtServer || this.method === WEBSOCKET;
-    this.pluginId = pluginIdOf(mounted);
     this.plugin = plugins.targetOf(mounted);
+    this.pluginId = this.plugin.id;
     this.isInstalled = plugins.isInstalled(this.pluginId);
     this.path = this.readPath(this.plugin);
     const { isInstalled, method, path, pluginId, policy } = this;
@@ -191,7 +199,7 @@ export function acceptsUserCookie({
 }: GateRequest): boolean {
   return (
     path !== undefined &&
-    (method === 'GET' || method === 'HEAD') &&
+    isRead(method) &&
     plugin.acceptsUserCookie(path) &&
     // The path stays the same once it is decoded.
     hasNoDotSegments(path)

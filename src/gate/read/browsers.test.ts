@@ -181,6 +181,39 @@ describe('[P8] createCrossSiteCheck', () => {
     }
   });
 
+  // The destinations of the Fetch standard, and of other standards, by whether a page can load them from another origin without CORS.
+  const OPAQUE =
+    'audio document embed empty fencedframe frame iframe image object script style video';
+  const OTHERS =
+    'audioworklet dictionary font json manifest paintworklet report serviceworker sharedstorageworklet sharedworker speculationrules text track webidentity worker xslt';
+  const ODD = ['', 'Image', 'ximage', 'images', 'font, image', 'image, font'];
+  const SITES = ['', 'same-origin', 'same-site', 'cross-site', 'none'];
+
+  it.each([
+    ...OPAQUE.split(' ').map(each => [each, true] as const),
+    ...[...OTHERS.split(' '), ...ODD].map(each => [each, false] as const),
+  ])(
+    'without an Origin, passes the destination %j of a page of another origin: %s',
+    (destination, passes) => {
+      for (const site of SITES) {
+        for (const mode of ['', 'no-cors', 'cors', 'same-origin', 'navigate']) {
+          const headers = {
+            'sec-fetch-dest': destination,
+            ...(site && { 'sec-fetch-site': site }),
+            ...(mode && { 'sec-fetch-mode': mode }),
+          };
+          const isOwn = site === 'same-origin';
+          for (const method of ['GET', 'HEAD', 'OPTIONS']) {
+            const judged = [{}, trusted, evil].map(origin =>
+              isCrossSite(sent(method, { ...headers, ...origin })),
+            );
+            expect(judged).toEqual([!isOwn && !passes, false, !isOwn]);
+          }
+        }
+      }
+    },
+  );
+
   it('can judge a request as one of another method', () => {
     const get = sent('GET', { 'sec-fetch-site': 'cross-site' });
     expect(isCrossSite(get)).toBe(false);

@@ -23,6 +23,10 @@ export function isCrossOrigin(
     : fetchSite !== 'same-origin' && fetchSite !== 'none';
 }
 
+/** What the Fetch standard lets a page load from another origin without CORS. The answer stays opaque: the page can't read it. */
+const OPAQUE =
+  /^(audio|document|embed|empty|.*frame|image|object|script|style|video)$/;
+
 /**
  * Returns whether a browser runs the answer to a request as code in the page that made it, by `Sec-Fetch-Dest` (Fetch standard:
  * the script-like destinations, `style` and `xslt`). Browsers send it on https and to localhost. A service worker's script has a
@@ -61,6 +65,8 @@ export function isPageDestination({ headers }: IncomingMessage): boolean {
  * - an `Origin` of the frontend, the backend or a trusted origin passes; any other one does not, nor do `null` and several. GET
  *   is no exception: `backend.cors.origin` may let the pages of more origins read the answer
  * - without an `Origin`, GET, HEAD and OPTIONS pass: they must change nothing, and no other origin can read the answer
+ * - a `Sec-Fetch-Dest` that the Fetch standard loads from other origins by CORS only, or not at all, does not pass then: WebKit
+ *   loads another page's font, which the page can use, with the cookie and without an `Origin`, and says `no-cors` of it
  * - without both headers, a request passes: it is not from a browser, or from one before 2020 that is not known to be safe. Other
  *   clients have no cookies but those that they set themselves
  * - a WebSocket handshake is a GET whose answer any origin may read: it always needs a listed `Origin`
@@ -88,10 +94,11 @@ export function createCrossSiteCheck(
     if (origin !== undefined) {
       return !trusted.has(origin);
     }
+    const isByPage = fetchSite !== undefined && fetchSite !== 'none';
+    const destination = headers['sec-fetch-dest'];
     return (
-      fetchSite !== undefined &&
-      fetchSite !== 'none' &&
-      !SAFE_METHODS.has(method)
+      (isByPage && !SAFE_METHODS.has(method)) ||
+      (destination !== undefined && !OPAQUE.test(String(destination)))
     );
   };
 }

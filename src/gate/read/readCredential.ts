@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Request } from 'express';
+import type { GateCookie } from '../cookie/GateCookie';
 import type { TokenKind } from '../Decision';
 import { Refusal } from '../Refusal';
 import { createCookieNames, readCookies } from './cookieHeader';
@@ -20,15 +21,10 @@ export const BACKSTAGE_AUTH_COOKIES = createCookieNames([
 export type ReadCookie =
   { kind: 'none' } | { kind: 'token'; token: string } | { kind: 'conflict' };
 
-/** Reads the gate's cookie. */
-export interface CookieReader {
-  read(header: string | undefined): ReadCookie;
-}
-
 /** The places where a request may hold its credential. */
 export interface CredentialPlaces {
   /** `undefined`: the gate's cookie is not accepted. */
-  cookie: CookieReader | undefined;
+  cookie: Pick<GateCookie, 'read'> | undefined;
   /** The token in the credential header; empty for any other value, such as two, which Node joins by a comma. */
   headerToken: string | undefined;
   /** Whether the server behind the handler reads `Authorization`, and the protocols of an upgrade. */

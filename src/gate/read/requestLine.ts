@@ -10,6 +10,11 @@ export function requestMethod(req: IncomingMessage): string {
   return method === 'GET' && isWebSocketUpgrade(req) ? WEBSOCKET : method;
 }
 
+/** Returns whether a method reads only, so that a cache may store the answer. */
+export function isRead(method: string | undefined): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
 /** Returns whether a request asks for a WebSocket, by the same test as Backstage and `ws`. */
 export function isWebSocketUpgrade({ headers }: IncomingMessage): boolean {
   return headers.upgrade?.toLowerCase() === 'websocket';
@@ -28,8 +33,9 @@ export function asksForUpgrade({ headers }: IncomingMessage): boolean {
 // rewrite the path, so that the router that serves a request reads another path than the gate.
 export const ORIGIN_FORM = /^\/[!"$-[\]-~]*$/;
 
-// RFC 3986: unreserved, `:`, `@` and the sub-delims, without `;`: some servers read `/..;/` as a dot segment.
-const PLAIN_PATH = /^[A-Za-z0-9\-._~!$&'()*+,=:@/]*$/;
+// Of the segments, none is empty or a dot segment, and each has characters of RFC 3986 only: unreserved, `:`, `@` and the sub-delims,
+// without `;`: some servers read `/..;/` as a dot segment.
+const PLAIN_PATH = /^\/$|^(\/(?!\.\.?(\/|$))[A-Za-z0-9\-._~!$&'()*+,=:@]+)+$/;
 
 /** Returns a target as Express presents it at a mount that the target begins with. */
 export function mountedAt(baseUrl: string, originalUrl: string) {
@@ -85,16 +91,7 @@ export function expressPath(req: Request): string | undefined {
  * that none of them treats specially. Only such a path may use the allowlist. The gate never rewrites other paths.
  */
 export function isUnambiguousPath(path: string): boolean {
-  if (!PLAIN_PATH.test(path)) {
-    return false;
-  }
-  return (
-    path === '/' ||
-    path
-      .slice(1)
-      .split('/')
-      .every(segment => segment !== '' && segment !== '.' && segment !== '..')
-  );
+  return PLAIN_PATH.test(path);
 }
 
 /**
@@ -138,7 +135,12 @@ export const LOCKED_USERS_PATH = `${OWN_ROUTES_PATH}/v1/revocations/locked`;
 /** The path of a user's lock. The reference of the user has a slash. */
 export const LOCK_PATH: string = `${OWN_ROUTES_PATH}/v1/revocations/*`;
 
+const COOKIE_ENDPOINT = new RegExp(
+  `^${COOKIE_PATH.replaceAll('.', '\\.')}/?$`,
+  'i',
+);
+
 /** Returns whether a path is the cookie endpoint. Express matches it without case and with a trailing slash. */
-export function isCookieEndpoint(path: string | undefined): boolean {
-  return path?.toLowerCase().replace(/\/$/, '') === COOKIE_PATH;
+export function isCookieEndpoint(path = ''): boolean {
+  return COOKIE_ENDPOINT.test(path);
 }

@@ -1,5 +1,6 @@
 import {
   isCookieEndpoint,
+  isRead,
   isUnambiguousPath,
   OWN_ROUTES_PATH,
   PLUGIN_KEYS_PATH,
@@ -124,10 +125,6 @@ export function isPluginKeys(
   path: string | undefined,
 ): boolean {
   return isRead(method) && path === PLUGIN_KEYS_PATH;
-}
-
-function isRead(method: string): boolean {
-  return method === 'GET' || method === 'HEAD';
 }
 
 /** Returns whether a path below the `auth` plugin is one of this module's own routes. */

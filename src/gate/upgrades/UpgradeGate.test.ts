@@ -64,6 +64,36 @@ describe('UpgradeGate', () => {
     ]);
   });
 
+  it('keeps the cookie where the gate has none, which reads it no more', async () => {
+    const { admit, services } = create();
+    services.cookie = undefined;
+    const alone = upgradeRequest(cookie(jane));
+    expect((await admit(alone)).answer).toMatch(/^HTTP\/1\.1 401 /);
+    const req = upgradeRequest({ ...cookie(jane), ...bearer(jane) });
+    expect((await admit(req)).answer).toBe('');
+    expect(req.headers.cookie).toBe(`a=1; token=${jane}`);
+  });
+
+  it.each([
+    ['nothing', {}, true],
+    ['a protocol that is a token', { 'sec-websocket-protocol': jane }, false],
+    ['another site’s cookie', { cookie: `token=${jane}` }, false],
+  ])(
+    'records an upgrade under a rule with %s',
+    async (_, headers, isAnonymous) => {
+      const { admit, decided } = create({ policy: { allow: [rule] } });
+      await admit(upgradeRequest(headers));
+      expect(decided[0].decision).toEqual({
+        plugin: 'live',
+        outcome: 'passed',
+        reason: 'allow-rule',
+        credential: 'none',
+        isAnonymous,
+        rule,
+      });
+    },
+  );
+
   it.each([
     ['reads', { cookie: `a=1; token=${jane}` }],
     ['reads beside a bearer token', { ...cookie(jane), ...bearer(jane) }],
@@ -75,19 +105,27 @@ describe('UpgradeGate', () => {
   });
 
   it.each([
-    ['without a credential', {}, 401, 'missing-credentials', undefined],
-    ['with a forged token', bearer('x'), 401, 'invalid-token', undefined],
-    ['of a revoked session', bearer(ended), 401, 'revoked', ENDED],
+    ['without a credential', {}, 401, 'missing-credentials', 'none', undefined],
+    [
+      'with a forged token',
+      bearer('x'),
+      401,
+      'invalid-token',
+      'bearer',
+      undefined,
+    ],
+    ['of a revoked session', bearer(ended), 401, 'revoked', 'bearer', ENDED],
     [
       'with the cookie, from another site',
       { ...cookie(jane), origin: 'https://evil.example.com' },
       403,
       'cross-site',
+      'cookie',
       undefined,
     ],
   ])(
     'refuses an upgrade %s, and answers it',
-    async (_, headers, status, reason, subject) => {
+    async (_, headers, status, reason, credential, subject) => {
       const { admit, decided, track, upgradeGate } = create();
       const req = upgradeRequest(headers);
       const { admitted, answer } = await admit(req);
@@ -100,6 +138,7 @@ describe('UpgradeGate', () => {
             plugin: 'live',
             outcome: 'refused',
             reason,
+            credential,
             subject,
             clientAddress: '192.0.2.1',
           }),

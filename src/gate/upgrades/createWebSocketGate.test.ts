@@ -177,7 +177,7 @@ describe('createWebSocketGate', () => {
         headers: bearer(late),
         policy,
         prepare: ({ invalidTokens }, valid) => {
-          jest.spyOn(invalidTokens, 'recall').mockReturnValue(undefined);
+          jest.spyOn(invalidTokens, 'get').mockReturnValue(undefined);
           const userEntityRef = 'user:default/late';
           valid.set(late, { type: 'user', userEntityRef });
         },

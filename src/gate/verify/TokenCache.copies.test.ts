@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { BackstageCredentials } from '@backstage/backend-plugin-api';
-import { createCopier } from './TokenCache';
+import { copyCredentials } from './TokenCache';
 
 // Backstage's own functions, which no entry point exports. An older release brings those of its own.
 const backstage = require(
@@ -54,8 +54,9 @@ describe('[P50] copies of credentials', () => {
     ['a service with both', () => service({ ...names, ...attributes })],
   ])('of %s are whole, and share nothing that can change', (_, make) => {
     const original = make();
-    const copy = createCopier(original)!;
-    const [one, other] = [copy(), copy()];
+    const [one, other] = [original, original].map(each =>
+      copyCredentials(each)!,
+    );
     expect(one).toEqual(original);
     expect(propertiesOf(one)).toMatchObject(propertiesOf(original));
     const reached = [original, one, other].map(each => new Set(reach(each)));
@@ -70,8 +71,8 @@ describe('[P50] copies of credentials', () => {
       nothing: null,
       [Symbol('scope')]: 'read',
     });
-    const copy = createCopier(original)!;
-    const [one, other] = [copy(), copy()] as (typeof original)[];
+    const copy = () => copyCredentials(original) as typeof original;
+    const [one, other] = [copy(), copy()];
     expect(propertiesOf(one)).toEqual(propertiesOf(original));
     one.groups[0].name = 'evil';
     expect(other).toEqual(original);
@@ -103,6 +104,8 @@ describe('[P50] copies of credentials', () => {
     ['itself', itself],
     ['a property __proto__', JSON.parse('{ "__proto__": { "type": "user" } }')],
   ])('there are none of credentials with %s', (_, credentials) => {
-    expect(createCopier(credentials as BackstageCredentials)).toBeUndefined();
+    expect(
+      copyCredentials(credentials as BackstageCredentials),
+    ).toBeUndefined();
   });
 });

@@ -66,6 +66,15 @@ describe('[P12] TokenCache', () => {
     expect(calls).toHaveLength(2);
   });
 
+  it('keeps no verdict that has ended, so that failures of its token are looked up', async () => {
+    const { cache, wrapped } = create(1_000);
+    await wrapped.authenticate('a');
+    expect(cache.read('a').verdicts).toHaveLength(1);
+    jest.advanceTimersByTime(1_000);
+    expect(cache.recall(cache.read('a'), 'catalog')).toBeUndefined();
+    expect(cache.read('a').verdicts).toEqual([]);
+  });
+
   it('[P12] never remembers it beyond its expiry', async () => {
     const { calls, wrapped, answerWith } = create();
     const token = jwt({ exp: Date.now() / 1000 + 5 });
@@ -243,7 +252,6 @@ describe('[P12] TokenCache', () => {
     const { cache, wrapped } = create();
     await wrapped.authenticate('a');
     const token = cache.read('a');
-    token.setCookie = ['a=1'];
     expect(cache.read('b')).not.toBe(token);
     expect(cache.read('a')).toBe(token);
     const forgotten = cache.read('b');
@@ -265,7 +273,7 @@ describe('[P12] TokenCache', () => {
 
   it('is bounded for tokens that many plugins have verified', async () => {
     const { auth, cache, calls } = create();
-    const long = (i: number) => `${i} ${'x'.repeat(10_000)}`;
+    const long = (i: number) => `${i} ${'x'.repeat(100_000)}`;
     const authenticate = (text: string, plugin: number) =>
       cache.wrap(auth, `plugin-${plugin}`).authenticate(text);
     for (let i = 0; i < 20; i += 1) {
@@ -305,13 +313,13 @@ describe('[P12] TokenCache', () => {
 
   it('is bounded', async () => {
     const { calls, wrapped } = create();
-    for (let i = 0; i < 10_000; i += 1) {
+    for (let i = 0; i < 20_001; i += 1) {
       await wrapped.authenticate(`token-${i}`);
     }
-    await wrapped.authenticate('token-9999');
-    expect(calls).toHaveLength(10_000);
+    await wrapped.authenticate('token-1');
+    expect(calls).toHaveLength(20_001);
     await wrapped.authenticate('token-0');
-    expect(calls).toHaveLength(10_001);
+    expect(calls).toHaveLength(20_002);
   });
 
   it.each([

@@ -6,19 +6,19 @@ import { LRUCache } from 'lru-cache';
 import { withTimeout } from '../util/time';
 import { Token } from '../read/token';
 
-// A token takes about 1.5 KB with its `Set-Cookie`, and 2 KB for each plugin that has verified it: 10 MB at most.
-const MAX_TOKENS = 2_000;
-const MAX_CHARACTERS = 3_000_000;
+// A token of 560 characters takes about 1.3 KB, and 0.7 KB for each plugin that has verified it: 40 MB at most.
+const MAX_TOKENS = 20_000;
+const MAX_CHARACTERS = 24_000_000;
 /**
  * Allows for the keys of two issuers, at Backstage's own 5 s each. `jose` 5 (the legacy system, and releases before November 2026)
  * waits without limit for an issuer that stops sending after its headers, and all requests with the same token would wait too.
  */
 const VERIFY_TIMEOUT_MS = 11_000;
 
-/** The result of a verification, which goes to the request that made it if there is no function that copies it. */
+/** The result of a verification, for the request that made it. All others get a copy of what is kept, if anything is. */
 interface Verified {
   credentials: BackstageCredentials;
-  copy: (() => BackstageCredentials) | undefined;
+  kept: BackstageCredentials | undefined;
 }
 
 /**
@@ -94,15 +94,14 @@ export class TokenCache {
     const pendingKey = `${key} ${token.digest}`;
     const pending = this.#pending.get(pendingKey);
     if (pending) {
-      const { copy } = await pending;
-      return copy ? copy() : authenticate();
+      const { kept } = await pending;
+      return kept ? copyOf(kept) : authenticate();
     }
     const verified = this.#verify(token, key, authenticate);
     this.#pending.set(pendingKey, verified);
     const forget = () => this.#pending.delete(pendingKey);
     verified.then(forget, forget);
-    const { copy, credentials } = await verified;
-    return copy ? copy() : credentials;
+    return (await verified).credentials;
   }
 
   async #verify(
@@ -111,18 +110,16 @@ export class TokenCache {
     authenticate: () => Promise<BackstageCredentials>,
   ): Promise<Verified> {
     const credentials = await authenticate();
-    const copy = createCopier(credentials);
-    if (copy) {
+    const kept = copyCredentials(credentials);
+    if (kept) {
       // Another request may have read the same text meanwhile.
-      const kept = this.#tokens.get(token.text) ?? token;
-      kept.verdicts.set(key, {
-        copy,
-        expiresAt: expiryOf(token),
-        keptUntil: performance.now() + this.#ttlMs,
-      });
-      this.#keep(kept);
+      const own = this.#tokens.get(token.text) ?? token;
+      const keptUntil = performance.now() + this.#ttlMs;
+      const others = own.verdicts.filter(each => each.key !== key);
+      own.verdicts = [...others, { key, credentials: kept, keptUntil }];
+      this.#keep(own);
     }
-    return { credentials, copy };
+    return { credentials, kept };
   }
 
   #keep(token: Token) {
@@ -130,7 +127,7 @@ export class TokenCache {
     // Delete it first, because the cache does not measure the same object again.
     this.#tokens.delete(text);
     this.#tokens.set(text, token, {
-      size: Math.max(text.length, 1) * (verdicts.size + 1),
+      size: Math.max(text.length, 1) * (verdicts.length + 1),
     });
     // Another request may have read the same text as another token, which has no verdict.
     if (this.#last?.text === text) {
@@ -139,16 +136,17 @@ export class TokenCache {
   }
 }
 
-function recall(
-  { verdicts }: Token,
-  key: string,
-): BackstageCredentials | undefined {
-  const verdict = verdicts.get(key);
-  return verdict &&
-    verdict.expiresAt > Date.now() &&
-    verdict.keptUntil > performance.now()
-    ? verdict.copy()
-    : undefined;
+function recall(token: Token, key: string): BackstageCredentials | undefined {
+  const verdict = token.verdicts.find(each => each.key === key);
+  if (!verdict) {
+    return undefined;
+  }
+  if (verdict.keptUntil <= performance.now() || expiryOf(token) <= Date.now()) {
+    // The token may be invalid by now, and failures are looked up for a token without a verdict only.
+    token.verdicts = token.verdicts.filter(each => each !== verdict);
+    return undefined;
+  }
+  return copyOf(verdict.credentials);
 }
 
 /** Identifies a verdict among those of one token: limited and full access are two. */
@@ -165,20 +163,19 @@ function expiryOf({ claims, userToken }: Token): number {
 }
 
 /**
- * Returns a function that copies credentials for each request: Backstage freezes nothing, and what a handler changes must stay with
- * its request. All credentials that Backstage makes are plain data: those of a user, of a user for whom a service acts, and of a
- * service. Returns `undefined` for credentials with anything else in them, such as an instance of a class: a copy could lose a part
- * of it, or share it between requests.
+ * Returns a copy of credentials. Each request gets one: Backstage freezes nothing, and what a handler changes must stay with its
+ * request. All credentials that Backstage makes are plain data: those of a user, of a user for whom a service acts, and of a service.
+ * Returns `undefined` for credentials with anything else in them, such as an instance of a class: a copy could lose a part of it, or
+ * share it between requests.
  */
-export function createCopier(
+export function copyCredentials(
   original: BackstageCredentials,
-): (() => BackstageCredentials) | undefined {
+): BackstageCredentials | undefined {
   try {
-    copyOf(original);
+    return copyOf(original);
   } catch {
     return undefined;
   }
-  return () => copyOf(original);
 }
 
 /**

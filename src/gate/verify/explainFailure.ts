@@ -25,7 +25,7 @@ export function* explainFailure(
     const found = findSubject(token, message, plugins);
     const subject = yield* awaited(found.catch(() => undefined));
     const restricted = new Refusal('restricted', { message, subject });
-    invalidTokens.add(failureKey(plugin.id, kind, token), restricted);
+    invalidTokens.set(failureKey(plugin.id, kind, token), restricted);
     return restricted;
   }
   const { discovery } = plugins.anyRegistered();
@@ -35,7 +35,7 @@ export function* explainFailure(
     detailOf(token, plugin.id, hasKeys),
   );
   if (isError(error) && error.name === 'AuthenticationError') {
-    invalidTokens.add(failureKey(plugin.id, kind, token), refusal);
+    invalidTokens.set(failureKey(plugin.id, kind, token), refusal);
   }
   return refusal;
 }

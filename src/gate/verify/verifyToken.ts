@@ -80,7 +80,10 @@ function* verify(
   if (claims && isExpired(claims, Date.now())) {
     return Refusal.because('invalid-token', 'expired');
   }
-  const known = invalidTokens.recall(failureKey(plugin.id, kind, token));
+  // No failure is looked up for a token that the plugin has accepted.
+  const known =
+    !token.verdicts.some(({ key }) => key === plugin.id) &&
+    invalidTokens.get(failureKey(plugin.id, kind, token));
   if (known) {
     return known;
   }
@@ -92,9 +95,17 @@ function* verify(
   }
   // A user's token is the same for every plugin. A service's is verified for the requested id, installed or not.
   const httpAuth = yield* awaited(plugin.httpAuthFor(claims));
+  // Backstage's own cookie gives limited access, which the credentials barrier asks for in its own way.
+  const remembered =
+    kind === 'user-cookie'
+      ? undefined
+      : httpAuth.recall?.(request.req as Request, token);
   let credentials: VerifiedToken['credentials'];
   try {
-    credentials = yield* authenticate(httpAuth, request, kind, token);
+    credentials =
+      remembered ??
+      (yield* awaited(authenticate(httpAuth, request, kind, token)));
+    assertPrincipal(credentials, kind);
   } catch (error) {
     return yield* explainFailure(error, request, kind, token);
   }
@@ -103,6 +114,9 @@ function* verify(
   }
   if (!(yield* awaited(ownIssuer.trusts(userToken, policy)))) {
     return Refusal.because('untrusted-issuer').of(userToken?.sub);
+  }
+  if (remembered) {
+    return describe(remembered, token, request);
   }
   services.issuerClock.observe(userToken?.iat);
   keyEndpoints.observe(userToken, discovery);
@@ -115,44 +129,37 @@ function* verify(
  * Authenticates a token. `httpAuth` caches one result per request, so that the credentials barrier behind the gate need not verify
  * again. The result of a token that the request does not hold in `Authorization` must not become that of the request.
  */
-function* authenticate(
+function authenticate(
   httpAuth: CredentialsReader,
   request: Verification,
   kind: TokenKind,
-  token: Token,
-): Steps<VerifiedToken['credentials']> {
+  { text }: Token,
+): Promise<VerifiedToken['credentials']> {
   const own = request.req as Request;
-  // Backstage's own cookie gives limited access, which the credentials barrier asks for in its own way.
-  const remembered =
-    kind === 'user-cookie' ? undefined : httpAuth.recall?.(own, token);
-  const credentials =
-    remembered ??
-    (yield* awaited(
-      httpAuth.credentials(
-        tokenOf(own) === token.text ? own : substituteRequest(token.text, kind),
-        {
-          allow: kind === 'bearer' ? ['user', 'service'] : ['user'],
-          allowLimitedAccess: kind === 'user-cookie',
-        },
-      ),
-    ));
-  if (!acceptsPrincipal(credentials, kind)) {
-    throw new AuthenticationError('Not the principal of such a token');
-  }
-  return credentials;
+  return httpAuth.credentials(
+    tokenOf(own) === text ? own : substituteRequest(text, kind),
+    {
+      allow: kind === 'bearer' ? ['user', 'service'] : ['user'],
+      allowLimitedAccess: kind === 'user-cookie',
+    },
+  );
 }
 
 /**
- * Returns whether a token may be that of a principal. A cookie holds a user's own: services have no cookies, and none acts for a user
+ * Asserts that a token may be that of a principal. A cookie holds a user's own: services have no cookies, and none acts for a user
  * through one. A custom `httpAuth` may return others than the gate asks for.
  */
-function acceptsPrincipal(
+function assertPrincipal(
   credentials: VerifiedToken['credentials'],
   kind: TokenKind,
-): boolean {
-  return kind === 'bearer'
-    ? ['user', 'service'].includes(credentials.principal.type)
-    : isUser(credentials) && !credentials.principal.actor;
+): void {
+  const isAccepted =
+    kind === 'bearer'
+      ? ['user', 'service'].includes(credentials.principal.type)
+      : isUser(credentials) && !credentials.principal.actor;
+  if (!isAccepted) {
+    throw new AuthenticationError('Not the principal of such a token');
+  }
 }
 
 /** Returns whether credentials are those of a token: a custom `httpAuth` may have authenticated a different one. */

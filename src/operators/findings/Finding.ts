@@ -2,6 +2,7 @@ import type { Config } from '@backstage/config';
 import type { FindingId } from '../../settings/read/readAcceptedFindings';
 import type { ApiGateConfig } from '../../settings/read/readApiGateConfig';
 import { didYouMean } from '../../settings/read/values';
+import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 import { printable } from '../../settings/logLine';
 import { DAY_MS } from '../../gate/util/time';
 
@@ -34,6 +35,10 @@ export interface FindingFacts {
   /** The features that the gate does without on this release. */
   missingFeatures?: readonly { id: string; lost: string }[];
   now: Date;
+  /** The version of `@backstage/plugin-auth-backend` that is installed. */
+  authBackend?: string;
+  /** What plugins have opened in code, and a scan of their packages lacks. */
+  unscanned?: readonly Pick<DeclaredPolicy, 'plugin' | 'path'>[];
   /** The number of revocations in force that the table lacks. */
   missingRevocations?: number;
   /** In report-only: names what works until the gate enforces, as a clause. */

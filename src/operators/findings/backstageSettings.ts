@@ -1,3 +1,5 @@
+import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import type { Config } from '@backstage/config';
 import { get as valueAt } from 'lodash';
 import { asObject, isObject, isTrue } from '../../settings/read/values';
@@ -28,6 +30,16 @@ export function asTexts(value: unknown): string[] {
 export function isBelow(path: string, prefix: string): boolean {
   const withSlash = (text: string) => text.toLowerCase().replace(/\/*$/, '/');
   return withSlash(path).startsWith(withSlash(prefix));
+}
+
+/** Reads the version of the auth plugin that Node finds from the working directory; `undefined` if it finds none. */
+export function readAuthBackendVersion(): string | undefined {
+  try {
+    const load = createRequire(resolve('package.json'));
+    return String(load('@backstage/plugin-auth-backend/package.json').version);
+  } catch {
+    return undefined;
+  }
 }
 
 export const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';

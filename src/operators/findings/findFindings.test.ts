@@ -171,6 +171,9 @@ const withGithubApp = (app: JsonObject) => ({
   ...allow(github),
   integrations: { github: [{ host: 'github.com', apps: [app] }] },
 });
+const withOAuth = (feature: string, enabled: boolean | string) => ({
+  auth: { [`experimental${feature}`]: { enabled } },
+});
 const AZURE = allow(rule('events', '/http/AzureDevOps', 'POST'));
 
 /** A place, a configuration that has the finding there, and the nearest one that has not, each with facts. */
@@ -249,6 +252,32 @@ const rowsOf: Record<FindingId, Row[]> = {
       resolverAt('google', ownResolver.resolver),
       signIn('google', ownResolver),
       signIn('google', { ...ownResolver, allowedDomains: ['example.com'] }),
+    ],
+  ],
+  'auth-backend-vulnerable': [
+    ...[
+      ['0.9.0', '0.28.0'],
+      ['0.26.0', '0.30.1'],
+      ['0.27.0', '0.27.1'],
+      ['0.27.1-next.2', '1.0.0'],
+      ['0.27.0', undefined],
+    ].flatMap(([authBackend, fixed]) =>
+      ['DynamicClientRegistration', 'ClientIdMetadataDocuments'].map(
+        (feature): Row => [
+          `auth.experimental${feature}.enabled`,
+          withOAuth(feature, true),
+          withOAuth(feature, true),
+          { authBackend },
+          { authBackend: fixed },
+        ],
+      ),
+    ),
+    [
+      'auth.experimentalDynamicClientRegistration.enabled',
+      withOAuth('DynamicClientRegistration', 'true'),
+      withOAuth('DynamicClientRegistration', false),
+      { authBackend: '0.26.0' },
+      { authBackend: '0.26.0' },
     ],
   ],
   'exception-without-groups': [
@@ -402,6 +431,15 @@ const rowsOf: Record<FindingId, Row[]> = {
       events(['other']),
       anySegment,
       anySegment,
+    ],
+  ],
+  'opened-beyond-scan': [
+    [
+      'auth.apiGate (/api/a/x)',
+      {},
+      {},
+      { unscanned: [{ plugin: 'a', path: '/x' }] },
+      { unscanned: [] },
     ],
   ],
   'orders-not-loaded': [

@@ -26,6 +26,7 @@ export function* findFindingsInPieces(facts: FindingFacts): Pieces<Finding[]> {
     ...(yield* findRuleFindings(facts, get)),
     ...findEndedExpectations(gate, now),
     ...findReplicaFindings(facts),
+    ...findUnscanned(facts),
     ...findSettingFindings(facts, get),
   ]);
   // The first entry for a finding precedes others.
@@ -66,6 +67,16 @@ function findEndedExpectations(gate: ApiGateConfig, now: Date): Finding[] {
       why: 'does not hold any more, since the rule that fulfilled it has ended',
       write: 'write a later until for the rule, or remove the expectation',
     }));
+}
+
+function findUnscanned({ unscanned = [] }: FindingFacts): Finding[] {
+  return unscanned.map(({ plugin, path }) => ({
+    id: 'opened-beyond-scan',
+    at: `${CONFIG_KEY} (/api/${plugin}${path})`,
+    why: 'is opened in code by a plugin of the running backend, and the scan of --scan lacks it',
+    write:
+      'scan the packages that the backend runs; if the scan lacks it again, read the code of the plugin, and accept this finding if the path is meant to be open',
+  }));
 }
 
 /** Finds what this replica lacks, and that report-only ends within a week, with what works until then. */

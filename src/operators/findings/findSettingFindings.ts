@@ -30,7 +30,7 @@ export function findSettingFindings(facts: FindingFacts, get: Get): Possible[] {
     ...findDenyFindings(facts, get),
     ...(isLegacy
       ? []
-      : [...findTokenFindings(facts, get), ...findAuthFindings(gate, get)]),
+      : [...findTokenFindings(facts, get), ...findAuthFindings(facts, get)]),
   ];
 }
 
@@ -102,8 +102,29 @@ function findTrustedPathFindings(facts: FindingFacts): Possible[] {
   });
 }
 
-function findAuthFindings({ signOut }: ApiGateConfig, get: Get): Possible[] {
+/** Settings by which `@backstage/plugin-auth-backend` before 0.27.1 is vulnerable, with the advisories. */
+// Goes in February 2027: auth backends before March 2026 have these vulnerabilities.
+const VULNERABLE_SETTINGS = {
+  'auth.experimentalDynamicClientRegistration.enabled': 'CVE-2026-32235',
+  'auth.experimentalClientIdMetadataDocuments.enabled':
+    'CVE-2026-32235 and CVE-2026-32236',
+};
+
+function findAuthFindings(facts: FindingFacts, get: Get): Possible[] {
+  const { authBackend = '', gate } = facts;
+  const isVulnerable = /^0\.(1?\d|2[0-6])\.|^0\.27\.(0|1-)/.test(authBackend);
   return [
+    ...Object.entries(VULNERABLE_SETTINGS).map(
+      ([at, advisories]): Possible =>
+        isVulnerable &&
+        isTrue(get(at)) && {
+          id: 'auth-backend-vulnerable',
+          at,
+          why: `is set, and @backstage/plugin-auth-backend ${authBackend} has ${advisories}`,
+          write:
+            'update @backstage/plugin-auth-backend to 0.27.1 or later, or remove the setting',
+        },
+    ),
     isTrue(get(NO_BARRIERS)) && {
       id: 'no-barrier-behind',
       at: NO_BARRIERS,
@@ -111,7 +132,7 @@ function findAuthFindings({ signOut }: ApiGateConfig, get: Get): Possible[] {
       write: 'remove it once the gate enforces',
     },
     isTrue(get('auth.experimentalRefreshToken.enabled')) &&
-      signOut.offlineSessions === 'keep' && {
+      gate.signOut.offlineSessions === 'keep' && {
         id: 'refresh-tokens-survive',
         at: `${CONFIG_KEY}.signOut.offlineSessions`,
         why: 'is keep, so that OAuth clients get new tokens after the user has signed out',

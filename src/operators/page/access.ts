@@ -10,7 +10,7 @@ import {
   notesOf,
 } from '../reports/formatPolicyReport';
 import type { Pieces } from '../pieces';
-import { Content, html } from './html';
+import { html } from './html';
 import {
   code,
   Column,
@@ -145,17 +145,10 @@ export function* renderTokens(report: PolicyReport): Pieces<Late> {
 }
 
 /** Formats the last day with a request. `days` is the time of observation. */
-function formatLastUse({
-  days,
-  lastUsed,
-}: {
-  days?: number;
-  lastUsed: string | null;
-}): Content {
-  if (lastUsed !== null) {
-    return html`<time>${lastUsed}</time>`;
-  }
-  return days === undefined ? 'none' : `none in ${counted(days, 'day')}`;
+function formatLastUse(use: { days?: number; lastUsed: string | null }) {
+  const { days, lastUsed } = use;
+  const none = days === undefined ? 'none' : `none in ${counted(days, 'day')}`;
+  return lastUsed === null ? none : html`<time>${lastUsed}</time>`;
 }
 
 function formatYaml(title: string, yaml: string | undefined) {

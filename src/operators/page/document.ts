@@ -95,9 +95,10 @@ export const PAGE_POLICY = [
 /** As {@link PAGE_POLICY}, for errors: they have no form. */
 export const ERROR_POLICY = PAGE_POLICY.replace(/sandbox .*/, 'sandbox');
 
-/** The headers of a page, beside its policy. No cache stores it, and no address of it leaves the browser. */
+/** The headers of a page. No cache stores it, and no address of it leaves the browser. */
 export const PAGE_HEADERS = {
   'Cache-Control': 'no-store',
+  'Content-Security-Policy': PAGE_POLICY,
   'Content-Type': 'text/html; charset=utf-8',
   'Referrer-Policy': 'no-referrer',
 };

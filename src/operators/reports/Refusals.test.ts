@@ -156,11 +156,11 @@ describe('[P86] the last refusals of a process', () => {
     ]);
   });
 
-  it('are bounded in a flood of 100,000 with all that clients choose', () => {
+  it('are bounded in a flood of 20,000 with all that clients choose', () => {
     const refusals = new Refusals();
     const reasons = Object.keys(REFUSALS) as RefusalReason[];
-    for (let i = 0; i < 100_000; i += 1) {
-      jest.setSystemTime(Date.now() + 97);
+    for (let i = 0; i < 20_000; i += 1) {
+      jest.setSystemTime(Date.now() + 487);
       refusals.add(
         'hello',
         {
@@ -179,7 +179,7 @@ describe('[P86] the last refusals of a process', () => {
     expect(report.refusals.last).toHaveLength(200);
     expect(report.refusals.minutes).toHaveLength(60);
     expect(report.wouldRefuse).toHaveLength(500);
-    expect(report.wouldRefuseUncounted).toBe(99_500);
+    expect(report.wouldRefuseUncounted).toBe(19_500);
     expect(JSON.stringify(report)).not.toContain('not an address');
     expect(JSON.stringify(report).length).toBeLessThan(500_000);
   });

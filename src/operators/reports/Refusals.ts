@@ -41,17 +41,11 @@ export interface ReportedRefusal extends Pick<
   userAgent?: string;
 }
 
-/** Similar requests that would have been refused, in report-only. */
-export interface WouldRefuse extends Pick<
-  ReportedRefusal,
-  'method' | 'plugin'
-> {
-  /** The first segment of the path below the plugin, or `…` if routes do not look like it. */
-  segment: string;
+/** Similar requests that would have been refused, in report-only. A request without an answer is not among the answers yet. */
+type WouldRefuse = ReturnType<typeof groupOf> & {
   count: number;
-  /** The number of these requests by what came of them. A request without an answer has none yet. */
   answers: Partial<Record<AnswerKind, number>>;
-}
+};
 
 /** Keeps what the reports have of the refusals of this process. The memory is bounded in a flood. */
 export class Refusals {
@@ -144,14 +138,12 @@ export class Refusals {
   }
 
   #addWouldRefuse(refusal: ReportedRefusal): void {
-    const { plugin, method } = refusal;
     const key = keyOf(refusal);
     const group = this.#wouldRefuse.get(key);
     if (group) {
       group.count += 1;
     } else if (this.#wouldRefuse.size < MAX_GROUPS) {
-      const segment = segmentOf(refusal);
-      const first = { plugin, method, segment, count: 1, answers: {} };
+      const first = { ...groupOf(refusal), count: 1, answers: {} };
       this.#wouldRefuse.set(key, first);
     } else {
       this.#uncounted += 1;
@@ -159,14 +151,15 @@ export class Refusals {
   }
 }
 
-/** Identifies the requests that an operator can treat alike. */
-function keyOf(refusal: ReportedRefusal): string {
-  return `${refusal.plugin} ${refusal.method} ${segmentOf(refusal)}`;
+/** Returns what the requests that an operator can treat alike have in common. */
+function groupOf({ plugin, method, path }: ReportedRefusal) {
+  const [, first = ''] = path.split('/', 2);
+  const segment = first === '' || USUAL_SEGMENT.test(first) ? first : '…';
+  return { plugin, method, segment };
 }
 
-function segmentOf({ path }: ReportedRefusal): string {
-  const [, first = ''] = path.split('/', 2);
-  return first === '' || USUAL_SEGMENT.test(first) ? first : '…';
+function keyOf(refusal: ReportedRefusal): string {
+  return Object.values(groupOf(refusal)).join(' ');
 }
 
 function minuteOf(time: number): number {

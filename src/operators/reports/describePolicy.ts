@@ -118,6 +118,7 @@ export function* describePolicy(options: {
     builtIn: BUILT_IN_PUBLIC,
     findings,
     installed: plugins.installedIds(),
+    openedInCode: policies.all(),
     closed: listClosed(policies, policy),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: beyond.flat(),
@@ -172,15 +173,12 @@ function listClosed(
   policies: DeclaredPolicies,
   policy: ConfiguredPolicy,
 ): DeclaredPolicy[] {
-  return policies
-    .all()
-    .filter(
-      declared =>
-        // The built-in public routes of these are enough for signing in.
-        !['auth', 'app'].includes(declared.plugin) &&
-        !isCovered(declared, policy),
-    )
-    .map(declared => pick(declared, 'plugin', 'path', 'allow', 'isWebSocket'));
+  return policies.all().filter(
+    declared =>
+      // The built-in public routes of these are enough for signing in.
+      !['auth', 'app'].includes(declared.plugin) &&
+      !isCovered(declared, policy),
+  );
 }
 
 /** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */

@@ -139,12 +139,8 @@ function describeRule(
     return undefined;
   }
   const name = `${CONFIG_KEY}.allow[${policy.config.allow.indexOf(shown)}]`;
-  const notes = inBrackets(notesOf(withEnd(shown, policy.now())));
-  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${notes}${formatPlace(placeOf?.(name))}`;
-}
-
-function formatPlace(place: string | undefined): string {
-  return place ? `  (${place})` : '';
+  const notes = notesOf(withEnd(shown, policy.now()));
+  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${inBrackets([...notes, placeOf?.(name)])}`;
 }
 
 function describeInCode(
@@ -203,7 +199,7 @@ function explainToken(
   const ofEntries = all.flatMap((entry, i) => {
     const name = `${CONFIG_KEY}.tokens[${i}]`;
     return entry.subject === subject || entry === byDefault
-      ? `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${formatPlace(placeOf?.(name))}`
+      ? `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${inBrackets([placeOf?.(name)])}`
       : [];
   });
   const lines = [

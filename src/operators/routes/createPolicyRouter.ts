@@ -13,7 +13,7 @@ import {
 import { isPageDestination } from '../../gate/read/browsers';
 import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
 import type { Explained } from '../reports/explainInWords';
-import { PAGE_HEADERS, PAGE_POLICY } from '../page/document';
+import { PAGE_HEADERS } from '../page/document';
 import type { Asked } from '../page/renderPage';
 import type { ReportAnswers } from './ReportAnswers';
 import type { RouteAccess } from './RouteAccess';
@@ -68,8 +68,7 @@ export function createPolicyRouter(options: {
       ...{ request, subject, id, filter },
       explained: request ? await explain(request, subject) : undefined,
     });
-    const policy = { 'Content-Security-Policy': PAGE_POLICY };
-    res.set({ ...PAGE_HEADERS, ...policy });
+    res.set(PAGE_HEADERS);
     const isShared = !(request || subject || id || filter);
     send(res, isShared ? await compress(req, res, page) : page);
   });

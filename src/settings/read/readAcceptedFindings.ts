@@ -3,12 +3,14 @@ import { check, readInstant, readList, readObject } from './values';
 /** The ids of findings. An id stays the same over releases, because `auth.apiGate.findings.accept` names it. */
 export const FINDING_IDS = [
   'anyone-may-sign-in',
+  'auth-backend-vulnerable',
   'exception-without-groups',
   'expectation-ended',
   'issuer-without-default',
   'no-barrier-behind',
   'open-proxy-with-secret',
   'open-webhook-without-secret',
+  'opened-beyond-scan',
   'orders-not-loaded',
   'plugin-not-installed',
   'proxied-websocket',

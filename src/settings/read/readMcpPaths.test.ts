@@ -44,5 +44,6 @@ describe('readMcpPaths', () => {
     const auth = { staticClients: [] };
     expect(read({ auth, mcpActions: { servers: ['docs'] } })).toEqual(['/v1']);
     expect(read({ auth, mcpActions: { servers: 'docs' } })).toEqual(['/v1']);
+    expect(read({ auth, mcpActions: 'docs' })).toEqual(['/v1']);
   });
 });
