@@ -152,7 +152,7 @@ describe('api-gate diff', () => {
       `- no longer holds  ${HELD}`,
     ],
   ])(
-    'has a line where the text that a rule requires %s',
+    '[P103] has a line where the text that a rule requires %s',
     async (_, [rules, without = ''], more, less) => {
       const [before, after] = [without, SECRET].map(each =>
         configWith(rules, each),
