@@ -1,8 +1,13 @@
 import { ConfigReader } from '@backstage/config';
 import { compact, difference, differenceWith, isEqual, omit } from 'lodash';
-import { formatRule, isSubtree, prefixOf } from '../gate/rules/AllowRule';
+import { endOf, formatRule } from '../gate/rules/AllowRule';
 import type { DenyRule } from '../gate/rules/DenyList';
-import { findOpenings, Opening } from '../settings/expectations/findOpenings';
+import {
+  findOpenings,
+  includesDenial,
+  Opening,
+  withoutDenied,
+} from '../settings/expectations/findOpenings';
 import { CONFIG_KEY, KEYS } from '../settings/read/readApiGateConfig';
 import { Expectation, formatExpected } from '../settings/read/readExpectations';
 import { asObject } from '../settings/read/values';
@@ -11,6 +16,8 @@ import {
   createGet,
   NO_BARRIERS,
 } from '../operators/findings/backstageSettings';
+import { formatDenial, nameClosed } from '../operators/reports/denials';
+import { withEnd } from '../operators/reports/describePolicy';
 import type { Compare, Difference } from './Difference';
 import type { LoadedConfig } from './loadConfig';
 import { CHECKED_LISTS, holdsMock, isModeUnknown, MODE_KEYS } from './mockEnv';
@@ -23,7 +30,9 @@ const KINDS = {
 
 /** Compares what rules open, until when, and with which requirement. */
 export const compareRules: Compare = (before, after, path) => {
-  const [old, now] = [before, after].map(({ gate }) => gate.allow);
+  const [old, now] = [before, after].map(({ gate }) =>
+    withoutDenied(gate.allow, gate.deny),
+  );
   return [
     ...findOpenings(now, old).map(opening => {
       const { reason, requires } = opening.rule;
@@ -61,35 +70,33 @@ function formatEnd(until = Infinity): string {
   return until === Infinity ? 'never' : new Date(until).toISOString();
 }
 
-/** Compares what is denied: what only the old rules deny is open to some callers. */
+/** Compares what is denied: what only the old rules deny is open to some callers, and to anybody if an allow rule has it. */
 export const compareDenials: Compare = (before, after, at) => {
-  const [old, now] = [before, after].map(({ gate }) => gate.deny);
-  const line = (sign: '+' | '-', kind: string) => (rule: DenyRule) => ({
+  const [old, now] = [before, after].map(({ gate }) =>
+    gate.deny.filter(rule => Date.now() < endOf(rule)),
+  );
+  const isWithin = (rule: DenyRule, by: DenyRule) => includesDenial(by, rule);
+  const line = (sign: '+' | '-', kind: string, rule: DenyRule) => ({
     ...{ sign, kind, at },
-    text: `${formatRule(rule)} for ${[rule.for, ...rule.except].join(', except ')}`,
+    text: formatDenial(withEnd(rule)),
   });
   return [
-    ...differenceWith(old, now, isDenied).map(line('+', 'no longer denies')),
-    ...differenceWith(now, old, isDenied).map(line('-', 'denies')),
+    ...differenceWith(old, now, isWithin).map(rule => {
+      // Whomever a rule is for, it closes its paths to requests without a credential.
+      const callers = { for: rule.for, except: [] };
+      const isClosed = now.some(by => isWithin(rule, { ...by, ...callers }));
+      const opened = isClosed ? [] : nameClosed(rule, after.gate.allow);
+      const note =
+        opened.length > 0
+          ? `opens what it had of ${opened.join(', ')} to anybody`
+          : '';
+      return { ...line('+', 'no longer denies', rule), note };
+    }),
+    ...differenceWith(now, old, isWithin).map(rule =>
+      line('-', 'denies', rule),
+    ),
   ];
 };
-
-/** Returns whether another rule denies all that a rule does: `/**` includes its own path, and `*` each method. */
-function isDenied(rule: DenyRule, by: DenyRule): boolean {
-  const methods = by.methods.includes('*') ? rule.methods : by.methods;
-  const paths = [by.path, isSubtree(by) ? prefixOf(by) || '/' : by.path];
-  const [own, ...others] = [rule.path, ...paths].map(path =>
-    path.toLowerCase(),
-  );
-  return (
-    difference(rule.for, by.for).length === 0 &&
-    difference(by.except, rule.except).length === 0 &&
-    findOpenings(
-      [{ ...rule, path: own }],
-      others.map(path => ({ ...by, path, methods })),
-    ).length === 0
-  );
-}
 
 /** Compares expectations. Without an expectation of `closed`, a rule may open the request. */
 export const compareExpectations: Compare = (before, after) => {

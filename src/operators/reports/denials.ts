@@ -1,10 +1,15 @@
-import { formatRule, openedMethods } from '../../gate/rules/AllowRule';
+import {
+  AllowRule,
+  formatRule,
+  openedMethods,
+} from '../../gate/rules/AllowRule';
 import type { VerifiedToken } from '../../gate/judge/findRefused';
-import { denies, denyingMethods } from '../../gate/rules/DenyList';
+import { denies } from '../../gate/rules/DenyList';
 import { isPluginKeys } from '../../gate/rules/classifyRoute';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { Explanation } from '../../settings/expectations/explainRequest';
+import { hasMethod } from '../../settings/expectations/findOpenings';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { overlap } from '../../settings/read/readForeignAuthorization';
 import { PolicyReport, withEnd } from './describePolicy';
@@ -18,17 +23,23 @@ export function formatDenials({
   deny,
 }: Pick<PolicyReport, 'allow' | 'deny'>): string[] {
   return deny.map(denial => {
-    const closed = allow.flatMap((rule, i) => {
-      const methods = openedMethods(rule).flatMap(denyingMethods);
-      return !denial.ended &&
-        overlap(denial, rule) &&
-        denial.methods.some(method => methods.includes(method))
-        ? `${CONFIG_KEY}.allow[${i}]`
-        : [];
-    });
+    const closed = denial.ended ? [] : nameClosed(denial, allow);
     const note = `closes to anybody what it has of ${closed.join(', ')}`;
     return `${formatDenial(denial)}${inBrackets([closed.length > 0 ? note : undefined])}`;
   });
+}
+
+/** Returns the config paths of the allow rules of which a deny rule closes something. */
+export function nameClosed(
+  denial: Pick<ReportedDenial, 'methods' | 'path' | 'plugin'>,
+  allow: readonly Pick<AllowRule, 'methods' | 'path' | 'plugin'>[],
+): string[] {
+  return allow.flatMap((rule, i) =>
+    overlap(denial, rule) &&
+    openedMethods(rule).some(method => hasMethod(denial, method))
+      ? `${CONFIG_KEY}.allow[${i}]`
+      : [],
+  );
 }
 
 /** Returns whom deny rules refuse, of those that send a request with a valid token. */
@@ -60,7 +71,7 @@ export function findDenial(
 }
 
 /** Formats what a rule denies, to whom, and why, as one line. */
-function formatDenial(rule: ReportedDenial): string {
+export function formatDenial(rule: ReportedDenial): string {
   const except = rule.except.join(', ');
   return `${formatRule(rule)} to ${rule.for.join(', ')}${inBrackets([
     except && `except ${except}`,

@@ -12,7 +12,9 @@ import {
   PLUGIN_KEYS_PATH,
   WEBSOCKET,
 } from '../../gate/read/requestLine';
+import { AllowList } from '../../gate/rules/AllowList';
 import type { Plugins } from '../../gate/plugins/Plugins';
+import { withoutDenied } from '../../settings/expectations/findOpenings';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { Expectation } from '../../settings/read/readExpectations';
 import type { ListSource } from '../../settings/files/configFiles';
@@ -132,7 +134,8 @@ export function* describePolicy(options: {
   const { findings, plugins, policies, policy, source } = options;
   const { config, hash, isEnforced, loadedAt, now } = policy;
   const isBeyond = isBeyondPlugin(plugins, policies);
-  const beyond = yield* mapInPieces(policy.openRules, ({ until, ...rule }) =>
+  const opened = withoutDenied(policy.openRules, config.deny);
+  const beyond = yield* mapInPieces(opened, ({ until, ...rule }) =>
     isBeyond(rule) ? [rule] : [],
   );
   return {
@@ -162,7 +165,7 @@ export function* describePolicy(options: {
     builtIn: BUILT_IN_PUBLIC,
     findings,
     installed: plugins.installedIds(),
-    closed: listClosed(policies, policy),
+    closed: listClosed(policies, new AllowList(opened), now()),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: beyond.flat(),
     ...options.process,
@@ -217,7 +220,8 @@ export function withEnd<T extends { until?: number }>(
 /** Lists what plugins have opened in code, and no allow rules in force open as far. */
 function listClosed(
   policies: DeclaredPolicies,
-  policy: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
+  opened: AllowList,
+  now: number,
 ): DeclaredPolicy[] {
   return policies
     .all()
@@ -225,7 +229,7 @@ function listClosed(
       declared =>
         // The built-in public routes of these are enough for signing in.
         !['auth', 'app'].includes(declared.plugin) &&
-        !isCovered(declared, policy),
+        !isCovered(declared, opened, now),
     )
     .map(declared => pick(declared, 'plugin', 'path', 'allow', 'isWebSocket'));
 }
@@ -233,17 +237,18 @@ function listClosed(
 /** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */
 function isCovered(
   { plugin, path, isWebSocket }: DeclaredPolicy,
-  { allowList, now }: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
+  opened: AllowList,
+  now: number,
 ): boolean {
   if (isWebSocket) {
-    return allowList.match(plugin, WEBSOCKET, path, now()) !== undefined;
+    return opened.match(plugin, WEBSOCKET, path, now) !== undefined;
   }
   // Backstage reads `*` as the whole plugin. A parameter of a path is one segment of any text.
   const prefix = path.replace(/^[*/]$/, '').replace(/:[\w$]+/g, ANY_SEGMENT);
   const paths = prefix === '' ? ['/**'] : [prefix, `${prefix}/**`];
   return paths.every(each =>
     ALL_METHODS.every(
-      method => allowList.coveredUntil({ plugin, path: each }, method) > now(),
+      method => opened.coveredUntil({ plugin, path: each }, method) > now,
     ),
   );
 }

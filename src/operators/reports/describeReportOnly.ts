@@ -93,19 +93,25 @@ export function describeReportOnly(options: {
 /** Describes what becomes of requests that worked; returns nothing if a rule in force opens them. */
 export function describeWorked(
   worked: WorkedRequests,
-  policy: Pick<ConfiguredPolicy, 'allowList' | 'config' | 'now'>,
+  { allowList, config, denyList, now }: ConfiguredPolicy,
   isDefaultPolicyDisabled: boolean,
 ): WorkedRequests | undefined {
-  const { plugin, method, path } = worked;
-  if (path && policy.allowList.match(plugin, method, path, policy.now())) {
+  const { plugin: pluginId, method, path } = worked;
+  const isDenied =
+    path && denyList.match({ pluginId, method, path }, now()).length > 0;
+  if (path && !isDenied && allowList.match(pluginId, method, path, now())) {
     return undefined;
   }
   const why = describeRefusedCredential(worked);
   if (why) {
     return { ...worked, why };
   }
-  if (expectsClosed(policy.config.expect, worked)) {
+  if (expectsClosed(config.expect, worked)) {
     return { ...worked, isExpectedClosed: true };
+  }
+  if (isDenied) {
+    const denied = 'a deny rule covers it, so that no allow rule opens it';
+    return { ...worked, why: denied };
   }
   if (isDefaultPolicyDisabled) {
     return worked;

@@ -3,6 +3,7 @@ import { check, readInstant, readList, readObject } from './values';
 /** The ids of findings. An id stays the same over releases, because `auth.apiGate.findings.accept` names it. */
 export const FINDING_IDS = [
   'anyone-may-sign-in',
+  'deny-without-effect',
   'exception-without-groups',
   'expectation-ended',
   'no-barrier-behind',
