@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { AllowRule, endOf } from '../gate/rules/AllowRule';
 import type { ApiGateConfig } from './read/readApiGateConfig';
+import { withoutDenied } from './expectations/findOpenings';
 import { isObject } from './read/values';
 import { Policy } from '../gate/rules/Policy';
 
@@ -10,15 +11,21 @@ const HASH_LENGTH = 12;
 export class ConfiguredPolicy extends Policy<ApiGateConfig> {
   readonly loadedAt = new Date();
   #hash: string | undefined;
+  #undenied: AllowRule[] | undefined;
 
   /** Identifies the policy. Replicas with the same settings in force have the same hash. */
   get hash(): string {
     return (this.#hash ??= hashPolicy(this.config));
   }
 
+  /** The allow rules that open something, each with the methods for which it does. */
   get openRules(): AllowRule[] {
+    const { allow, deny } = this.config;
     const now = this.now();
-    return this.config.allow.filter(rule => now < endOf(rule));
+    this.#undenied ??= withoutDenied(allow, deny);
+    return this.#undenied.filter(
+      rule => rule.methods.length > 0 && now < endOf(rule),
+    );
   }
 }
 

@@ -179,8 +179,13 @@ describe('a deny rule', () => {
   });
 
   it('[P115] lets no allow rule open its paths, whomever it is for', async () => {
-    const allow = [{ plugin: 'hello', path: '/secret/open' }];
-    const backend = await start([{ ...SECRET, for: ['plugins'] }], { allow });
+    const allow = [
+      { plugin: 'hello', path: '/secret/open' },
+      { plugin: 'caller', path: '/open' },
+    ];
+    const ofCaller = { plugin: 'caller', path: '/**' };
+    const rules = [{ ...SECRET, for: ['plugins'] }, ofCaller];
+    const backend = await start(rules, { allow });
     const { deny, hello, jane, send } = backend;
     const request = 'GET /api/hello/secret/open';
     expect(await send(request)).toEqual({
@@ -193,8 +198,11 @@ describe('a deny rule', () => {
     expect(message).toMatch(
       /GET,PUT \/api\/hello\/secret\/\*\* to plugins {2}\(closes to anybody what it has of auth\.apiGate\.allow\[0\]\)/,
     );
+    expect(await send('GET /api/caller/open')).toMatchObject({ status: 401 });
     deny([{ ...SECRET, methods: ['PUT'] }]);
     expect(await send(request)).toEqual({ status: 200 });
+    // The barrier of this plugin opens for the rule as well.
+    expect(await send('GET /api/caller/open')).toEqual({ status: 200 });
   });
 
   it('leaves an allow rule out of what the reports have as opened', async () => {

@@ -12,9 +12,7 @@ import {
   PLUGIN_KEYS_PATH,
   WEBSOCKET,
 } from '../../gate/read/requestLine';
-import { AllowList } from '../../gate/rules/AllowList';
 import type { Plugins } from '../../gate/plugins/Plugins';
-import { withoutDenied } from '../../settings/expectations/findOpenings';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { Expectation } from '../../settings/read/readExpectations';
 import type { ListSource } from '../../settings/files/configFiles';
@@ -134,8 +132,7 @@ export function* describePolicy(options: {
   const { findings, plugins, policies, policy, source } = options;
   const { config, hash, isEnforced, loadedAt, now } = policy;
   const isBeyond = isBeyondPlugin(plugins, policies);
-  const opened = withoutDenied(policy.openRules, config.deny);
-  const beyond = yield* mapInPieces(opened, ({ until, ...rule }) =>
+  const beyond = yield* mapInPieces(policy.openRules, ({ until, ...rule }) =>
     isBeyond(rule) ? [rule] : [],
   );
   return {
@@ -165,7 +162,7 @@ export function* describePolicy(options: {
     builtIn: BUILT_IN_PUBLIC,
     findings,
     installed: plugins.installedIds(),
-    closed: listClosed(policies, new AllowList(opened), now()),
+    closed: listClosed(policies, policy),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: beyond.flat(),
     ...options.process,
@@ -220,8 +217,7 @@ export function withEnd<T extends { until?: number }>(
 /** Lists what plugins have opened in code, and no allow rules in force open as far. */
 function listClosed(
   policies: DeclaredPolicies,
-  opened: AllowList,
-  now: number,
+  policy: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
 ): DeclaredPolicy[] {
   return policies
     .all()
@@ -229,7 +225,7 @@ function listClosed(
       declared =>
         // The built-in public routes of these are enough for signing in.
         !['auth', 'app'].includes(declared.plugin) &&
-        !isCovered(declared, opened, now),
+        !isCovered(declared, policy),
     )
     .map(declared => pick(declared, 'plugin', 'path', 'allow', 'isWebSocket'));
 }
@@ -237,18 +233,17 @@ function listClosed(
 /** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */
 function isCovered(
   { plugin, path, isWebSocket }: DeclaredPolicy,
-  opened: AllowList,
-  now: number,
+  { allowList, now }: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
 ): boolean {
   if (isWebSocket) {
-    return opened.match(plugin, WEBSOCKET, path, now) !== undefined;
+    return allowList.match(plugin, WEBSOCKET, path, now()) !== undefined;
   }
   // Backstage reads `*` as the whole plugin. A parameter of a path is one segment of any text.
   const prefix = path.replace(/^[*/]$/, '').replace(/:[\w$]+/g, ANY_SEGMENT);
   const paths = prefix === '' ? ['/**'] : [prefix, `${prefix}/**`];
   return paths.every(each =>
     ALL_METHODS.every(
-      method => opened.coveredUntil({ plugin, path: each }, method) > now,
+      method => allowList.coveredUntil({ plugin, path: each }, method) > now(),
     ),
   );
 }

@@ -63,7 +63,7 @@ export function describeReportOnly(options: {
   const isDefaultPolicyDisabled = isTrue(createGet(config)(NO_BARRIERS));
   const all = [...uses.values()]
     .filter(({ kind, requests }) => kind === 'worked' && requests > 0)
-    .map(use => {
+    .flatMap(use => {
       const worked = {
         ...workedRequestOf(use),
         requests: use.requests,
@@ -71,9 +71,8 @@ export function describeReportOnly(options: {
         lastSeen: formatDay(use.lastUsed!),
         userAgent: refusals.userAgentOf(use),
       };
-      return describeWorked(worked, policy, isDefaultPolicyDisabled);
+      return describeWorked(worked, policy, isDefaultPolicyDisabled) ?? [];
     })
-    .filter(worked => worked !== undefined)
     .sort((a, b) => b.requests - a.requests);
   const [expected, holding] = partition(all, 'isExpectedClosed');
   const { days = 0, recentDays = 0 } = uses.get(keyOf(REPORT_ONLY)) ?? {};
@@ -97,9 +96,8 @@ export function describeWorked(
   isDefaultPolicyDisabled: boolean,
 ): WorkedRequests | undefined {
   const { plugin: pluginId, method, path } = worked;
-  const isDenied =
-    path && denyList.match({ pluginId, method, path }, now()).length > 0;
-  if (path && !isDenied && allowList.match(pluginId, method, path, now())) {
+  const denial = path && denyList.match({ pluginId, method, path }, now())[0];
+  if (path && !denial && allowList.match(pluginId, method, path, now())) {
     return undefined;
   }
   const why = describeRefusedCredential(worked);
@@ -109,14 +107,12 @@ export function describeWorked(
   if (expectsClosed(config.expect, worked)) {
     return { ...worked, isExpectedClosed: true };
   }
-  if (isDenied) {
-    const denied = 'a deny rule covers it, so that no allow rule opens it';
-    return { ...worked, why: denied };
-  }
   if (isDefaultPolicyDisabled) {
     return worked;
   }
-  const proposal = proposeRule(worked);
+  const proposal = denial
+    ? { why: 'a deny rule covers it, so that no allow rule opens it' }
+    : proposeRule(worked);
   // As a comment, so that pasting it opens nothing.
   return 'yaml' in proposal
     ? { ...worked, yaml: `# ${proposal.yaml}  # ${describeRequests(worked)}` }
