@@ -162,7 +162,7 @@ export function* describePolicy(options: {
     builtIn: BUILT_IN_PUBLIC,
     findings,
     installed: plugins.installedIds(),
-    closed: listClosed(policies, policy),
+    closed: listClosed(policies, { allowList: policy.opened, now }),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: beyond.flat(),
     ...options.process,
