@@ -1,7 +1,6 @@
 import { ConfigReader } from '@backstage/config';
 import { compact, difference, differenceWith, isEqual, omit } from 'lodash';
 import { endOf, formatRule } from '../gate/rules/AllowRule';
-import type { DenyRule } from '../gate/rules/DenyList';
 import {
   findOpenings,
   includesDenial,
@@ -16,9 +15,9 @@ import {
   createGet,
   NO_BARRIERS,
 } from '../operators/findings/backstageSettings';
-import { formatDenial, nameClosed } from '../operators/reports/denials';
+import { formatDenial } from '../operators/reports/denials';
 import { withEnd } from '../operators/reports/describePolicy';
-import type { Compare, Difference } from './Difference';
+import { Compare, compareAll, Difference } from './Difference';
 import type { LoadedConfig } from './loadConfig';
 import { CHECKED_LISTS, holdsMock, isModeUnknown, MODE_KEYS } from './mockEnv';
 
@@ -70,33 +69,16 @@ function formatEnd(until = Infinity): string {
   return until === Infinity ? 'never' : new Date(until).toISOString();
 }
 
-/** Compares what is denied: what only the old rules deny is open to some callers, and to anybody if an allow rule has it. */
-export const compareDenials: Compare = (before, after, at) => {
-  const [old, now] = [before, after].map(({ gate }) =>
-    gate.deny.filter(rule => Date.now() < endOf(rule)),
-  );
-  const isWithin = (rule: DenyRule, by: DenyRule) => includesDenial(by, rule);
-  const line = (sign: '+' | '-', kind: string, rule: DenyRule) => ({
-    ...{ sign, kind, at },
-    text: formatDenial(withEnd(rule)),
-  });
-  return [
-    ...differenceWith(old, now, isWithin).map(rule => {
-      // Whomever a rule is for, it closes its paths to requests without a credential.
-      const callers = { for: rule.for, except: [] };
-      const isClosed = now.some(by => isWithin(rule, { ...by, ...callers }));
-      const opened = isClosed ? [] : nameClosed(rule, after.gate.allow);
-      const note =
-        opened.length > 0
-          ? `opens what it had of ${opened.join(', ')} to anybody`
-          : '';
-      return { ...line('+', 'no longer denies', rule), note };
-    }),
-    ...differenceWith(now, old, isWithin).map(rule =>
-      line('-', 'denies', rule),
-    ),
-  ];
-};
+/** Compares what is denied. The more rules deny, the less somebody may do. */
+export const compareDenials: Compare = (before, after, path) =>
+  compareAll(
+    ['no longer denies', 'denies'],
+    ({ gate }) =>
+      gate.deny
+        .filter(rule => Date.now() < endOf(rule))
+        .map(rule => ({ ...rule, text: formatDenial(withEnd(rule)) })),
+    (one, other) => includesDenial(other, one),
+  )(after, before, path);
 
 /** Compares expectations. Without an expectation of `closed`, a rule may open the request. */
 export const compareExpectations: Compare = (before, after) => {

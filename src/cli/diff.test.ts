@@ -149,7 +149,7 @@ describe('api-gate diff', () => {
       '',
       [
         '+ public  GET,HEAD /api/techdocs/static/**  auth.apiGate.allow[0]  "docs on the intranet"',
-        `${NO_LONGER}* /api/techdocs/** to users, tokens  auth.apiGate.deny  opens what it had of auth.apiGate.allow[0] to anybody`,
+        `${NO_LONGER}* /api/techdocs/** to users, tokens  auth.apiGate.deny`,
       ],
     ],
     [
@@ -164,10 +164,9 @@ describe('api-gate diff', () => {
       '{ plugin: techdocs, path: /static/x }',
       '',
       [
-        `${NO_LONGER}* /api/techdocs/static/x to users, tokens  auth.apiGate.deny  opens what it had of auth.apiGate.allow[0] to anybody`,
+        `${NO_LONGER}* /api/techdocs/static/x to users, tokens  auth.apiGate.deny`,
       ],
     ],
-    // Whomever the new rule is for, it keeps the path closed to requests without a token.
     [
       DENY_ALL,
       "{ plugin: techdocs, path: /**, except: ['user:default/a'] }",

@@ -21,23 +21,17 @@ export interface DenyRule extends Omit<AllowRule, 'requires' | 'unmet'> {
 
 /** Holds the deny rules. They never open anything. */
 export class DenyList {
-  /**
-   * For each method, the rules by their plugin, and by their plugin and path in lower case. A plugin that is in doubt has the rules of all.
-   */
-  readonly #rules = new Map<string, Map<string, DenyRule[]>>();
+  /** The rules by their plugin, and by their plugin and path in lower case. A plugin that is in doubt has the rules of all. */
+  readonly #rules = new Map<string, DenyRule[]>();
   #depth = 1;
 
   constructor(rules: readonly DenyRule[]) {
     for (const rule of rules) {
       const place = rule.plugin + rule.path.toLowerCase();
-      for (const method of rule.methods) {
-        const ofMethod = this.#rules.get(method) ?? new Map();
-        this.#rules.set(method, ofMethod);
-        for (const key of [NO_PLUGIN, rule.plugin, place]) {
-          const others = ofMethod.get(key) ?? [];
-          others.push(rule);
-          ofMethod.set(key, others);
-        }
+      for (const key of [NO_PLUGIN, rule.plugin, place]) {
+        const others = this.#rules.get(key) ?? [];
+        others.push(rule);
+        this.#rules.set(key, others);
       }
       this.#depth = Math.max(this.#depth, place.split('/').length);
     }
@@ -51,45 +45,36 @@ export class DenyList {
    */
   match(request: LimitedRequest, now: number): DenyRule[] {
     const { isUpgrade, method, path, pluginId } = request;
-    if (this.#rules.size === 0 || isCookieEndpoint(path)) {
+    if (!this.#rules.has(pluginId) || isCookieEndpoint(path)) {
       return [];
     }
-    // A rule may have several of the methods.
-    const found = new Set<DenyRule>();
-    for (const each of denyingMethods(method, isUpgrade)) {
-      const rules = this.#rules.get(each);
-      const places = rules?.has(pluginId) ? this.#placesOf(pluginId, path) : [];
-      for (const place of places) {
-        for (const rule of rules!.get(place) ?? []) {
-          if (now < endOf(rule)) {
-            found.add(rule);
-          }
-        }
+    const places = [pluginId];
+    if (path !== undefined && isUnambiguousPath(path)) {
+      const place = pluginId + path.toLowerCase();
+      places[0] = place;
+      let end = pluginId.length;
+      while (end !== -1 && places.length < this.#depth) {
+        places.push(`${place.slice(0, end)}/**`);
+        end = place.indexOf('/', end + 1);
       }
+      places.push(`${place}/**`);
     }
-    return [...found];
-  }
-
-  /** Returns the plugin for a path that is not plain, and else the places whose rules cover the path. */
-  #placesOf(pluginId: string, path: string | undefined): string[] {
-    if (path === undefined || !isUnambiguousPath(path)) {
-      return [pluginId];
-    }
-    const place = pluginId + path.toLowerCase();
-    const places = [place, `${place}/**`];
-    let end = pluginId.length;
-    while (end !== -1 && places.length <= this.#depth) {
-      places.push(`${place.slice(0, end)}/**`);
-      end = place.indexOf('/', end + 1);
-    }
-    return places;
+    const found = places.flatMap(each => this.#rules.get(each) ?? []);
+    const methods = denyingMethods(method);
+    return found.filter(
+      rule =>
+        now < endOf(rule) &&
+        rule.methods.some(
+          each => methods.includes(each) || (isUpgrade && each === WEBSOCKET),
+        ),
+    );
   }
 }
 
 /** Returns the methods of rules that deny requests of a method. */
-export function denyingMethods(method: string, isUpgrade?: boolean): string[] {
-  const implying = method === 'HEAD' || method === WEBSOCKET ? ['GET'] : [];
-  return ['*', method, ...implying, ...(isUpgrade ? [WEBSOCKET] : [])];
+export function denyingMethods(method: string): string[] {
+  const isGet = method === 'HEAD' || method === WEBSOCKET;
+  return ['*', method, ...(isGet ? ['GET'] : [])];
 }
 
 /** Returns whether a rule that matches a request refuses it: any without a token, and one whose token the rule is for. */

@@ -1,8 +1,4 @@
-import {
-  AllowRule,
-  formatRule,
-  openedMethods,
-} from '../../gate/rules/AllowRule';
+import { formatRule, openedMethods } from '../../gate/rules/AllowRule';
 import type { VerifiedToken } from '../../gate/judge/findRefused';
 import { denies } from '../../gate/rules/DenyList';
 import { isPluginKeys } from '../../gate/rules/classifyRoute';
@@ -23,23 +19,17 @@ export function formatDenials({
   deny,
 }: Pick<PolicyReport, 'allow' | 'deny'>): string[] {
   return deny.map(denial => {
-    const closed = denial.ended ? [] : nameClosed(denial, allow);
+    const closed = allow.flatMap((rule, i) => {
+      const has = (method: string) => hasMethod(denial, method);
+      return !denial.ended &&
+        overlap(denial, rule) &&
+        openedMethods(rule).some(has)
+        ? `${CONFIG_KEY}.allow[${i}]`
+        : [];
+    });
     const note = `closes to anybody what it has of ${closed.join(', ')}`;
     return `${formatDenial(denial)}${inBrackets([closed.length > 0 ? note : undefined])}`;
   });
-}
-
-/** Returns the config paths of the allow rules of which a deny rule closes something. */
-export function nameClosed(
-  denial: Pick<ReportedDenial, 'methods' | 'path' | 'plugin'>,
-  allow: readonly Pick<AllowRule, 'methods' | 'path' | 'plugin'>[],
-): string[] {
-  return allow.flatMap((rule, i) =>
-    overlap(denial, rule) &&
-    openedMethods(rule).some(method => hasMethod(denial, method))
-      ? `${CONFIG_KEY}.allow[${i}]`
-      : [],
-  );
 }
 
 /** Returns whom deny rules refuse, of those that send a request with a valid token. */
