@@ -1,8 +1,12 @@
 import { ConfigReader } from '@backstage/config';
 import { compact, difference, differenceWith, isEqual, omit } from 'lodash';
-import { formatRule, isSubtree, prefixOf } from '../gate/rules/AllowRule';
-import type { DenyRule } from '../gate/rules/DenyList';
-import { findOpenings, Opening } from '../settings/expectations/findOpenings';
+import { endOf, formatRule } from '../gate/rules/AllowRule';
+import {
+  findOpenings,
+  includesDenial,
+  Opening,
+  withoutDenied,
+} from '../settings/expectations/findOpenings';
 import { CONFIG_KEY, KEYS } from '../settings/read/readApiGateConfig';
 import { Expectation, formatExpected } from '../settings/read/readExpectations';
 import { asObject } from '../settings/read/values';
@@ -11,7 +15,9 @@ import {
   createGet,
   NO_BARRIERS,
 } from '../operators/findings/backstageSettings';
-import type { Compare, Difference } from './Difference';
+import { formatDenial } from '../operators/reports/denials';
+import { withEnd } from '../operators/reports/describePolicy';
+import { Compare, compareAll, Difference } from './Difference';
 import type { LoadedConfig } from './loadConfig';
 import { CHECKED_LISTS, holdsMock, isModeUnknown, MODE_KEYS } from './mockEnv';
 
@@ -23,7 +29,9 @@ const KINDS = {
 
 /** Compares what rules open, until when, and with which requirement. */
 export const compareRules: Compare = (before, after, path) => {
-  const [old, now] = [before, after].map(({ gate }) => gate.allow);
+  const [old, now] = [before, after].map(({ gate }) =>
+    withoutDenied(gate.allow, gate.deny),
+  );
   return [
     ...findOpenings(now, old).map(opening => {
       const { reason, requires } = opening.rule;
@@ -61,35 +69,16 @@ function formatEnd(until = Infinity): string {
   return until === Infinity ? 'never' : new Date(until).toISOString();
 }
 
-/** Compares what is denied: what only the old rules deny is open to some callers. */
-export const compareDenials: Compare = (before, after, at) => {
-  const [old, now] = [before, after].map(({ gate }) => gate.deny);
-  const line = (sign: '+' | '-', kind: string) => (rule: DenyRule) => ({
-    ...{ sign, kind, at },
-    text: `${formatRule(rule)} for ${[rule.for, ...rule.except].join(', except ')}`,
-  });
-  return [
-    ...differenceWith(old, now, isDenied).map(line('+', 'no longer denies')),
-    ...differenceWith(now, old, isDenied).map(line('-', 'denies')),
-  ];
-};
-
-/** Returns whether another rule denies all that a rule does: `/**` includes its own path, and `*` each method. */
-function isDenied(rule: DenyRule, by: DenyRule): boolean {
-  const methods = by.methods.includes('*') ? rule.methods : by.methods;
-  const paths = [by.path, isSubtree(by) ? prefixOf(by) || '/' : by.path];
-  const [own, ...others] = [rule.path, ...paths].map(path =>
-    path.toLowerCase(),
-  );
-  return (
-    difference(rule.for, by.for).length === 0 &&
-    difference(by.except, rule.except).length === 0 &&
-    findOpenings(
-      [{ ...rule, path: own }],
-      others.map(path => ({ ...by, path, methods })),
-    ).length === 0
-  );
-}
+/** Compares what is denied. The more rules deny, the less somebody may do. */
+export const compareDenials: Compare = (before, after, path) =>
+  compareAll(
+    ['no longer denies', 'denies'],
+    ({ gate }) =>
+      gate.deny
+        .filter(rule => Date.now() < endOf(rule))
+        .map(rule => ({ ...rule, text: formatDenial(withEnd(rule)) })),
+    (one, other) => includesDenial(other, one),
+  )(after, before, path);
 
 /** Compares expectations. Without an expectation of `closed`, a rule may open the request. */
 export const compareExpectations: Compare = (before, after) => {

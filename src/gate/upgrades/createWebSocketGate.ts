@@ -115,7 +115,10 @@ async function authenticateUnderRule(
   const places = { ...request.places, cookie: undefined };
   const tokens = readUpgradeTokens(request, places);
   const found = await run(verifyTokens(request, tokens));
-  const judgement = judge({ ...request, route: 'protected' }, found);
+  const judgement = judge(
+    { ...request, denials: request.denials, route: 'protected' },
+    found,
+  );
   const { refusal } = judgement;
   if (refusal?.isUnexpected) {
     throw refusal;
