@@ -184,7 +184,7 @@ function listClosed(
 /** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */
 function isCovered(
   { plugin, path, isWebSocket }: DeclaredPolicy,
-  { allowList, now }: ConfiguredPolicy,
+  { allowList, now }: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
 ): boolean {
   if (isWebSocket) {
     return allowList.match(plugin, WEBSOCKET, path, now()) !== undefined;
