@@ -66,6 +66,15 @@ describe('[P12] TokenCache', () => {
     expect(calls).toHaveLength(2);
   });
 
+  it('keeps no verdict that has ended, so that failures of its token are looked up', async () => {
+    const { cache, wrapped } = create(1_000);
+    await wrapped.authenticate('a');
+    expect(cache.read('a').verdicts).toHaveLength(1);
+    jest.advanceTimersByTime(1_000);
+    expect(cache.recall(cache.read('a'), 'catalog')).toBeUndefined();
+    expect(cache.read('a').verdicts).toEqual([]);
+  });
+
   it('[P12] never remembers it beyond its expiry', async () => {
     const { calls, wrapped, answerWith } = create();
     const token = jwt({ exp: Date.now() / 1000 + 5 });
