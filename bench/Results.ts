@@ -111,9 +111,9 @@ export class Results {
     const megabytes = memory.bytes / 1e6;
     addLimit(
       `memory for ${memory.tokens} different tokens`,
-      '≤ 40 MB',
+      '≤ 45 MB',
       `${megabytes.toFixed(1)} MB`,
-      megabytes <= 40,
+      megabytes <= 45,
     );
     const stockStart = spreadOf(startMillis.stock);
     const gateStart = spreadOf(startMillis.gate);
