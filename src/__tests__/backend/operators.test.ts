@@ -136,8 +136,8 @@ describe('report-only', () => {
     const report = await backend.readPolicy();
     expect(report).toMatchObject({ mode: 'report-only', enforced: false });
     expect(
-      report.refusals.last.map(({ answer, ...refused }) => [
-        ...[refused.plugin, refused.path, answer],
+      report.refusals.last.map(each => [
+        ...[each.plugin, each.path, each.answer],
       ]),
     ).toEqual([
       ['closed', '/x', 'refused'],
