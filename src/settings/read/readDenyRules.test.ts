@@ -118,6 +118,7 @@ it.each<[rule: JsonValue, message: string]>([
     'CI',
     'plugin:search',
     'external:b:',
+    'external:b:*',
   ].map((each): [JsonValue, string] => [
     { ...rule, except: [each] },
     '.except[0] must be a user or a group in full, such as group:default/sre, or the subject of an entry of backend.auth.externalAccess',

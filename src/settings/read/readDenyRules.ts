@@ -27,7 +27,7 @@ export function readDenyRules(
   const isCaller = (text: string) =>
     isUserOrGroup(text)
       ? isFullEntityRef(text)
-      : !/^plugin:/i.test(text) && subjects.isPossible(text);
+      : !/^plugin:|\*$/i.test(text) && subjects.isPossible(text);
   return readList(
     value,
     configPath,
