@@ -39,6 +39,7 @@ export const loads = {
       'gate',
       'gate without cache',
       'gate with 1,000 rules',
+      'gate with 1,000 deny rules',
     ],
     create(tokens, { url }) {
       const headers = bearer(tokens.user(url));

@@ -40,6 +40,16 @@ export const variants = {
     config: gateConfig({ allow: [openRule], tokenCache: false }),
   },
   'gate with 1,000 rules': withRules(1000),
+  // All are for the requested plugin and method.
+  'gate with 1,000 deny rules': {
+    withGate: true,
+    config: gateConfig({
+      deny: Array.from({ length: 1000 }, (_, i) => ({
+        plugin: 'trivial',
+        path: `/other/${i}/**`,
+      })),
+    }),
+  },
   'stock with catalog': { withCatalog: true, config: CATALOG },
   'gate with catalog': { withCatalog: true, withGate: true, config: CATALOG },
 } satisfies Record<string, Variant>;

@@ -1,8 +1,12 @@
 import { ConfigReader } from '@backstage/config';
 import { compact, difference, differenceWith, isEqual, omit } from 'lodash';
-import { formatRule, isSubtree, prefixOf } from '../gate/rules/AllowRule';
-import type { DenyRule } from '../gate/rules/DenyList';
-import { findOpenings, Opening } from '../settings/expectations/findOpenings';
+import { AllowRule, endOf, formatRule } from '../gate/rules/AllowRule';
+import {
+  findOpenings,
+  includesDenial,
+  Opening,
+  withoutDenied,
+} from '../settings/expectations/findOpenings';
 import { CONFIG_KEY, KEYS } from '../settings/read/readApiGateConfig';
 import { Expectation, formatExpected } from '../settings/read/readExpectations';
 import { holdsText } from '../settings/read/requirements';
@@ -12,7 +16,9 @@ import {
   createGet,
   NO_BARRIERS,
 } from '../operators/findings/backstageSettings';
-import type { Compare, Difference } from './Difference';
+import { formatDenial } from '../operators/reports/denials';
+import { withEnd } from '../operators/reports/describePolicy';
+import { Compare, compareAll, Difference } from './Difference';
 import type { LoadedConfig } from './loadConfig';
 import { CHECKED_LISTS, holdsMock, isModeUnknown, MODE_KEYS } from './mockEnv';
 
@@ -24,7 +30,9 @@ const KINDS = {
 
 /** Compares what rules open, until when, with which requirement, and whether its text is there. */
 export const compareRules: Compare = (before, after, path) => {
-  const [old, now] = [before, after].map(({ gate }) => gate.allow);
+  const [old, now] = [before, after].map(({ gate }) =>
+    withoutDenied(gate.allow, gate.deny),
+  );
   return [
     ...findOpenings(now, old).map(opening => {
       const { reason, requires } = opening.rule;
@@ -38,31 +46,31 @@ export const compareRules: Compare = (before, after, path) => {
       };
     }),
     ...findOpenings(old, now).map(opening => describeOpening('-', opening)),
-    ...compareTexts(before, after, '+', 'now holds'),
-    ...compareTexts(after, before, '-', 'no longer holds'),
+    ...compareTexts([before, old], [after, now], '+', 'now holds'),
+    ...compareTexts([after, now], [before, old], '-', 'no longer holds'),
   ];
 };
 
 /** Finds what rules of both configurations open by texts that they require and that only the second configuration has. */
 function compareTexts(
-  without: LoadedConfig,
-  having: LoadedConfig,
+  [without, formerly]: [LoadedConfig, AllowRule[]],
+  [having, rules]: [LoadedConfig, AllowRule[]],
   sign: '+' | '-',
   kind: string,
 ): Difference[] {
-  const kept = having.gate.allow.filter(
-    rule => findOpenings([rule], without.gate.allow).length === 0,
+  const kept = rules.filter(
+    rule => findOpenings([rule], formerly).length === 0,
   );
   const [others, own] = [without, having].map(({ mocked }) => {
     const root = ConfigReader.fromConfigs(mocked);
     return kept.filter(
-      ({ requires }) => requires === undefined || holdsText(requires, root),
+      ({ requires }) => !requires || holdsText(requires, root),
     );
   });
-  return findOpenings(own, others).map(opening => {
-    const text = `${opening.requires}: ${formatRule(opening)}`;
-    return { sign, kind, text };
-  });
+  return findOpenings(own, others).map(opening => ({
+    ...{ sign, kind },
+    text: `${opening.requires}: ${formatRule(opening)}`,
+  }));
 }
 
 /** @param sign - `-` for what the old rules open beyond the new ones */
@@ -86,35 +94,16 @@ function formatEnd(until = Infinity): string {
   return until === Infinity ? 'never' : new Date(until).toISOString();
 }
 
-/** Compares what is denied: what only the old rules deny is open to some callers. */
-export const compareDenials: Compare = (before, after, at) => {
-  const [old, now] = [before, after].map(({ gate }) => gate.deny);
-  const line = (sign: '+' | '-', kind: string) => (rule: DenyRule) => ({
-    ...{ sign, kind, at },
-    text: `${formatRule(rule)} for ${[rule.for, ...rule.except].join(', except ')}`,
-  });
-  return [
-    ...differenceWith(old, now, isDenied).map(line('+', 'no longer denies')),
-    ...differenceWith(now, old, isDenied).map(line('-', 'denies')),
-  ];
-};
-
-/** Returns whether another rule denies all that a rule does: `/**` includes its own path, and `*` each method. */
-function isDenied(rule: DenyRule, by: DenyRule): boolean {
-  const methods = by.methods.includes('*') ? rule.methods : by.methods;
-  const paths = [by.path, isSubtree(by) ? prefixOf(by) || '/' : by.path];
-  const [own, ...others] = [rule.path, ...paths].map(path =>
-    path.toLowerCase(),
-  );
-  return (
-    difference(rule.for, by.for).length === 0 &&
-    difference(by.except, rule.except).length === 0 &&
-    findOpenings(
-      [{ ...rule, path: own }],
-      others.map(path => ({ ...by, path, methods })),
-    ).length === 0
-  );
-}
+/** Compares what is denied. The more rules deny, the less somebody may do. */
+export const compareDenials: Compare = (before, after, path) =>
+  compareAll(
+    ['no longer denies', 'denies'],
+    ({ gate }) =>
+      gate.deny
+        .filter(rule => Date.now() < endOf(rule))
+        .map(rule => ({ ...rule, text: formatDenial(withEnd(rule)) })),
+    (one, other) => includesDenial(other, one),
+  )(after, before, path);
 
 /** Compares expectations. Without an expectation of `closed`, a rule may open the request. */
 export const compareExpectations: Compare = (before, after) => {

@@ -175,6 +175,15 @@ describe('api-gate diff', () => {
     expect((await diff(after, after, '--mock-env')).stdout).toBe(NONE);
   });
 
+  it('has no line for the text of a rule that a deny rule closes', async () => {
+    const denying = '    deny: [{ plugin: catalog, path: /** }]\n';
+    const { stdout } = await diff(
+      configWith([WAITING], denying),
+      configWith([WAITING], `${denying}${SECRET}`),
+    );
+    expect(stdout).toBe(NONE);
+  });
+
   it('has one line for a new rule whose required text is new too', async () => {
     const { stdout } = await diff(
       configWith([]),
@@ -183,6 +192,78 @@ describe('api-gate diff', () => {
     expect(stdout).toBe(
       '+ public  GET,HEAD /api/catalog/hook  auth.apiGate.allow[0]  (requires a.secret)\n',
     );
+  });
+
+  const NO_LONGER = '+ no longer denies  ';
+  const DENY_ALL = '{ plugin: techdocs, path: /** }';
+
+  it.each<[before: string, after: string, lines: string[]]>([
+    // GET has HEAD and WEBSOCKET in it, as in what the gate denies.
+    [
+      '{ plugin: a, path: /x, methods: [WEBSOCKET, HEAD] }',
+      '{ plugin: a, path: /X, methods: [GET], reason: x }',
+      ['- denies  GET /api/a/X to users, tokens  (x)  auth.apiGate.deny'],
+    ],
+    [
+      '{ plugin: a, path: /x, methods: [GET] }',
+      '{ plugin: a, path: /x, methods: [HEAD, WEBSOCKET] }',
+      [`${NO_LONGER}GET /api/a/x to users, tokens  auth.apiGate.deny`],
+    ],
+    // A rule that has ended denies nothing.
+    ["{ plugin: a, path: /x, until: '2020-01-01' }", '', []],
+    // An allow rule opens what a deny rule leaves it.
+    [
+      DENY_ALL,
+      '',
+      [
+        '+ public  GET,HEAD /api/techdocs/static/**  auth.apiGate.allow[0]  "docs on the intranet"',
+        `${NO_LONGER}* /api/techdocs/** to users, tokens  auth.apiGate.deny`,
+      ],
+    ],
+    [
+      '',
+      DENY_ALL,
+      [
+        '- closed  GET,HEAD /api/techdocs/static/**',
+        '- denies  * /api/techdocs/** to users, tokens  auth.apiGate.deny',
+      ],
+    ],
+    [
+      '{ plugin: techdocs, path: /static/x }',
+      '',
+      [
+        `${NO_LONGER}* /api/techdocs/static/x to users, tokens  auth.apiGate.deny`,
+      ],
+    ],
+    [
+      DENY_ALL,
+      "{ plugin: techdocs, path: /**, except: ['user:default/a'] }",
+      [`${NO_LONGER}* /api/techdocs/** to users, tokens  auth.apiGate.deny`],
+    ],
+  ])('compares what is denied (%s, %s)', async (before, after, lines) => {
+    const [old, now] = [before, after].map(rule =>
+      configWith([STATIC], `    deny: [${rule}]\n`),
+    );
+    const { stdout, code } = await diff(old, now, '--fail-on', 'new-public');
+    expect(stdout.trimEnd().split('\n')).toEqual(
+      lines.length === 0 ? ['No difference in what anybody may do'] : lines,
+    );
+    expect(code).toBe(lines.join().includes('+') ? 1 : 0);
+  });
+
+  it('finds nothing public in an allow rule that a deny rule closes', async () => {
+    const denying = `    deny: [${DENY_ALL}]\n`;
+    const args = ['--fail-on', 'any'];
+    expect(
+      await diff(
+        configWith([], denying),
+        configWith([STATIC], denying),
+        ...args,
+      ),
+    ).toMatchObject({
+      code: 0,
+      stdout: 'No difference in what anybody may do\n',
+    });
   });
 
   it('finds no difference between equivalent rules', async () => {

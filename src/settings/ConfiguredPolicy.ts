@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { AllowList } from '../gate/rules/AllowList';
 import { AllowRule, endOf } from '../gate/rules/AllowRule';
 import type { ApiGateConfig } from './read/readApiGateConfig';
+import { withoutDenied } from './expectations/findOpenings';
 import { isObject } from './read/values';
 import { Policy } from '../gate/rules/Policy';
 
@@ -10,15 +12,24 @@ const HASH_LENGTH = 12;
 export class ConfiguredPolicy extends Policy<ApiGateConfig> {
   readonly loadedAt = new Date();
   #hash: string | undefined;
+  #opened: AllowList | undefined;
 
   /** Identifies the policy. Replicas with the same settings in force have the same hash. */
   get hash(): string {
     return (this.#hash ??= hashPolicy(this.config));
   }
 
+  /** The allow rules, each with the methods that deny rules leave it. */
+  get opened(): AllowList {
+    const { allow, deny } = this.config;
+    return (this.#opened ??= new AllowList(withoutDenied(allow, deny)));
+  }
+
   get openRules(): AllowRule[] {
     const now = this.now();
-    return this.config.allow.filter(rule => now < endOf(rule));
+    return this.opened.rules.filter(
+      rule => rule.methods.length > 0 && now < endOf(rule),
+    );
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
-import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
+import { omit } from 'lodash';
 import { exportMetrics } from './exportMetrics';
 import { openPlugin, recordingPlugin } from './recordingPlugin';
 import {
@@ -143,9 +143,7 @@ export async function observeBackend(options: {
   const requestsInLog = backend.log.filter(
     ({ meta }) => (meta as any)?.type === 'incomingRequest',
   );
-  const { wouldRefuse }: JsonObject = (await backend.policy(
-    await caller.tokenFor('auth'),
-  )) as object;
+  const { refusals } = await backend.policy(await caller.tokenFor('auth'));
   await backends.stopAll();
   await exported.stop();
   return {
@@ -156,7 +154,7 @@ export async function observeBackend(options: {
     session,
     signOut,
     metrics: series.filter(({ name }) => /_(total|count)$/.test(name)),
-    wouldRefuse,
+    reported: refusals.last.map(each => omit(each, 'id', 'time')),
     // On releases before November 2026, each line begins with its time. The requests for keys have no fixed place.
     accessLog: requestsInLog
       .map(({ message }) =>

@@ -120,8 +120,6 @@ export function createPageReport(
     ],
     unknown: [],
     opensBeyondPlugins: [],
-    wouldRefuse: [],
-    wouldRefuseUncounted: 0,
     usage: {
       since: '2026-10-29T00:00:00.000Z',
       days: 30,

@@ -1,44 +1,18 @@
 import { lacksFeature } from '../__testUtils__/lacksFeature';
 import { useAttackedBackend } from '../__testUtils__/attackedBackend';
+import { attackedTokens } from '../__testUtils__/attackedTokens';
 import { expectRefused } from '../__testUtils__/expectRefused';
 import { ATTACKS, SECRET, STATIC } from './corpus/credentials';
 
 const backend = useAttackedBackend();
 
 describe('[P6] credentials', () => {
-  let values: Record<string, string>;
+  let fill: Awaited<ReturnType<typeof attackedTokens>>;
 
   beforeAll(async () => {
-    const token = await backend().sign();
-    const [header, payload, signature] = token.split('.');
-    const { sub, iat, exp, uip } = JSON.parse(
-      Buffer.from(payload, 'base64url').toString(),
-    );
-    const encode = (json: object) =>
-      Buffer.from(JSON.stringify(json)).toString('base64url');
-    const { kid, alg } = JSON.parse(
-      Buffer.from(header, 'base64url').toString(),
-    );
-    values = {
-      TOKEN: token,
-      JANES: await backend().sign({ sub: 'user:default/jane' }),
-      FORGED: `${header}.${payload}.AAAA${signature.slice(4)}`,
-      EXPIRED: await backend().sign({ exp: iat - 1 }),
-      // Anybody can derive this token from a user token.
-      LIMITED: [
-        encode({ typ: 'vnd.backstage.limited-user', alg, kid }),
-        encode({ sub, iat, exp }),
-        uip,
-      ].join('.'),
-      SERVICE: await backend().docs.tokenFor('hello'),
-    };
+    fill = await attackedTokens(backend());
   });
 
-  const fill = (text: string) =>
-    Object.entries(values).reduce(
-      (filled, [name, value]) => filled.replaceAll(name, value),
-      text,
-    );
   const attempt = (
     target: string,
     headers: string,
@@ -116,7 +90,7 @@ describe('[P6] credentials', () => {
       'Authorization: Bearer TOKEN\r\nCookie: token=JANES',
     );
     expect(response.status).toBe(200);
-    expect(response.headers['set-cookie']).toContain(`token=${values.TOKEN};`);
+    expect(response.headers['set-cookie']).toContain(fill('token=TOKEN;'));
     const { headers, user } = backend().hello.handled.at(-1)!;
     expect(user).toMatchObject({
       identity: { userEntityRef: 'user:default/test' },

@@ -1,19 +1,43 @@
+import { attackedTokens } from '../__testUtils__/attackedTokens';
 import { useAttackedBackend } from '../__testUtils__/attackedBackend';
+import { expectRefused } from '../__testUtils__/expectRefused';
+import { lacksFeature } from '../__testUtils__/lacksFeature';
+import { rawUpgrade } from '../__testUtils__/rawUpgrade';
+import { bearer, cookie, from, protocol } from '../__testUtils__/requestParts';
+import { startListening } from '../__testUtils__/startListening';
+import {
+  ATTACKS as CREDENTIALS,
+  SECRET,
+  STATIC,
+} from '../attacks/corpus/credentials';
 import { CONFUSIONS } from '../attacks/corpus/paths';
 import { ATTACKS } from '../attacks/corpus/rules';
+import { TARGETS, UPGRADES } from '../attacks/corpus/upgrades';
 
-// Every path of the plugin is denied, to all users but one. The twin has routers of Express 5.
-jest.mock('../__testUtils__/attackedSettings', () => ({
-  attackedSettings: {
-    apiGate: {
-      deny: [
-        { plugin: 'hello', path: '/**', except: ['user:default/excepted'] },
-      ],
+const EXCEPTED = 'user:default/test';
+const DENIED = 'user:default/denied';
+
+// Every path of both plugins is denied to everybody, but for one user and one external token. The twin has routers of Express 5.
+jest.mock('../__testUtils__/attackedSettings', () => {
+  const external = (subject: string) => ({
+    type: 'static',
+    options: { token: `token-of-${subject}`, subject },
+  });
+  return {
+    attackedSettings: {
+      apiGate: {
+        deny: ['hello', 'docs'].map(plugin => ({
+          ...{ plugin, path: '/**', for: ['users', 'tokens', 'plugins'] },
+          except: ['user:default/test', 'excepted'],
+        })),
+      },
+      backend: {
+        auth: { externalAccess: [external('excepted'), external('denied')] },
+      },
+      changeRule: (rule: unknown) => rule,
     },
-    backend: {},
-    changeRule: (rule: unknown) => rule,
-  },
-}));
+  };
+});
 
 const backend = useAttackedBackend();
 
@@ -28,17 +52,14 @@ describe.each(REQUESTS)(
     it.each(targets)(`${method} %s`, async target => {
       const send = async (sub: string) =>
         backend().attempt({
-          method,
-          target,
-          headerLines: [
-            `Authorization: Bearer ${await backend().sign({ sub })}`,
-          ],
+          ...{ method, target },
+          headerLines: [bearer(await backend().sign({ sub }))],
         });
-      const denied = await send('user:default/denied');
+      const denied = await send(DENIED);
       expect(denied.response.status).toBe(403);
       expect(denied.handled).toEqual([]);
       expect(denied.counted).toEqual(['hello refused denied bearer']);
-      const excepted = await send('user:default/excepted');
+      const excepted = await send(EXCEPTED);
       expect(excepted.response.status).toBe(200);
       expect(excepted.handled).toHaveLength(1);
       const anonymous = await backend().attempt({ method, target });
@@ -47,3 +68,167 @@ describe.each(REQUESTS)(
     });
   },
 );
+
+describe('[P115] credentials', () => {
+  let fillDenied: Awaited<ReturnType<typeof attackedTokens>>;
+  let fillExcepted: typeof fillDenied;
+
+  beforeAll(async () => {
+    fillDenied = await attackedTokens(backend(), { sub: DENIED });
+    fillExcepted = await attackedTokens(backend(), { sub: EXCEPTED });
+  });
+
+  describe.each([
+    ['denied', () => fillDenied],
+    ['excepted', () => fillExcepted],
+  ])('of a user who is %s', (_, fill) => {
+    describe.each(CREDENTIALS)(
+      '$id, $product: $flaw ($rows)',
+      ({ headers, method = 'GET', target = SECRET, refused }) => {
+        it.each(headers)(
+          `${method} ${target} with %j is refused as without the rule`,
+          async lines => {
+            const trace = await backend().attempt({
+              ...{ method, target: fill()(target) },
+              headerLines: fill()(lines).split('\r\n'),
+            });
+            expectRefused(trace, method, refused);
+          },
+        );
+      },
+    );
+  });
+
+  const hasStockCookie = !lacksFeature('plugin-routers');
+
+  // `OTHERS_` stands for the token of the other one of the two users.
+  it.each([
+    ['bearer', SECRET, 'Authorization: Bearer TOKEN'],
+    ['bearer', SECRET, 'authorization: bearer TOKEN'],
+    ['bearer', SECRET, 'Authorization: Bearer ACTING'],
+    ['bearer', STATIC, 'Authorization: Bearer TOKEN'],
+    ['cookie', SECRET, 'Cookie: token=TOKEN'],
+    ['cookie', SECRET, 'Authorization:\r\nCookie: token=TOKEN'],
+    ['cookie', SECRET, 'Cookie: token=TOKEN; token=TOKEN'],
+    ['cookie', STATIC, 'Cookie: token=TOKEN'],
+    [
+      'bearer',
+      SECRET,
+      'Authorization: Bearer TOKEN\r\nCookie: token=OTHERS_TOKEN',
+    ],
+    [
+      'bearer',
+      STATIC,
+      'Authorization: Bearer TOKEN\r\nCookie: backstage-auth=OTHERS_LIMITED',
+    ],
+    ['cookie', STATIC, 'Cookie: backstage-auth=OTHERS_LIMITED; token=TOKEN'],
+    ...(hasStockCookie
+      ? [
+          ['user-cookie', STATIC, 'Cookie: backstage-auth=LIMITED'],
+          ['user-cookie', STATIC, 'Cookie: token=; backstage-auth=LIMITED'],
+        ]
+      : []),
+  ])(
+    'as %s, for %s: %j is denied by whom it authenticates',
+    async (kind, target, lines) => {
+      const plugin = target === STATIC ? 'docs' : 'hello';
+      const attempt = async (own: typeof fillDenied, others: typeof own) => {
+        const written = own(
+          lines.replace(/OTHERS_(\w+)/g, (__, name) => others(name)),
+        );
+        const headerLines = written.split('\r\n');
+        return backend().attempt({ target, headerLines });
+      };
+      expectRefused(await attempt(fillDenied, fillExcepted), 'GET', {
+        ...{ status: 403, reason: 'denied', plugin },
+        credential: kind as 'bearer',
+      });
+      const { counted, handled, response } = await attempt(
+        fillExcepted,
+        fillDenied,
+      );
+      expect(response.status).toBe(200);
+      expect(handled).toHaveLength(1);
+      expect(counted).toEqual([`${plugin} passed ${kind} ${kind}`]);
+    },
+  );
+
+  it('of services are denied, but for the subject that is excepted', async () => {
+    const attempt = (token: string) =>
+      backend().attempt({
+        target: SECRET,
+        headerLines: fillDenied(bearer(token)).split('\r\n'),
+      });
+    for (const token of ['SERVICE', 'token-of-denied']) {
+      expectRefused(await attempt(token), 'GET', {
+        ...{ status: 403, reason: 'denied', credential: 'bearer' },
+      });
+    }
+    const { handled, response } = await attempt('token-of-excepted');
+    expect([response.status, handled.length]).toEqual([200, 1]);
+  });
+});
+
+describe('[P115] upgrades', () => {
+  let listening: Awaited<ReturnType<typeof startListening>>;
+
+  beforeAll(async () => {
+    listening = await startListening({
+      allow: [{ plugin: 'hello', path: '/public', methods: ['WEBSOCKET'] }],
+      deny: [{ plugin: 'hello', path: '/**', except: [EXCEPTED] }],
+    });
+  }, 60_000);
+  afterAll(() => listening.stop());
+
+  /** Expects one answer to upgrades of a user with each kind of credential. */
+  async function expectUpgrades(
+    sub: string,
+    expected: { status: number; heard: number },
+    target: string,
+    asking?: string[],
+  ) {
+    listening.heard.length = 0;
+    const token = await listening.sign({ sub });
+    const credentials = [
+      [bearer(token)],
+      [cookie(token), from('http://localhost:3000')],
+      [protocol(token)],
+    ];
+    for (const lines of credentials) {
+      const { port } = listening;
+      const { closed, status } = await rawUpgrade(port, target, lines, asking);
+      await closed;
+      expect(status).toBe(expected.status);
+    }
+    expect(listening.heard).toHaveLength(expected.heard);
+  }
+
+  // These are not the gate's, or not HTTP.
+  const statusBeside: Record<string, number> = {
+    ...{ '/': 404, '/secret': 404, '/hello/secret': 404 },
+    '\\api\\hello\\secret': 400,
+  };
+
+  it.each(TARGETS)(
+    '%s: %s reaches no listener for a user who is denied (V1, V3, J15)',
+    async (_, target) => {
+      const beside = statusBeside[target];
+      const denied = { status: beside ?? 403, heard: 0 };
+      await expectUpgrades(DENIED, denied, target);
+      const excepted = { status: beside ?? 418, heard: beside ? 0 : 3 };
+      await expectUpgrades(EXCEPTED, excepted, target);
+    },
+  );
+
+  it.each(UPGRADES)(
+    'to %s reach no listener for a user who is denied (V2, J15)',
+    async (_, lines) => {
+      const asking = ['Connection: Upgrade', ...lines];
+      const target = '/api/hello/public';
+      const denied = { status: 403, heard: 0 };
+      await expectUpgrades(DENIED, denied, target, asking);
+      const excepted = { status: 418, heard: 3 };
+      await expectUpgrades(EXCEPTED, excepted, target, asking);
+    },
+  );
+});

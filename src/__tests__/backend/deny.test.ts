@@ -15,6 +15,7 @@ import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
 const CI = 'a-static-token-of-ci';
 const OTHER = 'a-static-token-of-another';
 const SRE = 'group:default/sre';
+const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 const TO_PLUGINS = ['users', 'tokens', 'plugins'];
 const DENIED = {
   status: 403,
@@ -30,6 +31,9 @@ async function start(
 ) {
   const hello = openPlugin('hello');
   const caller = recordingPlugin('caller');
+  const declared = recordingPlugin('declared', {
+    policies: [{ path: '/open', allow: 'unauthenticated' }],
+  });
   const live = webSocketPlugin('live', {
     '/ws': undefined,
     '/open': 'unauthenticated',
@@ -40,7 +44,7 @@ async function start(
   });
   const backend = await backends.start({
     ...configWith(deny),
-    features: [hello.feature, caller.feature, live.feature],
+    features: [hello, caller, declared, live].map(each => each.feature),
   });
   const tokenOf = (name: string, ...ent: string[]) =>
     backend.sign({ sub: `user:default/${name}`, ent });
@@ -175,8 +179,13 @@ describe('a deny rule', () => {
   });
 
   it('[P115] lets no allow rule open its paths, whomever it is for', async () => {
-    const allow = [{ plugin: 'hello', path: '/secret/open' }];
-    const backend = await start([{ ...SECRET, for: ['plugins'] }], { allow });
+    const allow = [
+      { plugin: 'hello', path: '/secret/open' },
+      { plugin: 'caller', path: '/open' },
+    ];
+    const ofCaller = { plugin: 'caller', path: '/**' };
+    const rules = [{ ...SECRET, for: ['plugins'] }, ofCaller];
+    const backend = await start(rules, { allow });
     const { deny, hello, jane, send } = backend;
     const request = 'GET /api/hello/secret/open';
     expect(await send(request)).toEqual({
@@ -189,8 +198,37 @@ describe('a deny rule', () => {
     expect(message).toMatch(
       /GET,PUT \/api\/hello\/secret\/\*\* to plugins {2}\(closes to anybody what it has of auth\.apiGate\.allow\[0\]\)/,
     );
+    expect(await send('GET /api/caller/open')).toMatchObject({ status: 401 });
     deny([{ ...SECRET, methods: ['PUT'] }]);
     expect(await send(request)).toEqual({ status: 200 });
+    // The barrier of this plugin opens for the rule as well.
+    expect(await send('GET /api/caller/open')).toEqual({ status: 200 });
+  });
+
+  it('leaves an allow rule out of what the reports have as opened', async () => {
+    const opened = { plugin: 'declared', methods: ALL_METHODS };
+    const allow = ['/open', '/open/**'].map(path => ({ ...opened, path }));
+    const beyond = { plugin: 'caller', path: '/open' };
+    const backend = await start([], {
+      ...{ allow: [...allow, beyond], mode: 'report-only' },
+    });
+    const reported = async () => {
+      const { closed, opensBeyondPlugins } = await backend.policy(CI);
+      return [
+        closed.some(({ plugin }) => plugin === 'declared'),
+        opensBeyondPlugins.map(({ path }) => path),
+      ];
+    };
+    expect(await reported()).toEqual([false, ['/open']]);
+    const deny = ['caller', 'declared'].map(plugin => ({
+      plugin,
+      path: '/Open/**',
+    }));
+    backend.deny(deny);
+    expect(await reported()).toEqual([true, []]);
+    // The rest of a rule that is denied in part is open.
+    backend.deny(deny.map(each => ({ ...each, path: '/open/x' })));
+    expect(await reported()).toEqual([false, ['/open']]);
   });
 
   it('[P115] names itself in the log, the audit and the reports, and not to the client', async () => {

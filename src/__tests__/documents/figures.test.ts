@@ -28,7 +28,7 @@ const RETURNING = constant('gate/verify/NewcomerLimit', 'RETURNING_PER_SECOND');
 const TURNED_AWAY = constant('gate/verify/NewcomerLimit', 'MAX_TURNED_AWAY');
 const TOKENS = constant('gate/verify/TokenCache', 'MAX_TOKENS');
 const PENDING = constant('store/revocations/PendingRevocations', 'MAX_PENDING');
-const GROUPS = constant('operators/reports/Refusals', 'MAX_GROUPS');
+const REFUSALS = constant('operators/reports/Refusals', 'MAX_REFUSALS');
 const OF_USER = constant(
   'operators/routes/createRevocationRouter',
   'MAX_PER_USER',
@@ -59,7 +59,7 @@ it.each([
   ['rollout', `needs ${inWords(DAYS_NEEDED)} days of observation`],
   ['usage', `${inWords(MIN_DAYS)} of the days before today`],
   ['recipes/clients', `after ${inWords(MIN_DAYS)} days`],
-  ['reference/http-api', `at most ${GROUPS} of them`],
+  ['reference/http-api', `the last ${REFUSALS} refusals`],
   [
     'reference/http-api',
     `more than ${OF_USER} a minute from one user, or ${inDigits(OF_SERVICE)} from one service`,

@@ -67,7 +67,7 @@ export function judge(
   request: Pick<GateRequest, 'denials' | 'isEnforced' | 'isUpgrade' | 'route'>,
   found: readonly FoundToken[],
 ): Judgement {
-  const { denials, isEnforced, isUpgrade, route } = request;
+  const { isEnforced, isUpgrade, route } = request;
   if (route === 'sign-out') {
     return judgeSignOut(found);
   }
@@ -91,7 +91,7 @@ export function judge(
   const { outcome, presented } = found.find(isAuthenticated)!;
   const kind = presented.kind as TokenKind;
   const verified = outcome as VerifiedToken;
-  const denial = denials.find(rule => denies(rule, verified));
+  const denial = request.denials.find(rule => denies(rule, verified));
   if (denial) {
     const { principal } = verified.credentials;
     const subject =

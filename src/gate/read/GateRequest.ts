@@ -47,8 +47,6 @@ export abstract class GateRequest<
   /** The path below the plugin as the client sent it; `undefined` where nothing may be decided by the path. */
   readonly path: string | undefined;
   readonly route: RouteClass;
-  /** The deny rules whose plugin, path and method the request matches. */
-  readonly denials: readonly DenyRule[];
   /** Where the request may hold its credential. */
   readonly places: CredentialPlaces;
   /** The gate collects the headers of the answer here, and `answer.ts` alone sets them. */
@@ -84,8 +82,6 @@ export abstract class GateRequest<
       policy,
       this.now,
     );
-    this.denials =
-      this.route === 'protected' ? policy.denyList.match(this, this.now) : [];
     this.places = readPlaces(req, {
       cookie: services.cookie,
       header: policy.config.credentialHeader,
@@ -94,6 +90,11 @@ export abstract class GateRequest<
         isInstalled &&
         policy.isForeignPath(pluginId, path ?? this.reportedPath),
     });
+  }
+
+  /** The deny rules whose plugin, path and method the request matches: a refused request does not look for them. */
+  get denials(): readonly DenyRule[] {
+    return this.policy.denyList.match(this, this.now);
   }
 
   /** The path in logs and in the audit. */

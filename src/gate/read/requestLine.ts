@@ -35,7 +35,8 @@ export const ORIGIN_FORM = /^\/[!"$-[\]-~]*$/;
 
 // Of the segments, none is empty or a dot segment, and each has characters of RFC 3986 only: unreserved, `:`, `@` and the sub-delims,
 // without `;`: some servers read `/..;/` as a dot segment.
-const PLAIN_PATH = /^\/$|^(\/(?!\.\.?(\/|$))[A-Za-z0-9\-._~!$&'()*+,=:@]+)+$/;
+const PLAIN_PATH =
+  /^\/$|^(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9\-._~!$&'()*+,=:@]+)+$/;
 
 /** Returns a target as Express presents it at a mount that the target begins with. */
 export function mountedAt(baseUrl: string, originalUrl: string) {

@@ -50,7 +50,6 @@ export class Token {
    * them.
    */
   readonly isCompact: boolean;
-  #digest: string | undefined;
   /** The verdicts of plugins. A token that has not verified has none. A list takes a sixth of the memory of a map. */
   verdicts: readonly Verdict[] = [];
   /**
@@ -69,8 +68,7 @@ export class Token {
 
   /** The SHA-256 of the text in base64, by which caches refer to tokens that have not verified. */
   get digest(): string {
-    this.#digest ??= hash('sha256', this.text, 'base64');
-    return this.#digest;
+    return hash('sha256', this.text, 'base64');
   }
 }
 

@@ -29,7 +29,9 @@ export class DenyList {
     for (const rule of rules) {
       const place = rule.plugin + rule.path.toLowerCase();
       for (const key of [NO_PLUGIN, rule.plugin, place]) {
-        this.#rules.set(key, [...(this.#rules.get(key) ?? []), rule]);
+        const others = this.#rules.get(key) ?? [];
+        others.push(rule);
+        this.#rules.set(key, others);
       }
       this.#depth = Math.max(this.#depth, place.split('/').length);
     }

@@ -112,10 +112,10 @@ async function authenticateUnderRule(
   if (authPolicy === 'unauthenticated') {
     return undefined;
   }
-  const places = { ...request.places, cookie: undefined };
-  const tokens = readUpgradeTokens(request, places);
+  const { denials, places } = request;
+  const tokens = readUpgradeTokens(request, { ...places, cookie: undefined });
   const found = await run(verifyTokens(request, tokens));
-  const judgement = judge({ ...request, route: 'protected' }, found);
+  const judgement = judge({ ...request, denials, route: 'protected' }, found);
   const { refusal } = judgement;
   if (refusal?.isUnexpected) {
     throw refusal;

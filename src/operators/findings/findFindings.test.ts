@@ -158,6 +158,25 @@ const denyingFor = (days: number): Facts => {
     gate: { ...config, deny: [{ ...config.deny[0], until: inDays(days) }] },
   };
 };
+/** A wide rule, and a second one that it includes unless something of the second one is changed. */
+const denyingTwice = (changed: JsonObject = {}, ofWide: JsonObject = {}) => {
+  const wide = {
+    ...{ plugin: 'a', path: '/x/**', methods: ['GET', 'POST'] },
+    ...{ except: ['group:default/a'], until: '2998-01-01' },
+  };
+  const narrow = {
+    ...{ plugin: 'a', path: '/X/y', methods: ['WEBSOCKET'] },
+    ...{ except: ['group:default/a', 'user:default/b'], for: ['users'] },
+    until: '2997-01-01',
+  };
+  return gate({
+    deny: [
+      { ...wide, ...ofWide },
+      { ...narrow, ...changed },
+    ],
+  });
+};
+const secondDeny = (what: string) => `auth.apiGate.deny[1] (${what})`;
 
 const endedAt = (until: string) =>
   gate({
@@ -278,6 +297,46 @@ const rowsOf: Record<FindingId, Row[]> = {
       withOAuth('DynamicClientRegistration', false),
       { authBackend: '0.26.0' },
       { authBackend: '0.26.0' },
+    ],
+  ],
+  'deny-without-effect': [
+    ...[
+      { plugin: 'b' },
+      { path: '/xy' },
+      { methods: ['WEBSOCKET', 'DELETE'] },
+      { for: ['users', 'plugins'] },
+      { except: ['user:default/b'] },
+      { until: '2999-01-01' },
+    ].map((changed): Row => [
+      secondDeny('WEBSOCKET /api/a/X/y'),
+      denyingTwice(),
+      denyingTwice(changed),
+    ]),
+    [
+      secondDeny('HEAD /api/a/X/y'),
+      denyingTwice({ methods: ['HEAD'] }),
+      denyingTwice({ methods: ['HEAD'] }, { methods: ['POST'] }),
+    ],
+    [
+      secondDeny('DELETE /api/a/X/y'),
+      denyingTwice({ methods: ['DELETE'] }, { methods: undefined }),
+      denyingTwice({ methods: ['DELETE'] }),
+    ],
+    ...['/x', '/x/**', '/x/y/**'].map((below): Row => [
+      secondDeny(`WEBSOCKET /api/a${below}`),
+      denyingTwice({ path: below }),
+      denyingTwice({ path: below }, { path: '/x/y' }),
+    ]),
+    // Of two that are equal, the second one.
+    [
+      'auth.apiGate.deny[1] (* /api/a/x)',
+      gate({ deny: [deny, deny] }),
+      gate({ deny: [deny, { ...deny, path: '/y' }] }),
+    ],
+    [
+      'auth.apiGate.deny[0] (* /api/a/x)',
+      gate({ deny: [deny, { ...deny, path: '/**' }] }),
+      gate({ deny: [deny, { ...deny, path: '/**', until: '2020-01-01' }] }),
     ],
   ],
   'exception-without-groups': [

@@ -1,5 +1,7 @@
 import { endOf, formatRule } from '../../gate/rules/AllowRule';
+import { DenyList } from '../../gate/rules/DenyList';
 import { findDefault, withDefaults } from '../../gate/rules/TokenLimits';
+import { includesDenial } from '../../settings/expectations/findOpenings';
 import { readExternalSubjects } from '../../settings/read/readExternalTokens';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { asObject, isObject, isTrue } from '../../settings/read/values';
@@ -116,14 +118,33 @@ function findLimits(facts: FindingFacts): Possible[] {
   });
 }
 
-/** Finds deny rules that end, whose plugin is not installed, or whose exceptions are for groups that no token names. */
+/**
+ * Finds deny rules that end, that others include, whose plugin is not installed, or whose exceptions are for groups that no token names.
+ * The gate does not know which paths the handlers of a plugin serve.
+ */
 export function findDenyFindings(facts: FindingFacts, get: Get): Possible[] {
   const omitsGroups = isTrue(get('auth.omitIdentityTokenOwnershipClaim'));
-  return facts.gate.deny.flatMap((rule, i): Possible[] => {
-    const { except, plugin } = rule;
+  const { gate, now } = facts;
+  const denyList = new DenyList(gate.deny);
+  return gate.deny.flatMap((rule, i): Possible[] => {
+    const { except, methods, path, plugin } = rule;
     const at = `${CONFIG_KEY}.deny[${i}] (${formatRule(rule)})`;
+    const wider = denyList
+      .match({ pluginId: plugin, method: methods[0], path }, +now)
+      .find(
+        other =>
+          includesDenial(other, rule) &&
+          // Of two rules that deny the same, the second one has no effect.
+          (gate.deny.indexOf(other) < i || !includesDenial(rule, other)),
+      );
     return [
       findAbsentPlugin(facts, plugin, at),
+      wider && {
+        id: 'deny-without-effect',
+        at,
+        why: `denies nothing that ${CONFIG_KEY}.deny[${gate.deny.indexOf(wider)}] does not deny to the same callers`,
+        write: 'remove the rule, or correct what it names',
+      },
       omitsGroups &&
         except.some(each => each.startsWith('group:')) && {
           id: 'exception-without-groups',

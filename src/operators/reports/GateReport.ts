@@ -108,7 +108,7 @@ export class GateReport implements GateObserver {
     const path = recordablePathOf(decided, decision);
     const presented = recordableReasonOf(decision);
     watchAnswer(decided, (kind, status) => {
-      this.refusals.answered(refusal, kind);
+      refusal.answer = kind;
       metrics?.answered(plugin, kind);
       if (kind === 'worked') {
         const answered = path && { path, status };

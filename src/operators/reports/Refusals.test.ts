@@ -130,32 +130,6 @@ describe('[P86] the last refusals of a process', () => {
     expect(times).toEqual([...new Set(times)].sort());
   });
 
-  it('are grouped in report-only by plugin, method and first segment, with what came of them', () => {
-    const refusals = new Refusals();
-    const wouldRefuse = decisionOf({ outcome: 'would-refuse' });
-    const add = (plugin: string, method: string, reportedPath?: string) =>
-      refusals.add(plugin, { method, reportedPath }, wouldRefuse);
-    const first = add('a', 'GET', '/x/1');
-    refusals.answered(first, 'worked');
-    refusals.answered(add('a', 'GET', '/x?y=1'), 'worked');
-    refusals.answered(add('a', 'GET', '/x/'), 'refused');
-    add('a', 'POST', '/x');
-    add('b', 'GET', '/x');
-    add('a', 'GET', '/');
-    add('a', 'GET', undefined);
-    add('a', 'GET', '/x y/z');
-    add('a', 'GET', `/${'z'.repeat(65)}`);
-    refusals.add('a', { method: 'GET', reportedPath: '/x' }, decisionOf());
-    const group = { plugin: 'a', method: 'GET', segment: 'x', answers: {} };
-    expect(refusals.describe().wouldRefuse).toEqual([
-      { ...group, count: 3, answers: { worked: 2, refused: 1 } },
-      { ...group, method: 'POST', count: 1 },
-      { ...group, plugin: 'b', count: 1 },
-      { ...group, segment: '', count: 2 },
-      { ...group, segment: '…', count: 2 },
-    ]);
-  });
-
   it('are bounded in a flood of 20,000 with all that clients choose', () => {
     const refusals = new Refusals();
     const reasons = Object.keys(REFUSALS) as RefusalReason[];
@@ -178,8 +152,6 @@ describe('[P86] the last refusals of a process', () => {
     const report = refusals.describe();
     expect(report.refusals.last).toHaveLength(200);
     expect(report.refusals.minutes).toHaveLength(60);
-    expect(report.wouldRefuse).toHaveLength(500);
-    expect(report.wouldRefuseUncounted).toBe(19_500);
     expect(JSON.stringify(report)).not.toContain('not an address');
     expect(JSON.stringify(report).length).toBeLessThan(500_000);
   });

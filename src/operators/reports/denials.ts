@@ -1,10 +1,11 @@
 import { formatRule, openedMethods } from '../../gate/rules/AllowRule';
 import type { VerifiedToken } from '../../gate/judge/findRefused';
-import { denies, denyingMethods } from '../../gate/rules/DenyList';
+import { denies } from '../../gate/rules/DenyList';
 import { isPluginKeys } from '../../gate/rules/classifyRoute';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { Explanation } from '../../settings/expectations/explainRequest';
+import { hasMethod } from '../../settings/expectations/findOpenings';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { overlap } from '../../settings/read/readForeignAuthorization';
 import { PolicyReport, withEnd } from './describePolicy';
@@ -19,10 +20,10 @@ export function formatDenials({
 }: Pick<PolicyReport, 'allow' | 'deny'>): string[] {
   return deny.map(denial => {
     const closed = allow.flatMap((rule, i) => {
-      const methods = openedMethods(rule).flatMap(denyingMethods);
+      const has = (method: string) => hasMethod(denial, method);
       return !denial.ended &&
         overlap(denial, rule) &&
-        denial.methods.some(method => methods.includes(method))
+        openedMethods(rule).some(has)
         ? `${CONFIG_KEY}.allow[${i}]`
         : [];
     });
@@ -60,7 +61,7 @@ export function findDenial(
 }
 
 /** Formats what a rule denies, to whom, and why, as one line. */
-function formatDenial(rule: ReportedDenial): string {
+export function formatDenial(rule: ReportedDenial): string {
   const except = rule.except.join(', ');
   return `${formatRule(rule)} to ${rule.for.join(', ')}${inBrackets([
     except && `except ${except}`,

@@ -119,7 +119,7 @@ export function* describePolicy(options: {
     findings,
     installed: plugins.installedIds(),
     openedInCode: policies.all(),
-    closed: listClosed(policies, policy),
+    closed: listClosed(policies, { allowList: policy.opened, now }),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: beyond.flat(),
     ...options.process,
@@ -171,7 +171,7 @@ export function withEnd<T extends { until?: number }>(
 /** Lists what plugins have opened in code, and no allow rules in force open as far. */
 function listClosed(
   policies: DeclaredPolicies,
-  policy: ConfiguredPolicy,
+  policy: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
 ): DeclaredPolicy[] {
   return policies.all().filter(
     declared =>
@@ -184,7 +184,7 @@ function listClosed(
 /** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */
 function isCovered(
   { plugin, path, isWebSocket }: DeclaredPolicy,
-  { allowList, now }: ConfiguredPolicy,
+  { allowList, now }: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
 ): boolean {
   if (isWebSocket) {
     return allowList.match(plugin, WEBSOCKET, path, now()) !== undefined;

@@ -58,7 +58,7 @@ export function describeReportOnly(options: {
   const isDefaultPolicyDisabled = isTrue(createGet(config)(NO_BARRIERS));
   const all = [...uses.values()]
     .filter(({ kind, requests }) => kind === 'worked' && requests > 0)
-    .map(use => {
+    .flatMap(use => {
       const worked = {
         ...workedRequestOf(use),
         requests: use.requests,
@@ -66,9 +66,8 @@ export function describeReportOnly(options: {
         lastSeen: formatDay(use.lastUsed!),
         userAgent: refusals.userAgentOf(use),
       };
-      return describeWorked(worked, policy, isDefaultPolicyDisabled);
+      return describeWorked(worked, policy, isDefaultPolicyDisabled) ?? [];
     })
-    .filter(worked => worked !== undefined)
     .sort((a, b) => b.requests - a.requests);
   const [expected, holding] = partition(all, 'isExpectedClosed');
   const { days = 0, recentDays = 0 } = uses.get(keyOf(REPORT_ONLY)) ?? {};
@@ -84,24 +83,27 @@ export function describeReportOnly(options: {
 /** Describes what becomes of requests that worked; returns nothing if a rule in force opens them. */
 export function describeWorked(
   worked: WorkedRequests,
-  policy: Pick<ConfiguredPolicy, 'allowList' | 'config' | 'now'>,
+  { allowList, config, denyList, now }: ConfiguredPolicy,
   isDefaultPolicyDisabled: boolean,
 ): WorkedRequests | undefined {
-  const { plugin, method, path } = worked;
-  if (path && policy.allowList.match(plugin, method, path, policy.now())) {
+  const { plugin: pluginId, method, path } = worked;
+  const denial = path && denyList.match({ pluginId, method, path }, now())[0];
+  if (path && !denial && allowList.match(pluginId, method, path, now())) {
     return undefined;
   }
   const why = describeRefusedCredential(worked);
   if (why) {
     return { ...worked, why };
   }
-  if (expectsClosed(policy.config.expect, worked)) {
+  if (expectsClosed(config.expect, worked)) {
     return { ...worked, isExpectedClosed: true };
   }
   if (isDefaultPolicyDisabled) {
     return worked;
   }
-  const proposal = proposeRule(worked);
+  const proposal = denial
+    ? { why: 'a deny rule covers it, so that no allow rule opens it' }
+    : proposeRule(worked);
   // As a comment, so that pasting it opens nothing.
   return 'yaml' in proposal
     ? { ...worked, yaml: `# ${proposal.yaml}  # ${describeRequests(worked)}` }

@@ -25,11 +25,7 @@ async function start(error?: Error) {
       config: new ConfigReader({}),
       read: async () =>
         new ReportAnswers(report, () =>
-          pick(
-            report,
-            ['replica', 'revocations', 'refusals'],
-            ['wouldRefuse', 'wouldRefuseUncounted'],
-          ),
+          pick(report, 'replica', 'revocations', 'refusals'),
         ),
       explain,
     }),

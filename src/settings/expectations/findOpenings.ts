@@ -1,6 +1,13 @@
-import { omit } from 'lodash';
-import { AllowRule, endOf, openedMethods } from '../../gate/rules/AllowRule';
+import { difference, omit, uniq } from 'lodash';
+import {
+  AllowRule,
+  endOf,
+  isSubtree,
+  openedMethods,
+  prefixOf,
+} from '../../gate/rules/AllowRule';
 import { AllowList } from '../../gate/rules/AllowList';
+import { denyingMethods, DenyRule } from '../../gate/rules/DenyList';
 
 /** A path of one plugin that a list of rules opens, and another one does not, not as long, or with another requirement. */
 export interface Opening extends Omit<AllowRule, 'reason'> {
@@ -64,4 +71,57 @@ function isRepeated(rule: AllowRule, method: string, list: AllowList): boolean {
   return list
     .covering(rule, method)
     .some(other => other !== rule && endOf(other) >= endOf(rule));
+}
+
+/**
+ * Returns allow rules, each without the methods for which it opens nothing: deny rules cover all of its paths, for as long as it opens them.
+ */
+export function withoutDenied(
+  allow: readonly AllowRule[],
+  deny: readonly DenyRule[],
+): AllowRule[] {
+  const methods = uniq(allow.flatMap(rule => rule.methods));
+  const denied = new AllowList(
+    deny.flatMap(rule =>
+      // `/**` of a deny rule covers the path before it, too.
+      [rule.path, prefixOf(rule)].map(path => ({
+        ...rule,
+        path: path.toLowerCase(),
+        methods: methods.filter(method => hasMethod(rule, method)),
+      })),
+    ),
+  );
+  const isOpened = (rule: AllowRule, method: string) => {
+    const path = rule.path.toLowerCase();
+    return denied.coveredUntil({ ...rule, path }, method) < endOf(rule);
+  };
+  return allow.map(rule => ({
+    ...rule,
+    methods: rule.methods.filter(method => isOpened(rule, method)),
+  }));
+}
+
+/** Returns whether a deny rule refuses whatever another one refuses, to the same callers, and as long. */
+export function includesDenial(rule: DenyRule, other: DenyRule): boolean {
+  const [own, others] = [rule, other].map(each =>
+    `${prefixOf(each)}/`.toLowerCase(),
+  );
+  return (
+    rule.plugin === other.plugin &&
+    (isSubtree(rule)
+      ? others.startsWith(own)
+      : !isSubtree(other) && others === own) &&
+    endOf(rule) >= endOf(other) &&
+    other.methods.every(method => hasMethod(rule, method)) &&
+    difference(other.for, rule.for).length === 0 &&
+    difference(rule.except, other.except).length === 0
+  );
+}
+
+/** Returns whether a deny rule has a method, or one that implies it. */
+export function hasMethod(
+  { methods }: Pick<DenyRule, 'methods'>,
+  method: string,
+): boolean {
+  return denyingMethods(method).some(each => methods.includes(each));
 }

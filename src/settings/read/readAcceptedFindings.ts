@@ -4,6 +4,7 @@ import { check, readInstant, readList, readObject } from './values';
 export const FINDING_IDS = [
   'anyone-may-sign-in',
   'auth-backend-vulnerable',
+  'deny-without-effect',
   'exception-without-groups',
   'expectation-ended',
   'issuer-without-default',

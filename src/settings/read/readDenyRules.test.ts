@@ -91,10 +91,12 @@ it.each<[rule: JsonValue, message: string]>([
     { ...rule, path: '/.Backstage/auth/v1/cookie' },
     '.path is where cookies are issued, and no rule can name it: remove the rule',
   ],
-  [
-    { ...rule, path: '/.backstage/auth/v1/JWKS.json' },
-    '.path is that of the keys that verify tokens, and no rule can name it: remove the rule',
-  ],
+  ...['/.backstage/auth/v1/JWKS.json', '/.backstage/auth/v1/jwks.json/**'].map(
+    (path): [object, string] => [
+      { ...rule, path },
+      '.path is that of the keys that verify tokens, and no rule can name it: remove the rule',
+    ],
+  ),
   [{ ...rule, methods: [] }, '.methods must be a list of methods'],
   [{ ...rule, methods: '' }, '.methods must be a list of methods'],
   [{ ...rule, methods: ['post'] }, '.methods[0] must be in upper case: POST'],
@@ -116,6 +118,7 @@ it.each<[rule: JsonValue, message: string]>([
     'CI',
     'plugin:search',
     'external:b:',
+    'external:b:*',
   ].map((each): [JsonValue, string] => [
     { ...rule, except: [each] },
     '.except[0] must be a user or a group in full, such as group:default/sre, or the subject of an entry of backend.auth.externalAccess',

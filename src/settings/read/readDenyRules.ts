@@ -1,5 +1,6 @@
 import type { Config } from '@backstage/config';
 import { PLUGIN_KEYS_PATH } from '../../gate/read/requestLine';
+import { prefixOf } from '../../gate/rules/AllowRule';
 import type { DenyRule } from '../../gate/rules/DenyList';
 import { isFullEntityRef, userKey } from '../../gate/util/entityRef';
 import { readMethods, readPluginPath } from './readAllowRules';
@@ -26,7 +27,7 @@ export function readDenyRules(
   const isCaller = (text: string) =>
     isUserOrGroup(text)
       ? isFullEntityRef(text)
-      : !/^plugin:/i.test(text) && subjects.isPossible(text);
+      : !/^plugin:|\*$/i.test(text) && subjects.isPossible(text);
   return readList(
     value,
     configPath,
@@ -57,7 +58,7 @@ function readDenyRule(
     `${configPath}.plugin must not be ${plugin}: the routes of auth are for signing in, and app is served at / as well, where the gate is not`,
   );
   check(
-    place.path.toLowerCase() !== PLUGIN_KEYS_PATH,
+    prefixOf(place).toLowerCase() !== PLUGIN_KEYS_PATH,
     `${configPath}.path is that of the keys that verify tokens, and no rule can name it: remove the rule`,
   );
   const at = `${configPath}.for`;

@@ -154,7 +154,7 @@ describePage('docs/rollout.md', () => {
     app.add(operators.replace('user:default/jane', 'user:development/guest'));
     await until(() => backend.logged('API gate has a new policy').length === 2);
     const policy = JSON.parse(await inShell(readPolicy));
-    expect(policy.wouldRefuse).toContainEqual(
+    expect(policy.refusals.last).toContainEqual(
       expect.objectContaining({ plugin: 'events', method: 'POST' }),
     );
     expect(policy.closed.map(({ plugin }: any) => plugin)).toContain('hello');
