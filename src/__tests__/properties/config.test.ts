@@ -198,7 +198,10 @@ const SECTIONS = {
     }),
   ),
   issuers: listOf(
-    words(['https://other.example.com/api/auth'], ['x', 'ftp://x', 'https://x', '']),
+    words(
+      ['https://other.example.com/api/auth'],
+      ['x', 'ftp://x', 'https://x', ''],
+    ),
   ),
   cookie: nearlyRecord({
     enabled: words([true, false], ['true']),
