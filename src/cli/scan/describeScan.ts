@@ -73,7 +73,12 @@ export function formatScans(
     const { kind, name, version, what, who = '', opening } = entry;
     return opening
       ? [name, version, what, who, describeRule(name, opening, config)]
-      : [name, version, kind === 'no check' ? what : `${kind}: ${what} ${who}`];
+      : [
+          ...[name, version],
+          kind === 'no check'
+            ? `${what}${describeDenials(name, config)}`
+            : `${kind}: ${what} ${who}`,
+        ];
   });
   // A sentence does not widen its column.
   const widths = [0, 1, 2, 3].map(i =>
@@ -103,11 +108,27 @@ function describeRule(
   if (plugin === 'app' || plugin === 'auth') {
     return 'the gate leaves it open, to sign in';
   }
-  const rules = gate.allow.flatMap((rule, i) =>
-    rule.plugin === plugin.toLowerCase() ? [`${CONFIG_KEY}.allow[${i}]`] : [],
-  );
   const isSure = isEnforced(gate, Date.now()) && !isModeUnknown(leftOut);
-  return rules.length > 0
-    ? `see ${rules.join(', ')}`
-    : `no rule: the gate closes it${isSure ? '' : ' once it enforces'}`;
+  return (
+    seeRules('allow', [plugin], config) ||
+    `no rule: the gate closes it${isSure ? '' : ' once it enforces'}`
+  );
+}
+
+/** Describes which deny rules name the plugins of a package that checks nobody. */
+function describeDenials(plugins: string, config?: LoadedConfig): string {
+  const rules = config && seeRules('deny', plugins.split(','), config);
+  return config ? `: ${rules || 'no deny rule'}` : '';
+}
+
+function seeRules(
+  list: 'allow' | 'deny',
+  plugins: string[],
+  { gate }: LoadedConfig,
+): string {
+  const ids = plugins.map(each => each.toLowerCase());
+  const rules = gate[list].flatMap(({ plugin }, i) =>
+    ids.includes(plugin) ? [`${CONFIG_KEY}.${list}[${i}]`] : [],
+  );
+  return rules.length > 0 ? `see ${rules.join(', ')}` : '';
 }
