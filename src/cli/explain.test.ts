@@ -86,6 +86,11 @@ describe('api-gate explain --subject', () => {
       /: refused with 403 \(restr[^]*\nNo only can have it\n$/,
     ],
     [
+      'GET /api/denied/x',
+      'ci-deploy',
+      /: refused with 403 \(restricted\): no only has it\n {2}.*\nNo entry of tokens allows what a deny rule refuses\n$/,
+    ],
+    [
       'GET /api/techdocs/x',
       'old',
       /\nWith a token of old: refused with 401 \(token-ended\)\n {2}refused with 403 \(restricted\): the accessRestrictions of backend\.auth\.externalAccess\[1\] leave techdocs out\n {2}auth\.apiGate\.tokens\[1\] {2}old: what accessRestrictions allow {2}\(ended, and refused since 2020.*\nTo allow it, write a later until in an entry for old\n$/,

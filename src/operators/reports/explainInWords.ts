@@ -209,7 +209,13 @@ function explainToken(
         `  refused with 403 (restricted): the accessRestrictions of ${at} leave ${pluginId} out`,
     ),
     ...ofEntries,
-    ...(reason ? [proposeForToken(reason, request, subject)] : []),
+    ...(reason
+      ? [
+          other === 'denied'
+            ? 'No entry of tokens allows what a deny rule refuses'
+            : proposeForToken(reason, request, subject),
+        ]
+      : []),
   ];
   return { lines, refusal: reason ?? other };
 }
