@@ -104,14 +104,14 @@ export interface Config {
        */
       tokens?: Array<{
         /**
-         * The subject of the tokens, as an entry of `backend.auth.externalAccess` has it. For tokens of a `jwks` entry, write `external:`,
-         * its `subjectPrefix` with a colon if it has one, and the token's `sub`. With `*` at its end, such as `external:*`, the entry is
-         * the default of the subjects that begin so. Of several defaults, the longest one counts.
+         * The subject of the tokens, as in their entry of `backend.auth.externalAccess`. For tokens of a `jwks` entry, write `external:`,
+         * its `subjectPrefix` with a colon if it has one, and the token's `sub`. If the text ends with `*`, such as `external:*`, the
+         * entry is the default for every subject that begins with the text before the `*`. Of several defaults, the longest one counts.
          */
         subject: string;
         /**
-         * The requests that the tokens may make; any other is 403. An empty list is for a subject with `*` alone. Default: that of the
-         * subject's default, or `all`.
+         * The requests that the tokens may make; any other is 403. Only a subject that ends with `*` may have an empty list. Default: the
+         * `only` of the subject's default, or `all`.
          */
         only?:
           | 'all'
@@ -124,8 +124,8 @@ export interface Config {
               methods?: string[];
             }>;
         /**
-         * From then on the entry allows nothing: a date in UTC, or an instant with a zone. Default: that of the subject's default, or
-         * never.
+         * From then on the entry allows nothing: a date in UTC, or an instant with a zone. Default: the `until` of the subject's default,
+         * or never.
          */
         until?: string;
         /** What the tokens are for. Default: none. */

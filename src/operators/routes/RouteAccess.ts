@@ -166,7 +166,7 @@ export class RouteAccess {
     }
   }
 
-  /** Returns whether a caller is a service, or a setting names the user or a group among the ownership references of the user's token. */
+  /** Returns whether a caller is a service, or a user whom a setting names, directly or by an ownership reference of Backstage's user info. */
   async #isAmong(people: People[], caller: Caller): Promise<boolean> {
     const { principal } = caller;
     const { source, userInfo } = this.services;

@@ -56,7 +56,7 @@ export function readCookie(
           : readDuration(settings.maxAge, `${path}.maxAge`, {
               defaultSeconds: 15 * 60,
               min: '1m',
-              // Backstage issues no longer tokens.
+              // No user token of Backstage is valid for longer.
               max: '24h',
             }),
     },

@@ -73,7 +73,7 @@ describe('readTokens', () => {
     [[{ subject: '' }], '[0].subject must be the subject'],
     [
       [{ subject: '*' }],
-      '[0].subject must be the subject of an external token, as text without spaces, or how subjects begin, with * at the end alone, such as external:*',
+      '[0].subject must be the subject of an external token, as text without spaces, or the beginning of subjects followed by one *, such as external:*',
     ],
     [[{ subject: 'external:*:a' }], '[0].subject must be the subject of an'],
     [[{ subject: 'external:a**' }], '[0].subject must be the subject of an'],
@@ -103,26 +103,26 @@ describe('readTokens', () => {
     ],
     [
       [{ subject: 'ci', only }, { subject: 'ci' }],
-      '[1].subject is that of auth.apiGate.tokens[0]: write one entry, or only with requests in each of them',
+      '[1].subject is in auth.apiGate.tokens[0] too: write one entry, or give each of them a list of requests as only',
     ],
     [
       [{ subject: 'ci' }, { subject: 'ci', only }],
-      '[1].subject is that of auth.apiGate.tokens[0]: write one entry',
+      '[1].subject is in auth.apiGate.tokens[0] too: write one entry',
     ],
     [
       [{ subject: 'ci', until: '2027-01-01' }, { subject: 'ci' }],
-      '[1].subject is that of auth.apiGate.tokens[0]: write one entry',
+      '[1].subject is in auth.apiGate.tokens[0] too: write one entry',
     ],
     [
       [
         { subject: 'ci', only },
         { subject: 'ci', only: 'all' },
       ],
-      '[1].subject is that of auth.apiGate.tokens[0]: write one entry, or only',
+      '[1].subject is in auth.apiGate.tokens[0] too: write one entry, or give each',
     ],
     [
       [{ subject: 'ci', only: [] }],
-      '[0].only must be a list with one request or more, each with a plugin and a path, or all; an empty list is for a subject with * at its end alone',
+      '[0].only must be a list with one request or more, each with a plugin and a path, or all; only a subject that ends with * may have an empty list',
     ],
     [[{ subject: 'ci', only: 'All' }], '[0].only must be a list with one'],
     [[{ subject: 'ci', only: {} }], '[0].only must be a list with one request'],
@@ -236,7 +236,7 @@ describe('readTokens', () => {
   it('refuses two defaults for the same subjects', () => {
     const entry = { subject: 'external:*', only };
     expect(() => read([entry, entry], [issuer()])).toThrow(
-      /^auth\.apiGate\.tokens\[1\]\.subject is that of auth\.apiGate\.tokens\[0\]: write one entry$/,
+      /^auth\.apiGate\.tokens\[1\]\.subject is in auth\.apiGate\.tokens\[0\] too: write one entry$/,
     );
     const longer = { subject: 'external:a*', only: 'all', until: '2027-01-31' };
     expect(read([entry, longer], [issuer()])).toMatchObject([

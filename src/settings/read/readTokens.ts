@@ -52,7 +52,7 @@ export function readTokens(
       );
       check(
         i === -1 || addUp,
-        `${path}.subject is that of ${configPath}[${i}]: write one entry${isDefault ? '' : ', or only with requests in each of them'}`,
+        `${path}.subject is in ${configPath}[${i}] too: write one entry${isDefault ? '' : ', or give each of them a list of requests as only'}`,
       );
       entries.push(entry);
       return entry;
@@ -82,7 +82,7 @@ function readToken(value: unknown, configPath: string): TokenEntry {
   const at = `${configPath}.subject`;
   check(
     typeof subject === 'string' && SUBJECT.test(subject),
-    `${at} must be the subject of an external token, as text without spaces, or how subjects begin, with * at the end alone, such as external:*`,
+    `${at} must be the subject of an external token, as text without spaces, or the beginning of subjects followed by one *, such as external:*`,
   );
   check(
     !NO_EXTERNAL_SUBJECT.test(subject),
@@ -92,7 +92,7 @@ function readToken(value: unknown, configPath: string): TokenEntry {
   const isEmpty = isList && only.length === 0 && !subject.endsWith('*');
   check(
     only === undefined || only === 'all' || (isList && !isEmpty),
-    `${configPath}.only must be a list with one request or more, each with a plugin and a path, or all; an empty list is for a subject with * at its end alone`,
+    `${configPath}.only must be a list with one request or more, each with a plugin and a path, or all; only a subject that ends with * may have an empty list`,
   );
   return {
     subject,
