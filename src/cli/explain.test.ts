@@ -73,7 +73,7 @@ describe('api-gate explain --subject', () => {
     [
       'POST /api/scaffolder/v2/tasks',
       'ci-deploy',
-      /\nWith a token of ci-deploy: refused with 403 \(restricted\): no only has it\n {2}auth.*\nTo allow it, add \{ plugin: scaffolder, path: '\/v2\/tasks', methods: \[POST\] \} to only in an entry for ci-deploy\n$/,
+      /\nWith a token of ci-deploy: refused with 403 \(restricted\): not listed in any only\n {2}auth.*\nTo allow it, add \{ plugin: scaffolder, path: '\/v2\/tasks', methods: \[POST\] \} to only in an entry for ci-deploy\n$/,
     ],
     [
       'GET /api/catalog/open',
@@ -83,12 +83,12 @@ describe('api-gate explain --subject', () => {
     [
       'GET /api/catalog//entities',
       'ci-deploy',
-      /: refused with 403 \(restr[^]*\nNo only can have it\n$/,
+      /: refused with 403 \(restr[^]*\nNo rule of only can match it\n$/,
     ],
     [
       'GET /api/denied/x',
       'ci-deploy',
-      /: refused with 403 \(restricted\): no only has it\n {2}.*\nNo entry of tokens allows what a deny rule refuses\n$/,
+      /: refused with 403 \(restricted\): not listed in any only\n {2}.*\nNo entry of tokens allows what a deny rule refuses\n$/,
     ],
     [
       'GET /api/techdocs/x',
@@ -106,12 +106,12 @@ describe('api-gate explain --subject', () => {
     [
       'GET /api/x/y',
       'external:entra:nobody',
-      /\nWith a token of external:entra:nobody: refused with 403 \(restricted\): no only has it\n {2}auth\.apiGate\.tokens\[3\] {2}external:entra:\*: nothing {2}.*\nTo allow it, add \{ plugin: x, path: '\/y', methods: \[GET\] \} to only in an entry for external:entra:nobody\n$/,
+      /\nWith a token of external:entra:nobody: refused with 403 \(restricted\): not listed in any only\n {2}auth\.apiGate\.tokens\[3\] {2}external:entra:\*: nothing {2}.*\nTo allow it, add \{ plugin: x, path: '\/y', methods: \[GET\] \} to only in an entry for external:entra:nobody\n$/,
     ],
     [
       'GET /api/x/y',
       'external:entra:a',
-      /: refused with 403 \(restricted\): no only has it\n {2}auth\.apiGate\.tokens\[3\] {2}external:entra:\*: nothing {2}.*\n {2}auth\.apiGate\.tokens\[4\] {2}external:entra:a: nothing {2}\(until 2999/,
+      /: refused with 403 \(restricted\): not listed in any only\n {2}auth\.apiGate\.tokens\[3\] {2}external:entra:\*: nothing {2}.*\n {2}auth\.apiGate\.tokens\[4\] {2}external:entra:a: nothing {2}\(until 2999/,
     ],
     [
       'GET /api/x/y',

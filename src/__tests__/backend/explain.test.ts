@@ -236,7 +236,7 @@ describe('the question about a request', () => {
       '(ended, and closed since 2020-01-01T00:00:00.000Z)',
       '(closed: pub.absent was not set when the process started, or is not set now)',
       'With a token of ci: passes the gate',
-      'With a token of ci: refused with 403 (restricted): no only has it',
+      'With a token of ci: refused with 403 (restricted): not listed in any only',
       'With a token of old: refused with 401 (token-ended)',
       'With a token of narrow: refused with 403 (restricted)',
       'With a token of external:job: passes the gate',

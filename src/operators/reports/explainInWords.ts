@@ -53,7 +53,7 @@ const ANSWERS: Record<Explanation['because'], string> = {
 
 /** The answers to a request with an external token that the gate refuses. */
 const REFUSALS = {
-  restricted: 'refused with 403 (restricted): no only has it',
+  restricted: 'refused with 403 (restricted): not listed in any only',
   'token-ended': 'refused with 401 (token-ended)',
 };
 

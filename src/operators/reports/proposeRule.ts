@@ -120,7 +120,9 @@ export function proposeForToken(
   const change = reason === 'restricted' ? add : 'write a later until';
   // In its default, the change would be for others, too.
   const place = `in an entry for ${subject}`;
-  return change ? `To allow it, ${change} ${place}` : 'No only can have it';
+  return change
+    ? `To allow it, ${change} ${place}`
+    : 'No rule of only can match it';
 }
 
 /** Returns the rule that would open a request, as YAML, and the first expectation that it would break. */
