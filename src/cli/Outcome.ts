@@ -54,7 +54,7 @@ export function judge(answer: GetAnswer): Outcome {
   return { code, text: `answers ${status}${text}`, status };
 }
 
-/** Names what a 401 lacks that the gate's has. */
+/** Names the parts of the gate's 401 that an answer lacks. */
 function missingParts({ method, headers, body }: GetAnswer): string {
   const challenge = headers.get('www-authenticate') ?? '';
   return compact([

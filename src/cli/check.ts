@@ -130,7 +130,7 @@ function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
   ]);
 }
 
-/** Finds the findings that do not depend on variables that are not set. What a finding asks for may be in a list that holds one. */
+/** Returns the findings, except those whose place or remedy names a setting that holds an unset variable. */
 export function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
   return findFindings({
     authBackend: readAuthBackendVersion(),

@@ -51,7 +51,7 @@ export const compareRules: Compare = (before, after, path) => {
   ];
 };
 
-/** Finds what rules of both configurations open by texts that they require and that only the second configuration has. */
+/** Finds what rules of both configurations open only in the second one, because the text that they require is set only there. */
 function compareTexts(
   [without, formerly]: [LoadedConfig, AllowRule[]],
   [having, rules]: [LoadedConfig, AllowRule[]],

@@ -11,7 +11,7 @@ import { formatToken } from '../operators/reports/formatPolicyReport';
 import { readEntries } from './compareEntries';
 import { Compare, compareAll } from './Difference';
 
-/** Compares what external tokens may do by Backstage's own settings. An entry with another token is another one: somebody else may have it. */
+/** Compares what external tokens may do by Backstage's own settings. An entry whose token has changed counts as a new one: somebody else may have it. */
 export const compareExternalAccess = compareAll(
   ['may more', 'may less'],
   config =>

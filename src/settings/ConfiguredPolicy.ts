@@ -19,7 +19,7 @@ export class ConfiguredPolicy extends Policy<ApiGateConfig> {
     return (this.#hash ??= hashPolicy(this.config));
   }
 
-  /** The allow rules, each with the methods that deny rules leave it. */
+  /** The allow rules, each without the methods that deny rules cover. */
   get opened(): AllowList {
     const { allow, deny } = this.config;
     return (this.#opened ??= new AllowList(withoutDenied(allow, deny)));

@@ -51,7 +51,7 @@ export class StartSettings {
     { before, hasEnforced }: { before: ApiGateConfig; hasEnforced: boolean },
   ): { after: ApiGateConfig; needsRestart: string[] } {
     const kept = pick(before, KEPT);
-    // Backstage accepts a token that was removed until a restart: it must not lose its limits before, be they those of a default.
+    // Backstage accepts a removed token until a restart. Keep its limits until then, also those of its default.
     const removed = findRemovedTokens(before, read, this.#named, config);
     const after = { ...read, ...kept, tokens: [...read.tokens, ...removed] };
     const needsRestart = KEPT.filter(

@@ -17,7 +17,7 @@ export function readScans(place: string): PackageScan[] {
   const file = isFile ? place : path.join(place, 'opens.json');
   try {
     const { packages } = JSON.parse(readFileSync(file, 'utf8'));
-    // What else a scan is read for fails here already for a file of another shape.
+    // Read the scan once as later steps do, so that a file of another shape fails here.
     packages.forEach(describeScan);
     const none = { plugin: '', path: '', isWebSocket: false };
     findUnscanned(packages, [{ ...none, allow: 'unauthenticated' }]);

@@ -43,7 +43,7 @@ export function scanPackage(scanned: Package): PackageScan {
     ...pick(scanned, 'name', 'version'),
     ...omit(facts, 'uses'),
     plugins,
-    // What a helper declares is of the only plugin beside it.
+    // A policy without a plugin belongs to the package's only plugin.
     opens: facts.opens.map(each =>
       each.plugin === '?' ? { ...each, plugin } : each,
     ),

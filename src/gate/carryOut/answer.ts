@@ -100,7 +100,7 @@ export function setAnswerHeaders(request: ExpressRequest): void {
       makePrivate(res, isPage && trust !== 'plugin');
     }
     if (restrictedFor !== undefined && !trust) {
-      // No cache has another answer than one to GET or HEAD for a page that embeds an address.
+      // A browser's cache reuses only answers to GET and HEAD for what a page embeds.
       if (restrictedFor !== 'none' && isRead(request.req.method)) {
         // A listener in front of Express answers by Node's response, which has no such method.
         express.response.vary.call(res, 'Sec-Fetch-Dest');

@@ -92,7 +92,7 @@ export abstract class GateRequest<
     });
   }
 
-  /** The deny rules whose plugin, path and method the request matches: a refused request does not look for them. */
+  /** The deny rules whose plugin, path and method the request matches. A getter, so that a request that is refused earlier skips the look-up. */
   get denials(): readonly DenyRule[] {
     return this.policy.denyList.match(this, this.now);
   }

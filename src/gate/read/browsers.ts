@@ -66,7 +66,7 @@ export function isPageDestination({ headers }: IncomingMessage): boolean {
  *   is no exception: `backend.cors.origin` may let the pages of more origins read the answer
  * - without an `Origin`, GET, HEAD and OPTIONS pass: they must change nothing, and no other origin can read the answer
  * - a `Sec-Fetch-Dest` that the Fetch standard loads from other origins by CORS only, or not at all, does not pass then: WebKit
- *   loads another page's font, which the page can use, with the cookie and without an `Origin`, and says `no-cors` of it
+ *   loads another page's font, which the page can use, with the cookie and without an `Origin`, and sends `Sec-Fetch-Mode: no-cors`
  * - without both headers, a request passes: it is not from a browser, or from one before 2020 that is not known to be safe. Other
  *   clients have no cookies but those that they set themselves
  * - a WebSocket handshake is a GET whose answer any origin may read: it always needs a listed `Origin`

@@ -28,7 +28,7 @@ export interface DecodedToken {
 
 /** The credentials that Backstage has made of a token for one plugin. */
 export interface Verdict {
-  /** Chosen by the cache of tokens: the id of the plugin, if the token gives full access. */
+  /** The key that `TokenCache` gives: the id of the plugin, if the token gives full access. */
   key: string;
   /** Each request gets a copy of them. */
   credentials: BackstageCredentials;

@@ -49,7 +49,7 @@ export interface GateSettings {
 
 /** An entry of `auth.apiGate.tokens`, checked: it limits the external tokens of one subject. */
 export interface TokenEntry {
-  /** With `*` at its end, the entry is the default for the subjects that begin so, and says what theirs does not. */
+  /** With `*` at its end, the entry is the default for the subjects that begin with the text before it, and gives what their entries don't set. */
   subject: string;
   /** The requests that the tokens may make. Without any default: all. */
   only?: AllowRule[] | 'all';

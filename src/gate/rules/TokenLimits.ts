@@ -14,7 +14,7 @@ export interface LimitedRequest extends Pick<Route, 'method' | 'path'> {
 
 /** Holds what external tokens may do, and until when: the entries of `auth.apiGate.tokens`. They never open anything. */
 export class TokenLimits {
-  /** By the subject of entries: the end of that which ends last, and the requests that they allow until they end (`undefined`: all). */
+  /** By the subject of entries: their latest end, and the requests that they allow until they end (`undefined`: all). */
   readonly #limits = new Map<string, { until: number; only?: AllowList }>();
   /** By other subjects, each of which is compared with the defaults once. An issuer may have any number of subjects. */
   readonly #others = new LRUCache<string, { until: number; only?: AllowList }>({
@@ -69,7 +69,7 @@ export class TokenLimits {
   }
 }
 
-/** Finds the default of a subject: the entry with the longest text before `*` that the subject begins as. Defaults have one, too. */
+/** Finds the default of a subject: the entry with the longest text before `*` that the subject begins with. A default has a shorter default in turn. */
 export function findDefault<T extends Pick<TokenEntry, 'subject'>>(
   subject: string,
   entries: readonly T[],

@@ -6,9 +6,10 @@ import { LRUCache } from 'lru-cache';
 import { withTimeout } from '../util/time';
 import { Token } from '../read/token';
 
-// A token of 560 characters takes about 1.4 KB, and 0.7 KB for each plugin that has verified it: 42 MB at most.
+// A token of 560 characters takes about 1.4 KB, and 0.7 KB for each plugin that has verified it, of whatever length it is: 42 MB at most.
 const MAX_TOKENS = 20_000;
 const MAX_CHARACTERS = 24_000_000;
+const LEAST_CHARACTERS = 560;
 /**
  * Allows for the keys of two issuers, at Backstage's own 5 s each. `jose` 5 (the legacy system, and releases before November 2026)
  * waits without limit for an issuer that stops sending after its headers, and all requests with the same token would wait too.
@@ -91,7 +92,8 @@ export class TokenCache {
     key: string,
     authenticate: () => Promise<BackstageCredentials>,
   ): Promise<BackstageCredentials> {
-    const pendingKey = `${key} ${token.text}`;
+    // A text could hold what looks like the key of another verdict, so its hash stands for it.
+    const pendingKey = `${key} ${token.digest}`;
     const pending = this.#pending.get(pendingKey);
     if (pending) {
       const { kept } = await pending;
@@ -127,7 +129,7 @@ export class TokenCache {
     // Delete it first, because the cache does not measure the same object again.
     this.#tokens.delete(text);
     this.#tokens.set(text, token, {
-      size: Math.max(text.length, 1) * (verdicts.length + 1),
+      size: Math.max(text.length, LEAST_CHARACTERS) * (verdicts.length + 1),
     });
     // Another request may have read the same text as another token, which has no verdict.
     if (this.#last?.text === text) {
@@ -142,7 +144,7 @@ function recall(token: Token, key: string): BackstageCredentials | undefined {
     return undefined;
   }
   if (verdict.keptUntil <= performance.now() || expiryOf(token) <= Date.now()) {
-    // The token may be invalid by now, and failures are looked up for a token without a verdict only.
+    // Remove the verdict: `NegativeTokenCache` is asked only about tokens without one.
     token.verdicts = token.verdicts.filter(each => each !== verdict);
     return undefined;
   }

@@ -298,6 +298,19 @@ describe('verifyToken', () => {
     expect(askedKeys).toHaveLength(1);
   });
 
+  it('verifies a token once that fails in a cookie, also if the plugin has accepted it as a bearer', async () => {
+    const { calls, tokens, verify } = create();
+    const credentials = { principal: { type: 'service' } } as never;
+    const verdict = { key: 'catalog', credentials, keptUntil: Infinity };
+    tokens.read(service).verdicts = [verdict];
+    for (let i = 0; i < 2; i += 1) {
+      expect(await verify(service, 'cookie')).toMatchObject({
+        reason: 'invalid-token',
+      });
+    }
+    expect(calls).toHaveLength(1);
+  });
+
   it('verifies an invalid token again as another kind or for another plugin', async () => {
     const { calls, verify } = create(notValid);
     for (let i = 0; i < 3; i += 1) {

@@ -80,10 +80,11 @@ function* verify(
   if (claims && isExpired(claims, Date.now())) {
     return Refusal.because('invalid-token', 'expired');
   }
-  // No failure is looked up for a token that the plugin has accepted.
+  // Look up no failure of a bearer that the plugin has accepted. The same token may have failed in a cookie, which takes only users.
+  const isAccepted =
+    kind === 'bearer' && token.verdicts.some(({ key }) => key === plugin.id);
   const known =
-    !token.verdicts.some(({ key }) => key === plugin.id) &&
-    invalidTokens.get(failureKey(plugin.id, kind, token));
+    !isAccepted && invalidTokens.get(failureKey(plugin.id, kind, token));
   if (known) {
     return known;
   }
@@ -158,7 +159,9 @@ function assertPrincipal(
       ? ['user', 'service'].includes(credentials.principal.type)
       : isUser(credentials) && !credentials.principal.actor;
   if (!isAccepted) {
-    throw new AuthenticationError('Not the principal of such a token');
+    throw new AuthenticationError(
+      'httpAuth returned a principal that this kind of token can not have',
+    );
   }
 }
 

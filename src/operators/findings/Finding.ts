@@ -37,7 +37,7 @@ export interface FindingFacts {
   now: Date;
   /** The version of `@backstage/plugin-auth-backend` that is installed. */
   authBackend?: string;
-  /** What plugins have opened in code, and a scan of their packages lacks. */
+  /** Paths that plugins have opened in code, and that a scan of their packages has missed. */
   unscanned?: readonly Pick<DeclaredPolicy, 'plugin' | 'path'>[];
   /** The number of revocations in force that the table lacks. */
   missingRevocations?: number;
@@ -84,7 +84,7 @@ export function findAbsentPlugin(
   );
 }
 
-/** Finds that a rule has ended, or ends within a week. */
+/** Returns a finding if a rule has ended, or ends within a week. */
 export function findEnd(
   { until = Infinity }: { until?: number },
   does: 'denies' | 'opens',

@@ -26,7 +26,7 @@ export function asTexts(value: unknown): string[] {
   return asList(value).filter(isText);
 }
 
-/** Returns whether a path is a prefix or below it, without letter case, as Express compares. */
+/** Returns whether a path equals a prefix or is below it. Ignores letter case, as Express does. */
 export function isBelow(path: string, prefix: string): boolean {
   const withSlash = (text: string) => text.toLowerCase().replace(/\/*$/, '/');
   return withSlash(path).startsWith(withSlash(prefix));

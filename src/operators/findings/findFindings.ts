@@ -73,13 +73,13 @@ function findUnscanned({ unscanned = [] }: FindingFacts): Finding[] {
   return unscanned.map(({ plugin, path }) => ({
     id: 'opened-beyond-scan',
     at: `${CONFIG_KEY} (/api/${plugin}${path})`,
-    why: 'is opened in code by a plugin of the running backend, and the scan of --scan lacks it',
+    why: 'is opened in code by a plugin of the running backend, and the scan of --scan has missed it',
     write:
-      'scan the packages that the backend runs; if the scan lacks it again, read the code of the plugin, and accept this finding if the path is meant to be open',
+      'scan the packages that the backend runs; if the scan misses the path again, read the code of the plugin, and accept this finding if the path is meant to be open',
   }));
 }
 
-/** Finds what this replica lacks, and that report-only ends within a week, with what works until then. */
+/** Finds what this replica lacks, and reports the end of report-only a week before, with what will stop working. */
 function findReplicaFindings(facts: FindingFacts): Possible[] {
   const { areOrdersLoaded, gate, missingFeatures = [] } = facts;
   const {

@@ -195,7 +195,7 @@ function isForAnybody(id: string, settings: Record<string, unknown>): boolean {
   );
 }
 
-/** Whether a resolver signs in people of every domain that are not in the catalog. Only one resolver obeys `allowedDomains`. */
+/** Whether a resolver signs in people who are not in the catalog, whatever their domain. Only this resolver reads `allowedDomains`. */
 function signsStrangersIn(resolver: Record<string, unknown>): boolean {
   return (
     resolver.dangerouslyAllowSignInWithoutUserInCatalog === true &&

@@ -14,7 +14,7 @@ import {
   Possible,
 } from './Finding';
 
-/** Finds external tokens that are valid everywhere, for ever or for every subject, and limits that end or that no token has. */
+/** Finds external tokens without limits, and entries of `auth.apiGate.tokens` that end soon, that no token has used, or that name an absent plugin. */
 export function findTokenFindings(facts: FindingFacts, get: Get): Possible[] {
   return [
     ...findUnrestricted(get),
@@ -45,7 +45,7 @@ function findUnrestricted(get: Get): Possible[] {
   );
 }
 
-/** Finds `jwks` entries of which any subject may call: `auth.apiGate.tokens` has no default for all of them. */
+/** Finds `jwks` entries that accept any subject of their issuer, because no default in `auth.apiGate.tokens` limits all of these subjects. */
 function findUnlisted({ config, gate, isLegacy }: FindingFacts): Possible[] {
   return readExternalSubjects(config).issuers.map(
     ({ at, prefix, url }) =>
@@ -119,7 +119,8 @@ function findLimits(facts: FindingFacts): Possible[] {
 }
 
 /**
- * Finds deny rules that end, that others include, whose plugin is not installed, or whose exceptions are for groups that no token names.
+ * Finds deny rules that have ended or end soon, that another rule makes needless, whose plugin is not installed, or that except groups while
+ * no token names groups.
  * The gate does not know which paths the handlers of a plugin serve.
  */
 export function findDenyFindings(facts: FindingFacts, get: Get): Possible[] {
@@ -134,7 +135,7 @@ export function findDenyFindings(facts: FindingFacts, get: Get): Possible[] {
       .find(
         other =>
           includesDenial(other, rule) &&
-          // Of two rules that deny the same, the second one has no effect.
+          // Report only the second one of two equal rules.
           (gate.deny.indexOf(other) < i || !includesDenial(rule, other)),
       );
     return [

@@ -108,7 +108,7 @@ export function* renderExposure(report: PolicyReport): Pieces<Late> {
     usage &&
       html`<p class="muted">
         Use is that of
-        ${usage.scope === 'replica' ? 'this process since its start' : 'all replicas of this backend'},
+        ${usage.scope === 'replica' ? 'this process' : 'all replicas of this backend'},
         since
         ${time(usage.since)}${!usage.complete && '; the record is not complete'}.
       </p>`,

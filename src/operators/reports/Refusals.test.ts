@@ -21,6 +21,16 @@ describe('[P86] the last refusals of a process', () => {
     jest.useRealTimers();
   });
 
+  it('stay as they were described, and have their answers later', () => {
+    const refusals = new Refusals();
+    const refusal = refusals.add('hello', request, decisionOf());
+    const before = refusals.describe().refusals;
+    refusal.answer = 'worked';
+    expect(before.last).toMatchObject([{ id: refusal.id }]);
+    expect(before.last[0].answer).toBeUndefined();
+    expect(refusals.describe().refusals.last[0].answer).toBe('worked');
+  });
+
   it('have what the log has, the newest first', () => {
     const refusals = new Refusals();
     refusals.add('hello', request, decisionOf({ id: undefined }));

@@ -16,7 +16,7 @@ const MAX_REFUSALS = 200;
 const MINUTES = 60;
 const MINUTE_MS = 60_000;
 
-/** The number of requests whose client is kept. Clients choose the paths, so that more would come. */
+/** The number of different requests whose last client is kept. Clients choose the paths, so the number needs a limit. */
 const MAX_USER_AGENTS = 500;
 
 /** The bytes of a subject in a report, which the issuer of a token chooses. The rest of a longer one is left out. */
@@ -113,7 +113,8 @@ export class Refusals {
             minute: timeOf(minute * MINUTE_MS),
             reasons: { ...reasons },
           })),
-        last: [...this.#last].reverse(),
+        // Copies, since the answer to a request comes later.
+        last: this.#last.map(each => ({ ...each })).reverse(),
       },
     };
   }

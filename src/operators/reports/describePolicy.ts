@@ -175,7 +175,7 @@ function listClosed(
 ): DeclaredPolicy[] {
   return policies.all().filter(
     declared =>
-      // The built-in public routes of these are enough for signing in.
+      // What `auth` and `app` open beyond their built-in public routes is not needed for signing in.
       !['auth', 'app'].includes(declared.plugin) &&
       !isCovered(declared, policy),
   );

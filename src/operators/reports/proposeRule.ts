@@ -118,7 +118,7 @@ export function proposeForToken(
   const rule = path && ruleFor(method, pluginId, path);
   const add = rule && `add ${yamlOf(rule).slice(2)} to only`;
   const change = reason === 'restricted' ? add : 'write a later until';
-  // In its default, the change would be for others, too.
+  // In the subject's default, the change would apply to other subjects, too.
   const place = `in an entry for ${subject}`;
   return change
     ? `To allow it, ${change} ${place}`
@@ -152,8 +152,8 @@ export function describeOpening(
 }
 
 /**
- * Returns the path by which a request of an external token is recorded, so that a rule may have it. A segment that may be an id is
- * `*`. The result is `undefined` where only a rule for the whole plugin would do, and {@link ODD_PATH} where no rule would.
+ * Returns the path by which a request of an external token is recorded, in a form that a rule can have: `*` replaces a segment that
+ * may be an id. Returns `undefined` if only a rule for the whole plugin would match, and {@link ODD_PATH} if no rule would.
  */
 export function callPathOf({
   method,

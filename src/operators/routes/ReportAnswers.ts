@@ -9,8 +9,8 @@ import type { RouteAccess } from './RouteAccess';
 type Caller = Awaited<ReturnType<RouteAccess['requireReader']>>;
 
 /**
- * The answers that have one report: as JSON, and as the page. Each is made once for all of its readers, apart from what the process has in
- * its memory, such as its refusals and the number of its locks, which each reader gets as it is now. A body is returned in parts.
+ * Makes the answers of one report, as JSON and as the page. The report is rendered once for all readers; the present state of the process,
+ * such as its refusals and its number of locks, is added to each answer. A body is returned in parts.
  */
 export class ReportAnswers {
   constructor(
@@ -37,7 +37,7 @@ export class ReportAnswers {
     ]);
   }
 
-  /** Returns the last body that was made with `shared`, if all else is what it was. */
+  /** Returns the last body that was made with `shared`, unless `own` has changed since. */
   #keep<T>(shared: object, own: T, make: (own: T) => Buffer[]): Buffer[] {
     const last = this.#last.get(shared);
     if (last && isEqual(last.own, own)) {

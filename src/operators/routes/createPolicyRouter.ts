@@ -77,7 +77,7 @@ export function createPolicyRouter(options: {
 
 const compressed = new WeakMap<readonly Buffer[], Promise<Buffer[]>>();
 
-/** Compresses a body that several readers get, once, if the client accepts that. zlib does it on threads of its own. */
+/** Compresses a body if the client accepts gzip, once for all readers of that body. zlib runs on threads of its own. */
 async function compress(
   req: Request,
   res: Response,
@@ -86,13 +86,14 @@ async function compress(
   if (req.acceptsEncodings('gzip', 'identity') !== 'gzip') {
     return body;
   }
-  res.set('Content-Encoding', 'gzip');
   let parts = compressed.get(body);
   if (!parts) {
     const whole = promisify(gzip)(Buffer.concat(body), { level: 1 });
     parts = whole.then(each => [each]);
     compressed.set(body, parts);
   }
+  await parts;
+  res.set('Content-Encoding', 'gzip');
   return parts;
 }
 

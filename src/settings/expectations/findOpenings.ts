@@ -74,7 +74,7 @@ function isRepeated(rule: AllowRule, method: string, list: AllowList): boolean {
 }
 
 /**
- * Returns allow rules, each without the methods for which it opens nothing: deny rules cover all of its paths, for as long as it opens them.
+ * Returns allow rules, each without the methods for which deny rules cover all of its paths, until the allow rule ends.
  */
 export function withoutDenied(
   allow: readonly AllowRule[],

@@ -101,7 +101,7 @@ function isPipe(path: string): boolean {
   }
 }
 
-/** Reads files as they are now, each with its source in the configuration: none if Backstage has read the file as empty. */
+/** Reads files as they are now, each with its source in the configuration. A file that was empty when Backstage read it has no source. */
 export async function compareFiles(config: Config, paths = findPaths()) {
   const present = await Promise.all(
     paths.map(async path => {

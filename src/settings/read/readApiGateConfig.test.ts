@@ -251,6 +251,9 @@ describe('readApiGateConfig', () => {
       'https://a.example.com/api/auth',
       'http://localhost:7007/portal/api/auth',
       'https://a.example.com/internal-auth',
+      // By `discovery.endpoints`, an address can be any.
+      'https://sso.example.com/login',
+      'https://a.example.com/api/api',
     ];
     expect(read({ issuers }).issuers).toEqual(issuers);
   });

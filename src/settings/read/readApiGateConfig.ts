@@ -141,7 +141,8 @@ function readIssuers(value: unknown, path: string): string[] {
   return readStringList(value, path, {
     // A token's "iss" is the external address of its auth plugin, letter by letter. With another text, no token would be accepted.
     isValid: issuer =>
-      URL.canParse(issuer) && /^https?:\/\/[^/]+\/[^?#]*auth$/.test(issuer),
+      URL.canParse(issuer) &&
+      /^https?:\/\/[^/]+\/(?!api$)[^?#]*[^/?#]$/.test(issuer),
     description:
       'the URL that the other deployment\'s tokens carry as "iss": the address of its auth plugin, such as https://backstage.example.com/api/auth',
   });

@@ -65,9 +65,9 @@ export function readExternalSubjects(rootConfig: Config) {
     tokens,
     /** The subjects of `static` and `legacy` tokens. */
     named,
-    /** The other entries, with what the subjects of their tokens begin with: nothing if the handler is one of the adopter's. */
+    /** The other entries, each with the prefix of its tokens' subjects: empty for a handler of the adopter's, which may return any subject. */
     issuers,
-    /** Whether a token may have a subject or, if that ends with `*`, one that begins so. */
+    /** Whether a token may have a subject or, for a text that ends with `*`, a subject that begins with the text before it. */
     isPossible: (subject: string) =>
       named.includes(subject) ||
       issuers.some(

@@ -285,6 +285,18 @@ describe('findRemovedTokens', () => {
     expect(findOf(before, jwks)).toEqual([]);
   });
 
+  it('keeps no exemption from the limits of a default', () => {
+    const before = [
+      { subject: 'external:*', only: [] },
+      { subject: 'ci', only: 'all' as const, until: 1 },
+    ];
+    const after = { tokens: [before[0]] as typeof before };
+    const config = configOf(jwks);
+    expect(
+      findRemovedTokens({ tokens: before }, after, ['ci'], config),
+    ).toEqual([{ subject: 'ci', until: 1 }]);
+  });
+
   it('finds none that stays, or whose subject is still named', () => {
     expect(find(tokens, jwks)).toEqual([]);
     expect(find([], ...named, jwks)).toEqual([]);

@@ -1,4 +1,5 @@
 import type { Config } from '@backstage/config';
+import { omit } from 'lodash';
 import type { TokenEntry } from '../../gate/rules/GateSettings';
 import { readOpenedRequests } from './readAllowRules';
 import { readExternalSubjects } from './readExternalTokens';
@@ -60,7 +61,7 @@ export function readTokens(
   );
 }
 
-/** Returns the entries that a change has removed and that stay until a restart: defaults, and those whose tokens Backstage accepts. */
+/** Returns the entries that a change has removed and that stay in force until a restart: defaults, and entries for tokens that Backstage still accepts. */
 export function findRemovedTokens(
   before: { tokens: TokenEntry[] },
   after: { tokens: TokenEntry[] },
@@ -68,11 +69,15 @@ export function findRemovedTokens(
   rootConfig: Config,
 ): TokenEntry[] {
   const { isPossible, named } = readExternalSubjects(rootConfig);
-  return before.tokens.filter(({ subject }) =>
+  const removed = before.tokens.filter(({ subject }) =>
     namedAtStart.includes(subject) || subject.endsWith('*')
       ? !named.includes(subject) &&
         !after.tokens.some(each => each.subject === subject)
       : !isPossible(subject),
+  );
+  // Limits stay, and no exemption from the limits of a default.
+  return removed.map(entry =>
+    entry.only === 'all' ? omit(entry, 'only') : entry,
   );
 }
 
