@@ -64,6 +64,10 @@ export function verifyAsRead(
   return verifyToken(request, isLimited ? 'user-cookie' : 'bearer', token);
 }
 
+function hasVerdict({ verdicts }: Token, pluginId: string): boolean {
+  return verdicts.some(({ key }) => key === pluginId);
+}
+
 function* verify(
   request: Verification,
   kind: TokenKind,
@@ -81,10 +85,9 @@ function* verify(
     return Refusal.because('invalid-token', 'expired');
   }
   // Look up no failure of a bearer that the plugin has accepted. The same token may have failed in a cookie, which takes only users.
-  const isAccepted =
-    kind === 'bearer' && token.verdicts.some(({ key }) => key === plugin.id);
   const known =
-    !isAccepted && invalidTokens.get(failureKey(plugin.id, kind, token));
+    !(kind === 'bearer' && hasVerdict(token, plugin.id)) &&
+    invalidTokens.get(failureKey(plugin.id, kind, token));
   if (known) {
     return known;
   }
