@@ -55,15 +55,21 @@ afterEach(() => {
 const write = (name: string, text: string) =>
   writeFileSync(path.join(folder, name), text);
 
+/** Lets files be read. Backstage waits before it reads an empty file again, so that such a read does not end in this time. */
+async function letRead(ms: number) {
+  for (let i = 0; i === 0 || (mockReads > 0 && i < ms); i += 1) {
+    await new Promise(resolve => reallyWait(resolve, 1));
+  }
+}
+
 /** Lets time pass, and files be read. */
 async function pass(ms: number) {
   for (let passed = 0; passed < ms; passed += 100) {
     jest.advanceTimersByTime(100);
-    // Backstage waits before it reads an empty file again, so that this read does not end now.
-    for (let i = 0; i === 0 || (mockReads > 0 && i < 50); i += 1) {
-      await new Promise(resolve => reallyWait(resolve, 1));
-    }
+    await letRead(50);
   }
+  // A loaded machine needs longer.
+  await letRead(300);
 }
 
 /** Returns the data of a file as Backstage has it. */
