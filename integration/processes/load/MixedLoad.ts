@@ -78,7 +78,9 @@ export class MixedLoad {
       this.#held.push(await this.#openWebSocket('bearer', this.#steady));
     }
     await this.#repeat(this.withGate ? CACHED_TOKENS : 0, async i => {
-      const bearer = await this.sign({ sub: `user:default/cached-${i}` });
+      // As long as the tokens of sign-ins, which take their places.
+      const sub = `user:default/cached-${i}`;
+      const bearer = await this.sign({ sub, ent: [sub] });
       await this.#send('bearer', { bearer });
     });
     await this.#repeat(CACHED_FAILURES, () =>
