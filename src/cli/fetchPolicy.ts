@@ -42,7 +42,7 @@ export async function fetchPolicy({
     }
     return undefined;
   }
-  const scans = scan === undefined ? [] : [readScans(scan)];
+  const scans = scan === undefined ? undefined : readScans(scan);
   const url = readUrl(policy);
   const token = variable && process.env[variable];
   if (variable && !token) {
@@ -67,7 +67,7 @@ export async function fetchPolicy({
   }
   return {
     ...report,
-    unscanned: scans.flatMap(each => findUnscanned(each, report.openedInCode)),
+    unscanned: scans ? findUnscanned(scans, report.openedInCode) : [],
   };
 }
 

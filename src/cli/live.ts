@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { difference, uniqBy } from 'lodash';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { Expectation, formatExpected } from '../settings/read/readExpectations';
-import { PLUGIN_KEYS_PATH } from '../gate/read/requestLine';
+import { isRead, PLUGIN_KEYS_PATH } from '../gate/read/requestLine';
 import { announce, createAsk, nameOf, prefixOf } from './ask';
 import { CliError, Options } from './Command';
 import { readUrl } from './get';
@@ -88,8 +88,7 @@ export async function checkLive(
 function planFor({ gate: { expect }, root }: LoadedConfig) {
   const known = expect.filter(each => !holdsMock(each));
   const asked = known.filter(
-    ({ request, method }) =>
-      request !== undefined && ['GET', 'HEAD'].includes(method),
+    ({ request, method }) => request !== undefined && isRead(method),
   );
   const elsewhere = pluginsElsewhere(root);
   return {

@@ -1,5 +1,6 @@
 import type { AuditedPath } from '../../../src/cli/audit';
 import type { Opening } from '../../../src/cli/scan/readFacts';
+import { isBelow } from '../../../src/operators/findings/backstageSettings';
 import type { PackageScan } from '../../../src/cli/scan/scanPackage';
 
 /** The packages whose plugins `api-gate audit` asks, and what a scan of one can't say. */
@@ -47,8 +48,6 @@ export function listAudited(
   const routes = scan.routes
     .flatMap(({ method, path }) => (method === 'GET' && path ? [path] : []))
     .sort((a, b) => parametersOf(a) - parametersOf(b));
-  const isBelow = (path: string, opened: string) =>
-    opened === '/' || `${path}/`.startsWith(`${opened}/`);
   const publicOnes = opens.filter(({ allow }) => allow === 'unauthenticated');
   // The path of a request, in which a parameter has a value.
   const ask = (path: string) => path.replace(PARAMETER, 'api-gate-audit');

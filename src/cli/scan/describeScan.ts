@@ -16,6 +16,8 @@ export interface Entry {
   /** Who is let in, or where a doubt is. */
   who?: string;
   opening?: Opening;
+  /** The plugins that check nobody. */
+  plugins?: string[];
 }
 
 export function describeScan(scan: PackageScan): Entry[] {
@@ -42,7 +44,7 @@ export function describeScan(scan: PackageScan): Entry[] {
     const changing = asked.filter(({ method }) => !reads.test(method)).length;
     const computed = asked.filter(({ path }) => path === undefined).length;
     entries.push({
-      ...{ kind: 'no check', version },
+      ...{ kind: 'no check', version, plugins },
       name: plugins.includes('?') ? name : plugins.join(','),
       what: `${changing} of ${asked.length} routes change something${computed ? `, ${computed} with a computed path` : ''}; no check of a permission or a user in the package`,
     });
@@ -70,15 +72,13 @@ export function formatScans(
   config?: LoadedConfig,
 ): string[] {
   const rows = scans.flatMap(describeScan).map(entry => {
-    const { kind, name, version, what, who = '', opening } = entry;
-    return opening
-      ? [name, version, what, who, describeRule(name, opening, config)]
-      : [
-          ...[name, version],
-          kind === 'no check'
-            ? `${what}${describeDenials(name, config)}`
-            : `${kind}: ${what} ${who}`,
-        ];
+    const { kind, name, version, what, who = '', opening, plugins } = entry;
+    if (opening) {
+      return [name, version, what, who, describeRule(name, opening, config)];
+    }
+    return plugins
+      ? [name, version, `${what}${describeDenials(plugins, config)}`]
+      : [name, version, `${kind}: ${what} ${who}`];
   });
   // A sentence does not widen its column.
   const widths = [0, 1, 2, 3].map(i =>
@@ -116,9 +116,10 @@ function describeRule(
 }
 
 /** Describes which deny rules name the plugins of a package that checks nobody. */
-function describeDenials(plugins: string, config?: LoadedConfig): string {
-  const rules = config && seeRules('deny', plugins.split(','), config);
-  return config ? `: ${rules || 'no deny rule'}` : '';
+function describeDenials(plugins: string[], config?: LoadedConfig): string {
+  return config
+    ? `: ${seeRules('deny', plugins, config) || 'no deny rule'}`
+    : '';
 }
 
 function seeRules(

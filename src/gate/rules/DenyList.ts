@@ -71,8 +71,15 @@ export class DenyList {
   }
 }
 
-/** Returns the methods of rules that deny requests of a method. */
-export function denyingMethods(method: string): string[] {
+/** Returns whether a rule has a method, or one that implies it. */
+export function hasMethod(
+  { methods }: Pick<DenyRule, 'methods'>,
+  method: string,
+): boolean {
+  return denyingMethods(method).some(each => methods.includes(each));
+}
+
+function denyingMethods(method: string): string[] {
   const isGet = method === 'HEAD' || method === WEBSOCKET;
   return ['*', method, ...(isGet ? ['GET'] : [])];
 }

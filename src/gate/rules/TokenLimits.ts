@@ -85,8 +85,9 @@ export function findDefault<T extends Pick<TokenEntry, 'subject'>>(
 
 /** Adds to each entry what it has from its default alone: `only`, or `until`. */
 export function withDefaults(entries: readonly TokenEntry[]): TokenEntry[] {
+  const defaults = entries.filter(({ subject }) => subject.endsWith('*'));
   const complete = (entry: TokenEntry): TokenEntry => {
-    const outer = findDefault(entry.subject, entries);
+    const outer = findDefault(entry.subject, defaults);
     const inherited = outer && pick(complete(outer), 'only', 'until');
     return { ...inherited, ...entry };
   };

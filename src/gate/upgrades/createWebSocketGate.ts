@@ -112,10 +112,13 @@ async function authenticateUnderRule(
   if (authPolicy === 'unauthenticated') {
     return undefined;
   }
-  const { denials, places } = request;
+  const { denials, isEnforced, isUpgrade, places } = request;
   const tokens = readUpgradeTokens(request, { ...places, cookie: undefined });
   const found = await run(verifyTokens(request, tokens));
-  const judgement = judge({ ...request, denials, route: 'protected' }, found);
+  const judgement = judge(
+    { denials, isEnforced, isUpgrade, route: 'protected' },
+    found,
+  );
   const { refusal } = judgement;
   if (refusal?.isUnexpected) {
     throw refusal;

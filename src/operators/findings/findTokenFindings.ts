@@ -2,7 +2,10 @@ import { endOf, formatRule } from '../../gate/rules/AllowRule';
 import { DenyList } from '../../gate/rules/DenyList';
 import { findDefault, withDefaults } from '../../gate/rules/TokenLimits';
 import { includesDenial } from '../../settings/expectations/findOpenings';
-import { readExternalSubjects } from '../../settings/read/readExternalTokens';
+import {
+  readExternalSubjects,
+  readExternalTokens,
+} from '../../settings/read/readExternalTokens';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { asObject, isObject, isTrue } from '../../settings/read/values';
 import { asList, Get, isText } from './backstageSettings';
@@ -70,9 +73,8 @@ function withoutSecrets(name: string): string {
  * The tokens of issuers expire.
  */
 function findEndless({ config, gate }: FindingFacts): Possible[] {
-  const { tokens } = readExternalSubjects(config);
   const limits = withDefaults(gate.tokens);
-  return tokens.map(({ at, subject, type }): Possible => {
+  return readExternalTokens(config).map(({ at, subject, type }): Possible => {
     const own = limits.filter(entry => entry.subject === subject);
     const ends = own.length > 0 && own.every(each => endOf(each) < Infinity);
     return (
@@ -89,8 +91,7 @@ function findEndless({ config, gate }: FindingFacts): Possible[] {
 
 function findLimits(facts: FindingFacts): Possible[] {
   const { config, gate, usage } = facts;
-  const { tokens } = readExternalSubjects(config);
-  const named = tokens.map(({ subject }) => subject);
+  const named = readExternalTokens(config).map(({ subject }) => subject);
   return gate.tokens.flatMap(({ only, subject, until = Infinity }, i) => {
     const path = `${CONFIG_KEY}.tokens[${i}]`;
     const used = usage?.externalTokens.find(each => each.subject === subject);

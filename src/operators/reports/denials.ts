@@ -1,11 +1,10 @@
 import { formatRule, openedMethods } from '../../gate/rules/AllowRule';
 import type { VerifiedToken } from '../../gate/judge/findRefused';
-import { denies } from '../../gate/rules/DenyList';
+import { denies, hasMethod } from '../../gate/rules/DenyList';
 import { isPluginKeys } from '../../gate/rules/classifyRoute';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { Explanation } from '../../settings/expectations/explainRequest';
-import { hasMethod } from '../../settings/expectations/findOpenings';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { overlap } from '../../settings/read/readForeignAuthorization';
 import { PolicyReport, withEnd } from './describePolicy';

@@ -20,6 +20,7 @@ import type { DecidedRequest } from '../../gate/GateObserver';
 import { secretOf, VERIFIED_TOPICS } from '../findings/backstageSettings';
 import {
   isCookieEndpoint,
+  isRead,
   isUnambiguousPath,
   WEBSOCKET,
 } from '../../gate/read/requestLine';
@@ -97,7 +98,7 @@ export function proposeRule(
       `no rule is proposed for the plugin ${plugin}, whose handlers act with credentials of their own`,
     method === WEBSOCKET &&
       'no rule is proposed for a WebSocket: see docs/websockets.md',
-    !['GET', 'HEAD'].includes(method) &&
+    !isRead(method) &&
       !isWebhook &&
       `no rule is proposed for ${method}, which may change data: see docs/recipes/webhooks.md`,
     !path &&

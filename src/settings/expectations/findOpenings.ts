@@ -7,7 +7,7 @@ import {
   prefixOf,
 } from '../../gate/rules/AllowRule';
 import { AllowList } from '../../gate/rules/AllowList';
-import { denyingMethods, DenyRule } from '../../gate/rules/DenyList';
+import { DenyRule, hasMethod } from '../../gate/rules/DenyList';
 
 /** A path of one plugin that a list of rules opens, and another one does not, not as long, or with another requirement. */
 export interface Opening extends Omit<AllowRule, 'reason'> {
@@ -116,12 +116,4 @@ export function includesDenial(rule: DenyRule, other: DenyRule): boolean {
     difference(other.for, rule.for).length === 0 &&
     difference(rule.except, other.except).length === 0
   );
-}
-
-/** Returns whether a deny rule has a method, or one that implies it. */
-export function hasMethod(
-  { methods }: Pick<DenyRule, 'methods'>,
-  method: string,
-): boolean {
-  return denyingMethods(method).some(each => methods.includes(each));
 }
