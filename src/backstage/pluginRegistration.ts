@@ -28,7 +28,7 @@ const pluginRegistrationServiceRef = createServiceRef<{}>({
   scope: 'plugin',
 });
 
-/** What the gate lacks where a backend has its own service, and the level of that in the log. */
+/** The gate's loss if a backend has its own service, and the level of that in the log. */
 const LOSSES = {
   httpRouter: {
     level: 'warn',

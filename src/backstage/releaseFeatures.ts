@@ -15,11 +15,11 @@ export interface ReleaseFeature {
   fields?: Record<string, Record<string, Kind>>;
   /** A field of an export without which Backstage itself does not have what the feature is for. */
   onlyWith?: { module: string; path: string };
-  /** What the feature uses of Node. */
+  /** The hooks of Node that the feature needs. */
   hooks?: readonly string[];
-  /** What the gate does not do without the feature: a clause. */
+  /** A clause: the gate's work that ends without the feature. */
   lost: string;
-  /** What the backend does without the feature. No row opens anything. */
+  /** The backend's behaviour without the feature. No row opens anything. */
   without: 'starts closed' | 'stops';
   /** A plugin beside which the backend stops as well. */
   stopsBeside?: string;

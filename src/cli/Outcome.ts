@@ -6,7 +6,7 @@ import type { GetAnswer } from './get';
 /** The beginning of the gate's challenge. What may follow is where an MCP client reads how to sign in. */
 const CHALLENGE = 'Bearer realm="Backstage"';
 
-/** What comes of a request without a credential. */
+/** The outcome of a request without a credential. */
 export interface Outcome {
   /** 0: the gate has refused the request. 1: something else has answered. 2: it can not be said which. */
   code: 0 | 1 | 2;
@@ -33,7 +33,7 @@ export function exitCodeFor(codes: Outcome['code'][]): Outcome['code'] {
   return ([1, 2] as const).find(code => codes.includes(code)) ?? 0;
 }
 
-/** What a status shows, by the first pattern that it matches. The gate's own is 401. */
+/** The meaning of a status, by the first pattern that it matches. The gate's own is 401. */
 const BY_STATUS: [status: RegExp, code: Outcome['code'], text: string][] = [
   [/^3/, 2, ', which is not followed: give the address that it leads to'],
   [/^(429|[5-9])/, 2, ': ask again once the backend is up'],

@@ -54,7 +54,7 @@ const startStock = (withGate: boolean) =>
         ],
         handle: (_req, res) => res.status(404).json({}),
       }).feature,
-      // As with pagerDuty.enableUnauthenticatedAccess, which opens the whole plugin.
+      // pagerDuty.enableUnauthenticatedAccess opens the whole plugin in this way.
       recordingPlugin('pagerduty', {
         policies: [{ path: '/', allow: 'unauthenticated' }],
         handle: (req, res) =>

@@ -15,7 +15,7 @@ const GATE = `${BASE}auth:
       - { request: GET /api/catalog/entities, is: closed }
 `;
 
-/** What is public without a rule. */
+/** The routes that are public without a rule. */
 const BUILT_IN = [
   'Public without a rule:',
   '  GET /api/app/**  (the frontend, except /.backstage/auth/v1/cookie)',

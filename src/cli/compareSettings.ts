@@ -84,7 +84,7 @@ const OF_BACKSTAGE: Record<string, Compare> = {
   'permission.enabled': range(
     (_, { root }) => +!isTrue(createGet(root)('permission.enabled')),
   ),
-  // What causes the other findings has a line of its own, or lets nobody do more.
+  // The causes of the other findings have a line of their own, or let nobody do more.
   'auth.providers, backend.auth.dangerouslyDisableDefaultAuthPolicy, events, proxy':
     findings(
       'finding',

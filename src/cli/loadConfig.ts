@@ -219,7 +219,7 @@ function findMissing(config: string[]): string {
     : didYouMean(base, existsSync(dir) ? readdirSync(dir) : []);
 }
 
-/** What to write, by a pattern of the codes of the YAML parser. */
+/** Remedies by the YAML parser's codes. */
 const YAML_HINTS = {
   DUPLICATE_KEY: ': write this key once, and all that belongs to it below',
   'INDENT|IMPLICIT_KEY':

@@ -94,7 +94,7 @@ describe('[P106] the product of a client in logs and reports', () => {
     ['<script>alert(1)</script>', '<script>alert(1)</script>'],
     ['a'.repeat(31), 'a'.repeat(31)],
     ['a/b'.repeat(30), 'a/b'.repeat(30).slice(0, 40)],
-    // What looks like a token, whole or where it would be cut.
+    // A text that looks like a token is hidden, whole or where it would be cut.
     ['a'.repeat(10_000), '…'],
     [`bot/${'aB3'.repeat(6)}`, 'bot/…'],
     [

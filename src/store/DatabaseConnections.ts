@@ -121,7 +121,7 @@ export class DatabaseConnections {
     const run = <R>(each: Timed<R>) =>
       each.connection(connection).timeout(GIVE_UP_MS);
     try {
-      // One message has both, so that a transaction never waits for its next statement without a limit.
+      // `begin` and the limit are one message, so that a transaction never waits for its next statement without a limit.
       await run(knex.raw(`begin; ${SET_LOCAL}`));
       const answer = await run(statement(knex));
       await run(knex.raw('commit'));

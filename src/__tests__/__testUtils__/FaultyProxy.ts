@@ -42,7 +42,7 @@ export class FaultyProxy {
     this.#mode = mode;
     this.#latencyMs = latencyMs;
     if (mode === 'through') {
-      // What a silent proxy has swallowed is lost, and its end closes the connections.
+      // A silent proxy loses the bytes that it has received, and its end closes the connections.
       this.#sockets.forEach(socket => socket.destroy());
     }
   }

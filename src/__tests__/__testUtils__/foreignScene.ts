@@ -9,7 +9,7 @@ import { SignedBackendOptions, signedBackends } from './signedBackends';
 
 /** The header that holds the Backstage token. */
 export const HEADER = 'X-Backstage-Token';
-/** What an ingress with a password of its own makes browsers send. */
+/** The `Authorization` that browsers send for an ingress with a password of its own. */
 export const BASIC = 'Basic aW5ncmVzczpwYXNz';
 
 const LEGACY_SECRET = 'bGVnYWN5LXNlY3JldA==';

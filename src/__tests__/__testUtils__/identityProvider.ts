@@ -11,7 +11,7 @@ const CALLBACK_URL = 'http://idp.example.com/authorize';
 export class IdentityProviderSession {
   #hasEnded = false;
 
-  /** As an operator ends a session, or disables an account. */
+  /** Ends the session, as an operator does who disables an account. */
   end(): void {
     this.#hasEnded = true;
   }

@@ -20,7 +20,7 @@ const MINUTE = 60_000;
 
 const TEXT = 'A text that is worth a compression. '.repeat(100);
 
-/** What the handler of each path answers. */
+/** The handlers by path. */
 const HANDLERS: Record<string, (req: Request, res: Response) => unknown> = {
   '/json': ({ headers, ip, originalUrl, query, user }: any, res) =>
     res.json({ headers, ip, originalUrl, query, user }),

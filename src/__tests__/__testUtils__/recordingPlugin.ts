@@ -13,7 +13,7 @@ export const express5: typeof express = require('express-5');
 
 type Express = Pick<typeof express, 'json' | 'Router'>;
 
-/** What plugins of tests make their routers of. A test file replaces it to run its tests with Express 5. */
+/** The Express of the test plugins' routers. A test file replaces it to run its tests with Express 5. */
 export const pluginExpress: Express = {
   json: express.json,
   Router: express.Router,

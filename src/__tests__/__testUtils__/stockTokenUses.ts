@@ -76,11 +76,11 @@ async function search({ send }: StockBackend) {
   return (await send('searcher', '/search/query?term=example')).status;
 }
 
-/** What the tests do with the token of a subject. */
+/** A request that the tests make with the token of a subject. */
 export interface TokenUse {
   run: (backend: StockBackend) => Promise<unknown>;
   worked: unknown;
-  /** What comes of it if the restrictions name nothing but the plugin that is called. */
+  /** The result if the restrictions name only the plugin that is called. */
   calledOnly: unknown;
   plugin: keyof typeof stock;
   delegatedTo: string[];

@@ -210,7 +210,7 @@ async function startOther(database: string) {
 }
 type Other = Awaited<ReturnType<typeof startOther>>;
 
-/** What a pair needs beside its setting. A setting here takes the effect of others away, so that it has backends of its own. */
+/** The configuration that a pair needs beside its setting. Such a setting takes away the effect of others: it has backends of its own. */
 const ALONE: Record<string, JsonObject> = {
   'auth.apiGate.cookie.enabled': {},
   'permission.enabled': { auth: { apiGate: { operators: [OPERATOR] } } },

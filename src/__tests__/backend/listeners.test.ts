@@ -126,7 +126,7 @@ describe('[P98] a listener for requests beside the app', () => {
     for (const credential of [[], [bearer(await sign())]]) {
       const lines = [...credential, ...LINES[event]];
       statuses.push(finalStatus(await get(LIVE, ...lines)));
-      // What the app answers is recorded once, too.
+      // An answer of the app is recorded once, too.
       statuses.push(finalStatus(await get('/api/hello/x', ...lines)));
     }
     expect(statuses).toEqual([200, 200, 200, 200]);

@@ -95,7 +95,7 @@ describe('a backend in a process of its own', () => {
     const linesOf = async (backend: BackendProcess) => {
       await until(async () => (await backend.probe())[0] === 200);
       const { headers } = await backend.get('/api/auth/api-gate/v1/policy');
-      // One more refusal shows that all lines of the first are there.
+      // The line of one more refusal shows that all lines of the first are there.
       await backend.get('/api/absent/x');
       await backend.waitForLogged('"not installed"');
       return backend

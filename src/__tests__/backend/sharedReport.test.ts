@@ -86,7 +86,7 @@ describe('[P89] a report of 1,000 rules', () => {
       ),
     );
     expect(answers[2]).toContain('needs a credential: no rule names it');
-    // As the one that was found, and among the last.
+    // The page shows the refusal twice: as found, and among the last.
     expect(String(answers[3]).split(`>${id}<`)).toHaveLength(3);
   });
 

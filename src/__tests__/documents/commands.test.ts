@@ -188,7 +188,7 @@ describe('a command of the documents that calls api-gate, on a generated app', (
     const { stdout: block } = await runCommand(
       commandAfter('docs/rollout.md', '2. Install in report-only mode', 'init'),
     );
-    // As the first line of the block says for a file that has `auth`.
+    // The first line of the block asks for this in a file that has `auth`.
     const [, settings] = block.split(/^auth:.*\n/m);
     const text = generated[PRODUCTION].replace(
       'auth:\n',

@@ -40,7 +40,7 @@ async function openFrontend(backend: RunningBackend) {
       getBaseUrl: async (id: string) => `${backend.url}/api/${id}`,
     },
     fetchApi: {
-      // As Backstage's: adds the token, and cookies where a call requests them.
+      // Backstage's `fetch` adds the token, and cookies if a call requests them.
       fetch: (url: string, init: RequestInit = {}) =>
         (init.credentials === 'include' ? withCookies : fetch)(url, {
           ...init,

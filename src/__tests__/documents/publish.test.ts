@@ -181,7 +181,7 @@ describe('.ci/publish/writeOwner.js', () => {
 it("each link and picture of the README, as npm's page shows it, leads to a file of the repository", async () => {
   const { write, textOf } = copyWith(MADE_UP);
   await write();
-  // What is committed, or will be.
+  // The list has each file that is committed, or will be.
   const files = execFileSync(
     'git',
     ['ls-files', '--cached', '--others', '--exclude-standard'],
@@ -189,7 +189,7 @@ it("each link and picture of the README, as npm's page shows it, leads to a file
   ).split('\n');
   const address = `${MADE_UP.repository}/`;
   const readme = textOf('README.md');
-  // Of these alone, npm makes no absolute address.
+  // Only `srcset` is left relative by npm.
   expect(readme.match(/srcset="/g)).toHaveLength(2);
   expect(readme.split(`srcset="${address}raw/HEAD/`)).toHaveLength(3);
   const found = [

@@ -128,7 +128,7 @@ describe('[P103] api-gate diff', () => {
     const settings = readOptions()
       .map(({ name }) => `auth.apiGate.${name}`)
       .filter(name => !listed.includes(name));
-    // What is left has settings of its own, all of which are listed.
+    // Each remaining kind has settings of its own, all of which are listed.
     expect(
       settings.filter(
         name =>

@@ -121,7 +121,7 @@ function runStep(
   });
 }
 
-/** What GitHub's runner has beside a pull request's files. */
+/** The state of GitHub's runner beside a pull request's files. */
 interface Runner {
   steps?: Step[];
   baseSha?: string;

@@ -5,7 +5,7 @@ import { createPolicy } from '../__testUtils__/createPolicy';
 import { createGate } from '../../gate/createGate';
 import { tokenAt, VERIFIED } from './tokens';
 
-/** What a request presents, as headers; a cookie is that of the gate or of Backstage. */
+/** The headers of a request by what it presents; a cookie is the gate's or Backstage's. */
 const CREDENTIALS: Record<string, Record<string, string>> = {
   nothing: {},
   service: {
@@ -81,7 +81,7 @@ function createScene({ hasAuth }: { hasAuth: boolean }) {
   };
 }
 
-/** What a browser asks for. An upgrade is answered in Express where nothing takes it. */
+/** A browser's kinds of requests. Express answers an upgrade that no listener takes. */
 const ASKED = {
   page: { accept: 'text/html' },
   image: { accept: 'image/png' },

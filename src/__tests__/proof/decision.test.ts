@@ -95,7 +95,7 @@ const FOUND: Record<string, Partial<State>> = {
     },
 };
 
-/** What the log has beside the reason, by the row that refuses. */
+/** The detail that the log has beside the reason, by the row that refuses. */
 const DETAILS: [string, Partial<State>, string | undefined][] = [
   ['J3', { header: 'malformed' }, 'malformed'],
   ['T1', { authorization: 'cut user' }, 'malformed'],

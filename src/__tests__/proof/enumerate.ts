@@ -124,7 +124,7 @@ export function* upgradesInExpress(): Generator<State> {
   yield* product([places, of('isCrossSite', BOTH), plugins, doors, ...ways]);
 }
 
-/** What is not said is no key. */
+/** A setting that is absent is no key. */
 const SAYINGS: (Saying | undefined)[] = [
   undefined,
   ...([undefined, 'none', 'each', 'all'] as const).flatMap(only =>

@@ -351,7 +351,7 @@ function createRequest(
   tokenOfKind: typeof tokenAt,
 ): IncomingMessage {
   const lines = headersOf(state, tokenOfKind);
-  // As Node does: of two `Authorization` headers, the first one counts.
+  // Node takes the first of two `Authorization` headers.
   const headers = Object.fromEntries([...lines].reverse());
   return {
     method:

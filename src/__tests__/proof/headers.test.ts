@@ -56,7 +56,7 @@ function linesOf({ rawHeaders }: Headers, ...without: string[]): Lines {
   return lines;
 }
 
-/** What becomes of a request. One that is refused has no more than a reason. */
+/** The outcome of a request. A refused request has only a reason. */
 interface Outcome {
   outcome: Decision['outcome'];
   reason: string;

@@ -8,7 +8,7 @@ import { tokenAt } from './tokens';
 
 /** How others than the gate read the headers of a request: Node, the package `cookie`, and Backstage's own `httpAuth`. */
 
-/** What Node makes of the raw headers of a request. */
+/** The fields that Node sets from the raw headers of a request. */
 export type Headers = Pick<
   IncomingMessage,
   'headers' | 'headersDistinct' | 'rawHeaders'

@@ -111,7 +111,7 @@ function refuseReaders(tokens: Token[], [first, second]: Token[]) {
   );
 }
 
-/** What is found before the modes: `reason` is of a refusal, and `by` the place that authenticated or is refused. */
+/** The judgement before the modes: `reason` is of a refusal, and `by` the place that authenticated or is refused. */
 type Finding = Partial<Judgement> & { by?: Place };
 /** J2 to J10 of a protected route. */
 function authenticate(request: Request): Finding {

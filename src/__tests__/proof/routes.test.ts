@@ -329,7 +329,7 @@ const CODE = [
   ...['audioworklet', 'paintworklet'],
 ];
 const OTHERS = ['', 'document', 'image', 'font', 'xstyle', 'workers'];
-/** What a page of another origin gets without CORS. */
+/** The destinations that a page of another origin may load without CORS. */
 const OPAQUE = ['script', 'style', 'document', 'image'];
 const USES = [
   { 'service-worker': 'script' },

@@ -1,6 +1,6 @@
-/** What the gate decides about: the inputs and the outcome of docs/decision-table.md. */
+/** The states of the decision: the inputs and the outcome of docs/decision-table.md. */
 
-/** What a token turns out to be: its row, and the one that applies while the list of revocations is not loaded. */
+/** The row of each token, and the row that applies while the list of revocations is not loaded. */
 export const TOKENS = {
   text: 'T9: no JWT, and unknown to Backstage',
   'other system': 'T9: a JWT of no type of Backstage, which does not verify',
@@ -58,7 +58,7 @@ const UNVERIFIED: Partial<Record<Kind, string>> = {
   'jwks external': 'T9',
 };
 
-/** What an entry of `tokens` says: the requests that it allows, and when it ends. */
+/** An entry of `tokens`: the requests that it allows, and when it ends. */
 export interface Saying {
   /** `each`: all requests of the states. */
   only?: 'none' | 'each' | 'all';
@@ -147,7 +147,7 @@ export interface State {
   route: RouteName;
   /** The kinds of tokens that a rule for every path of the plugin denies; `undefined` without such a rule. */
   deny: RegExp | undefined;
-  /** What `tokens` says of the external tokens that are not of a kind of their own. */
+  /** The limits in `tokens` of the external tokens that have no kind of their own. */
   limits: Limits | undefined;
   /** Whether the list of revocations is loaded. */
   isListLoaded: boolean;
@@ -174,7 +174,7 @@ export interface State {
   protocols: Kind[] | 'many';
 }
 
-/** What the gate does. */
+/** The gate's answer to a state. */
 export interface Judgement {
   outcome: 'passed' | 'refused' | 'would-refuse';
   /** That of the log. */

@@ -75,7 +75,7 @@ const withLimits = (state: State, given: Limits | undefined): State => ({
   limits: given,
 });
 
-/** What an entry says, in the order of what it gives. */
+/** The values of an entry, in the order of what they give. */
 const GIVES = {
   only: ['none', 'each', 'all'],
   until: ['past', 'later', 'never'],

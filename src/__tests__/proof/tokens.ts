@@ -17,7 +17,7 @@ export const ADDED_ISSUER = 'https://added.example.com';
 /** The group that a user's own token names. */
 export const GROUP = 'group:default/team';
 
-/** What Backstage makes of a token: a principal, or an error. */
+/** The result of Backstage's verification of a token: a principal, or an error. */
 type Verified = object | Error;
 
 const invalid = new AuthenticationError('Invalid');
@@ -70,7 +70,7 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
     ],
     'expired service': [service(CALLERS.known, undefined, NOW - 10), actor],
     'forged user': [user('user', forged), invalid],
-    // As an `httpAuth` of the app's own may do.
+    // An app's own `httpAuth` may return such credentials.
     'false user': [user('user', { false: true }), userNamed('other')],
     'forged revoked': [user('revoked', forged), invalid],
     'keyless user': [user('user', {}, KEYS.gone), invalid],
@@ -123,7 +123,7 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
 }
 
 const byPlace = PLACES.map((_, i) => makeKinds(i));
-/** What Backstage makes of each token. */
+/** The results of Backstage's verification, by token. */
 export const VERIFIED = new Map<string, Verified>();
 const places = new Map<string, Place>();
 PLACES.forEach((place, i) =>

@@ -6,14 +6,14 @@ import { isModeUnknown } from '../mockEnv';
 import type { Opening } from './readFacts';
 import type { PackageScan } from './scanPackage';
 
-/** What a scan says about one package that an operator has to decide about. */
+/** An entry of the scan's report about which an operator has to decide. */
 export interface Entry {
   kind: 'opens' | "can't tell" | 'no check';
   /** The plugin, or the package. */
   name: string;
   version: string;
   what: string;
-  /** Who is let in, or where a doubt is. */
+  /** The callers that are let in, or the place of a doubt. */
   who?: string;
   opening?: Opening;
   /** The plugins that check nobody. */

@@ -9,7 +9,7 @@ export interface Opening extends Omit<DeclaredPolicy, 'allow'> {
   at: string;
 }
 
-/** What the JavaScript of a package says. A place, `at`, is a file and its line. */
+/** The facts that the scan reads in a package's JavaScript. A place, `at`, is a file and its line. */
 export interface Facts {
   /** The ids of the plugins that it creates, or creates modules for. */
   plugins: string[];

@@ -83,7 +83,7 @@ describe('a policy that a plugin declares', () => {
     [`http?.addAuthPolicy?.(${HEALTH})`],
     [`this.http['addAuthPolicy'](${HEALTH})`],
     [`http[\`addAuthPolicy\`]({ 'path': \`/health\`, ${OPEN} })`],
-    // What a later release may know lets in more, as far as anybody can tell.
+    // An unknown value may let in more, so that it counts as open.
     [`http.addAuthPolicy({ ${PATH}, allow: 'someone' })`],
     [`http.addAuthPolicy({ ${PATH}, allow: 'authenticated' })`],
     [`addAuthPolicy({ path: '/other', ${PATH}, ${OPEN} })`],

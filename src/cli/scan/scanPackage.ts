@@ -8,7 +8,7 @@ import { Facts, readFacts } from './readFacts';
 /** The most JavaScript of a package that is read. Plugins have about 0.1 MB, and the catalog 1 MB. */
 const MAX_MB = 10;
 
-/** What a scan has found in one package. */
+/** The result of the scan of one package. */
 export interface PackageScan extends Omit<Facts, 'uses'> {
   name: string;
   version: string;

@@ -12,7 +12,7 @@ import { ExpressRequest } from '../read/GateRequest';
 function answer(
   own: Record<string, string | string[]>,
   options: {
-    /** What authenticates a user; `none` on a public path. Default: a service. */
+    /** The credential that authenticates a user; `none` on a public path. Default: a service. */
     credential?: CredentialKind;
     trust?: 'plugin' | 'operator';
     status?: number;

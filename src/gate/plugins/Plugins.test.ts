@@ -84,7 +84,7 @@ describe('plugins', () => {
     const refusedAt = performance.now();
     await expect(never.started()).rejects.toEqual(starting);
     expect(performance.now() - refusedAt).toBeLessThan(25);
-    // One that was refused meanwhile passes later.
+    // A request that was refused meanwhile passes later.
     plugins.register(serviceOf('never'));
     await never.started();
   });

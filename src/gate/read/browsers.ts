@@ -23,7 +23,7 @@ export function isCrossOrigin(
     : fetchSite !== 'same-origin' && fetchSite !== 'none';
 }
 
-/** What the Fetch standard lets a page load from another origin without CORS. The answer stays opaque: the page can't read it. */
+/** The destinations that a page may load from another origin without CORS (Fetch). The answer stays opaque: the page can't read it. */
 const OPAQUE =
   /^(audio|document|embed|empty|.*frame|image|object|script|style|video)$/;
 

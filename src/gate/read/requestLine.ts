@@ -33,7 +33,7 @@ export function asksForUpgrade({ headers }: IncomingMessage): boolean {
 // rewrite the path, so that the router that serves a request reads another path than the gate.
 export const ORIGIN_FORM = /^\/[!"$-[\]-~]*$/;
 
-// Of the segments, none is empty or a dot segment, and each has characters of RFC 3986 only: unreserved, `:`, `@` and the sub-delims,
+// No segment is empty or a dot segment, and each has characters of RFC 3986 only: unreserved, `:`, `@` and the sub-delims,
 // without `;`: some servers read `/..;/` as a dot segment.
 const PLAIN_PATH =
   /^\/$|^(?:\/(?!\.\.?(?:\/|$))[A-Za-z0-9\-._~!$&'()*+,=:@]+)+$/;

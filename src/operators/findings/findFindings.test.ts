@@ -327,7 +327,7 @@ const rowsOf: Record<FindingId, Row[]> = {
       denyingTwice({ path: below }),
       denyingTwice({ path: below }, { path: '/x/y' }),
     ]),
-    // Of two that are equal, the second one.
+    // The second of two equal rules is found.
     [
       'auth.apiGate.deny[1] (* /api/a/x)',
       gate({ deny: [deny, deny] }),

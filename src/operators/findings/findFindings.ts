@@ -18,7 +18,7 @@ export function findFindings(facts: FindingFacts): Finding[] {
   return atOnce(findFindingsInPieces(facts));
 }
 
-/** As {@link findFindings}. */
+/** Does the work of {@link findFindings} in pieces. */
 export function* findFindingsInPieces(facts: FindingFacts): Pieces<Finding[]> {
   const { config, gate, now } = facts;
   const get = createGet(config);

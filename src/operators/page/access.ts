@@ -26,7 +26,7 @@ import {
   time,
 } from './parts';
 
-/** What answers outside of `/api`, where the gate is not. */
+/** Routes outside of `/api`, which the gate does not see. */
 const OUTSIDE = [
   'Health checks: /.backstage/health/v1/readiness and …/liveness',
   'The frontend, which the plugin app serves at /',
@@ -42,7 +42,7 @@ type RuleRow = PolicyReport['allow'][number] & {
 /** A subject with its limits, and with its use where this is recorded. */
 interface TokenRow {
   subject: string;
-  /** What its entries allow, and its default. */
+  /** The requests that its entries and its default allow. */
   limits: string[];
   use?: NonNullable<PolicyReport['usage']>['externalTokens'][number];
 }

@@ -92,7 +92,7 @@ export const PAGE_POLICY = [
   'sandbox allow-forms allow-top-navigation-by-user-activation',
 ].join('; ');
 
-/** As {@link PAGE_POLICY}, for errors: they have no form. */
+/** {@link PAGE_POLICY} for errors, which have no form. */
 export const ERROR_POLICY = PAGE_POLICY.replace(/sandbox .*/, 'sandbox');
 
 /** The headers of a page. No cache stores it, and no address of it leaves the browser. */

@@ -9,7 +9,7 @@ export class Html {
   }
 }
 
-/** What a template may hold: text and numbers are escaped, `undefined` and `false` are left out. */
+/** The value of a template: text and numbers are escaped, `undefined` and `false` are left out. */
 export type Content =
   Html | string | number | undefined | false | readonly Content[];
 

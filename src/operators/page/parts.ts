@@ -103,7 +103,7 @@ export function list(items: readonly Content[]): Html | undefined {
     : undefined;
 }
 
-/** What a reader may ask: the label of its field, and the longest text. */
+/** A reader's questions: the label of each field, and its longest text. */
 export const FIELDS = {
   filter: { label: 'Filter tables and lists by a text', maxlength: 100 },
   id: { label: 'Id of a refusal', maxlength: 64 },

@@ -11,7 +11,7 @@ it('the page stays below 1 MB, and takes less than 50 ms, with 1,000 rules, 200 
     const { system, user } = process.cpuUsage(begin);
     return (system + user) / 1000;
   };
-  // Whatever else the machine does makes each time longer, and none shorter.
+  // Other work of the machine makes a time longer, never shorter.
   let best = Infinity;
   for (let i = 0; i < 50 && best >= 50; i += 1) {
     best = Math.min(best, measure());

@@ -10,9 +10,9 @@ import { counted, FIELDS, form, Late, note, preformatted, time } from './parts';
 import { renderRefusals } from './refusals';
 import { renderExpected, renderFindings, renderSettings } from './settings';
 
-/** What the page has for one reader. */
+/** A reader's part of the page. */
 export interface Asked {
-  /** What the process has now. */
+  /** The present state of the process. */
   process: ProcessReport;
   /** The request to explain, and the subject of its token; empty for none. */
   request: string;

@@ -48,7 +48,7 @@ export type ReportedToken = ReturnType<typeof withEnd<TokenEntry>>;
 // A plugin's policy is for all methods.
 const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
-/** What the gate lets pass without a rule, as rules would say it. The plugin `*` stands for each. */
+/** The routes that the gate lets pass without a rule, written as rules. The plugin `*` stands for each. */
 export const BUILT_IN_PUBLIC: readonly ReportedRule[] = [
   {
     plugin: 'app',
@@ -175,7 +175,7 @@ function listClosed(
 ): DeclaredPolicy[] {
   return policies.all().filter(
     declared =>
-      // What `auth` and `app` open beyond their built-in public routes is not needed for signing in.
+      // Signing in needs only the built-in public routes of `auth` and `app`.
       !['auth', 'app'].includes(declared.plugin) &&
       !isCovered(declared, policy),
   );

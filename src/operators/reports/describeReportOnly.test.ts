@@ -216,7 +216,7 @@ describe('what worked in report-only', () => {
         yaml: `# - { plugin: hello, path: '/few', methods: [GET] }  # 1 request from ${first} to ${formatDay(TODAY - 2)}, answered 200`,
       },
     ]);
-    // What is expected to be closed may work for ever.
+    // A path that is expected to be closed may be used for ever.
     expect(report).toMatchObject({
       enforce: 'not yet',
       because: `requests that would be refused still worked on ${last}, at hello, proxy`,

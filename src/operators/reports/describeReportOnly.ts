@@ -45,7 +45,7 @@ export type ReportOnlyReport = NonNullable<
 export function describeReportOnly(options: {
   config: Config;
   usage: Usage;
-  /** What the record has now, if it was read already. */
+  /** The recorded uses, if they were read already. */
   uses?: Map<string, Use>;
   policy: ConfiguredPolicy;
   refusals: Pick<Refusals, 'userAgentOf'>;
@@ -104,7 +104,7 @@ export function describeWorked(
   const proposal = denial
     ? { why: 'a deny rule covers it, so that no allow rule opens it' }
     : proposeRule(worked);
-  // As a comment, so that pasting it opens nothing.
+  // The line is a comment, so that pasting it opens nothing.
   return 'yaml' in proposal
     ? { ...worked, yaml: `# ${proposal.yaml}  # ${describeRequests(worked)}` }
     : { ...worked, ...proposal };

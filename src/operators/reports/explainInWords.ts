@@ -23,7 +23,7 @@ import { describeOpening, proposeForToken } from './proposeRule';
 interface ExplainedGate {
   policy: ConfiguredPolicy;
   externalSubjects: ExternalSubjects;
-  /** What plugins open in code and the gate closes, as far as that is known. */
+  /** The policies that plugins declare in code and the gate closes, as far as they are known. */
   closed: Pick<DeclaredPolicy, 'allow' | 'path' | 'plugin'>[];
   /** Ids of the installed plugins; `undefined` where they are not known. */
   installed?: readonly string[];

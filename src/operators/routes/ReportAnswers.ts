@@ -5,7 +5,7 @@ import { Asked, renderPage } from '../page/renderPage';
 import { inPieces, mapInPieces, Pieces } from '../pieces';
 import type { RouteAccess } from './RouteAccess';
 
-/** Who asks, as the route has let pass. */
+/** The caller that the route has let pass. */
 type Caller = Awaited<ReturnType<RouteAccess['requireReader']>>;
 
 /**

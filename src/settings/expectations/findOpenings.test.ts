@@ -276,7 +276,7 @@ describe('withoutDenied', () => {
     [rules(['/ab'])[0], deny('/a/**'), ['GET']],
     [rules(['/a'])[0], [], ['GET']],
     [{ ...rules(['/a'])[0], plugin: 'two' }, deny('/**'), ['GET']],
-    // One method of several, and those that GET implies.
+    // A deny rule may have one method of several, or methods that GET implies.
     [rules(['/a', 'GET', 'POST'])[0], deny('/a', 'POST'), ['GET']],
     [rules(['/a', 'WEBSOCKET', 'HEAD'])[0], deny('/a', 'GET'), []],
     [rules(['/a'])[0], deny('/a', 'HEAD'), ['GET']],

@@ -17,7 +17,7 @@ export interface Opening extends Omit<AllowRule, 'reason'> {
   rule: AllowRule;
   /** The time at which the other list closes the path; only if that list opens it now. */
   otherUntil?: number;
-  /** What the other list requires to open the path; only if it has another requirement. */
+  /** The other list's requirement for the path; absent if it is the same. */
   otherRequires?: string;
 }
 

@@ -90,7 +90,7 @@ async function start(names: string[], contexts: AppConfig[]) {
   await pass(100);
   return {
     changes,
-    /** What was taken since the last call: the value of `auth.apiGate`, and the names of files that could not be read. */
+    /** Returns what was taken since the last call: the value of `auth.apiGate`, and the names of files that could not be read. */
     take: () => taken.splice(0),
     change: (...changed: AppConfig[]) =>
       change(ConfigReader.fromConfigs(changed)),

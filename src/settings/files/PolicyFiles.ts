@@ -26,7 +26,7 @@ export class PolicyFiles {
     );
     const loaded = readFiles(this.config).map(({ data }) => data);
     const read = [paths, texts, loaded];
-    // What a file includes may change while its own text stays.
+    // An included file may change while the text of the file that includes it stays.
     const hasIncludes = texts.some(text => INCLUDES.test(text ?? ''));
     // A file with 1,000 rules takes long to parse, and has rarely changed since the last comparison.
     if (hasIncludes || !isDeepStrictEqual(this.#last.read, read)) {

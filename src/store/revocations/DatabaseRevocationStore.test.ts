@@ -8,7 +8,7 @@ import type { Revocation } from '../../gate/sessions/Revocation';
 import { RevocationRow, SPAN_MS } from './RevocationTable';
 
 const TABLE = 'api_gate_revocations';
-/** What the table is asked for in a reading of all rows. */
+/** The arguments of a reading of all rows. */
 const ALL = [{ recorded_at: 0, id: '' }, 1000];
 const now = () => Math.floor(Date.now() / 1000);
 const session = (change: Partial<Revocation> = {}): Revocation => ({
@@ -166,7 +166,7 @@ describe('DatabaseRevocationStore', () => {
     };
     const afterAnHour = await store.read(`${clock.now - hour}`);
     expect(encodeURIComponent(afterAnHour.cursor!).length).toBeLessThan(1_000);
-    // What the next reading may find is in the cursor all the same.
+    // The cursor has the start of the next reading all the same.
     expect((await store.read(afterAnHour.cursor)).revocations).toEqual([]);
     expect(asked).toHaveLength(1);
     clock.now -= hour;
@@ -330,7 +330,7 @@ describe.each(testDatabases)(
         'session',
         'user',
       ]);
-      // As many rows as before, of which one has taken the place of another.
+      // The table has as many rows as before, but one has taken the place of another.
       await knex(TABLE).where({ id: 'late' }).delete();
       await knex(TABLE).insert({ ...late, id: 'later', ...at(59_990) });
       const fourth = await readAll(third.cursor);

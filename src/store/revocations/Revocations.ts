@@ -139,7 +139,7 @@ export class Revocations extends RevocationList {
       intervalMs,
       log: { logger, ...READING },
     });
-    // What waits to be written is written again at the same interval, which is short until the list is loaded.
+    // Pending revocations are written again at the same interval, which is short until the list is loaded.
     reading.then(() =>
       pollUntilStopped(() => this.#pending.retry(), {
         intervalMs,

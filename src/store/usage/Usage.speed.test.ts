@@ -70,7 +70,7 @@ it.each(testDatabases)(
     replicas.push(added);
     await added.follow(await database.openGate());
     await added.sync();
-    // Whatever else the machine does makes each time longer, and none shorter.
+    // Other work of the machine makes a time longer, never shorter.
     let best = Infinity;
     for (let i = 0; i < 20 && best >= 250; i += 1) {
       best = Math.min(best, await timeOf(() => added.sync()));

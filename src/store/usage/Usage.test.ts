@@ -241,7 +241,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     expect([requests(a), a.isComplete]).toEqual([{ 1: 510 }, false]);
     await a.sync();
     await b.sync();
-    // One statement has 500 of them.
+    // A statement has at most 500 rows.
     expect([requests(a), requests(b)]).toEqual([
       { 1: 10, 2: 500 },
       { 1: 10, 2: 500 },
@@ -631,7 +631,7 @@ describe.each(testDatabases)('Usage on %s', (kind, create) => {
     expect(useOf(replica, further)?.requests).toBe(
       100_000 - 5 * MAX_NAMES_OF_GROUP,
     );
-    // One plugin that answers any path does not hide the others.
+    // A plugin that answers any path does not hide the others.
     const ofOther = {
       ...{ plugin: 'other', method: 'GET' },
       ...{ path: '/0', status: 200 },

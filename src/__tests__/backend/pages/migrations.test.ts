@@ -126,7 +126,7 @@ describe('docs/migrate.md, from the tutorial', () => {
     const kept = tutorial
       .replace(/ *app\.use\((cookieParser|authMiddlewareFactory)\(.*\n/g, '')
       .replace(/ *app\.use\('\/api\/cookie'.*?\n {4}\}\);\n/s, '');
-    // What Backstage's own `configure` has where the page leaves lines out.
+    // Backstage's own `configure` has these lines where the page leaves lines out.
     const [first, last] = [
       ['helmet', 'cors', 'compression', 'logging'],
       ['notFound', 'error'],
@@ -187,7 +187,7 @@ describe('docs/migrate.md, from the tutorial', () => {
           getBaseUrl: async (id: string) => `${backend.url}/api/${id}`,
         },
         identityApi: { getCredentials: async () => ({ token }) },
-        // What the tutorial's function does.
+        // The tutorial's function does the same.
         setTokenCookie: async (
           url: string,
           identityApi: { getCredentials(): Promise<{ token: string }> },

@@ -59,7 +59,7 @@ function errorsIn(files: Map<string, string>): string[] {
       ? ts.createSourceFile(name, files.get(name)!, version)
       : getSourceFile(name, version, ...others);
   const program = ts.createProgram([...files.keys()], options, host);
-  // Those of all other files would take half a minute.
+  // The diagnostics of all other files would take half a minute.
   return [...files.keys()]
     .map(name => program.getSourceFile(name)!)
     .flatMap(file => [
