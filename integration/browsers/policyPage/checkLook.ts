@@ -6,14 +6,15 @@ import { USERS, World } from './World';
 const PHONE = { width: 360, height: 780 };
 const QUESTION = '?request=POST+/api/hello/hook&id=none';
 
-/** Opens the page as an operator, with an answer to its form. */
+/** Opens the page as an operator, or its answers to questions. */
 async function open(
   { pageUrl, signIn }: World,
   options: BrowserContextOptions = {},
+  question = '',
 ): Promise<Page> {
   const context = await signIn(USERS.operator, options);
   const page = await context.newPage();
-  await page.goto(`${pageUrl}${QUESTION}`);
+  await page.goto(`${pageUrl}${question}`);
   return page;
 }
 
@@ -22,19 +23,18 @@ export async function checkLook(checks: Checks, world: World) {
   const backgrounds = new Set<string>();
   for (const colorScheme of ['light', 'dark'] as const) {
     for (const viewport of [PHONE, { width: 1280, height: 900 }]) {
-      // Without `bypassCSP`, axe can't run in the page.
-      const page = await open(world, {
-        bypassCSP: true,
-        colorScheme,
-        viewport,
-      });
-      backgrounds.add(await backgroundOf(page));
-      checks.equal(
-        `${colorScheme}, ${viewport.width} pixels: what axe finds, pixels beyond the window`,
-        [await findViolations(page), await overflowOf(page)],
-        [[], 0],
-      );
-      await page.context().close();
+      for (const question of ['', QUESTION]) {
+        // Without `bypassCSP`, axe can't run in the page.
+        const options = { bypassCSP: true, colorScheme, viewport };
+        const page = await open(world, options, question);
+        backgrounds.add(await backgroundOf(page));
+        checks.equal(
+          `${colorScheme}, ${viewport.width} pixels, ${question || 'no question'}: what axe finds, pixels beyond the window`,
+          [await findViolations(page), await overflowOf(page)],
+          [[], 0],
+        );
+        await page.context().close();
+      }
     }
   }
   checks.that(
@@ -118,6 +118,13 @@ export async function checkKeyboard(checks: Checks, world: World) {
       return top >= 0 && bottom <= innerHeight;
     }),
     true,
+  );
+  await page.click('nav a[href$="#findings"]');
+  await page.waitForSelector('#findings');
+  checks.equal(
+    'a link of the answer leads to the whole page',
+    [new URL(page.url()).search, await page.locator('section').count()],
+    ['', 7],
   );
   await page.context().close();
 }

@@ -62,32 +62,38 @@ export async function checkHostile(
   // Where a text became an element, its code would run: no policy of the page keeps it from that here.
   const context = await signIn(USERS.operator, { bypassCSP: true });
   const page = await context.newPage();
-  const query = new URLSearchParams({
+  const questions = {
     request: `GET /api/hello/${HOSTILE}`,
     subject: HOSTILE,
     id: HOSTILE,
-    filter: HOSTILE,
-  });
-  for (const address of [pageUrl, `${pageUrl}?${query}`]) {
-    await page.goto(address);
+  };
+  const textOf = async (section: string) =>
+    (await page.locator(section).allInnerTexts()).join();
+  for (const [name, query] of Object.entries<Record<string, string>>({
+    'the page': {},
+    'the page, filtered': { filter: HOSTILE },
+    'the answers': { ...questions, filter: HOSTILE },
+  })) {
+    await page.goto(`${pageUrl}?${new URLSearchParams(query)}`);
     await page.waitForTimeout(200);
+    const isWhole = name !== 'the answers';
     checks.equal(
-      address === pageUrl ? 'the page' : 'the page, asked',
+      name,
       {
         title: await page.title(),
         elements: await page.locator('[data-hostile], script, img').count(),
         overflow: await overflowOf(page),
-        reason: (await page.innerText('#exposure')).includes(HOSTILE),
-        subject: (await page.innerText('#tokens')).includes(HOSTILE),
-        paths: /onerror/.test(await page.innerText('#refusals')),
+        reason: (await textOf('#exposure')).includes(HOSTILE),
+        subject: (await textOf('#tokens')).includes(HOSTILE),
+        paths: /onerror/.test(await textOf('#refusals')),
         invisible: /[\u202E\u2028]/.test((await page.textContent('body'))!),
       },
       {
         title: 'API gate',
         elements: 0,
         overflow: 0,
-        reason: true,
-        subject: true,
+        reason: isWhole,
+        subject: isWhole,
         paths: true,
         invisible: false,
       },

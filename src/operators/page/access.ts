@@ -96,11 +96,8 @@ export function* renderExposure(report: PolicyReport): Pieces<Late> {
   const others = listBesideRules(report).map(([title, lines]) => ({
     title: html`<h3>${title}</h3>`,
     items: filtered(
-      lines.map(line => html`<li>${line}</li>`),
-      shown =>
-        html`<ul>
-          ${shown}
-        </ul>`,
+      lines.map(line => html`${line}`),
+      list,
     ),
   }));
   return asked => [
@@ -136,12 +133,11 @@ export function* renderTokens(report: PolicyReport): Pieces<Late> {
   }));
   const none = 'No external token is configured, and none was seen.';
   const shown = yield* table(TOKENS, rows, none);
-  const isLater = tokens.length > 0 && !enforced;
-  return asked => [
-    isLater &&
-      note('warned', 'What a token may do is not in force in report-only.'),
-    shown(asked),
-  ];
+  const later =
+    tokens.length > 0 &&
+    !enforced &&
+    note('warned', 'What a token may do is not in force in report-only.');
+  return asked => [later, shown(asked)];
 }
 
 /** Formats the last day with a request. `days` is the time of observation. */

@@ -72,14 +72,14 @@ function isEmpty(content: Content): boolean {
  */
 export function filtered(
   items: readonly Html[],
-  show: (items: readonly Html[]) => Html,
+  show: (items: readonly Html[]) => Content,
   none?: Content,
 ): Late {
   if (items.length === 0) {
     return () => html`<p>${none}</p>`;
   }
   const textsOf = once(() => items.map(textOf));
-  return ({ filter }) => {
+  const render = (filter: string): Html => {
     const text = filter.toLowerCase();
     const found = text
       ? items.filter((_, i) => textsOf()[i].includes(text))
@@ -89,6 +89,8 @@ export function filtered(
     ${found.length > 0 && show(found.slice(0, MAX_SHOWN))}
     ${left > 0 && html`<p class="muted">${number(left)} more: filter by a text to see them. The policy route lists all.</p>`}`;
   };
+  const unfiltered = once(() => render(''));
+  return ({ filter }) => (filter ? render(filter) : unfiltered());
 }
 
 function textOf(element: Html): string {

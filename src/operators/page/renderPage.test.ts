@@ -36,6 +36,9 @@ const render = (
 const tagsOf = (page: string) =>
   [...page.matchAll(/<[^>]*>/g)].map(([tag]) => tag.replace(/"[^"]*"/g, '""'));
 
+const idsOf = (page: string) =>
+  [...page.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id);
+
 /** Replaces the end of each text that clients, operators and plugins write. Times and constants stay. */
 const withText = (report: PolicyReport, text: string): PolicyReport =>
   cloneDeepWith(report, value =>
@@ -96,10 +99,12 @@ describe.each(Object.entries(REPORTS))('[P89] a page, %s', (_, report) => {
       id: text,
       lines: [text],
     });
-    const page = render(withText(report, hostile), asked(hostile));
-    expect(tagsOf(page)).toEqual(
-      tagsOf(render(withText(report, 'x'), asked('x'))),
-    );
+    for (const ask of [asked, () => undefined]) {
+      const page = render(withText(report, hostile), ask(hostile));
+      expect(tagsOf(page)).toEqual(
+        tagsOf(render(withText(report, 'x'), ask('x'))),
+      );
+    }
     for (const one of ['error', 'filter']) {
       expect(tagsOf(render(report, { [one]: hostile }))).toEqual(
         tagsOf(render(report, { [one]: 'no such text' })),
@@ -122,17 +127,37 @@ describe.each(Object.entries(REPORTS))('[P89] a page, %s', (_, report) => {
       tag => tag.match(/\b(?:href|src|action)="[^"]*"/g) ?? [],
     );
     expect(
-      addresses.filter(address => !/^(href|action)="#/.test(address)),
+      addresses.filter(address => !/^(href="(\.\/)?|action=")#/.test(address)),
     ).toEqual([]);
   });
 
   it('has each id once, and the target of each link', () => {
     const page = render(report);
-    const ids = [...page.matchAll(/ id="([^"]*)"/g)].map(([, id]) => id);
+    const ids = idsOf(page);
     expect(ids).toEqual([...new Set(ids)]);
     const targets = [...page.matchAll(/ href="#([^"]*)"/g)].map(([, id]) => id);
     expect(targets.filter(id => !ids.includes(id))).toEqual([]);
   });
+
+  it.each([
+    [{ id: 'abc' }, ['refusals']],
+    [{ request: 'x', lines: ['y'] }, ['ask']],
+    [{ request: 'x', error: 'y', id: 'abc' }, ['refusals', 'ask']],
+  ])(
+    'answers %j with what was asked for, and links to the rest',
+    (asked, answers) => {
+      const page = render(report, asked);
+      const sections = page.split('<section ').slice(1);
+      expect(sections.map(section => idsOf(` ${section}`)[0])).toEqual(answers);
+      const links = [...page.matchAll(/ href="\.\/#([^"]*)"/g)].map(
+        ([, id]) => id,
+      );
+      expect(links.length).toBeGreaterThan(answers.length);
+      expect(links.filter(id => !idsOf(render(report)).includes(id))).toEqual(
+        [],
+      );
+    },
+  );
 });
 
 it('[P89] replaces characters that change the order of others, or stay invisible', () => {

@@ -33,29 +33,37 @@ export function* renderPage(
   report: PolicyReport,
 ): Pieces<(asked: Asked) => Html> {
   // In the order of an operator's questions.
-  const sections: [anchor: string, title: string, render: Late][] = [
+  const sections: [
+    anchor: string,
+    title: string,
+    render: Late,
+    answers?: 'id' | 'request',
+  ][] = [
     ['findings', 'Findings', yield* renderFindings(report)],
     ['exposure', 'What is open', yield* renderExposure(report)],
     ['expected', 'Expected', yield* renderExpected(report)],
     ['tokens', 'External tokens', yield* renderTokens(report)],
-    ['refusals', 'Refusals', yield* renderRefusals(report)],
+    ['refusals', 'Refusals', yield* renderRefusals(report), 'id'],
     ['settings', 'Settings', yield* renderSettings(report)],
-    ['ask', 'Ask', renderAsk],
+    ['ask', 'Ask', renderAsk, 'request'],
   ];
   return ({ filter, ...others }) => {
     const asked = {
       ...others,
       filter: filter.slice(0, FIELDS.filter.maxlength),
     };
+    // An answer stands alone: all rows of a large policy would come again with each.
+    const answers = sections.filter(([, , , name]) => name && asked[name]);
+    const isAnswer = answers.length > 0;
     return createDocument(
       'API gate',
       html`${renderHead({ ...report, ...asked.process })}
         <nav aria-label="Sections">
-          ${sections.map(([anchor, title]) => html`<a href="#${anchor}">${title}</a>`)}
+          ${sections.map(([anchor, title]) => html`<a href="${isAnswer && './'}#${anchor}">${title}</a>`)}
         </nav>
         <main>
           ${form('findings', 'Filter', asked, 'filter')}
-          ${sections.map(
+          ${(isAnswer ? answers : sections).map(
             ([anchor, title, render]) =>
               html`<section id="${anchor}" aria-labelledby="${anchor}-title">
                 <h2 id="${anchor}-title">${title}</h2>

@@ -63,12 +63,11 @@ export function* renderExpected(report: PolicyReport): Pieces<Late> {
   const { enforced, expect } = report;
   const none = `Nothing is written down in ${CONFIG_KEY}.expect.`;
   const rows = yield* table(EXPECTED, expect, none);
-  const isLater = expect.length > 0 && !enforced;
-  return asked => [
-    isLater &&
-      note('warned', 'What has to be closed is closed once you enforce.'),
-    rows(asked),
-  ];
+  const later =
+    expect.length > 0 &&
+    !enforced &&
+    note('warned', 'What has to be closed is closed once you enforce.');
+  return asked => [later, rows(asked)];
 }
 
 /** Renders who may do what, and whom the gate trusts. */

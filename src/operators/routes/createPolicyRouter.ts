@@ -4,7 +4,7 @@ import type { Config } from '@backstage/config';
 import { isError } from '@backstage/errors';
 import type { Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
-import { sumBy } from 'lodash';
+import { mapValues, sumBy } from 'lodash';
 import {
   OWN_ROUTES_PATH,
   PAGE_PATH,
@@ -14,7 +14,7 @@ import { isPageDestination } from '../../gate/read/browsers';
 import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
 import type { Explained } from '../reports/explainInWords';
 import { PAGE_HEADERS } from '../page/document';
-import type { Asked } from '../page/renderPage';
+import { FIELDS } from '../page/parts';
 import type { ReportAnswers } from './ReportAnswers';
 import type { RouteAccess } from './RouteAccess';
 
@@ -59,17 +59,12 @@ export function createPolicyRouter(options: {
       answerError(res, { status, message: (error as Error).message });
       return;
     }
-    const request = readText(req, 'request');
-    const subject = readText(req, 'subject');
-    const id = readText(req, 'id');
-    const filter = readText(req, 'filter');
-    const answers = await read();
-    const page = await answers.page(caller, {
-      ...{ request, subject, id, filter },
-      explained: request ? await explain(request, subject) : undefined,
-    });
+    const asked = mapValues(FIELDS, (_, name) => readText(req, name));
+    const { request, subject } = asked;
+    const explained = request ? await explain(request, subject) : undefined;
+    const page = await (await read()).page(caller, { ...asked, explained });
     res.set(PAGE_HEADERS);
-    const isShared = !(request || subject || id || filter);
+    const isShared = Object.values(asked).every(text => text === '');
     send(res, isShared ? await compress(req, res, page) : page);
   });
   return router;
@@ -109,7 +104,7 @@ function send(res: Response, parts: readonly Buffer[]): void {
 }
 
 /** Reads a parameter of the query. One that is there twice, or is no text, reads as empty. */
-function readText({ query }: Request, name: keyof Asked): string {
+function readText({ query }: Request, name: string): string {
   const value = query[name];
   return typeof value === 'string' ? value.trim() : '';
 }
