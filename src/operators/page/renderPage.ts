@@ -96,7 +96,7 @@ function renderHead(report: PolicyReport): Html {
       <span class="mode ${enforced ? 'good' : 'warned'}"
         >${enforced ? 'Enforcing' : 'Report-only'}</span
       >
-      ${enforced ? 'Each request that no rule opens needs a credential.' : ['Only locked users and ended sessions are refused', until && html` until ${time(until)}: see <a href="#refusals">what works until then</a>`, '.']}
+      ${enforced ? 'Each request that no rule opens needs a credential.' : ['Only locked users and ended sessions are refused', until && html` until ${time(until)}: see <a href="./#refusals">what works until then</a>`, '.']}
     </p>
     ${reportOnly && note(reportOnly.enforce === 'now' ? 'good' : 'warned', `${formatEnforce(reportOnly)}.`)}
     ${problem !== undefined && note('open', `The configuration has changed and is not in force: ${problem}`)}
