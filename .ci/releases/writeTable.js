@@ -178,9 +178,9 @@ versions of Node that the gate was run on. \`attacks\` has the number of tests o
 installed by npm beside the packages of that release: no second copy of a Backstage package was installed, and the backend passed and
 refused requests as it should. \`.ci/releases\` has the packages of each release. "The registry" is the one that this project installs from.
 
-The tests that start backends run on December 2025 with Node 22, and on November 2026 with Node 24, before each change, and on August 2026 with Node
-22 and September 2026 with Node 24 before each release. Node 20 is not supported, as in Backstage: the commands of the README and \`npm test\` run
-there. Node 26, which Backstage does not ask for yet, is tried with each change.
+Before each change, the tests that start backends run on December 2025 with Node 22, and on November 2026 with Node 24; before each release of the gate,
+on August 2026 with Node 22, and on September 2026 with Node 24. Node 20 is not supported, though the commands of the README and \`npm test\` run there.
+Node 26, which Backstage does not ask for yet, is tried with each change.
 
 ${table([['Release', 'Backstage', 'backend-defaults', 'Node', 'Runs', 'Missing'], ...releases])}
 
@@ -196,9 +196,9 @@ does without the gate. Since then it does so ten times a minute at most.
 ## Other releases
 
 When the backend starts, the gate looks for what it uses of Backstage and Node beyond their public types and documents. Without a part of it, the
-backend starts and keeps closed what it can't know, or stops and names what to remove. Nothing is open that a rule or [nature](allow-rules.md)
-does not open. One line of the log, the finding \`reduced-on-this-release\`, the gauge \`api_gate.reduced\` and the page have the features that are
-lacking.
+backend starts and keeps closed what it can't know, or stops and names what to remove. Nothing is open but what a rule names and what is
+[public without a rule](allow-rules.md#public-without-a-rule). One line of the log, the finding \`reduced-on-this-release\`, the gauge
+\`api_gate.reduced\` and the page have the missing features.
 
 ${table([['Feature', 'Uses', 'Without it, the backend', 'What is lost'], ...describeFeatures()])}
 `;
