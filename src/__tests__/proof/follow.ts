@@ -2,6 +2,7 @@ import { IncomingMessage, ServerResponse } from 'node:http';
 import { PassThrough } from 'node:stream';
 import { ServiceUnavailableError } from '@backstage/errors';
 import express from 'express';
+import { memoize } from 'lodash';
 import { createGateServices } from '../__testUtils__/createGateServices';
 import { createPolicy } from '../__testUtils__/createPolicy';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
@@ -74,16 +75,10 @@ const idOf = ({ route }: State) => (route === 'nature' ? 'app' : 'here');
 
 const isElsewhere = ({ plugin }: State) => /absent|remote/.test(plugin);
 
-/** Creates both doors of a backend, which records what the gate does. One that remembers tokens has no cookie to issue. */
-function createScene(state: State, isRemembering: boolean) {
-  const { deny, header, isListLoaded, isTrusted, limits, mode } = state;
+/** Creates the policy of a state. */
+function createPolicyOf(state: State) {
+  const { deny, header, isTrusted, limits, mode } = state;
   const plugin = idOf(state);
-  const isHere = !isElsewhere(state);
-  const others = [
-    'search',
-    'auth',
-    ...(state.plugin === 'remote' ? ['gateway'] : []),
-  ];
   const rule = { plugin, path: PATHS.rule, methods: ['GET', 'WEBSOCKET'] };
   // M1: report-only enforces once it has ended.
   const until = new Date(mode === 'enforce' ? 0 : LATER);
@@ -92,7 +87,7 @@ function createScene(state: State, isRemembering: boolean) {
     path: '/**',
     methods: ['GET', 'WEBSOCKET', 'DELETE'],
   };
-  const policy = createPolicy({
+  return createPolicy({
     ...(isTrusted ? { mode: 'report-only', until } : { mode }),
     allow: [rule],
     deny: (Object.keys(RULES) as (keyof typeof RULES)[])
@@ -113,6 +108,26 @@ function createScene(state: State, isRemembering: boolean) {
       path,
     })),
   } as never);
+}
+
+const policyOf = memoize(createPolicyOf, (state: State) => {
+  const { deny, header, isTrusted, limits, mode } = state;
+  const has = header !== undefined;
+  // A pattern is no JSON.
+  return `${deny} ${JSON.stringify([has, isTrusted, limits, mode, idOf(state)])}`;
+});
+
+/** Creates both doors of a backend, which records what the gate does. One that remembers tokens has no cookie to issue. */
+function createScene(state: State, isRemembering: boolean) {
+  const { isListLoaded } = state;
+  const plugin = idOf(state);
+  const isHere = !isElsewhere(state);
+  const others = [
+    'search',
+    'auth',
+    ...(state.plugin === 'remote' ? ['gateway'] : []),
+  ];
+  const source = { current: policyOf(state) };
   const record = {
     decided: [] as Decision[],
     issues: 0,
@@ -130,7 +145,7 @@ function createScene(state: State, isRemembering: boolean) {
     ],
     ownRouters: state.plugin === 'own' ? [plugin] : [],
     replaced: {
-      source: { current: policy },
+      source,
       tokens,
       // So the gate remembers tokens that verify, and no other ones.
       ...(isRemembering && {
@@ -226,16 +241,15 @@ function createScene(state: State, isRemembering: boolean) {
   }
   const app = express();
   app.use('/api/:gatedPluginId', createGate(services, { decided: () => {} }));
-  return { app, record, upgradeGate: new UpgradeGate(services) };
+  return { app, record, source, upgradeGate: new UpgradeGate(services) };
 }
 
 const scenes = new Map<string, ReturnType<typeof createScene>>();
 
+/** Returns a backend with the policy of a state, which replaces that of the state before. */
 function sceneOf(state: State, isRemembering: boolean) {
-  const { deny, header, isListLoaded, isTrusted, limits, mode, plugin } = state;
+  const { header, isListLoaded, isTrusted, mode, plugin } = state;
   const key = [
-    deny,
-    JSON.stringify(limits),
     header !== undefined,
     isListLoaded,
     isTrusted,
@@ -246,6 +260,7 @@ function sceneOf(state: State, isRemembering: boolean) {
   ].join();
   const scene = scenes.get(key) ?? createScene(state, isRemembering);
   scenes.set(key, scene);
+  scene.source.current = policyOf(state);
   return scene;
 }
 
