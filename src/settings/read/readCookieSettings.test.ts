@@ -64,7 +64,7 @@ describe('auth.apiGate.cookie', () => {
     ]),
     ...['LAX', 'Lax'].map((sameSite): [JsonValue, string] => [
       { sameSite },
-      '.sameSite must be one of strict, lax, none',
+      '.sameSite must be one of strict, lax, none (did you mean lax?)',
     ]),
     ...[5, '', ' a', 'a ', 'a b', 'a=b', 'a;b', 'tokén', ['token']].map(
       (name): [JsonValue, string] => [
@@ -158,10 +158,13 @@ describe('what the cookie trusts', () => {
   );
 
   it.each<[JsonObject, string]>([
-    [{ trustedOrigins: 'x' }, 'trustedOrigins must be a list of texts'],
+    [
+      { trustedOrigins: 'x' },
+      'trustedOrigins must be a list of texts: begin each entry with "- ", in a line of its own',
+    ],
     [
       { trustedPaths: 'x' },
-      'trustedPaths must be a list of objects, each with a plugin and a path',
+      'trustedPaths must be a list of objects, each with a plugin and a path: begin each entry with "- ", in a line of its own',
     ],
     [
       { trustedPaths: [[]] },
