@@ -95,11 +95,12 @@ function findLimits(facts: FindingFacts): Possible[] {
   return gate.tokens.flatMap(({ only, subject, until = Infinity }, i) => {
     const path = `${CONFIG_KEY}.tokens[${i}]`;
     const used = usage?.externalTokens.find(each => each.subject === subject);
+    const hasEnded = until <= +facts.now;
     return [
-      endsSoon(until, facts) && {
-        id: 'token-ends-soon' as const,
+      (hasEnded || endsSoon(until, facts)) && {
+        id: hasEnded ? ('token-ended' as const) : ('token-ends-soon' as const),
         at: `${path} (${subject})`,
-        why: `refuses the token from ${new Date(until).toISOString()}`,
+        why: `${hasEnded ? 'has ended, and allows nothing' : 'refuses the token'} from ${new Date(until).toISOString()}`,
         write: 'renew the token and write a later until, or remove both',
       },
       usage?.complete &&

@@ -68,7 +68,7 @@ export function formatReport(
   const sections: Section[] = [
     ['Public by rule', withPlaces('allow', allow.map(formatOpening))],
     [
-      `Limits of external tokens${enforced ? '' : ', not in force'}`,
+      `Limits of external tokens${enforced ? '' : ' once you enforce'}`,
       withPlaces('tokens', tokens.map(formatToken)),
     ],
     ...listBesideRules(report),
@@ -153,14 +153,15 @@ export function formatLimits(token: ReportedToken): string {
   const requests = Array.isArray(only)
     ? only.map(formatRule).join('; ') || 'nothing'
     : 'what accessRestrictions allow';
-  return `${requests}${inBrackets([token.reason, formatEnd(token, 'refused')])}`;
+  return `${requests}${inBrackets([token.reason, formatEnd(token)])}`;
 }
 
 export function formatEnd(
   { ended, until }: Pick<ReportedToken, 'ended' | 'until'>,
-  state: 'closed' | 'open' | 'refused',
+  state?: 'closed' | 'open',
 ): string | undefined {
-  return until && `${ended ? `ended, and ${state} since` : 'until'} ${until}`;
+  const past = state ? `ended, and ${state} since` : 'ended at';
+  return until && `${ended ? past : 'until'} ${until}`;
 }
 
 export function inBrackets(notes: (string | undefined)[]): string {
