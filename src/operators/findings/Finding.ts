@@ -87,20 +87,24 @@ export function findAbsentPlugin(
   );
 }
 
-/** Returns a finding if a rule has ended, or ends within a week. */
+/** Returns a finding if a rule, or the entry of a token, has ended, or ends within a week. */
 export function findEnd(
   { until = Infinity }: { until?: number },
-  does: 'denies' | 'opens',
+  does: 'allows' | 'denies' | 'opens',
   at: string,
   facts: FindingFacts,
 ): Possible {
   const hasEnded = until <= +facts.now;
+  const kind = does === 'allows' ? 'token' : 'rule';
   return (
     (hasEnded || endsSoon(until, facts)) && {
-      id: hasEnded ? 'rule-ended' : 'rule-ends-soon',
+      id: `${kind}-${hasEnded ? 'ended' : 'ends-soon'}`,
       at,
       why: `${does} nothing from ${new Date(until).toISOString()}`,
-      write: 'remove the rule, or write a later until',
+      write:
+        kind === 'rule'
+          ? 'remove the rule, or write a later until'
+          : 'renew the token and write a later until, or remove both',
     }
   );
 }

@@ -134,7 +134,7 @@ export function formatOpening(rule: ReportedRule): string {
 /** Returns when a rule ends, what it requires, and whether its plugin is installed. */
 export function notesOf(rule: ReportedRule): string[] {
   return compact([
-    formatEnd(rule, 'closed'),
+    formatEnd(rule, 'ended, and closed since'),
     rule.unmet
       ? `closed: ${rule.requires} was not set when the process started, or is not set now`
       : rule.requires && `requires ${rule.requires}`,
@@ -153,14 +153,13 @@ export function formatLimits(token: ReportedToken): string {
   const requests = Array.isArray(only)
     ? only.map(formatRule).join('; ') || 'nothing'
     : 'what accessRestrictions allow';
-  return `${requests}${inBrackets([token.reason, formatEnd(token)])}`;
+  return `${requests}${inBrackets([token.reason, formatEnd(token, 'ended at')])}`;
 }
 
 export function formatEnd(
   { ended, until }: Pick<ReportedToken, 'ended' | 'until'>,
-  state?: 'closed' | 'open',
+  past: string,
 ): string | undefined {
-  const past = state ? `ended, and ${state} since` : 'ended at';
   return until && `${ended ? past : 'until'} ${until}`;
 }
 

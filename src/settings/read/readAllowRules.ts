@@ -30,7 +30,7 @@ export const RULE_PATH = /^[A-Za-z0-9\-._~@/]*$/;
 
 const MAX_PATH_LENGTH = 1000;
 
-// TRACE echoes a request's credentials.
+// TRACE echoes a request's credentials. CONNECT, which is not among these, never reaches a router.
 const RULE_METHODS = without(EXPECTED_METHODS, 'TRACE');
 
 /**
@@ -179,13 +179,10 @@ export function readMethods(
   );
   value.forEach((method, i) => {
     const upper = typeof method === 'string' ? method.toUpperCase() : '';
-    const meant = RULE_METHODS.includes(upper)
+    const form = RULE_METHODS.includes(upper)
       ? `in upper case: ${upper}`
       : `a method that a rule can name, such as GET or POST${didYouMean(upper, RULE_METHODS)}`;
-    check(
-      RULE_METHODS.includes(method),
-      `${configPath}[${i}] must be ${meant}`,
-    );
+    check(RULE_METHODS.includes(method), `${configPath}[${i}] must be ${form}`);
   });
   return [...new Set<string>(value)];
 }

@@ -27,7 +27,6 @@ export function formatExpected({ request, plugin }: Expectation): string {
   return request ?? `the plugin ${plugin}`;
 }
 
-// CONNECT never reaches a router.
 export const EXPECTED_METHODS = [
   ...METHODS.filter(method => method !== 'CONNECT'),
   WEBSOCKET,
