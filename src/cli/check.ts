@@ -1,4 +1,4 @@
-import { compact, map, pick } from 'lodash';
+import { compact, map, pick, some } from 'lodash';
 import {
   findListSources,
   formatListSource,
@@ -93,7 +93,7 @@ function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
   failed.push(...findModeFailures(options, loaded));
   failed.forEach(message => print('error', { message }));
   for (const source of findListSources(root)) {
-    const isEmptied = source.entries === 0 && source.replaces.length > 0;
+    const isEmptied = !source.entries && some(source.replaces, 'entries');
     if (isEmptied && /deny|expect|tokens/.test(source.path)) {
       const message = `${formatListSource(source)}. Remove the empty list to keep the others`;
       print('warning', { message });

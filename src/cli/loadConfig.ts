@@ -158,10 +158,9 @@ export function readGate(
     };
   } catch (error) {
     const message = firstLineOf(error);
-    const value = get(root.getOptional(), message.split(' ')[0]);
     const hint = /^Missing .*baseUrl/.test(message)
       ? ': set it, or give --mock-env where it comes from a variable that is not set here'
-      : noteUnset(value);
+      : noteUnset(get(root.getOptional(), message.split(' ')[0]));
     throw new CliError(message + hint, locate(message));
   }
 }

@@ -37,12 +37,10 @@ export function holdsMock(value: unknown): boolean {
 
 /** Returns a note for an error about a value, with the variable in it that is not set; empty if there is none. */
 export function noteUnset(value: unknown): string {
-  const [mock = ''] = JSON.stringify(value)?.match(MOCK) ?? [];
-  const name = Buffer.from(mock.split('-')[3] ?? '', 'hex');
-  return (
-    mock &&
-    `: the variable ${name} is not set, so set it, give it a default such as \${${name}:-…}, or write the value itself`
-  );
+  const [mock] = JSON.stringify(value)?.match(MOCK) ?? [];
+  const name = mock && Buffer.from(mock.split('-')[3], 'hex');
+  const remedy = `set it, give it a default such as \${${name}:-…}, or write the value itself`;
+  return name ? `: the variable ${name} is not set, so ${remedy}` : '';
 }
 
 /**
