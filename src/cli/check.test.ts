@@ -224,12 +224,14 @@ auth: { apiGate: { tokens: [{ subject: a, until: '\${END}' }, { subject: 'extern
     ['expect: []', 'expect: 0 of local.yaml, in place of 2 of app-config.yaml'],
     ['deny: []', 'deny: 0 of local.yaml, in place of 1 of app-config.yaml'],
     ['allow: []', undefined],
+    ['tokens: []', undefined],
     ['expect: [{ plugin: catalog, is: closed }]', undefined],
   ])(
     'warns where the last file has an empty list in place of one that protects: %s',
     async (list, warned) => {
       const gate = `${BASE}auth:
   apiGate:
+    tokens: []
     deny: [{ plugin: catalog, path: /x }]
     expect: [{ plugin: catalog, is: closed }, { plugin: search, is: closed }]
     allow: [{ plugin: a, path: /x }]
