@@ -64,7 +64,7 @@ describe('api-gate check', () => {
       'Lists, by file:',
       '  auth.apiGate.allow: 2 of app-config.yaml',
       '  auth.apiGate.expect: 2 of app-config.yaml',
-      'Without --policy, check does not find misspelt plugins in expect, and does not list the paths that plugins open in code and the gate closes',
+      'Without --policy, check can miss a misspelt plugin in allow, deny, only and expect, and does not list the paths that plugins open in code and the gate closes',
       'The page of the running gate lists these paths: http://backstage.example.com/api/auth/api-gate/',
       'warning: app-config.yaml:6: auth.apiGate.allow[0] (POST /api/events/http/github): opens the webhook github, and no secret is configured for it, so that anybody can publish events: set events.modules.github.webhookSecret to the secret of the sender, and add requires: events.modules.github.webhookSecret to the rule, or remove the rule [open-webhook-without-secret]',
       '2 of 2 expectations hold, 1 finding',
@@ -190,7 +190,7 @@ auth: { apiGate: { tokens: [{ subject: a, until: '\${END}' }, { subject: 'extern
       'Public by rule:\n  auth.apiGate.allow[0]  GET /api/one/a\n',
     );
     expect(stdout).toContain(
-      '  auth.apiGate.allow: 1 of env\nWithout --policy, check does not list the paths that plugins open in code and the gate closes\n',
+      '  auth.apiGate.allow: 1 of env\nWithout --policy, check can miss a misspelt plugin in allow, deny, only and expect, and does not list the paths that plugins open in code and the gate closes\n',
     );
     expect(stdout).toContain('\nNo expectation is asked where the gate may');
     expect(code).toBe(1);
@@ -218,6 +218,68 @@ auth: { apiGate: { tokens: [{ subject: a, until: '\${END}' }, { subject: 'extern
     );
     expect(far.stdout).toContain('2 of 2 expectations hold, 1 finding\n');
     expect(far.code).toBe(0);
+  });
+
+  it.each([
+    ['expect: []', 'expect: 0 of local.yaml, in place of 2 of app-config.yaml'],
+    ['deny: []', 'deny: 0 of local.yaml, in place of 1 of app-config.yaml'],
+    ['allow: []', undefined],
+    ['tokens: []', undefined],
+    ['expect: [{ plugin: catalog, is: closed }]', undefined],
+  ])(
+    'warns where the last file has an empty list in place of one that protects: %s',
+    async (list, warned) => {
+      const gate = `${BASE}auth:
+  apiGate:
+    tokens: []
+    deny: [{ plugin: catalog, path: /x }]
+    expect: [{ plugin: catalog, is: closed }, { plugin: search, is: closed }]
+    allow: [{ plugin: a, path: /x }]
+`;
+      const { code, stdout } = await check(
+        {
+          'app-config.yaml': gate,
+          'local.yaml': `auth: { apiGate: { ${list} } }`,
+        },
+        ['--config', 'app-config.yaml', '--config', 'local.yaml'],
+      );
+      expect(stdout.match(/^warning: .*/gm) ?? []).toEqual(
+        warned
+          ? [
+              `warning: local.yaml:1: auth.apiGate.${warned}: Backstage does not merge lists. Remove the empty list to keep the others`,
+            ]
+          : [],
+      );
+      expect(code).toBe(0);
+    },
+  );
+
+  it('takes a plugin that the workspace depends on for no misspelt one', async () => {
+    const gate = `${BASE}auth: { apiGate: { expect: [{ plugin: badge, is: closed }] } }\n`;
+    const withDependency = (name: string) =>
+      check({
+        'app-config.yaml': gate,
+        'package.json': JSON.stringify({ dependencies: { [name]: '1.0.0' } }),
+      });
+    const own = await withDependency('@acme/backstage-plugin-badge-backend');
+    expect(own.stdout).not.toContain('warning: ');
+    const other = await withDependency('@acme/plugin-other-backend');
+    expect(other.stdout).toContain('may be misspelt (did you mean badges?)');
+  });
+
+  it('prints no limit of a token as in force in report-only', async () => {
+    const gate = (mode: string) =>
+      check(`${BASE}  auth: { externalAccess: [{ type: static, options: { token: of-a-test, subject: ci } }] }
+auth: { apiGate: { mode: ${mode}, tokens: [{ subject: ci, until: 2026-01-01 }] } }
+`);
+    const line =
+      '  app-config.yaml:4  auth.apiGate.tokens[0]  ci: what accessRestrictions allow  (ended at 2026-01-01T00:00:00.000Z)\n';
+    expect((await gate('enforce')).stdout).toContain(
+      `\nLimits of external tokens:\n${line}`,
+    );
+    expect((await gate('report-only')).stdout).toContain(
+      `\nLimits of external tokens once you enforce:\n${line}`,
+    );
   });
 
   it('exits with 1 where expectations do not hold, and prints all of them', async () => {
@@ -618,7 +680,7 @@ describe('api-gate check --policy', () => {
     expect(code).toBe(2);
     const unchecked = await check(expecting('catalgo'));
     expect(unchecked.stdout).toContain(
-      'Without --policy, check does not find misspelt plugins in expect, ',
+      'Without --policy, check can miss a misspelt plugin in ',
     );
     expect(unchecked.code).toBe(0);
   });

@@ -1,6 +1,8 @@
-import { compact, pick } from 'lodash';
-import { findListSources } from '../settings/files/configFiles';
-import { formatLocation } from '../settings/files/locate';
+import { compact, map, pick, some } from 'lodash';
+import {
+  findListSources,
+  formatListSource,
+} from '../settings/files/configFiles';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { formatFinding } from '../operators/findings/Finding';
 import { readAuthBackendVersion } from '../operators/findings/backstageSettings';
@@ -15,11 +17,13 @@ import { findFailedExpectations } from '../settings/expectations/checkExpectatio
 import { asObject, didYouMean } from '../settings/read/values';
 import { isEnforced } from '../gate/rules/Policy';
 import { withDefaults } from '../gate/rules/TokenLimits';
+import { AUDITED_PATHS } from './audit';
 import { CliError, Command, Options, readChoice } from './Command';
 import { fetchPolicy } from './fetchPolicy';
+import { readDependedPlugins } from './init';
 import { checkLive, readTimes } from './live';
 import { LoadedConfig, loadConfig, UNKNOWN_MODE } from './loadConfig';
-import { holdsMock, isModeUnknown } from './mockEnv';
+import { isModeUnknown } from './mockEnv';
 import { placeFields, Lines, Problem } from './output';
 
 export const check: Command = {
@@ -66,7 +70,7 @@ has it.`,
     output.add({ notChecked: leftOut });
     output.out(
       ...describePolicy(loaded, output),
-      ...describeMissing(loaded, options.live !== undefined),
+      ...(declared ? [] : describeMissing(loaded)),
       leftOut.length > 0 &&
         `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,
     );
@@ -81,14 +85,20 @@ has it.`,
 
 /** Prints what does not hold in the configuration, and its findings. Returns how many there are that nobody accepts. */
 function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
-  const { gate, locate } = loaded;
+  const { gate, locate, root } = loaded;
   const print = (level: 'error' | 'warning', problem: Problem) =>
     output.problem(level, { ...problem, location: locate(problem.message) });
   const failures = findFailedExpectations(gate);
   const failed = failures.map(({ message }) => message);
   failed.push(...findModeFailures(options, loaded));
   failed.forEach(message => print('error', { message }));
-
+  for (const source of findListSources(root)) {
+    const isEmptied = !source.entries && some(source.replaces, 'entries');
+    if (isEmptied && /deny|expect|tokens/.test(source.path)) {
+      const message = `${formatListSource(source)}. Remove the empty list to keep the others`;
+      print('warning', { message });
+    }
+  }
   const findings = findCheckable(loaded);
   for (const finding of findings) {
     const message = formatFinding(finding);
@@ -137,6 +147,7 @@ export function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
     config: root,
     gate,
     installed: declared?.installed,
+    likely: [...map(AUDITED_PATHS, 'plugin'), ...readDependedPlugins('.*')],
     now: new Date(),
     stopping: declared?.reportOnly && nameStopping(declared.reportOnly),
     unscanned: declared?.unscanned,
@@ -149,11 +160,7 @@ export function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
 
 /** Describes the policy of these files, and what a running backend adds to it, as the log of its start does. */
 function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
-  const { declared, gate, locate, root } = loaded;
-  const placeOf = (entry: string) => {
-    const place = locate(entry);
-    return `${place ? `${formatLocation(place)}  ` : ''}${entry}  `;
-  };
+  const { declared, gate, locate, placeOf, root } = loaded;
   const allow = gate.allow.map((rule, i) => ({
     ...withEnd(rule),
     installed: declared?.installed.includes(rule.plugin),
@@ -171,20 +178,16 @@ function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
       lists: findListSources(root),
       ...pick(declared, 'closed', 'unknown', 'usage'),
     },
-    placeOf,
+    entry => [...compact([placeOf(entry)]), entry, ''].join('  '),
   );
 }
 
 /** Describes what only a running backend has. */
-function describeMissing({ declared, root }: LoadedConfig, isLive: boolean) {
-  if (declared) {
-    return [];
-  }
-  const baseUrl = root.getOptional('backend.baseUrl');
-  const isKnown = typeof baseUrl === 'string' && !holdsMock(baseUrl);
-  return [
-    `Without --policy, check ${isLive ? '' : 'does not find misspelt plugins in expect, and '}does not list the paths that plugins open in code and the gate closes`,
-    isKnown &&
+function describeMissing({ leftOut, root }: LoadedConfig): string[] {
+  const baseUrl = root.getOptionalString('backend.baseUrl') ?? '';
+  return compact([
+    'Without --policy, check can miss a misspelt plugin in allow, deny, only and expect, and does not list the paths that plugins open in code and the gate closes',
+    !leftOut.includes('backend.baseUrl') &&
       `The page of the running gate lists these paths: ${pageAddressOf(baseUrl)}`,
-  ];
+  ]);
 }

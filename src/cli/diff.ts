@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { compact, omit } from 'lodash';
+import { compact, omit, trim } from 'lodash';
 import { formatLocation } from '../settings/files/locate';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { CliError, Command, Options, readChoice } from './Command';
@@ -101,13 +101,10 @@ async function readBefore(
 
 /** Returns the files that Backstage reads without `--config`, in its order, whether or not they are there. */
 function defaultFiles(first: string): string[] {
-  const environments = (process.env.BACKSTAGE_ENV ?? '')
-    .split(',')
-    .map(name => name.trim())
-    .filter(Boolean)
-    .map(name => `.${name}`);
+  const environments = (process.env.BACKSTAGE_ENV ?? '').split(',').map(trim);
+  const names = ['', ...compact(environments).map(name => `.${name}`)];
   return ['.yaml', '.local.yaml'].flatMap(end =>
-    ['', ...environments].map(name =>
+    names.map(name =>
       path.join(path.dirname(first), `app-config${name}${end}`),
     ),
   );

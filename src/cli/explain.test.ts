@@ -93,7 +93,7 @@ describe('api-gate explain --subject', () => {
     [
       'GET /api/techdocs/x',
       'old',
-      /\nWith a token of old: refused with 401 \(token-ended\)\n {2}refused with 403 \(restricted\): the accessRestrictions of backend\.auth\.externalAccess\[1\] leave techdocs out\n {2}auth\.apiGate\.tokens\[1\] {2}old: what accessRestrictions allow {2}\(ended, and refused since 2020.*\nTo allow it, write a later until in an entry for old\n$/,
+      /\nWith a token of old: refused with 401 \(token-ended\)\n {2}refused with 403 \(restricted\): the accessRestrictions of backend\.auth\.externalAccess\[1\] leave techdocs out\n {2}auth\.apiGate\.tokens\[1\] {2}old: what accessRestrictions allow {2}\(ended at 2020.*\nTo allow it, write a later until in an entry for old\n$/,
     ],
     [
       'GET /api/techdocs/x',

@@ -1,5 +1,4 @@
 import { pick } from 'lodash';
-import { formatLocation } from '../settings/files/locate';
 import { holdsText, markUnmet } from '../settings/read/requirements';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
 import {
@@ -34,10 +33,11 @@ configuration can not be read, or where a file has auth.apiGate that is not read
     const request = readRequest(args.join(' '));
     if (!request) {
       throw new CliError(
-        "Write one request in quotes, such as 'GET /api/catalog/entities'",
+        "Write one request in quotes, with its method in upper case, such as 'GET /api/catalog/entities'",
       );
     }
-    const { gate, isMissing, locate, root } = await loadConfig(options, output);
+    const loaded = await loadConfig(options, output);
+    const { gate, isMissing, placeOf, root } = loaded;
     const declared = await fetchPolicy(options);
     const unmet = declared?.allow.flatMap(rule =>
       rule.unmet ? rule.requires : [],
@@ -52,10 +52,7 @@ configuration can not be read, or where a file has auth.apiGate that is not read
       externalSubjects: readExternalSubjects(root),
       closed: declared?.closed ?? [],
       installed: declared?.installed,
-      placeOf: name => {
-        const location = locate(name);
-        return location && formatLocation(location);
-      },
+      placeOf,
     });
     if ('error' in explained) {
       throw new CliError(explained.error);

@@ -1,4 +1,4 @@
-import { pick } from 'lodash';
+import { isString, pick } from 'lodash';
 import type { FindingFacts } from '../operators/findings/Finding';
 import type { PolicyReport } from '../operators/reports/describePolicy';
 import type { WorkedRequests } from '../operators/reports/describeReportOnly';
@@ -81,14 +81,14 @@ function parse(body: string): DeclaredInCode | undefined {
     const { allow, closed, installed, reportOnly, unknown, usage } = report;
     const isReport =
       [...closed, ...report.openedInCode].every(({ plugin, path }: any) =>
-        [plugin, path].every(isText),
+        [plugin, path].every(isString),
       ) &&
-      allow.every(({ requires = '' }: any) => isText(requires)) &&
-      [installed, unknown].every(names => names.every(isText)) &&
+      allow.every(({ requires = '' }: any) => isString(requires)) &&
+      [installed, unknown].every(names => names.every(isString)) &&
       (usage === undefined ||
         [usage.rules, usage.externalTokens].every(list => list.every(isUse))) &&
       (reportOnly === undefined ||
-        ([reportOnly.enforce, reportOnly.because].every(isText) &&
+        ([reportOnly.enforce, reportOnly.because].every(isString) &&
           (reportOnly.worked ?? []).every(isWorked)));
     return isReport ? report : undefined;
   } catch {
@@ -97,20 +97,16 @@ function parse(body: string): DeclaredInCode | undefined {
   }
 }
 
-function isText(value: unknown): boolean {
-  return typeof value === 'string';
-}
-
 function isUse(value: { yaml?: unknown; only?: unknown }): boolean {
   const { yaml = '', only = '' } = value;
-  return typeof value === 'object' && [yaml, only].every(isText);
+  return typeof value === 'object' && [yaml, only].every(isString);
 }
 
 function isWorked(value: { [key in keyof WorkedRequests]?: unknown }): boolean {
   const { plugin, method, path = '', status = 0, requests } = value;
   const { reason = '', subject = '', userAgent = '' } = value;
   return (
-    [plugin, method, path, reason, subject, userAgent].every(isText) &&
+    [plugin, method, path, reason, subject, userAgent].every(isString) &&
     [status, requests].every(Number.isFinite) &&
     [value.firstSeen, value.lastSeen].every(day => DAY.test(String(day)))
   );

@@ -87,22 +87,22 @@ function assertOpensNothing(text: string, facts: ProposalFacts): void {
 }
 
 /** Returns the plugins that the workspace depends on, of the command's working directory. */
-function readDependedPlugins(): string[] {
+export function readDependedPlugins(scope = '@backstage/'): string[] {
   try {
     const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
     return Object.keys(asObject(dependencies)).flatMap(
-      name => name.match(/^@backstage\/plugin-(.+)-backend$/)?.[1] ?? [],
+      name => name.match(`^${scope}plugin-(.+)-backend$`)?.[1] ?? [],
     );
   } catch {
     return [];
   }
 }
 
-function describeNext({ declared, locate, root }: ProposalFacts): string[] {
-  const place = locate(CONFIG_KEY);
+function describeNext({ declared, placeOf, root }: ProposalFacts): string[] {
+  const place = placeOf(CONFIG_KEY);
   return compact([
     root.has(CONFIG_KEY) &&
-      `${CONFIG_KEY} is there already${place ? ` (${formatLocation(place)})` : ''}: the block has only what is missing there`,
+      `${CONFIG_KEY} is there already${place ? ` (${place})` : ''}: the block has only what is missing there`,
     !declared &&
       'Without --policy, the block has no requests that were asked for: run this again once the backend was in report-only for some days',
     declared &&

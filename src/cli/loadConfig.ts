@@ -21,6 +21,7 @@ import {
   holdsMock,
   isModeUnknown,
   mockOf,
+  noteUnset,
   withDefaults,
   withoutMocked,
 } from './mockEnv';
@@ -51,13 +52,11 @@ export async function loadConfig(
 ): Promise<LoadedConfig> {
   const read = await readSources(options);
   const { sources, files } = read;
-  const variables = sources.some(source => source.path === undefined);
-  output.error(
-    `Read ${[
-      ...files.map(file => formatLocation({ file })),
-      ...(variables ? ['variables of the environment (APP_CONFIG_…)'] : []),
-    ].join(', ')}`,
-  );
+  const names = files.map(file => formatLocation({ file }));
+  const others = sources.some(source => source.path === undefined)
+    ? ['variables of the environment (APP_CONFIG_…)']
+    : [];
+  output.error(`Read ${[...names, ...others].join(', ')}`);
   const last = files.slice(1).at(-1) ?? '';
   const hints = [
     path.basename(last) === 'app-config.yaml' &&
@@ -75,7 +74,7 @@ export async function loadConfig(
   const unread = findUnreadFiles(files);
   output.add({
     ...mode,
-    files: files.map(file => formatLocation({ file })),
+    files: names,
     unread: unread.map(({ file }) => formatLocation({ file })),
   });
   if (unread.length > 0) {
@@ -145,6 +144,11 @@ export function readGate(
       /** The absolute paths of the files that were read, without those that they include. */
       files,
       locate,
+      /** Formats the place of a setting, by its config path; `undefined` if no file has it. */
+      placeOf(configPath: string) {
+        const place = locate(configPath);
+        return place && formatLocation(place);
+      },
       /** Config paths that were left out, since they hold variables that are not set. */
       leftOut,
       /** Whether no source has `auth.apiGate`. */
@@ -156,7 +160,7 @@ export function readGate(
     const message = firstLineOf(error);
     const hint = /^Missing .*baseUrl/.test(message)
       ? ': set it, or give --mock-env where it comes from a variable that is not set here'
-      : '';
+      : noteUnset(get(root.getOptional(), message.split(' ')[0]));
     throw new CliError(message + hint, locate(message));
   }
 }
@@ -221,9 +225,10 @@ function findMissing(config: string[]): string {
 
 /** Remedies by the YAML parser's codes. */
 const YAML_HINTS = {
-  DUPLICATE_KEY: ': write this key once, and all that belongs to it below',
+  DUPLICATE_KEY:
+    ': write this key once, and all that belongs to it below; each entry of a list begins with "- "',
   'INDENT|IMPLICIT_KEY':
-    ': compare the indentation with that of the lines above',
+    ': compare the indentation with that of the lines above; each entry of a list begins with "- ", and a space follows the colon of a key',
 };
 
 /** @throws CliError that names the line of a file where its YAML is invalid */

@@ -1,3 +1,4 @@
+import { escapeRegExp } from 'lodash';
 import { readDocument } from '../__tests__/__testUtils__/documents';
 import { folderWith, runCliIn } from '../__tests__/__testUtils__/runCli';
 import { serve } from '../__tests__/__testUtils__/serve';
@@ -62,21 +63,100 @@ const MISTAKES: Mistake[] = [
     'the file has a second auth, as the block of init was pasted',
     ['auth:\n', 'auth:\n  session: {}\nauth:\n'],
     ['check', ...FILES],
-    /production\.yaml:\d+: Map keys must be unique .*: write this key once, and all that belongs to it below$/,
+    /production\.yaml:\d+: Map keys must be unique .*: write this key once, and all that belongs to it below; each entry of a list begins with "- "$/,
     2,
   ],
   [
     'a setting is indented deeper than those beside it',
     [GATE, `${GATE}    mode: report-only\n      until: 2999-01-01\n`],
     ['check', ...FILES],
-    /production\.yaml:\d+: .*: compare the indentation with that of the lines above$/,
+    /production\.yaml:\d+: .*: compare the indentation with that of the lines above; each entry of a list begins with "- ", and a space follows the colon of a key$/,
     2,
   ],
   [
     'a rule is no item of the list',
     ['      - { plugin: hello,', '      { plugin: hello,'],
     ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.allow must be a list of rules, each with a plugin and a path$/,
+    /production\.yaml:\d+: auth\.apiGate\.allow must be a list of rules, each with a plugin and a path: begin each entry with "- ", in a line of its own$/,
+    2,
+  ],
+  [
+    'the second rule has no dash',
+    [
+      '      - { plugin: hello, path: /health }\n',
+      '      - plugin: hello\n        path: /health\n      plugin: badges\n      path: /entity\n',
+    ],
+    ['check', ...FILES],
+    /production\.yaml:\d+: All mapping items must start at the same column .*; each entry of a list begins with "- ", and a space follows the colon of a key$/,
+    2,
+  ],
+  [
+    'a colon has no space behind it',
+    ['{ plugin: hello, path: /health }', 'plugin:hello\n        path: /health'],
+    ['check', ...FILES],
+    /production\.yaml:\d+: .* and a space follows the colon of a key$/,
+    2,
+  ],
+  [
+    'the operators are no list',
+    [GATE, `${GATE}    operators: group:default/platform\n`],
+    ['check', ...FILES],
+    /production\.yaml:\d+: auth\.apiGate\.operators must be a list of texts: begin each entry with "- ", in a line of its own$/,
+    2,
+  ],
+  [
+    'the mode is misspelt',
+    [GATE, `${GATE}    mode: enforced\n`],
+    ['check', ...FILES],
+    /production\.yaml:\d+: auth\.apiGate\.mode must be one of enforce, report-only \(did you mean enforce\?\)$/,
+    2,
+  ],
+  [
+    'a method of a rule is misspelt',
+    ['path: /health', 'path: /health, methods: [PSOT]'],
+    ['check', ...FILES],
+    /production\.yaml:\d+: auth\.apiGate\.allow\[0\]\.methods\[0\] must be a method that a rule can name, such as GET or POST \(did you mean POST\?\)$/,
+    2,
+  ],
+  [
+    'the method of an expectation is misspelt',
+    ['plugin: catalog, is', 'request: GTE /api/catalog/x, is'],
+    ['check', ...FILES],
+    /production\.yaml:\d+: auth\.apiGate\.expect\[0\]\.request must begin with a method in upper case, such as GET, POST or WEBSOCKET \(did you mean GET\?\)$/,
+    2,
+  ],
+  [
+    'the setting that a rule requires is misspelt, and set under its right name',
+    [
+      '{ plugin: hello, path: /health }',
+      '{ plugin: hello, path: /health, requires: backend.database.conection.host }',
+    ],
+    ['check', ...FILES, '--mock-env'],
+    /production\.yaml:\d+: auth\.apiGate\.allow\[0\] \(GET \/api\/hello\/health\): opens nothing, since backend\.database\.conection\.host is not set \(did you mean backend\.database\.connection\.host\?\): set .*, or correct the path, or remove the rule \[rule-requirement-not-met\]$/,
+    0,
+  ],
+  [
+    'the setting that a rule requires is misspelt, and is the secret of a webhook that no file has',
+    [
+      '{ plugin: hello, path: /health }',
+      '{ plugin: hello, path: /health, requires: event.modules.github.webhookSecret }',
+    ],
+    ['check', ...FILES],
+    / since event\.modules\.github\.webhookSecret is not set \(did you mean events\.modules\.github\.webhookSecret\?\): /,
+    0,
+  ],
+  [
+    'the path of a rule is a variable that a job does not have',
+    ['path: /health', "path: '${HEALTH_PATH}'"],
+    ['check', ...FILES, '--mock-env'],
+    /production\.yaml:\d+: auth\.apiGate\.allow\[0\]\.path must be text .*: the variable HEALTH_PATH is not set, so set it, give it a default such as \$\{HEALTH_PATH:-…\}, or write the value itself$/,
+    2,
+  ],
+  [
+    'the methods of a rule are a variable, which is a text',
+    ['path: /health', "path: /health, methods: '${HEALTH_METHODS}'"],
+    ['check', ...FILES, '--mock-env'],
+    /production\.yaml:\d+: auth\.apiGate\.allow\[0\]\.methods must be a list .*: the variable HEALTH_METHODS is not set, .* or write the value itself$/,
     2,
   ],
   [
@@ -154,6 +234,39 @@ const MISTAKES: Mistake[] = [
     ['check', ...FILES],
     /production\.yaml:\d+: auth\.apiGate\.expect\[0\]: .* no rule of auth\.apiGate\.allow names it: add one, or correct the plugin of one$/,
     1,
+  ],
+  ...(
+    [
+      ['a rule', 'plugin: hello', 'plugin: catlog', 'allow[0]'],
+      ['an expectation', 'plugin: catalog', 'plugin: catlog', 'expect[0]'],
+      [
+        'a deny rule',
+        GATE,
+        `${GATE}    deny: [{ plugin: catlog, path: /** }]\n`,
+        'deny[0]',
+      ],
+      [
+        'the limits of a token',
+        GATE,
+        `${GATE}    tokens: [{ subject: ci-deploy, only: [{ plugin: catlog, path: /x }] }]\n`,
+        'tokens[0].only[0]',
+      ],
+    ] as const
+  ).map(([what, from, to, at]): Mistake => [
+    `the plugin of ${what} is misspelt, and no running backend is asked`,
+    [from, to],
+    ['check', ...FILES],
+    new RegExp(
+      `production\\.yaml:\\d+: auth\\.apiGate\\.${escapeRegExp(at)} \\(.*\\): names the plugin catlog, which may be misspelt \\(did you mean catalog\\?\\): correct the id, or accept this finding if it is right, `,
+    ),
+    0,
+  ]),
+  [
+    'a token has ended',
+    [GATE, `${GATE}    tokens: [{ subject: ci-deploy, until: 2026-01-01 }]\n`],
+    ['check', ...FILES],
+    /production\.yaml:\d+: auth\.apiGate\.tokens\[0\] \(ci-deploy\): allows nothing from 2026-01-01T00:00:00\.000Z: renew the token and write a later until, or remove both \[token-ended\]$/,
+    0,
   ],
   [
     'the plugin of a question is misspelt',
@@ -240,6 +353,20 @@ const MISTAKES: Mistake[] = [
     ['', ''],
     ['chekc', ...FILES],
     /^error: chekc is no command \(did you mean check\?\): use check, diff, /,
+    2,
+  ],
+  [
+    'the path of a question lacks its beginning',
+    ['', ''],
+    ['explain', ...FILES, 'GET catalog/entities'],
+    /^A path begins with a slash: ask about 'GET \/api\/catalog\/entities'$/,
+    0,
+  ],
+  [
+    'the method of a question is in lower case',
+    ['', ''],
+    ['explain', ...FILES, 'get /api/catalog/entities'],
+    /^error: Write one request in quotes, with its method in upper case, such as 'GET \/api\/catalog\/entities'$/,
     2,
   ],
   [

@@ -35,6 +35,14 @@ export function holdsMock(value: unknown): boolean {
   return MOCK.test(JSON.stringify(value) ?? '');
 }
 
+/** Returns a note for an error about a value, with the variable in it that is not set; empty if there is none. */
+export function noteUnset(value: unknown): string {
+  const [mock] = JSON.stringify(value)?.match(MOCK) ?? [];
+  const name = mock && Buffer.from(mock.split('-')[3], 'hex');
+  const remedy = `set it, give it a default such as \${${name}:-…}, or write the value itself`;
+  return name ? `: the variable ${name} is not set, so ${remedy}` : '';
+}
+
 /**
  * Replaces the made-up values of variables by their defaults. Backstage asks for a variable without its default, so that only a second
  * reading, in which each of these variables is empty, has the defaults.

@@ -1,7 +1,6 @@
 import { attempt, compact, difference, find, isError, map, uniq } from 'lodash';
 import { parse } from 'yaml';
 import { yamlOf } from '../gate/rules/AllowRule';
-import { formatLocation } from '../settings/files/locate';
 import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
 import { readTokens } from '../settings/read/readTokens';
@@ -68,7 +67,7 @@ export function proposeSettings(facts: ProposalFacts): string[] {
 /** Formats a setting. Where the configuration has its key already, every line is a comment, since a key can't be there twice. */
 function formatSetting(
   { key, comments, lines }: ProposedSetting,
-  { locate, present }: ProposalFacts,
+  { placeOf, present }: ProposalFacts,
 ): string[] {
   if (lines.length === 0) {
     return [];
@@ -77,11 +76,11 @@ function formatSetting(
   if (!(key in present)) {
     return ['', ...why, ...lines];
   }
-  const place = locate(`${CONFIG_KEY}.${key}`);
+  const place = placeOf(`${CONFIG_KEY}.${key}`);
   return [
     '',
     ...why,
-    `# ${key} is there already${place ? `, at ${formatLocation(place)}` : ''}. Missing there:`,
+    `# ${key} is there already${place ? `, at ${place}` : ''}. Missing there:`,
     ...lines.map(line => `# ${line.replace(/^( *)# /, '$1')}`),
   ];
 }

@@ -28,6 +28,8 @@ export interface FindingFacts {
   gate: ApiGateConfig;
   /** Ids of the installed plugins; `undefined` where they are not known. */
   installed?: readonly string[];
+  /** Ids that plugins often have, where the installed ones are not known. */
+  likely?: readonly string[];
   /** Whether this replica has read the list of locked users and revoked sessions. `undefined`: not known. */
   areOrdersLoaded?: boolean;
   /** Whether the backend is on the legacy system. Default: false. */
@@ -67,37 +69,42 @@ export function endsSoon(until: number, { now }: FindingFacts): boolean {
   return until > +now && until - +now <= SOON_MS;
 }
 
-/** Finds a plugin that a setting names, and that is known not to be installed. */
+/** Finds a plugin that a setting names, and that is known not to be installed or resembles a likely one. */
 export function findAbsentPlugin(
-  { installed }: FindingFacts,
+  { installed, likely = [] }: FindingFacts,
   plugin: string,
   at: string,
 ): Possible {
+  const meant = didYouMean(plugin, installed ?? likely);
   return (
-    installed?.includes(plugin) === false && {
+    (installed?.includes(plugin) === false || meant !== '') && {
       id: 'plugin-not-installed',
       at,
-      why: `names the plugin ${plugin}, which is not installed in this backend${didYouMean(plugin, installed)}`,
+      why: `names the plugin ${plugin}, which ${installed ? 'is not installed in this backend' : 'may be misspelt'}${meant}`,
       write:
-        'correct the id, or remove it if it is for a plugin of another backend',
+        'correct the id, or accept this finding if it is right, as for a plugin of another backend',
     }
   );
 }
 
-/** Returns a finding if a rule has ended, or ends within a week. */
+/** Returns a finding if a rule, or the entry of a token, has ended, or ends within a week. */
 export function findEnd(
   { until = Infinity }: { until?: number },
-  does: 'denies' | 'opens',
+  does: 'allows' | 'denies' | 'opens',
   at: string,
   facts: FindingFacts,
 ): Possible {
   const hasEnded = until <= +facts.now;
+  const kind = does === 'allows' ? 'token' : 'rule';
   return (
     (hasEnded || endsSoon(until, facts)) && {
-      id: hasEnded ? 'rule-ended' : 'rule-ends-soon',
+      id: `${kind}-${hasEnded ? 'ended' : 'ends-soon'}`,
       at,
       why: `${does} nothing from ${new Date(until).toISOString()}`,
-      write: 'remove the rule, or write a later until',
+      write:
+        kind === 'rule'
+          ? 'remove the rule, or write a later until'
+          : 'renew the token and write a later until, or remove both',
     }
   );
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import type { Config } from '@backstage/config';
-import { get as valueAt } from 'lodash';
+import { attempt, get as valueAt } from 'lodash';
 import { asObject, isObject, isTrue } from '../../settings/read/values';
 
 // Settings of Backstage and of other plugins are read as these read them. All of them are optional. A value of a wrong type counts
@@ -34,12 +34,9 @@ export function isBelow(path: string, prefix: string): boolean {
 
 /** Reads the version of the auth plugin that Node finds from the working directory; `undefined` if it finds none. */
 export function readAuthBackendVersion(): string | undefined {
-  try {
-    const load = createRequire(resolve('package.json'));
-    return String(load('@backstage/plugin-auth-backend/package.json').version);
-  } catch {
-    return undefined;
-  }
+  const load = createRequire(resolve('package.json'));
+  const name = '@backstage/plugin-auth-backend/package.json';
+  return valueAt(attempt(load, name), 'version');
 }
 
 export const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';

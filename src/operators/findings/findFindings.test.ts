@@ -97,6 +97,9 @@ const events = (topics: string[], modules: JsonObject = {}) => ({
 });
 const github = rule('events', '/http/github', 'POST');
 
+const closedCatalogs = gate({
+  expect: [{ plugin: 'catalogs', is: 'closed' }],
+});
 const limiting = (entry: JsonObject) =>
   merge(external({}), gate({ tokens: [{ subject: 'ci', ...entry }] }));
 const limitingOfIssuer = merge(
@@ -527,6 +530,14 @@ const rowsOf: Record<FindingId, Row[]> = {
   'plugin-not-installed': [
     [deniedAt, denied, denied, { installed: ['b'] }, { installed: ['a'] }],
     [openAAt, openA, openA, { installed: ['b'] }, { installed: ['a'] }],
+    // The installed plugins are not known, and one that is likely has almost this id.
+    ...[['catalogs', 'catalog'], ['search']].map((likely): Row => [
+      'auth.apiGate.expect[0] (/api/catalogs/)',
+      closedCatalogs,
+      closedCatalogs,
+      { likely: ['catalog'] },
+      { likely },
+    ]),
     [
       'auth.apiGate.cookie.trustedPaths[0] (/api/a/x)',
       trusting('/x'),
@@ -643,6 +654,17 @@ const rowsOf: Record<FindingId, Row[]> = {
       requiring({ unmet: true }),
       requiring({}),
     ],
+    [
+      'auth.apiGate.allow[0] (GET /api/a/x)',
+      {
+        acme: { secrte: 's' },
+        ...allow({ ...rule('a', '/x'), requires: 'acme.secret' }),
+      },
+      {
+        acme: { other: 's' },
+        ...allow({ ...rule('a', '/x'), requires: 'acme.secret' }),
+      },
+    ],
   ],
   'rule-will-not-work': [
     [
@@ -686,6 +708,13 @@ const rowsOf: Record<FindingId, Row[]> = {
       'auth.allow',
       { auth: { allow: [{ plugin: 'a' }], apiGate: { allow: [] } } },
       allow(),
+    ],
+  ],
+  'token-ended': [
+    [
+      'auth.apiGate.tokens[0] (ci)',
+      limiting({ until: '2026-11-25T12:00:00Z' }),
+      limiting({ until: '2026-11-25T12:00:01Z' }),
     ],
   ],
   'token-ends-soon': [
@@ -1029,7 +1058,7 @@ it.each([
   ],
   [
     rule('absent', '/x'),
-    'correct the id, or remove it if it is for a plugin of another backend',
+    'correct the id, or accept this finding if it is right, as for a plugin of another backend',
   ],
 ])('for the rule %j, write: %s', (opening, write) => {
   const topics = ['github', 'gitlab'];

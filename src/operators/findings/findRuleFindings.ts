@@ -2,7 +2,8 @@ import { compact } from 'lodash';
 import { AllowRule, formatRule } from '../../gate/rules/AllowRule';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { overlap } from '../../settings/read/readForeignAuthorization';
-import { asObject, isTrue } from '../../settings/read/values';
+import { findTexts } from '../../settings/read/requirements';
+import { asObject, didYouMean, isTrue } from '../../settings/read/values';
 import { WEBSOCKET } from '../../gate/read/requestLine';
 import { mapInPieces, Pieces } from '../pieces';
 import {
@@ -42,6 +43,7 @@ export function* findRuleFindings(
   get: Get,
 ): Pieces<Finding[]> {
   const endpoints = readProxyEndpoints(get);
+  const texts = [...findTexts(facts.config), ...VERIFIED_TOPICS.map(secretOf)];
   const found = yield* mapInPieces(facts.gate.allow, (rule, i) => {
     const path = `${CONFIG_KEY}.allow[${i}]`;
     const at = `${path} (${formatRule(rule)})`;
@@ -51,7 +53,7 @@ export function* findRuleFindings(
       ...findProxyFaults(rule, endpoints),
       findAbsentPlugin(facts, rule.plugin, at),
       findRefused(rule, facts, get),
-      findUnmet(rule),
+      findUnmet(rule, texts),
       findEnd(rule, 'opens', at, facts),
     ]).map(({ id, why, write }) => ({ id, at, why, write }));
   });
@@ -97,16 +99,15 @@ function findOpenWebhooks(rule: AllowRule, get: Get): Fault {
       !withSecret.has(topic.toLowerCase()) &&
       !(VERIFIED_TOPICS.includes(topic) && rule.requires === secretOf(topic)),
   );
+  const secrets = open.map(secretOf).join(' and ');
+  const required =
+    open.length === 1 ? `, and add requires: ${secrets} to the rule` : '';
   return (
     open.length > 0 && {
       id: 'open-webhook-without-secret',
       why: `opens the webhook ${open}, and no secret is configured for it, so that anybody can publish events`,
       write: open.every(topic => VERIFIED_TOPICS.includes(topic))
-        ? `set ${open.map(secretOf).join(' and ')} to the secret of the sender${
-            open.length === 1
-              ? `, and add requires: ${secretOf(open[0])} to the rule`
-              : ''
-          }, or remove the rule`
+        ? `set ${secrets} to the secret of the sender${required}, or remove the rule`
         : 'verify the sender in a module of the events plugin and accept this finding, or remove the rule',
     }
   );
@@ -170,12 +171,14 @@ function findRefused(
   );
 }
 
-function findUnmet({ requires, unmet }: AllowRule): Fault {
+function findUnmet(rule: AllowRule, texts: string[]): Fault {
+  const { requires = '', unmet } = rule;
+  const meant = requires && didYouMean(requires, texts);
   return (
-    unmet && {
+    (unmet || meant !== '') && {
       id: 'rule-requirement-not-met',
-      why: `opens nothing, since ${requires} was not set when the process started, or is not set now`,
-      write: `set ${requires} and restart, or remove the rule`,
+      why: `opens nothing, since ${requires} ${unmet ? 'was not set when the process started, or is not set now' : 'is not set'}${meant}`,
+      write: `set ${requires} and restart, ${meant && 'or correct the path, '}or remove the rule`,
     }
   );
 }

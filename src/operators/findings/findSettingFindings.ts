@@ -26,7 +26,7 @@ export function findSettingFindings(facts: FindingFacts, get: Get): Possible[] {
       findEndpointFindings(endpoint, gate),
     ),
     ...findTrustedPathFindings(facts),
-    ...findForeignFindings(facts),
+    ...findNamedPlugins(facts),
     ...findDenyFindings(facts, get),
     ...(isLegacy
       ? []
@@ -80,11 +80,16 @@ function covers(foreign: PluginPath, { path }: ProxyEndpoint): boolean {
   );
 }
 
-function findForeignFindings(facts: FindingFacts): Possible[] {
-  return facts.gate.foreignAuthorization.map(({ plugin, path }, i) => {
-    const at = `${CONFIG_KEY}.foreignAuthorization[${i}] (/api/${plugin}${path})`;
-    return findAbsentPlugin(facts, plugin, at);
-  });
+/** Finds absent plugins. A backend does not start where one of `expect` is known not to be installed. */
+function findNamedPlugins(facts: FindingFacts): Possible[] {
+  const { expect, foreignAuthorization } = facts.gate;
+  const lists = { expect: facts.installed ? [] : expect, foreignAuthorization };
+  return Object.entries(lists).flatMap(([key, entries]) =>
+    entries.map(({ plugin, path }, i) => {
+      const at = `${CONFIG_KEY}.${key}[${i}] (/api/${plugin}${path})`;
+      return findAbsentPlugin(facts, plugin, at);
+    }),
+  );
 }
 
 function findTrustedPathFindings(facts: FindingFacts): Possible[] {

@@ -9,13 +9,7 @@ import {
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { asObject, isObject, isTrue } from '../../settings/read/values';
 import { asList, Get, isText } from './backstageSettings';
-import {
-  endsSoon,
-  findAbsentPlugin,
-  findEnd,
-  FindingFacts,
-  Possible,
-} from './Finding';
+import { findAbsentPlugin, findEnd, FindingFacts, Possible } from './Finding';
 
 /** Finds external tokens without limits, and entries of `auth.apiGate.tokens` that end soon, that no token has used, or that name an absent plugin. */
 export function findTokenFindings(facts: FindingFacts, get: Get): Possible[] {
@@ -92,16 +86,12 @@ function findEndless({ config, gate }: FindingFacts): Possible[] {
 function findLimits(facts: FindingFacts): Possible[] {
   const { config, gate, usage } = facts;
   const named = readExternalTokens(config).map(({ subject }) => subject);
-  return gate.tokens.flatMap(({ only, subject, until = Infinity }, i) => {
+  return gate.tokens.flatMap((entry, i) => {
+    const { only, subject } = entry;
     const path = `${CONFIG_KEY}.tokens[${i}]`;
     const used = usage?.externalTokens.find(each => each.subject === subject);
     return [
-      endsSoon(until, facts) && {
-        id: 'token-ends-soon' as const,
-        at: `${path} (${subject})`,
-        why: `refuses the token from ${new Date(until).toISOString()}`,
-        write: 'renew the token and write a later until, or remove both',
-      },
+      findEnd(entry, 'allows', `${path} (${subject})`, facts),
       usage?.complete &&
         !named.includes(subject) &&
         !subject.endsWith('*') &&

@@ -18,7 +18,6 @@ import {
   filtered,
   Late,
   list,
-  note,
   number,
   preformatted,
   table,
@@ -120,7 +119,7 @@ export function* renderExposure(report: PolicyReport): Pieces<Late> {
 }
 
 /** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
-export function* renderTokens(report: PolicyReport): Pieces<Late> {
+export function renderTokens(report: PolicyReport): Pieces<Late> {
   const { enforced, tokens, usage } = report;
   const used = usage?.externalTokens ?? [];
   const rows = uniqBy([...used, ...tokens], 'subject').map(({ subject }) => ({
@@ -132,12 +131,11 @@ export function* renderTokens(report: PolicyReport): Pieces<Late> {
     use: used.find(token => token.subject === subject),
   }));
   const none = 'No external token is configured, and none was seen.';
-  const shown = yield* table(TOKENS, rows, none);
-  const later =
+  const warning =
     tokens.length > 0 &&
     !enforced &&
-    note('warned', 'What a token may do is not in force in report-only.');
-  return asked => [later, shown(asked)];
+    'What a token may do is not in force in report-only.';
+  return table(TOKENS, rows, none, warning);
 }
 
 /** Formats the last day with a request. `days` is the time of observation. */

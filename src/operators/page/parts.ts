@@ -20,6 +20,7 @@ export function* table<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
   none?: Content,
+  warning: Content = '',
 ): Pieces<Late> {
   const contents = yield* mapInPieces(rows, row =>
     columns.map(([, cell]) => cell(row)),
@@ -39,9 +40,9 @@ export function* table<Row>(
       ${cells}
     </tr> `;
   });
-  return filtered(
+  const shown = filtered(
     body,
-    shown =>
+    items =>
       html`<table>
         <thead>
           <tr>
@@ -49,11 +50,13 @@ export function* table<Row>(
           </tr>
         </thead>
         <tbody>
-          ${shown}
+          ${items}
         </tbody>
       </table>`,
     none,
   );
+  const warned = rows.length > 0 && warning && note('warned', warning);
+  return asked => [warned, shown(asked)];
 }
 
 function isEmpty(content: Content): boolean {

@@ -47,11 +47,9 @@ export function* renderPage(
     ['settings', 'Settings', yield* renderSettings(report)],
     ['ask', 'Ask', renderAsk, 'request'],
   ];
-  return ({ filter, ...others }) => {
-    const asked = {
-      ...others,
-      filter: filter.slice(0, FIELDS.filter.maxlength),
-    };
+  return given => {
+    const filter = given.filter.slice(0, FIELDS.filter.maxlength);
+    const asked = { ...given, filter };
     // An answer stands alone: all rows of a large policy would come again with each.
     const answers = sections.filter(([, , , name]) => name && asked[name]);
     const isAnswer = answers.length > 0;

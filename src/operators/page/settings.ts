@@ -3,7 +3,7 @@ import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { PolicyReport } from '../reports/describePolicy';
 import type { Pieces } from '../pieces';
 import { Content, html } from './html';
-import { code, Column, Late, list, note, table, tag } from './parts';
+import { code, Column, Late, list, table, tag } from './parts';
 
 const FINDINGS: readonly Column<Finding>[] = [
   [
@@ -59,15 +59,11 @@ export function renderFindings({ findings }: PolicyReport): Pieces<Late> {
 }
 
 /** Renders what operators expect to be public or closed, and whether it is. */
-export function* renderExpected(report: PolicyReport): Pieces<Late> {
-  const { enforced, expect } = report;
+export function renderExpected(report: PolicyReport): Pieces<Late> {
   const none = `Nothing is written down in ${CONFIG_KEY}.expect.`;
-  const rows = yield* table(EXPECTED, expect, none);
-  const later =
-    expect.length > 0 &&
-    !enforced &&
-    note('warned', 'What has to be closed is closed once you enforce.');
-  return asked => [later, rows(asked)];
+  const warning =
+    !report.enforced && 'What has to be closed is closed once you enforce.';
+  return table(EXPECTED, report.expect, none, warning);
 }
 
 /** Renders who may do what, and whom the gate trusts. */

@@ -65,6 +65,6 @@ export function formatDenial(rule: ReportedDenial): string {
   return `${formatRule(rule)} to ${rule.for.join(', ')}${inBrackets([
     except && `except ${except}`,
     rule.reason,
-    formatEnd(rule, 'open'),
+    formatEnd(rule, 'ended, and open since'),
   ])}`;
 }

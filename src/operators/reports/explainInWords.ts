@@ -114,6 +114,8 @@ export function explainInWords(
       `The plugin ${pluginId} is not installed${didYouMean(pluginId, installed ?? [])}: a misspelling, or a plugin of another backend`,
     shownPath &&
       `If a browser shows this address, it sends the path only: ask about '${method} ${shownPath}'`,
+    /^(?!https?:)\w/i.test(target) &&
+      `A path begins with a slash: ask about '${method} /${target.replace(/^(?!api\/)/, 'api/')}'`,
     describeRule(answer, gate),
     describeInCode(answer, closed),
     // Whoever asks about a token does not mean to make the path public.
@@ -202,6 +204,10 @@ function explainToken(
       ? `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${inBrackets([placeOf?.(name)])}`
       : [];
   });
+  const remedy = (why: keyof typeof REFUSALS) =>
+    other === 'denied'
+      ? 'No entry of tokens allows what a deny rule refuses'
+      : proposeForToken(why, request, subject);
   const lines = [
     `With a token of ${subject}: ${reason ? REFUSALS[reason] : otherwise}`,
     ...excluding.map(
@@ -209,13 +215,7 @@ function explainToken(
         `  refused with 403 (restricted): the accessRestrictions of ${at} leave ${pluginId} out`,
     ),
     ...ofEntries,
-    ...(reason
-      ? [
-          other === 'denied'
-            ? 'No entry of tokens allows what a deny rule refuses'
-            : proposeForToken(reason, request, subject),
-        ]
-      : []),
+    ...(reason ? [remedy(reason)] : []),
   ];
   return { lines, refusal: reason ?? other };
 }

@@ -68,7 +68,7 @@ export function formatReport(
   const sections: Section[] = [
     ['Public by rule', withPlaces('allow', allow.map(formatOpening))],
     [
-      `Limits of external tokens${enforced ? '' : ', not in force'}`,
+      `Limits of external tokens${enforced ? '' : ' once you enforce'}`,
       withPlaces('tokens', tokens.map(formatToken)),
     ],
     ...listBesideRules(report),
@@ -134,7 +134,7 @@ export function formatOpening(rule: ReportedRule): string {
 /** Returns when a rule ends, what it requires, and whether its plugin is installed. */
 export function notesOf(rule: ReportedRule): string[] {
   return compact([
-    formatEnd(rule, 'closed'),
+    formatEnd(rule, 'ended, and closed since'),
     rule.unmet
       ? `closed: ${rule.requires} was not set when the process started, or is not set now`
       : rule.requires && `requires ${rule.requires}`,
@@ -153,14 +153,14 @@ export function formatLimits(token: ReportedToken): string {
   const requests = Array.isArray(only)
     ? only.map(formatRule).join('; ') || 'nothing'
     : 'what accessRestrictions allow';
-  return `${requests}${inBrackets([token.reason, formatEnd(token, 'refused')])}`;
+  return `${requests}${inBrackets([token.reason, formatEnd(token, 'ended at')])}`;
 }
 
 export function formatEnd(
   { ended, until }: Pick<ReportedToken, 'ended' | 'until'>,
-  state: 'closed' | 'open' | 'refused',
+  past: string,
 ): string | undefined {
-  return until && `${ended ? `ended, and ${state} since` : 'until'} ${until}`;
+  return until && `${ended ? past : 'until'} ${until}`;
 }
 
 export function inBrackets(notes: (string | undefined)[]): string {

@@ -1,4 +1,4 @@
-import { check, readInstant, readList, readObject } from './values';
+import { check, checkOneOf, readInstant, readList, readObject } from './values';
 
 /** The ids of findings. An id stays the same over releases, because `auth.apiGate.findings.accept` names it. */
 export const FINDING_IDS = [
@@ -27,6 +27,7 @@ export const FINDING_IDS = [
   'rule-will-not-work',
   'scripts-act-as-user',
   'setting-misplaced',
+  'token-ended',
   'token-ends-soon',
   'token-leaves-house',
   'token-never-seen',
@@ -48,10 +49,7 @@ export function readAcceptedFindings(value: unknown, configPath: string) {
     (item, path) => {
       const keys = ['id', 'at', 'reason', 'until'] as const;
       const { id, at, reason, until } = readObject(item, path, keys);
-      check(
-        FINDING_IDS.includes(id as FindingId),
-        `${path}.id must be one of ${FINDING_IDS.join(', ')}`,
-      );
+      checkOneOf(id, `${path}.id`, FINDING_IDS);
       check(
         typeof at === 'string' && at !== '',
         `${path}.at must be the place that the finding names, such as auth.apiGate.allow[0] (GET /api/catalog/entities)`,

@@ -143,7 +143,10 @@ describe('readAllowRules', () => {
   });
 
   it.each<[unknown, string]>([
-    ['all', ' must be a list of rules, each with a plugin and a path'],
+    [
+      'all',
+      ' must be a list of rules, each with a plugin and a path: begin each entry with "- ", in a line of its own',
+    ],
     [
       [{ plugin: 'pub', path: '/a', reason: 5 }],
       '[0].reason must be text that says why this is public',

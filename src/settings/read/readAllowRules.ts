@@ -1,5 +1,5 @@
-import { METHODS } from 'node:http';
 import { Config, ConfigReader } from '@backstage/config';
+import { without } from 'lodash';
 import {
   AllowRule,
   ANY_SEGMENT,
@@ -14,8 +14,15 @@ import {
   isUnambiguousPath,
   WEBSOCKET,
 } from '../../gate/read/requestLine';
+import { EXPECTED_METHODS } from './readExpectations';
 import { readRequires } from './requirements';
-import { check, readEndAndReason, readList, readObject } from './values';
+import {
+  check,
+  didYouMean,
+  readEndAndReason,
+  readList,
+  readObject,
+} from './values';
 
 // RFC 3986's unreserved characters, `@` and `/`. The sub-delims and `:` are special in the policies of plugins. A rule may have
 // `*` beside them: as a whole segment, or in a trailing `/**`.
@@ -23,11 +30,8 @@ export const RULE_PATH = /^[A-Za-z0-9\-._~@/]*$/;
 
 const MAX_PATH_LENGTH = 1000;
 
-// TRACE echoes a request's credentials, and CONNECT never reaches a router.
-const RULE_METHODS = [
-  ...METHODS.filter(method => method !== 'TRACE' && method !== 'CONNECT'),
-  WEBSOCKET,
-];
+// TRACE echoes a request's credentials. CONNECT, which is not among these, never reaches a router.
+const RULE_METHODS = without(EXPECTED_METHODS, 'TRACE');
 
 /**
  * Reads the allow rules. A rule that is in doubt is an error, so that none opens more than it says.
@@ -175,14 +179,10 @@ export function readMethods(
   );
   value.forEach((method, i) => {
     const upper = typeof method === 'string' ? method.toUpperCase() : '';
-    check(
-      RULE_METHODS.includes(method),
-      `${configPath}[${i}] must be ${
-        RULE_METHODS.includes(upper)
-          ? `in upper case: ${upper}`
-          : 'a method that a rule can name, such as GET or POST'
-      }`,
-    );
+    const form = RULE_METHODS.includes(upper)
+      ? `in upper case: ${upper}`
+      : `a method that a rule can name, such as GET or POST${didYouMean(upper, RULE_METHODS)}`;
+    check(RULE_METHODS.includes(method), `${configPath}[${i}] must be ${form}`);
   });
   return [...new Set<string>(value)];
 }

@@ -160,11 +160,11 @@ describe('readApiGateConfig', () => {
   it.each<[JsonObject, string]>([
     [
       { allow: 'all' },
-      'allow must be a list of rules, each with a plugin and a path',
+      'allow must be a list of rules, each with a plugin and a path: begin each entry with "- ", in a line of its own',
     ],
     [
       { expect: 'all' },
-      'expect must be a list of expectations, such as [{ plugin: catalog, is: closed }]',
+      'expect must be a list of expectations, such as [{ plugin: catalog, is: closed }]: begin each entry with "- ", in a line of its own',
     ],
     ...['a.example.com', 'ftp://a.example.com/https:'].map(
       (issuer): [JsonObject, string] => [

@@ -62,10 +62,11 @@ describe('auth.apiGate.cookie', () => {
       { enabled },
       '.enabled must be true or false',
     ]),
-    ...['LAX', 'Lax'].map((sameSite): [JsonValue, string] => [
-      { sameSite },
-      '.sameSite must be one of strict, lax, none',
-    ]),
+    [{ sameSite: 'LAX' }, '.sameSite must be one of strict, lax, none'],
+    [
+      { sameSite: 'Lax' },
+      '.sameSite must be one of strict, lax, none (did you mean lax?)',
+    ],
     ...[5, '', ' a', 'a ', 'a b', 'a=b', 'a;b', 'tokén', ['token']].map(
       (name): [JsonValue, string] => [
         { name },
@@ -158,10 +159,13 @@ describe('what the cookie trusts', () => {
   );
 
   it.each<[JsonObject, string]>([
-    [{ trustedOrigins: 'x' }, 'trustedOrigins must be a list of texts'],
+    [
+      { trustedOrigins: 'x' },
+      'trustedOrigins must be a list of texts: begin each entry with "- ", in a line of its own',
+    ],
     [
       { trustedPaths: 'x' },
-      'trustedPaths must be a list of objects, each with a plugin and a path',
+      'trustedPaths must be a list of objects, each with a plugin and a path: begin each entry with "- ", in a line of its own',
     ],
     [
       { trustedPaths: [[]] },

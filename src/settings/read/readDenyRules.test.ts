@@ -110,7 +110,10 @@ it.each<[rule: JsonValue, message: string]>([
   ],
   [{ ...rule, for: 'users' }, '.for must be a list of users, tokens, plugins'],
   [{ ...rule, for: ['user'] }, '.for[0] must be one of users, tokens, plugins'],
-  [{ ...rule, except: 'ci' }, '.except must be a list of texts'],
+  [
+    { ...rule, except: 'ci' },
+    '.except must be a list of texts: begin each entry with "- ", in a line of its own',
+  ],
   ...[
     'sre',
     'group:sre',
@@ -133,7 +136,7 @@ it.each<[rule: JsonValue, message: string]>([
 
 it('[P115] refuses what is no list, and tokens on the legacy backend system', () => {
   expect(() => read(rule)).toThrow(
-    'auth.apiGate.deny must be a list of rules, each with a plugin and a path',
+    'auth.apiGate.deny must be a list of rules, each with a plugin and a path: begin each entry with "- ", in a line of its own',
   );
   expect(() => read([rule], true)).toThrow(
     'auth.apiGate.deny[0].for must be [users] on the legacy backend system, where all service tokens have the same subject',

@@ -50,11 +50,11 @@ describe('readExpectations', () => {
   it.each<[unknown, string]>([
     [
       {},
-      `${AT} must be a list of expectations, such as [{ plugin: catalog, is: closed }]`,
+      `${AT} must be a list of expectations, such as [{ plugin: catalog, is: closed }]: begin each entry with "- ", in a line of its own`,
     ],
     [
       'GET /api/x',
-      `${AT} must be a list of expectations, such as [{ plugin: catalog, is: closed }]`,
+      `${AT} must be a list of expectations, such as [{ plugin: catalog, is: closed }]: begin each entry with "- ", in a line of its own`,
     ],
     [
       ['GET /api/x'],

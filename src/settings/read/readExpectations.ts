@@ -27,7 +27,7 @@ export function formatExpected({ request, plugin }: Expectation): string {
   return request ?? `the plugin ${plugin}`;
 }
 
-const EXPECTED_METHODS = [
+export const EXPECTED_METHODS = [
   ...METHODS.filter(method => method !== 'CONNECT'),
   WEBSOCKET,
 ];
@@ -88,7 +88,7 @@ function readExpectation(value: unknown, configPath: string): Expectation {
   const [method, target] = request.split(' ');
   check(
     EXPECTED_METHODS.includes(method),
-    `${configPath}.request must begin with a method in upper case, such as GET, POST or WEBSOCKET`,
+    `${configPath}.request must begin with a method in upper case, such as GET, POST or WEBSOCKET${didYouMean(method, EXPECTED_METHODS)}`,
   );
   return {
     request,

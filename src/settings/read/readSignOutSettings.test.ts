@@ -56,7 +56,10 @@ describe('auth.apiGate.signOut', () => {
   it.each<[JsonValue, string]>([
     [[], ' must be an object with the keys scope, providers, offlineSessions'],
     [{ scope: 'all' }, '.scope must be one of session, user'],
-    [{ providers: 'github' }, '.providers must be a list of texts'],
+    [
+      { providers: 'github' },
+      '.providers must be a list of texts: begin each entry with "- ", in a line of its own',
+    ],
     [
       { scope: 'user', offlineSessions: 'yes' },
       '.offlineSessions must be one of keep, end',

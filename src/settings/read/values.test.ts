@@ -82,6 +82,7 @@ describe('didYouMean', () => {
   it('names the one that resembles the text most, and nothing without names', () => {
     expect(didYouMean('catalgo', ['catal', 'catalog'])).toContain(' catalog?');
     expect(didYouMean('catalog', [])).toBe('');
+    expect(didYouMean('catalog', ['catalogs', 'catalog'])).toBe('');
   });
 });
 
@@ -96,7 +97,9 @@ describe('lists', () => {
     ]);
     expect(read(undefined)).toEqual([]);
     expect(() => read({})).toThrow(
-      new InputError('x must be a list of things'),
+      new InputError(
+        'x must be a list of things: begin each entry with "- ", in a line of its own',
+      ),
     );
   });
 
@@ -104,7 +107,7 @@ describe('lists', () => {
     'of texts are not %j',
     value => {
       expect(() => readStringList(value, 'x')).toThrow(
-        new InputError('x must be a list of texts'),
+        /^x must be a list of texts(: begin each entry with "- ", in a line of its own)?$/,
       );
     },
   );
@@ -127,6 +130,9 @@ it('checkOneOf names the values', () => {
   expect(() => checkOneOf('a', 'x', ['a', 'b'])).not.toThrow();
   expect(() => checkOneOf('c', 'x', ['a', 'b'])).toThrow(
     new InputError('x must be one of a, b'),
+  );
+  expect(() => checkOneOf('open', 'x', ['opens', 'b'])).toThrow(
+    new InputError('x must be one of opens, b (did you mean opens?)'),
   );
 });
 

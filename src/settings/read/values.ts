@@ -67,10 +67,11 @@ export function readObject<K extends string>(
   return value as { [key in K]?: unknown };
 }
 
-/** Returns a note for an error, with the one of these names that was probably meant; empty if none resembles the text. */
+/** Returns a note for an error, with the one of these names that was probably meant; empty if it is one of them, or none resembles it. */
 export function didYouMean(text: string, names: Iterable<string>): string {
   const known = [...names];
-  for (let errors = 1; errors <= Math.min(2, text.length / 3); errors += 1) {
+  const most = known.includes(text) ? 0 : Math.min(2, text.length / 3);
+  for (let errors = 1; errors <= most; errors += 1) {
     const meant = known.find(name => differsBy(errors, text, name));
     if (meant !== undefined) {
       return ` (did you mean ${meant}?)`;
@@ -101,7 +102,8 @@ export function readList<T>(
   readItem: (item: unknown, path: string) => T,
 ): T[] {
   const items = value ?? [];
-  check(Array.isArray(items), `${path} must be ${description}`);
+  const entries = 'begin each entry with "- ", in a line of its own';
+  check(Array.isArray(items), `${path} must be ${description}: ${entries}`);
   return items.map((item, i) => readItem(item, `${path}[${i}]`));
 }
 
@@ -111,19 +113,17 @@ export function readStringList(
   path: string,
   item?: { isValid: (text: string) => boolean; description: string },
 ): string[] {
-  const texts = value ?? [];
-  check(
-    Array.isArray(texts) &&
-      texts.every(text => typeof text === 'string' && text !== ''),
-    `${path} must be a list of texts`,
-  );
-  texts.forEach((text, i) =>
+  return readList(value, path, 'a list of texts', (text, at) => {
+    check(
+      typeof text === 'string' && text !== '',
+      `${path} must be a list of texts`,
+    );
     check(
       item === undefined || item.isValid(text),
-      `${path}[${i}] must be ${item?.description}`,
-    ),
-  );
-  return texts;
+      `${at} must be ${item?.description}`,
+    );
+    return text;
+  });
 }
 
 export function checkOneOf<T extends string>(
@@ -133,7 +133,7 @@ export function checkOneOf<T extends string>(
 ): asserts value is T {
   check(
     values.includes(value as T),
-    `${path} must be one of ${values.join(', ')}`,
+    `${path} must be one of ${values.join(', ')}${typeof value === 'string' ? didYouMean(value, values) : ''}`,
   );
 }
 
