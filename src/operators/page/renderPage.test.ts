@@ -151,7 +151,7 @@ describe.each(Object.entries(REPORTS))('[P89] a page, %s', (_, report) => {
       const page = render(report, asked);
       const sections = page.split('<section ').slice(1);
       expect(sections.map(section => idsOf(` ${section}`)[0])).toEqual(answers);
-      // Those would be links within the answer.
+      // Such a link would stay within the answer.
       expect(page).not.toContain(' href="#');
       expect(page).toContain(' href="./#exposure"');
     },

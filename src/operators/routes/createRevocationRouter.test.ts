@@ -19,7 +19,7 @@ const OPERATOR = 'user:default/operator';
 
 /** The calls in a minute that the documents name. */
 const [, ofUser, ofService] = readDocument('docs/sign-out.md').text.match(
-  /accepts (\d+) calls a minute of\s+one user and ([\d,]+) of one service/,
+  /accepts (\d+) calls\s+a\s+minute\s+of\s+one user and ([\d,]+) of one service/,
 )!;
 const LIMITS = {
   user: Number(ofUser),
