@@ -63,11 +63,12 @@ const IS_PURE = [
 
 module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
   restrictedSrcSyntax: SETS_ANSWER_HEADERS,
-  // The packages of `denied`, `faster`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation` and
+  // The packages of `classes`, `denied`, `faster`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation` and
   // `reduced` have copies of `src`.
   ignorePatterns: [
     'bench/build/**',
     'bench/old/**',
+    'integration/browsers/engines/classes/**',
     'integration/packages/delegation/**',
     'integration/packages/denied/**',
     'integration/packages/dynamic/backend/**',

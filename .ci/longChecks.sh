@@ -41,7 +41,7 @@ long_checks() {
   join
   for engine in firefox webkit chromium; do
     long "requests, caches, Back and the sandbox in $engine" \
-      'src/gate/carryOut/answer.ts src/gate/read/browsers.ts src/gate/cookie integration/browsers/engines' \
+      'src/gate/carryOut/answer.ts src/gate/read/browsers.ts src/gate/cookie src/gate/sessions docs/sign-out.md integration/browsers/engines' \
       integration/browsers/engines/run $engine all
     join
   done

@@ -2,6 +2,7 @@ import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHt
 import signalsPlugin from '@backstage/plugin-signals-backend';
 import type { Request, RequestHandler, Response } from 'express';
 import onHeaders from 'on-headers';
+import { clockPlugin } from '../../../dev/clockPlugin';
 import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
 import { openPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
 import { startBackend } from '../../../src/__tests__/__testUtils__/startBackend';
@@ -63,9 +64,13 @@ export interface World {
  * Runs `use` while such a backend is up.
  *
  * @param https - with it, the backend is on https, and other sites' requests have the cookie
+ * @param withGate - default true
  */
 export async function withWorld(
-  { https }: { https?: { certificate: Certificate } },
+  {
+    https,
+    withGate,
+  }: { https?: { certificate: Certificate }; withGate?: boolean },
   use: (world: World) => Promise<void>,
 ): Promise<void> {
   const port = await freePort();
@@ -131,6 +136,7 @@ export async function withWorld(
   };
   const backend = await startBackend({
     port,
+    withGate,
     features: [
       openPlugin('app', {
         handle(_req, res) {
@@ -139,7 +145,7 @@ export async function withWorld(
           res.send(toPage(shown));
         },
       }).feature,
-      ...[hello.feature, signalsPlugin],
+      ...[hello.feature, signalsPlugin, clockPlugin],
       rootHttpRouterServiceFactory({
         configure({ app, applyDefaults }) {
           app.use(record);

@@ -9,6 +9,7 @@ import {
   checkNotModified,
   checkSandbox,
 } from './checkAnswers';
+import { checkClasses } from './checkClasses';
 import { checkForms } from './checkForms';
 import { checkFrontend } from './checkFrontend';
 import { checkHostName, checkKinds, checkUpgrade } from './checkKinds';
@@ -83,6 +84,19 @@ async function main([folder, engine, part]: [string, Engine, string?]) {
   );
   if (part === 'all') {
     const read = (name: string) => readFileSync(`${folder}/${name}`, 'utf8');
+    const script = read('frontend.js');
+    for (const withGate of [true, false]) {
+      const title = `Backstage's own frontend, ${withGate ? 'with' : 'without'} the gate`;
+      await checks.group(title, () =>
+        withWorld({ withGate }, world =>
+          check(
+            "The frontend's classes",
+            checkClasses(script, withGate),
+            world,
+          ),
+        ),
+      );
+    }
     const https = {
       certificate: { key: read('key.pem'), cert: read('certificate.pem') },
     };

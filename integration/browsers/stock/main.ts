@@ -65,8 +65,10 @@ async function lookAt(page: Page, folder: string) {
   checks.equal('the sections', ids, [
     'findings',
     'exposure',
+    'expected',
     'tokens',
     'refusals',
+    'settings',
     'ask',
   ]);
   const exposure = await page.innerText('#exposure');
