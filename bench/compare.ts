@@ -20,9 +20,10 @@ const WARM_UP_REQUESTS = 6000;
 const FURTHER_WARM_UP_REQUESTS = 1500;
 
 /** The other commit runs twice: the difference between the two is the noise of this run. */
+const OLD = path.join(__dirname, '../../old/bench');
 const TREES = {
-  old: path.join(__dirname, '../../old/bench/server.js'),
-  'old again': path.join(__dirname, '../../old/bench/server.js'),
+  old: path.join(OLD, 'server.js'),
+  'old again': path.join(OLD, 'server.js'),
   new: path.join(__dirname, 'server.js'),
 };
 type Tree = keyof typeof TREES;
@@ -47,11 +48,15 @@ if (unknown.length > 0) {
   );
 }
 
+/** An older gate may refuse the settings of a variant that its own tree lacks. */
+const { variants: oldVariants } = require(path.join(OLD, 'variants.js'));
+
 const rows = Object.entries<LoadPlan>(loads)
   .filter(([load]) => wanted.length === 0 || wanted.includes(load))
   .flatMap(([load, plan]) =>
     plan.variants
       .filter(name => (variants[name] as Variant).withGate)
+      .filter(name => name in oldVariants)
       .map((variant): Row => ({
         load: load as LoadName,
         variant,
