@@ -19,16 +19,13 @@ import {
   nameStopping,
 } from '../operators/reports/describeReportOnly';
 import { describeReplica } from '../operators/reports/describeReplica';
-import {
-  countUnusedRules,
-  describeUsage,
-  UsageReport,
-} from '../operators/reports/describeUsage';
+import { describeUsage, UsageReport } from '../operators/reports/describeUsage';
 import { GateAudit } from '../operators/reports/GateAudit';
 import { GateMetrics } from '../operators/reports/GateMetrics';
 import { GateReport, NOT_INSTALLED } from '../operators/reports/GateReport';
 import { DeclaredPolicies } from '../gate/plugins/DeclaredPolicies';
 import { Plugins } from '../gate/plugins/Plugins';
+import { PolicyFiles } from '../settings/files/PolicyFiles';
 import { PolicySource } from '../settings/PolicySource';
 import { createUserSignOut } from '../store/revocations/createUserSignOut';
 import { IssuerClock } from '../gate/sessions/Revocation';
@@ -108,6 +105,7 @@ async function createServices(rootServices: RootServices) {
     audit: new GateAudit(logger, plugins),
     backstage,
     config,
+    files: new PolicyFiles(config),
     issuerClock: new IssuerClock(),
     missingFeatures,
     logger,
@@ -131,11 +129,7 @@ function createReports(services: Services) {
     services;
   const describeUse = () =>
     atOnce(describeUsage(usage, source.current.config, plugins));
-  const metrics = new GateMetrics({
-    ...services,
-    unusedRules: () =>
-      countUnusedRules(usage, source.current.config.allow, plugins),
-  });
+  const metrics = new GateMetrics(services);
   const observer = new GateReport({ ...services, metrics });
   const { refusals } = observer;
   const authBackend = readAuthBackendVersion();

@@ -6,7 +6,6 @@ import {
   readRequest,
 } from '../operators/reports/explainInWords';
 import type { Policy } from '../gate/rules/Policy';
-import { PolicyFiles } from '../settings/files/PolicyFiles';
 import { ReportAnswers } from '../operators/routes/ReportAnswers';
 import { inPieces } from '../operators/pieces';
 import type { GateParts } from './createParts';
@@ -28,8 +27,7 @@ interface SharedReport {
 
 /** Returns a function that returns the answers that others have got, unless they are too old or the policy has changed. */
 function shareReport(gate: GateParts): () => Promise<ReportAnswers> {
-  const { config, source } = gate;
-  const files = new PolicyFiles(config);
+  const { config, files, source } = gate;
   let shared: SharedReport | undefined;
   // Findings are about the settings of other plugins, too.
   config.subscribe?.(() => {

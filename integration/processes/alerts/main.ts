@@ -214,11 +214,6 @@ function faultsOfConfiguration({
       end: () => search.write({}),
     },
     {
-      alerts: [['ApiGateUsageIsUnknown', 'production a']],
-      begin: () => a.setUsageFault(true),
-      end: () => a.setUsageFault(false),
-    },
-    {
       alerts: [['ApiGateFails', 'production a']],
       begin: () => a.setDiscoveryFault('throws at times'),
       end: () => a.setDiscoveryFault(),
@@ -228,8 +223,13 @@ function faultsOfConfiguration({
 
 /** Failures that last, and what clients do. */
 function faultsOfRequests(world: World): Fault[] {
-  const { a, b, staging, search, link, sign } = world;
+  const { a, b, staging, search, idle, link, sign } = world;
   return [
+    {
+      alerts: [['ApiGateMissesFiles', 'idle']],
+      begin: () => idle.endWatching(),
+      end: () => idle.replace({ isWithoutGate: false }),
+    },
     {
       alerts: [
         ['ApiGateMissesSignOuts', 'search a'],

@@ -123,7 +123,7 @@ describe("the documented metrics, by Backstage's Prometheus exporter", () => {
         'api_gate_cookies_total',
         'api_gate_revocations_held',
         'api_gate_revocations_staleness_seconds',
-        'api_gate_policy_age_seconds',
+        'api_gate_policy_files_newer',
         'api_gate_policy_hash',
         'api_gate_rules_ends_in_seconds',
       ]),

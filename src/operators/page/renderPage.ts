@@ -32,13 +32,8 @@ export interface Asked {
 export function* renderPage(
   report: PolicyReport,
 ): Pieces<(asked: Asked) => Html> {
-  // In the order of an operator's questions.
-  const sections: [
-    anchor: string,
-    title: string,
-    render: Late,
-    answers?: 'id' | 'request',
-  ][] = [
+  // The anchor, the title, the content, and the question that it answers, in the order of an operator's questions.
+  const sections: [string, string, Late, ('id' | 'request')?][] = [
     ['findings', 'Findings', yield* renderFindings(report)],
     ['exposure', 'What is open', yield* renderExposure(report)],
     ['expected', 'Expected', yield* renderExpected(report)],

@@ -46,7 +46,7 @@ export class FindingsLog {
       findings.map(shortenTexts),
       finding => jsonBytes(formatFinding(finding)) + jsonBytes(finding),
     );
-    parts.forEach((part, i) =>
+    for (const [i, part] of parts.entries()) {
       this.logger[open > 0 ? 'warn' : 'info'](
         [titleOfPart(title, i, parts.length), ...part.map(formatFinding)].join(
           '\n  ',
@@ -56,8 +56,8 @@ export class FindingsLog {
           findings: part.map(finding => ({ ...finding })),
           ...(this.page && { page: `${this.page}#findings` }),
         },
-      ),
-    );
+      );
+    }
   }
 }
 

@@ -40,17 +40,15 @@ async function start(apiGate: JsonObject) {
   stop = exported.stop;
   const { config, change } = createReloadableConfig(withGate(apiGate));
   const source = new PolicySource({ config, logger });
-  const usage: { unused?: number } = {};
   const gateMetrics = new GateMetrics({
+    files: { countNewer: () => 1 },
     missingFeatures: ['plugin-routers', 'uninstalled-plugins'],
     revocations: { missing: 3, size: 0, staleness: 0 },
     source,
-    unusedRules: () => usage.unused,
   });
   return {
     gateMetrics,
     source,
-    usage,
     write: (changed: JsonObject) => change(withGate(changed)),
     async scrape() {
       const { series } = await exported.scrape();
@@ -75,7 +73,7 @@ describe('the gauges', () => {
     const gate = await start({ allow: [rule('/a', inDays(1))] });
     const names = (await gate.scrape()).map(({ name }) => name).sort();
     expect(names).toEqual([
-      'api_gate_policy_age',
+      'api_gate_policy_files_newer',
       'api_gate_policy_hash',
       'api_gate_policy_needs_restart',
       'api_gate_policy_rejected',
@@ -85,7 +83,6 @@ describe('the gauges', () => {
       'api_gate_revocations_missing',
       'api_gate_revocations_staleness',
       'api_gate_rules_ends_in',
-      'api_gate_rules_unused',
       'api_gate_up',
     ]);
     gate.write({ allow: [rule('/a', inDays(1)), rule('/b', inDays(2))] });
@@ -110,6 +107,12 @@ describe('the gauges', () => {
   ])('[P71] have api_gate.up as %s', async (_, apiGate, expected) => {
     const gate = await start(apiGate);
     expect(await gate.valueOf('api_gate_up')).toBe(expected);
+  });
+
+  it('have the number of features that the gate lacks, and of files that the backend has not read', async () => {
+    const gate = await start({});
+    expect(await gate.valueOf('api_gate_reduced')).toBe(2);
+    expect(await gate.valueOf('api_gate_policy_files_newer')).toBe(1);
   });
 
   it('have the hash of the policy in force as a number', async () => {
@@ -142,15 +145,6 @@ describe('the gauges', () => {
     expect(await gate.valueOf('api_gate_policy_needs_restart')).toBe(2);
     gate.write({});
     expect(await gate.valueOf('api_gate_policy_needs_restart')).toBe(0);
-  });
-
-  it('have -1 while the number of unused rules is not known', async () => {
-    const gate = await start({});
-    expect(await gate.valueOf('api_gate_rules_unused')).toBe(-1);
-    gate.usage.unused = 2;
-    expect(await gate.valueOf('api_gate_rules_unused')).toBe(2);
-    gate.usage.unused = undefined;
-    expect(await gate.valueOf('api_gate_rules_unused')).toBe(-1);
   });
 });
 

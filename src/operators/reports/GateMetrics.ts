@@ -2,17 +2,21 @@ import { clamp } from 'lodash';
 import { metrics, trace } from '@opentelemetry/api';
 import type { Decision } from '../../gate/Decision';
 import { endOf } from '../../gate/rules/AllowRule';
+import type { PolicyFiles } from '../../settings/files/PolicyFiles';
 import type { PolicySource } from '../../settings/PolicySource';
 import type { Revocations } from '../../store/revocations/Revocations';
 import type { NotIssuedReason } from '../../gate/GateObserver';
 import type { AnswerKind } from './Answer';
 
-const METER = 'backstage-plugin-auth-backend-module-api-gate';
+interface ObservedParts {
+  files: Pick<PolicyFiles, 'countNewer'>;
+  missingFeatures: readonly unknown[];
+  revocations: Pick<Revocations, 'missing' | 'size' | 'staleness'>;
+  source: Pick<PolicySource, 'current' | 'needsRestart' | 'problem'>;
+}
 
-type ObservedSource = Pick<
-  PolicySource,
-  'current' | 'needsRestart' | 'problem'
->;
+/** The unit, the description and the value of each gauge, by its name. */
+type Gauges = Record<string, [string, string, () => number]>;
 
 const A_YEAR_S = 365 * 24 * 60 * 60;
 
@@ -29,7 +33,9 @@ function secondsUntil(times: number[], now: number): number {
  * collector refuses all metrics of an export that holds one.
  */
 export class GateMetrics {
-  readonly #meter = metrics.getMeter(METER);
+  readonly #meter = metrics.getMeter(
+    'backstage-plugin-auth-backend-module-api-gate',
+  );
 
   readonly #decisions = this.#meter.createCounter('api_gate.decisions', {
     description: 'Decisions about requests',
@@ -60,46 +66,13 @@ export class GateMetrics {
     unit: '{request}',
   });
 
-  constructor(options: {
-    /** The features that the gate does without on this release. */
-    missingFeatures: readonly unknown[];
-    revocations: Pick<Revocations, 'missing' | 'size' | 'staleness'>;
-    source: ObservedSource;
-    /** Returns `undefined` where that is not known. */
-    unusedRules(): number | undefined;
-  }) {
-    const { missingFeatures, revocations, source, unusedRules } = options;
-    this.#createGauge(
-      'api_gate.reduced',
-      '{feature}',
-      'Features that the gate lacks on this release of Backstage or Node',
-      () => missingFeatures.length,
-    );
-    this.#createGauge(
-      'api_gate.rules.unused',
-      '{rule}',
-      'Allow rules without a request in the last 30 days, of those that were observed for 30 days; -1 if that is not known',
-      () => unusedRules() ?? -1,
-    );
-    this.#createGauge(
-      'api_gate.revocations.held',
-      '{revocation}',
-      'Revocations in force at this replica',
-      () => revocations.size,
-    );
-    this.#createGauge(
-      'api_gate.revocations.missing',
-      '{revocation}',
-      'Revocations in force at this replica that the database has lost',
-      () => revocations.missing,
-    );
-    this.#createGauge(
-      'api_gate.revocations.staleness',
-      's',
-      'Time since the list of revocations was last read in full, or since the start',
-      () => revocations.staleness,
-    );
-    this.#createPolicyGauges(source);
+  constructor(options: ObservedParts) {
+    const gauges = { ...createGauges(options), ...createPolicyGauges(options) };
+    for (const [name, [unit, description, read]] of Object.entries(gauges)) {
+      this.#meter
+        .createObservableGauge(name, { description, unit })
+        .addCallback(result => result.observe(read()));
+    }
   }
 
   /** @param plugin - id of an installed plugin, or the label for all others */
@@ -115,9 +88,9 @@ export class GateMetrics {
 
   /** Exports a count of 0, because Prometheus sees no increase in the first value of a series. */
   expectWorked(plugins: string[]): void {
-    plugins.forEach(plugin =>
-      this.#wouldRefuse.add(0, { plugin, answer: 'worked' }),
-    );
+    for (const plugin of plugins) {
+      this.#wouldRefuse.add(0, { plugin, answer: 'worked' });
+    }
   }
 
   verified(seconds: number): void {
@@ -131,16 +104,41 @@ export class GateMetrics {
   cookieNotIssued(reason: NotIssuedReason): void {
     this.#cookies.add(1, { outcome: 'refused', reason });
   }
+}
 
-  #createPolicyGauges(source: ObservedSource): void {
-    this.#createGauge(
-      'api_gate.up',
+function createGauges({ missingFeatures, revocations }: ObservedParts): Gauges {
+  return {
+    'api_gate.reduced': [
+      '{feature}',
+      'Features that the gate lacks on this release of Backstage or Node',
+      () => missingFeatures.length,
+    ],
+    'api_gate.revocations.held': [
+      '{revocation}',
+      'Revocations in force at this replica',
+      () => revocations.size,
+    ],
+    'api_gate.revocations.missing': [
+      '{revocation}',
+      'Revocations in force at this replica that the database has lost',
+      () => revocations.missing,
+    ],
+    'api_gate.revocations.staleness': [
+      's',
+      'Time since the list of revocations was last read in full, or since the start',
+      () => revocations.staleness,
+    ],
+  };
+}
+
+function createPolicyGauges({ files, source }: ObservedParts): Gauges {
+  return {
+    'api_gate.up': [
       '{gate}',
       '1 while the rules refuse, 0 in report-only; without the gate there is no value',
       () => (source.current.isEnforced ? 1 : 0),
-    );
-    this.#createGauge(
-      'api_gate.rules.ends_in',
+    ],
+    'api_gate.rules.ends_in': [
       's',
       'Time until the first allow rule with `until` ends, a year at most; 0 once one has ended',
       () => {
@@ -148,9 +146,8 @@ export class GateMetrics {
         const rules = config.allow.filter(({ unmet }) => !unmet);
         return secondsUntil(rules.map(endOf), now());
       },
-    );
-    this.#createGauge(
-      'api_gate.report_only.ends_in',
+    ],
+    'api_gate.report_only.ends_in': [
       's',
       'Time until report-only ends, a year at most; a year once the rules refuse',
       () => {
@@ -158,44 +155,29 @@ export class GateMetrics {
         const ends = config.until && !isEnforced ? [+config.until] : [];
         return secondsUntil(ends, Date.now());
       },
-    );
-    this.#createGauge(
-      'api_gate.policy.age',
-      's',
-      'Time since the policy in force was loaded',
-      () => (Date.now() - +source.current.loadedAt) / 1000,
-    );
-    this.#createGauge(
-      'api_gate.policy.hash',
+    ],
+    'api_gate.policy.hash': [
       '{hash}',
       'The hash of the policy in force as a number, equal at replicas with the same settings in force',
       // A double holds the 48 bits exactly.
       () => Number.parseInt(source.current.hash, 16),
-    );
-    this.#createGauge(
-      'api_gate.policy.rejected',
+    ],
+    'api_gate.policy.rejected': [
       '{policy}',
       '1 while the configuration is rejected and the policy before it stays in force, otherwise 0',
       () => (source.problem === undefined ? 0 : 1),
-    );
-    this.#createGauge(
-      'api_gate.policy.needs_restart',
+    ],
+    'api_gate.policy.needs_restart': [
       '{setting}',
       'Settings whose new value takes effect after a restart',
       () => source.needsRestart.length,
-    );
-  }
-
-  #createGauge(
-    name: string,
-    unit: string,
-    description: string,
-    read: () => number,
-  ): void {
-    this.#meter
-      .createObservableGauge(name, { description, unit })
-      .addCallback(result => result.observe(read()));
-  }
+    ],
+    'api_gate.policy.files_newer': [
+      '{file}',
+      'Configuration files that differ from what the backend has read of them; -1 if that is not known',
+      () => files.countNewer(),
+    ],
+  };
 }
 
 /**

@@ -15,7 +15,7 @@ import {
 } from '../../store/usage/Use';
 import { atOnce } from '../pieces';
 import { DAY_MS } from '../../gate/util/time';
-import { countUnusedRules, describeUsage, formatUsage } from './describeUsage';
+import { describeUsage, formatUsage } from './describeUsage';
 
 const today = dayOf(Date.now());
 
@@ -113,9 +113,6 @@ describe('describeUsage', () => {
         ),
       ),
     ).toBeUndefined();
-    expect(countUnusedRules(usage as unknown as Usage, [rule], plugins)).toBe(
-      0,
-    );
   });
 
   it('adds up the methods of a rule, and has the time in which all of them were observed', () => {
@@ -309,7 +306,7 @@ describe('describeUsage', () => {
   });
 });
 
-it('[P89] the use of 1,000 rules, and of 200 tokens with 50 requests each, is described in less than 200 ms, and the unused rules are counted in less than 10', () => {
+it('[P89] the use of 1,000 rules, and of 200 tokens with 50 requests each, is described in less than 200 ms', () => {
   const rules = times(1_000, i => ({ ...rule, path: `/of/rule/${i}` }));
   const tokens = times(200, i => ({ subject: `ci-${i}`, isRestricted: false }));
   const usage = createUsage({
@@ -327,52 +324,12 @@ it('[P89] the use of 1,000 rules, and of 200 tokens with 50 requests each, is de
   });
   const describeAll = () =>
     atOnce(describeUsage(usage, { allow: rules, tokens: [] }, plugins))!;
-  const countUnused = () => countUnusedRules(usage, rules, plugins);
   expect(describeAll().externalTokens[199].only).toContain('/of/call/49');
-  expect(countUnused()).toBe(1_000);
   const timeOf = (run: () => unknown) =>
     longestPiece(function* work() {
       run();
     });
   expect(timeOf(describeAll)).toBeLessThan(200);
-  expect(timeOf(countUnused)).toBeLessThan(10);
-});
-
-describe('countUnusedRules', () => {
-  it.each<[string, number | undefined, Parameters<typeof describeUses>[0]]>([
-    ['one that was never used', 1, { rules: [rule] }],
-    [
-      'none if one was used',
-      0,
-      { rules: [rule], uses: [use(usedRule(rule, 'GET'), { requests: 1 })] },
-    ],
-    [
-      'none that was observed for less than 30 days',
-      0,
-      {
-        rules: [rule],
-        uses: [use(usedRule(rule, 'GET'), { days: 29 })],
-      },
-    ],
-    [
-      'none of a plugin of another backend',
-      0,
-      { rules: [{ ...rule, plugin: 'absent' }] },
-    ],
-    [
-      'nothing where the record is not complete',
-      undefined,
-      { rules: [rule], isComplete: false },
-    ],
-    [
-      'none without a record, which is never complete',
-      0,
-      { rules: [rule], isComplete: false, isShared: false },
-    ],
-  ])('counts %s', (_, expected, options) => {
-    const usage = createUsage(options);
-    expect(countUnusedRules(usage, options.rules!, plugins)).toBe(expected);
-  });
 });
 
 describe('formatUsage', () => {

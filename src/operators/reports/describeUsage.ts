@@ -9,7 +9,6 @@ import type { Plugins } from '../../gate/plugins/Plugins';
 import type { Usage } from '../../store/usage/Usage';
 import {
   dayOf,
-  DAYS_KEPT,
   formatDay,
   keyOf,
   tokenCallOf,
@@ -38,9 +37,6 @@ export function* describeUsage(
   }
   const all = [...uses.values()].filter(({ kind }) => kind !== 'worked');
   const firstDays = all.map(({ firstDay }) => firstDay);
-  const scope: 'all replicas' | 'replica' = usage.isShared
-    ? 'all replicas'
-    : 'replica';
   return {
     since: new Date(
       Math.min(dayOf(Date.now()), ...firstDays) * DAY_MS,
@@ -48,7 +44,7 @@ export function* describeUsage(
     days: daysOf(all),
     complete: usage.isComplete,
     /** `replica`: without the `auth` plugin's database, this process reports its own requests since its start. */
-    scope,
+    scope: usage.isShared ? ('all replicas' as const) : ('replica' as const),
     rules: yield* mapInPieces(rules, (rule, i) => ({
       rule: `${CONFIG_KEY}.allow[${i}]`,
       ...rule,
@@ -61,23 +57,6 @@ export function* describeUsage(
       tokens.filter(({ only }) => only).map(({ subject }) => subject),
     ),
   };
-}
-
-/** Returns the number of rules of installed plugins without a request in 30 days of observation; `undefined` if a record lacks requests. */
-export function countUnusedRules(
-  usage: Usage,
-  rules: readonly AllowRule[],
-  plugins: Pick<Plugins, 'isInstalled'>,
-): number | undefined {
-  if (!usage.isOn || !usage.isShared) {
-    return 0;
-  }
-  const uses = usage.read();
-  const unused = rules
-    .filter(({ plugin }) => plugins.isInstalled(plugin))
-    .map(rule => describeRule(rule, uses))
-    .filter(({ days, requests30d }) => days >= DAYS_KEPT && requests30d === 0);
-  return usage.isComplete ? unused.length : undefined;
 }
 
 /** Formats the rules and tokens without a request, once they were observed for a day, and what could be restricted. */

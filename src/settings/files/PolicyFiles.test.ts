@@ -8,6 +8,7 @@ import {
 import path from 'node:path';
 import { ConfigReader } from '@backstage/config';
 import { ConfigSources, FileConfigSource } from '@backstage/config-loader';
+import { until } from '../../__tests__/__testUtils__/until';
 import { temporaryFolder } from '../../__tests__/__testUtils__/temporaryFolder';
 import { PolicyFiles } from './PolicyFiles';
 
@@ -37,6 +38,8 @@ async function load(...files: string[]) {
     /** Reads the files again, as a backend whose watcher has seen the change. */
     reload: async () => Object.assign(config, await read()),
     newer: () => compared.findNewer(),
+    count: () => compared.countNewer(),
+    compared,
   };
 }
 
@@ -125,6 +128,37 @@ describe('the files that are newer than the policy', () => {
     );
     expect(unwatched).toEqual([[{ path: file, watch: false }]]);
     create.mockRestore();
+  });
+
+  it('are counted at the call before', async () => {
+    const file = write('app-config.yaml', 'a: 1');
+    const { count } = await load(file, write('local.yaml', 'b: 1'));
+    expect(count()).toBe(-1);
+    await until(() => count() === 0);
+    write('app-config.yaml', 'a: 2');
+    await until(() => count() === 1);
+    rmSync(file);
+    write('local.yaml', 'b: 2');
+    await until(() => count() === 2);
+  });
+
+  it('are counted by one read at a time, and are not known after a failure', async () => {
+    const { compared, count } = await load(write('app-config.yaml', 'a: 1'));
+    let fail: (error: Error) => void = () => {};
+    const find = jest.spyOn(compared, 'findNewer').mockReturnValue(
+      new Promise((_resolve, reject) => {
+        fail = reject;
+      }),
+    );
+    for (let i = 0; i < 1_000; i += 1) {
+      expect(count()).toBe(-1);
+    }
+    expect(find).toHaveBeenCalledTimes(1);
+    fail(new Error('The file system hangs'));
+    find.mockResolvedValue(['app-config.yaml']);
+    await until(() => count() === 1);
+    find.mockRejectedValue(new Error('The file system is gone'));
+    await until(() => count() === -1);
   });
 
   it('are not known for a configuration from elsewhere', async () => {

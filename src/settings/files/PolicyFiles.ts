@@ -12,6 +12,8 @@ const INCLUDES = /\$(include|file)/;
  */
 export class PolicyFiles {
   #last: { read?: unknown[]; newer?: string[] } = {};
+  #newer = -1;
+  #counting: Promise<void> | undefined;
 
   constructor(private readonly config: Config) {}
 
@@ -33,6 +35,17 @@ export class PolicyFiles {
       this.#last = { read, newer: await findNewer(this.config, paths) };
     }
     return this.#last.newer;
+  }
+
+  /** Returns their number at the last count, -1 if that is not known, and counts again, unless a count waits: the file system may hang. */
+  countNewer(): number {
+    this.#counting ??= this.findNewer()
+      .catch(() => undefined)
+      .then(newer => {
+        this.#newer = newer?.length ?? -1;
+        this.#counting = undefined;
+      });
+    return this.#newer;
   }
 }
 
