@@ -47,7 +47,25 @@ const SETS_ANSWER_HEADERS = [
   message: 'Only src/gate/carryOut/answer.ts sets the headers of an answer.',
 }));
 
-const RESTRICTED_IN_GATE = [OTHER_PACKAGE_IN_GATE, ...SETS_ANSWER_HEADERS];
+// Backstage's STYLE.md.
+const CALLS_FOR_EACH = {
+  selector: "CallExpression[callee.property.name='forEach']",
+  message: 'Write a loop with for…of.',
+};
+const IS_NO_REEXPORT = {
+  selector:
+    'Program > :not(ExportNamedDeclaration[source], ExportAllDeclaration, ImportDeclaration[specifiers.length=0])',
+  message: 'An index.ts only re-exports.',
+};
+
+const WRITES_HEAD = {
+  selector:
+    "CallExpression[callee.property.name='writeHead'][callee.object.name='res']",
+  message:
+    'Only src/gate/carryOut/answer.ts, and what answers an error, writes the head of an answer.',
+};
+const RESTRICTED = [...SETS_ANSWER_HEADERS, CALLS_FOR_EACH];
+const RESTRICTED_IN_GATE = [OTHER_PACKAGE_IN_GATE, WRITES_HEAD, ...RESTRICTED];
 
 // What is read in a request, and judged of it, depends on nothing else: these rooms wait for nothing, and have no clock.
 const IS_PURE = [
@@ -62,7 +80,7 @@ const IS_PURE = [
 }));
 
 module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
-  restrictedSrcSyntax: SETS_ANSWER_HEADERS,
+  restrictedSrcSyntax: [WRITES_HEAD, ...RESTRICTED],
   // The packages of `classes`, `denied`, `faster`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation` and
   // `reduced` have copies of `src`.
   ignorePatterns: [
@@ -94,7 +112,21 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
     // The answers of the gate's own routes are no answers of a handler behind the gate.
     {
       files: ['src/operators/routes/**'],
-      rules: { 'no-restricted-syntax': 'off' },
+      excludedFiles: ['**/*.test.ts'],
+      rules: { 'no-restricted-syntax': ['error', CALLS_FOR_EACH] },
+    },
+    {
+      files: [
+        'src/backstage/mountGate.ts',
+        'src/backstage/RequestGuard.ts',
+        'src/operators/page/createPageErrorAnswer.ts',
+      ],
+      rules: { 'no-restricted-syntax': ['error', ...RESTRICTED] },
+    },
+    { files: ['src/__tests__/**'], rules: { 'no-restricted-syntax': 'off' } },
+    {
+      files: ['src/**/index.ts'],
+      rules: { 'no-restricted-syntax': ['error', IS_NO_REEXPORT] },
     },
     {
       files: ['src/gate/**/*.ts'],
@@ -112,7 +144,13 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
     },
     {
       files: ['src/gate/carryOut/answer.ts'],
-      rules: { 'no-restricted-syntax': ['error', OTHER_PACKAGE_IN_GATE] },
+      rules: {
+        'no-restricted-syntax': [
+          'error',
+          OTHER_PACKAGE_IN_GATE,
+          CALLS_FOR_EACH,
+        ],
+      },
     },
     // Someone reads each of these files, from the top to the bottom.
     {

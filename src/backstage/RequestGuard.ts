@@ -78,18 +78,20 @@ export class RequestGuard {
 
   /** Calls back, later, for a request that goes on to the listeners. */
   #decide(req: IncomingMessage, res: ServerResponse, goOn: () => void): void {
-    const prototypes = [req, res].map(each => Object.getPrototypeOf(each));
-    const forgetExpress = () =>
-      SET_BY_EXPRESS.forEach(key => Reflect.deleteProperty(req, key));
+    const [ofReq, ofRes] = [req, res].map(each => Object.getPrototypeOf(each));
+    const forgetExpress = () => {
+      for (const key of SET_BY_EXPRESS) {
+        Reflect.deleteProperty(req, key);
+      }
+    };
     // A handler of Express may emit what it has got.
     forgetExpress();
     try {
       this.#front ??= this.#createFront();
       this.#front(req as never, res as never, (error?: unknown) => {
         // Listeners expect the objects of Node.
-        [req, res].forEach((each, i) =>
-          Object.setPrototypeOf(each, prototypes[i]),
-        );
+        Object.setPrototypeOf(req, ofReq);
+        Object.setPrototypeOf(res, ofRes);
         forgetExpress();
         Reflect.deleteProperty(res, 'locals');
         if (error) {

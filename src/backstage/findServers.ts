@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { readHttpServerOptions } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
-import { once } from 'lodash';
+import { once, over } from 'lodash';
 
 const NEW_CONNECTION = 'net.server.socket';
 
@@ -110,7 +110,7 @@ function watchEmit(onEmit: (server: Server) => void): () => void {
   });
   return () => {
     isWatching = false;
-    restores.forEach(restore => restore());
+    over(restores)();
   };
 }
 

@@ -143,9 +143,9 @@ function restorePrototypes(server: Server): void {
   server.emit = (event: string, ...args: unknown[]) => {
     if (NOT_FOR_EXPRESS.has(event)) {
       for (const Original of [IncomingMessage, ServerResponse]) {
-        args
-          .filter(arg => arg instanceof Original)
-          .forEach(arg => Object.setPrototypeOf(arg, Original.prototype));
+        for (const arg of args.filter(each => each instanceof Original)) {
+          Object.setPrototypeOf(arg, Original.prototype);
+        }
       }
     }
     return Reflect.apply(emit, server, [event, ...args]);

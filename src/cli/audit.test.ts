@@ -22,7 +22,7 @@ const SOME = AUDITED_PATHS.filter(({ plugin }) =>
 
 async function auditOf(address: string, paths: readonly AuditedPath[] = SOME) {
   const lines: string[] = [];
-  const print = (line: string) => lines.push(line);
+  const print = (...printed: unknown[]) => lines.push(...printed.map(String));
   const code = await auditPaths(address, print, paths);
   return { code, lines };
 }

@@ -4,6 +4,7 @@ import { announce, createAsk, nameOf, prefixOf } from './ask';
 import { CliError, Command } from './Command';
 import { GetAnswer, readUrl } from './get';
 import { judge } from './Outcome';
+import type { Lines } from './output';
 import audited from './scan/audited.json';
 
 /** No plugin has this path, and no plugin has this name. */
@@ -55,9 +56,9 @@ Exit code: 0 nothing is open, 1 something is, 2 the address can not be asked or 
     if (list) {
       const [address = 'http://localhost'] = addresses;
       const prefix = prefixOf(readUrl(address));
-      requestsFor(AUDITED_PATHS).forEach(({ plugin, path }) =>
-        output.out(`GET ${prefix}${plugin}${path}`),
-      );
+      for (const { plugin, path } of requestsFor(AUDITED_PATHS)) {
+        output.out(`GET ${prefix}${plugin}${path}`);
+      }
       return 0;
     }
     return auditPaths(addresses[0], output.out, AUDITED_PATHS);
@@ -76,7 +77,7 @@ function requestsFor(paths: readonly AuditedPath[]) {
 /** Asks a Backstage for paths. Returns the exit code. */
 export async function auditPaths(
   address: string,
-  print: (line: string) => void,
+  print: Lines['out'],
   paths: readonly AuditedPath[],
 ): Promise<number> {
   const base = readUrl(address);
@@ -104,7 +105,7 @@ export async function auditPaths(
       );
     }
     if (verdict === 'open') {
-      describeOpen(each, isGated).forEach(line => print(`         ${line}`));
+      print(...describeOpen(each, isGated).map(line => `         ${line}`));
     }
   }
   print(
@@ -112,7 +113,7 @@ export async function auditPaths(
   );
   if (isGated) {
     print('The API gate is in front of this Backstage. Public without a rule:');
-    BUILT_IN_PUBLIC.forEach(rule => print(`  ${formatOpening(rule)}`));
+    print(...BUILT_IN_PUBLIC.map(rule => `  ${formatOpening(rule)}`));
   }
   if (counts.open + counts.closed === 0) {
     throw new CliError(

@@ -91,7 +91,9 @@ function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
   const failures = findFailedExpectations(gate);
   const failed = failures.map(({ message }) => message);
   failed.push(...findModeFailures(options, loaded));
-  failed.forEach(message => print('error', { message }));
+  for (const message of failed) {
+    print('error', { message });
+  }
   for (const source of findListSources(root)) {
     const isEmptied = !source.entries && some(source.replaces, 'entries');
     if (isEmptied && /deny|expect|tokens/.test(source.path)) {

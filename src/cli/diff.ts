@@ -41,9 +41,9 @@ that has auth.apiGate, or, without --config, a file beside those that were read 
       differences.length === 0 && 'No difference in what anybody may do',
     );
     if (options.verbose) {
-      Object.entries(NOT_COMPARED).forEach(([settings, why]) =>
-        output.error(`Not compared: ${settings}: ${why}`),
-      );
+      for (const [settings, why] of Object.entries(NOT_COMPARED)) {
+        output.error(`Not compared: ${settings}: ${why}`);
+      }
     }
     const failing = differences.filter(
       ({ sign }) => failOn === 'any' || sign === '+',
@@ -74,9 +74,9 @@ async function readBefore(
   const missing = after.files.filter(name =>
     paired.some(({ file, other }) => file === name && !other),
   );
-  missing.forEach(file =>
-    output.error(`${formatLocation({ file })} is not in ${options.against}`),
-  );
+  for (const file of missing) {
+    output.error(`${formatLocation({ file })} is not in ${options.against}`);
+  }
   const [unread] = options.config ? [] : findUnreadFiles(config);
   if (unread) {
     throw new CliError(

@@ -719,6 +719,22 @@ Then run api-gate check with the same files
 `);
   });
 
+  it('names the files beside, unless --config names those of the backend', async () => {
+    const files = {
+      'app-config.yaml': 'backend: { baseUrl: http://localhost:7007 }\n',
+      'app-config.local.yaml': 'app: {}\n',
+      'app-config.production.yaml': 'app: {}\n',
+      'app-config.example.yml': 'app: {}\n',
+      'other.yaml': 'app: {}\n',
+    };
+    const { stderr } = await init(files);
+    expect(stderr).toContain(
+      'Not read: app-config.example.yml, app-config.production.yaml. Give --config for each file that the backend reads, in its order\n',
+    );
+    const given = await init(files, undefined, '--config', 'app-config.yaml');
+    expect(given.stderr).not.toContain('Not read');
+  });
+
   it('has what settings of the environment lack, and names no file for these', async () => {
     const longest = `/${'ab/'.repeat(66)}x`;
     policy = policyOf(

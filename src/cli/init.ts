@@ -10,6 +10,7 @@ import { fetchPolicy } from './fetchPolicy';
 import { loadConfig, readGate } from './loadConfig';
 import { formatLocation } from '../settings/files/locate';
 import { isActive, ProposalFacts, proposeSettings } from './proposeSettings';
+import { describeOthers } from './unreadFiles';
 
 /** The keys that a block may set: none of them opens anything. */
 const KEYS = ['mode', 'until', 'cookie', 'operators', 'expect', 'tokens'];
@@ -52,7 +53,8 @@ read without --config.`,
     const lines = formatBlock(facts, options.policy).map(printable);
     assertOpensNothing(lines.join('\n'), facts);
     output.out(...lines);
-    describeNext(facts).forEach(note => output.error(note));
+    const others = !options.config && describeOthers(loaded.files);
+    output.error(others, ...describeNext(facts));
     return 0;
   },
 };

@@ -6,7 +6,7 @@ import {
   runCliIn,
   writeInto,
 } from '../__tests__/__testUtils__/runCli';
-import { run } from '.';
+import { run } from './run';
 import { serve } from '../__tests__/__testUtils__/serve';
 
 jest.setTimeout(60_000);

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { Config, ConfigReader } from '@backstage/config';
 import { ConfigSources } from '@backstage/config-loader';
-import { compact, get, noop, pick, pickBy } from 'lodash';
+import { get, noop, pick, pickBy } from 'lodash';
 import { pathsOf } from '../settings/files/configFiles';
 import {
   createLocate,
@@ -58,12 +58,11 @@ export async function loadConfig(
     : [];
   output.error(`Read ${[...names, ...others].join(', ')}`);
   const last = files.slice(1).at(-1) ?? '';
-  const hints = [
+  output.error(
     path.basename(last) === 'app-config.yaml' &&
       `${formatLocation({ file: last })} is read last, and overrides the others: give it first, as the backend has it`,
     await describeUnset(options),
-  ];
-  compact(hints).forEach(output.error);
+  );
   refuseLocalFiles(files);
   if (!options.config) {
     refuseUnreadFiles(files);
@@ -84,13 +83,13 @@ export async function loadConfig(
 }
 
 /** Describes the settings of the gate that hold variables which are not set: without --mock-env, Backstage reads these values as missing. */
-async function describeUnset(options: Options): Promise<string> {
+async function describeUnset(options: Options) {
   // No file has a made-up name.
   const read = await readSources({ ...options, 'mock-env': true }).catch(noop);
   const data = ConfigReader.fromConfigs(read?.sources ?? []).getOptional();
   const unset = Object.keys(pickBy(asObject(get(data, CONFIG_KEY)), holdsMock));
   return unset.length === 0 || options['mock-env']
-    ? ''
+    ? undefined
     : `Variables that are not set are left out of ${CONFIG_KEY}.${unset.join(', ')}: set them as the backend has them, or give --mock-env`;
 }
 
@@ -207,7 +206,9 @@ async function readWith(
     return { sources: [], files };
   } catch (error) {
     // Errors of the YAML parser do not name the file.
-    files.forEach(assertYaml);
+    for (const file of files) {
+      assertYaml(file);
+    }
     throw new CliError(`${firstLineOf(error)}${findMissing(config)}`);
   }
 }

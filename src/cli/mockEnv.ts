@@ -80,7 +80,9 @@ export function withoutMocked(root: Config, mocked: Config) {
   const leftOut: string[] = [];
   const leaveOut = (paths: string[]) => {
     leftOut.push(...paths.filter(path => valueAt(path) !== undefined));
-    paths.forEach(path => unset(data, path));
+    for (const path of paths) {
+      unset(data, path);
+    }
   };
   const pathOf = (key: string) => `${CONFIG_KEY}.${key}`;
   // The backend may have another value than the default. Neither setting is valid without the other.

@@ -117,7 +117,9 @@ function readRealPaths(root: string, files: string[]): string[] {
       read(path.resolve(path.dirname(file), included), key === '$file');
     }
   };
-  files.forEach(file => read(file, false));
+  for (const file of files) {
+    read(file, false);
+  }
   return [...found];
 }
 

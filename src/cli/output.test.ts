@@ -3,7 +3,7 @@ import {
   RunnerCommand,
   runnerCommandsIn,
 } from '../__tests__/__testUtils__/runnerCommandsIn';
-import { run } from '.';
+import { run } from './run';
 import {
   folderWith,
   runCli,

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import path from 'node:path';
-import { compact } from 'lodash';
+import { compact, isString } from 'lodash';
 import { formatLocation, Location } from '../settings/files/locate';
 import { printable } from '../settings/logLine';
 
@@ -12,21 +12,19 @@ export interface Problem {
 
 type Level = 'error' | 'warning';
 
-/**
- * The output of a command.
- *
- * @public
- */
+/** Where the lines of a command go. */
 export interface Output {
   out(line: string): void;
   error(line: string): void;
 }
 
+type Line = string | false | undefined;
+
 /** The output of a command. In the log of a CI job, whatever a line holds is text on one line. */
 export interface Lines {
   /** Writes lines. A line whose condition does not hold is left out. */
-  out(...lines: (string | false | undefined)[]): void;
-  error(line: string): void;
+  out(...lines: Line[]): void;
+  error(...lines: Line[]): void;
   problem(level: Level, problem: Problem): void;
   /** Adds fields to the result of `--json`. Lines for people have them as text. */
   add(fields: object): void;
@@ -58,12 +56,16 @@ function formatAnnotation(
 }
 
 export function createTextLines({ out, error }: Output): Lines {
+  const printTo =
+    (print: (line: string) => void) =>
+    (...lines: Line[]) => {
+      for (const line of lines.filter(isString)) {
+        print(printable(line));
+      }
+    };
   return {
-    out: (...lines) =>
-      lines
-        .filter(line => line !== undefined && line !== false)
-        .forEach(line => out(printable(line))),
-    error: line => error(printable(line)),
+    out: printTo(out),
+    error: printTo(error),
     problem: (level, problem) => out(formatProblem(level, problem)),
     add: () => {},
     end: () => {},
@@ -79,7 +81,11 @@ export function createGitHubLines(output: Output): Lines {
     ...createTextLines(output),
     problem: (level, problem) =>
       annotations.push(formatAnnotation(level, problem)),
-    end: () => [`::${token}::`, ...annotations].forEach(output.out),
+    end() {
+      for (const line of [`::${token}::`, ...annotations]) {
+        output.out(line);
+      }
+    },
   };
 }
 
@@ -93,10 +99,12 @@ export function createJsonLines(command: string, output: Output): Lines {
     problem: (level, { message, finding, location }) =>
       problems.push({ level, message, finding, ...placeFields(location) }),
     add: more => Object.assign(fields, more),
-    end: exitCode =>
-      JSON.stringify({ command, exitCode, ...fields, problems }, null, 2)
-        .split('\n')
-        .forEach(line => output.out(printable(line))),
+    end(exitCode) {
+      const result = { command, exitCode, ...fields, problems };
+      createTextLines(output).out(
+        ...JSON.stringify(result, null, 2).split('\n'),
+      );
+    },
   };
 }
 

@@ -17,8 +17,6 @@ import {
   Output,
 } from './output';
 
-export type { Output } from './output';
-
 const HELP = `api-gate COMMAND [OPTION]...
 
   check     checks the API gate's configuration and its expectations
@@ -35,11 +33,7 @@ const COMMANDS = new Map(
   Object.entries({ check, diff, explain, init, scan, audit }),
 );
 
-/**
- * Runs the command `api-gate`. Returns the exit code.
- *
- * @public
- */
+/** Runs the command `api-gate`. Returns the exit code. */
 export async function run(argv: string[], output: Output): Promise<number> {
   const [name, ...args] =
     argv[0] === 'help' && argv.length > 1 ? [argv[1], '--help'] : argv;
@@ -59,7 +53,9 @@ export async function run(argv: string[], output: Output): Promise<number> {
       error instanceof CliError
         ? formatProblem('error', error)
         : `error: ${isError(error) ? error.stack : String(error)}`;
-    text.split('\n').forEach(line => output.error(printable(line)));
+    for (const line of text.split('\n')) {
+      output.error(printable(line));
+    }
     return 2;
   }
 }

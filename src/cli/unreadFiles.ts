@@ -20,9 +20,18 @@ export function findUnreadFiles(files: string[]) {
     .filter(({ problem }) => problem !== undefined);
 }
 
-export function formatUnread(
-  unread: ReturnType<typeof findUnreadFiles>,
-): string {
+/** Names the files beside those that a command has read, which a backend with `--config` may read. */
+export function describeOthers(files: string[]) {
+  const others = difference(filesBeside(files), files)
+    .filter(file => !LOCAL_FILE.test(file))
+    .map(file => formatLocation({ file }));
+  return (
+    others.length > 0 &&
+    `Not read: ${others.join(', ')}. Give --config for each file that the backend reads, in its order`
+  );
+}
+
+export function formatUnread(unread: ReturnType<typeof findUnreadFiles>) {
   return unread
     .map(({ file, problem }) => `${formatLocation({ file })} ${problem}`)
     .join('; ');

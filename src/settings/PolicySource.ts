@@ -4,6 +4,7 @@ import type {
   RootConfigService,
 } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
+import { over } from 'lodash';
 import {
   ApiGateConfig,
   CONFIG_KEY,
@@ -123,7 +124,7 @@ export class PolicySource {
       if (problem !== this.#problem) {
         this.#problem = problem;
         this.#logProblem('new configuration', problem);
-        this.#onReload.forEach(callback => callback({ problem }));
+        over(this.#onReload)({ problem });
       }
       this.#changes.lookAgain();
       return;
@@ -147,7 +148,7 @@ export class PolicySource {
       );
       this.#logRemovedRules(before, after);
       this.#update();
-      this.#onReload.forEach(callback => callback({ policy }));
+      over(this.#onReload)({ policy });
     }
   }
 
@@ -171,11 +172,11 @@ export class PolicySource {
   #reportNeedsRestart(needsRestart: string[]) {
     if (!isDeepStrictEqual(needsRestart, this.#needsRestart)) {
       this.#needsRestart = needsRestart;
-      needsRestart.forEach(path =>
+      for (const path of needsRestart) {
         this.options.logger.warn(
           `${path} has changed, and takes effect after a restart`,
-        ),
-      );
+        );
+      }
     }
   }
 
@@ -187,7 +188,7 @@ export class PolicySource {
       if (!this.#hasEnforced) {
         this.#hasEnforced = true;
         this.#endReportOnly();
-        this.#onEnforced.forEach(callback => callback());
+        over(this.#onEnforced)();
       }
       return;
     }

@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { uniq } from 'lodash';
-import { run as apiGate } from '../../../src/cli';
+import { run as apiGate } from '../../../src/cli/run';
 import type { AuditedPath } from '../../../src/cli/audit';
 import { expectEqual } from '../../Report';
 import { runChecks } from '../../runChecks';

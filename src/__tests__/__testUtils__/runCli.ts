@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { run } from '../../cli';
+import { run } from '../../cli/run';
 import { temporaryFolder } from './temporaryFolder';
 
 /** The exit code and the output of a run of the command. */

@@ -392,11 +392,16 @@ it('the block of docs/cli.md is what api-gate init prints', async () => {
         accessRestrictions: [{ plugin: scaffolder }]
 events: { modules: { github: { webhookSecret: of-a-test } } }
 `,
+    [PRODUCTION]: 'app: {}\n',
   });
   const now = jest
     .spyOn(Date, 'now')
     .mockReturnValue(Date.parse('2026-11-28T12:00:00Z'));
-  const { stdout } = await runCliIn(['init', '--policy', url], {
+  const files = ['app-config.yaml', PRODUCTION].flatMap(file => [
+    '--config',
+    `../../${file}`,
+  ]);
+  const { stdout } = await runCliIn(['init', ...files, '--policy', url], {
     cwd: path.join(folder, 'packages/backend'),
   });
   now.mockRestore();

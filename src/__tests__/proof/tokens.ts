@@ -126,13 +126,13 @@ const byPlace = PLACES.map((_, i) => makeKinds(i));
 /** The results of Backstage's verification, by token. */
 export const VERIFIED = new Map<string, Verified>();
 const places = new Map<string, Place>();
-PLACES.forEach((place, i) =>
-  (Object.keys(TOKENS) as Kind[]).forEach(kind => {
+for (const [i, place] of PLACES.entries()) {
+  for (const kind of Object.keys(TOKENS) as Kind[]) {
     const [text, verified] = byPlace[i][kind];
     VERIFIED.set(text, verified);
     places.set(text, place);
-  }),
-);
+  }
+}
 
 /** Returns the token of a kind at a place. No other place has the same text. */
 export function tokenAt(kind: Kind, place: Place): string {

@@ -124,9 +124,9 @@ export async function createLegacyApiGate(
     `API gate: ${settings.mode}, ${settings.allow.length} allow rule(s)`,
     { policy: source.current.hash },
   );
-  source.lists.forEach(list =>
-    logger.info(`API gate: ${formatListSource(list)}`),
-  );
+  for (const list of source.lists) {
+    logger.info(`API gate: ${formatListSource(list)}`);
+  }
   startFindingsLog(options, logger, source, revocations);
   if (!database) {
     logger.warn(

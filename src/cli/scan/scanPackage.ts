@@ -65,9 +65,11 @@ function readFiles(scanned: Package, facts: Facts): void {
   }
   if (role === 'backend') {
     // Its build is an archive, and few backends have a router of their own.
-    listFiles(src, /(?<!\.test)\.[cm]?[jt]sx?$/)
-      .filter(file => /httpRouter|addAuthPolicy/i.test(readText(file)))
-      .forEach(file => addDoubt('a router in the backend itself', file));
+    for (const file of listFiles(src, /(?<!\.test)\.[cm]?[jt]sx?$/)) {
+      if (/httpRouter|addAuthPolicy/i.test(readText(file))) {
+        addDoubt('a router in the backend itself', file);
+      }
+    }
     return;
   }
   const dist = isSource ? path.join(folder, 'dist') : folder;

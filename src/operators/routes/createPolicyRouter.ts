@@ -99,7 +99,9 @@ async function compress(
 function send(res: Response, parts: readonly Buffer[]): void {
   res.set('Cache-Control', 'no-store, no-transform');
   res.set('Content-Length', String(sumBy(parts, 'length')));
-  parts.forEach(part => res.write(part));
+  for (const part of parts) {
+    res.write(part);
+  }
   res.end();
 }
 

@@ -177,12 +177,12 @@ export function readMethods(
     Array.isArray(value) && value.length > 0,
     `${configPath} must be a list of methods, such as [GET]; leave it out for [GET]`,
   );
-  value.forEach((method, i) => {
+  for (const [i, method] of value.entries()) {
     const upper = typeof method === 'string' ? method.toUpperCase() : '';
     const form = RULE_METHODS.includes(upper)
       ? `in upper case: ${upper}`
       : `a method that a rule can name, such as GET or POST${didYouMean(upper, RULE_METHODS)}`;
     check(RULE_METHODS.includes(method), `${configPath}[${i}] must be ${form}`);
-  });
+  }
   return [...new Set<string>(value)];
 }

@@ -66,7 +66,9 @@ function readDenyRule(
     Array.isArray(callers) && callers.length > 0,
     `${at} must be a list of ${CALLERS.join(', ')}; leave it out for [users, tokens]`,
   );
-  callers.forEach((each, i) => checkOneOf(each, `${at}[${i}]`, CALLERS));
+  for (const [i, each] of callers.entries()) {
+    checkOneOf(each, `${at}[${i}]`, CALLERS);
+  }
   const except = readStringList(rule.except, `${configPath}.except`, {
     isValid: isCaller,
     description:

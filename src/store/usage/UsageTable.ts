@@ -53,7 +53,9 @@ export class UsageTable {
     // Replicas that lock rows in the same order do not wait for each other in a circle.
     for (const part of chunk(sortBy(rows, 'hash'), ROWS_OF_INSERT)) {
       await this.database.run(knex => addition(knex, part));
-      part.forEach(added);
+      for (const row of part) {
+        added(row);
+      }
     }
   }
 
