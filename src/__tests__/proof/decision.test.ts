@@ -1,5 +1,6 @@
 import { Differences } from './Differences';
 import {
+  deniedSockets,
   denials,
   limits,
   pairs,
@@ -7,7 +8,13 @@ import {
   twins,
   upgradesInExpress,
 } from './enumerate';
-import { follow, followAgain, followDetail, followSame } from './follow';
+import {
+  follow,
+  followAgain,
+  followDenied,
+  followDetail,
+  followSame,
+} from './follow';
 import { judge } from './reference';
 import { Judgement, PLAIN, State } from './states';
 
@@ -163,6 +170,20 @@ it.each(Object.entries(FOUND))('[P111] %s', async (_, change) => {
 
 it.each(DETAILS)('[P111] the log narrows %s', async (_, change, detail) => {
   expect(await followDetail({ ...PLAIN, ...change })).toBe(detail);
+});
+
+it('[P111] a new rule that denies an upgrade ends its socket by A8', async () => {
+  const differences = new Differences();
+  for (const state of deniedSockets()) {
+    if (judge({ ...state, deny: undefined }).outcome === 'passed') {
+      const isEnd = state.route === 'rule' || judge(state).reason === 'denied';
+      const found = await followDenied(state);
+      differences.compare(String(isEnd), String(found), () =>
+        formatState(state),
+      );
+    }
+  }
+  expect(String(differences)).toBe('');
 });
 
 it.each([

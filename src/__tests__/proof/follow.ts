@@ -133,6 +133,8 @@ function createScene(state: State, isRemembering: boolean) {
     issues: 0,
     revoked: [] as Place[],
     tracked: 0,
+    /** The functions that return when a socket ends. */
+    ends: [] as (() => number)[],
     /** The number of tokens that Backstage verified; zero where it is not counted. */
     verified: 0,
   };
@@ -203,6 +205,7 @@ function createScene(state: State, isRemembering: boolean) {
               ? session() > NOW
               : session === 'not-admitted' || 'exp' in session;
           record.tracked += isOpen ? 1 : 0;
+          record.ends.push(...(typeof session === 'function' ? [session] : []));
           return () => {};
         },
       },
@@ -410,6 +413,15 @@ export async function followDetail(state: State): Promise<string | undefined> {
   return scene.record.decided[0].detail;
 }
 
+/** Follows an upgrade, and returns whether its socket ends once a rule denies what {@link State.deny} says. */
+export async function followDenied(state: State): Promise<boolean> {
+  const before = { ...state, deny: undefined };
+  const scene = sceneOf(before, false);
+  await followIn(scene, before);
+  sceneOf(state, false);
+  return scene.record.ends.some(end => end() <= NOW);
+}
+
 async function followIn(
   scene: ReturnType<typeof createScene>,
   state: State,
@@ -421,6 +433,7 @@ async function followIn(
     issues: 0,
     revoked: [],
     tracked: 0,
+    ends: [],
     verified: 0,
   });
   const req = createRequest(state, tokenOfKind);
