@@ -406,11 +406,11 @@ export async function followAgain(state: State): Promise<Judgement> {
   return judgement;
 }
 
-/** Follows a state, and returns what narrows the reason of its refusal in the log. */
-export async function followDetail(state: State): Promise<string | undefined> {
+/** Follows a state, and returns the record of the decision. */
+export async function followDecision(state: State): Promise<Decision> {
   const scene = sceneOf(state, false);
   await followIn(scene, state);
-  return scene.record.decided[0].detail;
+  return scene.record.decided[0];
 }
 
 /** Follows an upgrade, and returns whether its socket ends once a rule denies what {@link State.deny} says. */
