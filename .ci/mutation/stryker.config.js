@@ -12,10 +12,11 @@ module.exports = {
   // Besides the time that the tests take without a mutant. The machine may be busy, and a mutant must not be killed by that.
   timeoutMS: 120_000,
   // What the tests of states leave in memory would end the process.
-  maxTestRunnerReuse: 25,
+  maxTestRunnerReuse: 40,
   ignorePatterns: ['bench', 'dist*'],
+  eventReporter: { baseDir: 'reports/mutation/events' },
   tempDirName: 'reports/mutation/tmp',
-  reporters: ['clear-text', 'json', 'progress-append-only'],
+  reporters: ['clear-text', 'json', 'progress-append-only', 'event-recorder'],
   clearTextReporter: {
     allowColor: false,
     logTests: false,

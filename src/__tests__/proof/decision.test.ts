@@ -95,6 +95,11 @@ const FOUND: Record<string, Partial<State>> = {
     route: 'rule',
     protocols: ['forged user', 'revoked'],
   },
+  'a token of another system may be cut, too': {
+    door: 'upgrade',
+    route: 'rule',
+    protocols: ['keyless foreign', 'text'],
+  },
   'the cookie of Backstage stays where it is, beside an Authorization of somebody else':
     {
       route: 'cookie path',
@@ -104,7 +109,7 @@ const FOUND: Record<string, Partial<State>> = {
     },
 };
 
-/** The credential, the detail and the subject that the log has beside the reason, by the row that refuses. */
+/** The credential, the detail and the subject that the log has beside the reason, by the row that decides. */
 const RECORDS: [string, Partial<State>, string][] = [
   ['J1', { plugin: 'down', authorization: 'user' }, 'none - -'],
   ['J3', { header: 'malformed' }, 'none malformed -'],
@@ -120,6 +125,9 @@ const RECORDS: [string, Partial<State>, string][] = [
     { route: 'foreign path', authorization: 'user', cookie: 'user' },
     'bearer - -',
   ],
+  ['J14 by nature', { route: 'nature', authorization: 'user' }, 'none - -'],
+  ['J14 by rule', { route: 'rule', authorization: 'user' }, 'none - -'],
+  ['J14 of a sign-out', { route: 'sign-out', cookie: 'user' }, 'cookie - -'],
   [
     'J15 for a user',
     { deny: DENIALS.everybody, authorization: 'user' },
