@@ -95,6 +95,11 @@ const FOUND: Record<string, Partial<State>> = {
     route: 'rule',
     protocols: ['forged user', 'revoked'],
   },
+  'a sign-out clears no cookie whose session it can not find out yet': {
+    route: 'sign-out',
+    plugin: 'auth down',
+    cookie: 'user',
+  },
   'a token of another system may be cut, too': {
     door: 'upgrade',
     route: 'rule',
@@ -126,8 +131,13 @@ const RECORDS: [string, Partial<State>, string][] = [
     'bearer - -',
   ],
   ['J14 by nature', { route: 'nature', authorization: 'user' }, 'none - -'],
+  ['J14 of a sign-out of nobody', { route: 'sign-out' }, 'none - -'],
   ['J14 by rule', { route: 'rule', authorization: 'user' }, 'none - -'],
-  ['J14 of a sign-out', { route: 'sign-out', cookie: 'user' }, 'cookie - -'],
+  [
+    'J14 of a sign-out',
+    { route: 'sign-out', cookie: 'user', authorization: 'text' },
+    'cookie - -',
+  ],
   [
     'J15 for a user',
     { deny: DENIALS.everybody, authorization: 'user' },
