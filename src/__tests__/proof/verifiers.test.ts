@@ -1,7 +1,10 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { NotAllowedError } from '@backstage/errors';
 import express from 'express';
-import { createGateServices } from '../__testUtils__/createGateServices';
+import {
+  createGateServices,
+  ISSUER,
+} from '../__testUtils__/createGateServices';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { createGate } from '../../gate/createGate';
 import { Refusal } from '../../gate/Refusal';
@@ -162,7 +165,8 @@ describe('[P111] T10', () => {
     const clock = jest.spyOn(performance, 'now').mockReturnValue(from);
     const user = bearer(tokenAt('user', 'authorization'));
     expect(await send('/here/data', user)).toBe('bearer');
-    plugins.anyRegistered().discovery.getExternalBaseUrl = async () => 'moved';
+    plugins.anyRegistered().discovery.getExternalBaseUrl = async id =>
+      id === 'auth' ? 'moved' : ISSUER;
     clock.mockReturnValue(from + 999);
     expect(await send('/here/data', user)).toBe('bearer');
     clock.mockReturnValue(from + 1_000);
