@@ -131,6 +131,23 @@ it.each(['protected', 'declared', 'trusted', 'rule', 'nature'] as const)(
 );
 
 it.each([
+  [{ authorization: 'Basic YTpi' }, false],
+  [{ cookie: 'token=a; token=b' }, false],
+  [{ cookie: 'backstage-auth=a' }, false],
+  [{ cookie: 'other=a' }, true],
+  [{ 'sec-websocket-protocol': `a, ${tokenAt('user', 'header')}` }, false],
+  [{ 'sec-websocket-protocol': 'graphql-ws, a' }, true],
+])(
+  '[P111] a request by rule that presents %j is anonymous: %s',
+  async (...row) => {
+    const [headers, isExpected] = row;
+    const send = createScene({ hasAuth: true });
+    const { isAnonymous } = await send(PATHS.rule, 'nothing', headers);
+    expect(isAnonymous).toBe(isExpected);
+  },
+);
+
+it.each([
   ['auth', true, false],
   ['auth', false, true],
   ['nature', true, false],

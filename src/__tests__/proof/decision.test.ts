@@ -149,6 +149,16 @@ const RECORDS: [string, Partial<State>, string][] = [
     'bearer - plugin:search',
   ],
   [
+    'M3 by a bearer',
+    { mode: 'report-only', header: 'malformed', authorization: 'locked' },
+    'bearer - user:default/locked',
+  ],
+  [
+    'M3 by the cookie of Backstage',
+    { mode: 'report-only', cookie: 'conflict', userCookie: 'locked' },
+    'user-cookie - user:default/locked',
+  ],
+  [
     'M3',
     { mode: 'report-only', authorization: 'cut bearer', cookie: 'locked' },
     'cookie - user:default/locked',

@@ -8,6 +8,7 @@ import {
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { createGate } from '../../gate/createGate';
 import { Refusal } from '../../gate/Refusal';
+import { PLACES } from './states';
 import { placeOfSession, tokenAt, VERIFIED } from './tokens';
 
 // The rows that depend on an earlier request, or on what other plugins make of a token.
@@ -156,6 +157,14 @@ describe('[P111] a sign-out asks other plugins about a token', () => {
     expect(await send(COOKIE_ENDPOINT, signOut, 'DELETE')).toBe(reason);
     expect(revoked).toEqual(wait === 0 && row !== 'T9' ? ['cookie'] : []);
   });
+});
+
+it('[P111] a sign-out ends the sessions of up to five cookies of a conflict', async () => {
+  const { revoked, send } = createScene();
+  const cookie = PLACES.map(place => `token=${tokenAt('user', place)}`);
+  const headers = { cookie: cookie.join('; ') };
+  expect(await send(COOKIE_ENDPOINT, headers, 'DELETE')).toBe('sign-out');
+  expect(revoked).toEqual(PLACES.slice(0, 5));
 });
 
 describe('[P111] T10', () => {
