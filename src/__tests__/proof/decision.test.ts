@@ -114,7 +114,7 @@ const FOUND: Record<string, Partial<State>> = {
     },
 };
 
-/** The credential, the detail and the subject that the log has beside the reason, by the row that decides. */
+/** The credential, the detail and the subject that the log, or the record of use, has beside the reason, by the row that decides. */
 const RECORDS: [string, Partial<State>, string][] = [
   ['J1', { plugin: 'down', authorization: 'user' }, 'none - -'],
   ['J3', { header: 'malformed' }, 'none malformed -'],
@@ -137,6 +137,13 @@ const RECORDS: [string, Partial<State>, string][] = [
     'J14 of a sign-out',
     { route: 'sign-out', cookie: 'user', authorization: 'text' },
     'cookie - -',
+  ],
+  ['J14 by a user', { authorization: 'user' }, 'bearer - -'],
+  ['J14 by a service', { authorization: 'service' }, 'bearer - -'],
+  [
+    'J14 by an external token',
+    { authorization: 'external' },
+    'bearer - external',
   ],
   [
     'J15 for a user',

@@ -135,6 +135,8 @@ function createScene(state: State, isRemembering: boolean) {
     tracked: 0,
     /** The functions that return when a socket ends. */
     ends: [] as (() => number)[],
+    /** The external token that the record of use has. */
+    used: undefined as string | undefined,
     /** The number of tokens that Backstage verified; zero where it is not counted. */
     verified: 0,
   };
@@ -212,7 +214,9 @@ function createScene(state: State, isRemembering: boolean) {
       observer: {
         decided: (_request, decision) => record.decided.push(decision),
         verified: () => {},
-        externalTokenUsed: () => {},
+        externalTokenUsed: subject => {
+          record.used = subject;
+        },
         cookieIssued: () => {},
         cookieNotIssued: () => {},
         signedOut: () => {},
@@ -406,11 +410,12 @@ export async function followAgain(state: State): Promise<Judgement> {
   return judgement;
 }
 
-/** Follows a state, and returns the record of the decision. */
+/** Follows a state, and returns the decision as the log has it, or, with its subject, the record of use. */
 export async function followDecision(state: State): Promise<Decision> {
   const scene = sceneOf(state, false);
   await followIn(scene, state);
-  return scene.record.decided[0];
+  const { decided, used } = scene.record;
+  return { subject: used, ...decided[0] };
 }
 
 /** Follows an upgrade, and returns whether its socket ends once a rule denies what {@link State.deny} says. */
@@ -434,6 +439,7 @@ async function followIn(
     revoked: [],
     tracked: 0,
     ends: [],
+    used: undefined,
     verified: 0,
   });
   const req = createRequest(state, tokenOfKind);
