@@ -100,6 +100,12 @@ const FOUND: Record<string, Partial<State>> = {
     plugin: 'auth down',
     cookie: 'user',
   },
+  'a sign-out of another site ends by the cookie of a user who is locked out': {
+    mode: 'report-only',
+    route: 'sign-out',
+    isCrossSite: true,
+    cookie: 'locked',
+  },
   'a token of another system may be cut, too': {
     door: 'upgrade',
     route: 'rule',
@@ -184,7 +190,7 @@ const RECORDS: [string, Partial<State>, string][] = [
   ],
   ['T7', { authorization: 'restricted' }, 'bearer - -'],
   ['T8', { authorization: 'new key' }, 'bearer new-key -'],
-  ['T9, no JWT', { authorization: 'text' }, 'bearer malformed -'],
+  ['T9, no JWT', { header: 'text' }, 'bearer malformed -'],
   ['T9, a JWT', { authorization: 'forged user' }, 'bearer signature -'],
   ['T10', { authorization: 'foreign' }, 'bearer - user:default/user'],
   ['T11', { authorization: 'ended external' }, 'bearer - ended'],
