@@ -33,7 +33,7 @@ const PATHS = {
 
 /** Creates a gate, and returns what it does with a request whose handler answers with HTML. */
 function createScene({ hasAuth }: { hasAuth: boolean }) {
-  const installed = ['here', 'app', 'search', 'mcp-actions'];
+  const installed = ['here', 'app', 'search', 'mcp-actions', 'proxy'];
   const gate = createGateServices({
     installed: [...installed, ...(hasAuth ? ['auth'] : ['gateway'])],
   });
@@ -42,6 +42,7 @@ function createScene({ hasAuth }: { hasAuth: boolean }) {
     allow: [{ plugin: 'here', path: '/open', methods: ['GET', 'WEBSOCKET'] }],
     trustedPaths: [{ plugin: 'here', path: '/trusted/**' }],
     mcpPaths: new Set(['/v1']),
+    credentialHeader: 'x-credential',
   });
   const services = {
     ...gate.services,
@@ -71,6 +72,7 @@ function createScene({ hasAuth }: { hasAuth: boolean }) {
       Reflect.apply(app as never, undefined, [req, res, handle]);
     });
     return {
+      authorization: req.headers.authorization,
       cookie: req.headers.cookie,
       isAnonymous: gate.decided[0].decision.isAnonymous,
       policy: res.getHeader('Content-Security-Policy'),
@@ -131,7 +133,7 @@ it.each(['protected', 'declared', 'trusted', 'rule', 'nature'] as const)(
 );
 
 it.each([
-  [{ authorization: 'Basic YTpi' }, false],
+  [{ authorization: 'Bearer a b' }, false],
   [{ cookie: 'token=a; token=b' }, false],
   [{ cookie: 'backstage-auth=a' }, false],
   [{ cookie: 'other=a' }, true],
@@ -159,6 +161,27 @@ it.each([
     const send = createScene({ hasAuth });
     const { cookie } = await send(PATHS[path], 'cookie');
     expect(cookie !== undefined).toBe(goesOn);
+  },
+);
+
+it.each([
+  ['here', true],
+  ['elsewhere', true],
+  ['proxy', false],
+])(
+  '[P111] beside an Authorization of somebody else, %s gets what authenticates: %s',
+  async (plugin, isHandedOn) => {
+    const send = createScene({ hasAuth: true });
+    const cookies = [CREDENTIALS.cookie, CREDENTIALS['user-cookie']];
+    const found = await send(`/${plugin}/data`, 'nothing', {
+      authorization: 'Basic YTpi',
+      cookie: cookies.map(each => each.cookie).join('; '),
+    });
+    const token = tokenAt('user', 'cookie');
+    expect(found).toMatchObject({
+      authorization: isHandedOn ? `Bearer ${token}` : 'Basic YTpi',
+      cookie: isHandedOn ? CREDENTIALS['user-cookie'].cookie : undefined,
+    });
   },
 );
 
