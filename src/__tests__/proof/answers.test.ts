@@ -32,13 +32,22 @@ const PATHS = {
 };
 
 /** Creates a gate, and returns what it does with a request whose handler answers with HTML. */
-function createScene({ hasAuth }: { hasAuth: boolean }) {
+function createScene({
+  hasAuth,
+  mode = 'enforce',
+  ...replaced
+}: {
+  hasAuth: boolean;
+  mode?: 'enforce' | 'report-only';
+  cookie?: undefined;
+}) {
   const installed = ['here', 'app', 'search', 'mcp-actions', 'proxy'];
   const gate = createGateServices({
     installed: [...installed, ...(hasAuth ? ['auth'] : ['gateway'])],
   });
   gate.tokens = VERIFIED;
   const policy = createPolicy({
+    mode,
     allow: [{ plugin: 'here', path: '/open', methods: ['GET', 'WEBSOCKET'] }],
     trustedPaths: [{ plugin: 'here', path: '/trusted/**' }],
     mcpPaths: new Set(['/v1']),
@@ -49,14 +58,20 @@ function createScene({ hasAuth }: { hasAuth: boolean }) {
     source: { current: policy },
     revocations: { isLoaded: true, isRevoked: () => false } as never,
     cookieIssuer: undefined,
+    ...replaced,
   };
   const app = express();
   app.use('/api/:gatedPluginId', createGate(services, { decided: () => {} }));
-  return async (target: string, credential: string, others: object = {}) => {
+  return async (
+    target: string,
+    credential: string,
+    others: object = {},
+    method = 'GET',
+  ) => {
     gate.decided.length = 0;
     const headers = { ...CREDENTIALS[credential], ...others };
     const req = {
-      method: 'GET',
+      method,
       url: `/api${target}`,
       headers,
       rawHeaders: Object.entries(headers).flat(),
@@ -74,6 +89,7 @@ function createScene({ hasAuth }: { hasAuth: boolean }) {
     return {
       authorization: req.headers.authorization,
       cookie: req.headers.cookie,
+      reason: gate.decided[0].decision.reason,
       isAnonymous: gate.decided[0].decision.isAnonymous,
       policy: res.getHeader('Content-Security-Policy'),
       vary: res.getHeader('Vary'),
@@ -182,6 +198,22 @@ it.each([
       authorization: isHandedOn ? `Bearer ${token}` : 'Basic YTpi',
       cookie: isHandedOn ? CREDENTIALS['user-cookie'].cookie : undefined,
     });
+  },
+);
+
+it.each([
+  ['/here/data', 'GET', 'enforce', 'missing-credentials'],
+  ['/here/data', 'GET', 'report-only', 'missing-credentials'],
+  ['/here/open', 'GET', 'enforce', 'allow-rule'],
+  ['/here/.backstage/auth/v1/cookie', 'DELETE', 'enforce', 'sign-out'],
+] as const)(
+  '[P111] where the configuration disables the cookie, it is none: %s, %s, %s',
+  async (target, method, mode, expected) => {
+    const send = createScene({ hasAuth: true, mode, cookie: undefined });
+    const found = await send(target, 'cookie', {}, method);
+    expect(found).toMatchObject({ reason: expected, ...CREDENTIALS.cookie });
+    const { isAnonymous } = await send('/here/open', 'cookie');
+    expect(isAnonymous).toBe(true);
   },
 );
 
