@@ -15,6 +15,7 @@ import { placeOfSession, tokenAt, VERIFIED } from './tokens';
 
 const COOKIE_ENDPOINT = '/here/.backstage/auth/v1/cookie';
 const USER = { type: 'user', userEntityRef: 'user:default/user' };
+const serviceOf = (subject: string) => ({ type: 'service', subject });
 const KEYLESS = Refusal.because('keys-unavailable');
 const NEW_KEY = Refusal.because('keys-unavailable', 'new-key');
 const credentialsOf = (principal: object) => async () => ({ principal });
@@ -90,7 +91,7 @@ describe('[P111] T3', () => {
       }
       expect(await send('/here/data', bearer(text))).toBe(reason);
       expect(asked).toContain('here');
-      tokens.set(text, { type: 'service', subject: 'external' });
+      tokens.set(text, serviceOf('external'));
       clock.mockReturnValue(from + 999);
       expect(await send('/here/data', bearer(text))).toBe(reason);
       expect(asked).toEqual([]);
@@ -240,7 +241,7 @@ describe('[P111] the log has why a token does not verify', () => {
   });
 
   it.each([
-    ['external', { type: 'service', subject: 'external' }],
+    ['external', serviceOf('external')],
     [undefined, new Error('gone')],
   ])('its subject, if it is restricted: %s', async (subject, principal) => {
     const { decided, plugins, send, tokens } = createScene();
@@ -259,5 +260,64 @@ describe('[P111] the log has why a token does not verify', () => {
     } as never);
     expect(await send('/here/data', bearer('text'))).toBe('restricted');
     expect(decided[0].decision.subject).toBe(subject);
+  });
+});
+
+describe('[P111] httpAuth', () => {
+  const user = tokenAt('user', 'authorization');
+  const cookie = { cookie: `token=${user}` };
+  const authenticateAs = (
+    { plugins }: ReturnType<typeof createScene>,
+    credentials: (...args: any[]) => Promise<object>,
+  ) =>
+    plugins.register({
+      ...plugins.installed('here')!,
+      id: 'here',
+      httpAuth: { credentials },
+    } as never);
+
+  it('gets the request that has the token, which the barrier need not verify again, or a stand-in', async () => {
+    const scene = createScene();
+    const asked: unknown[] = [];
+    authenticateAs(scene, async ({ url }, options) => {
+      asked.push([url !== undefined, options]);
+      return { principal: USER };
+    });
+    await scene.send('/here/data', bearer(user));
+    await scene.send('/here/data', cookie);
+    const allowLimitedAccess = false;
+    expect(asked).toEqual([
+      [true, { allow: ['user', 'service'], allowLimitedAccess }],
+      [false, { allow: ['user'], allowLimitedAccess }],
+    ]);
+  });
+
+  it.each([
+    ['bearer', 'a user', bearer(user), USER],
+    ['invalid-token', 'nobody', bearer(user), { type: 'none' }],
+    ['cookie', 'a user', cookie, USER],
+    ['invalid-token', 'a service', cookie, serviceOf('a')],
+    ['invalid-token', 'an actor', cookie, { ...USER, actor: {} }],
+    ['token-ended', 'an external one', bearer('a'), serviceOf('my-plugin:a')],
+  ])('leads to %s by %s', async (reason, _, headers, principal) => {
+    const scene = createScene();
+    scene.policy = { tokens: [{ subject: 'my-plugin:a', until: 1 }] } as never;
+    authenticateAs(scene, credentialsOf(principal));
+    expect(await scene.send('/here/data', headers)).toBe(reason);
+  });
+
+  it('is measured where a token authenticates', async () => {
+    const { send, services, told, tokens } = createScene();
+    const clock = jest.spyOn(performance, 'now').mockReturnValue(1_000);
+    services.keyEndpoints.hasKeysOf = async () => {
+      clock.mockReturnValue(1_500);
+      return true;
+    };
+    tokens.delete(user);
+    await send('/here/data', bearer(user));
+    expect(told).toEqual([['verified', 0.5]]);
+    await send('/here/data', {});
+    await send('/here/open', bearer(user));
+    expect(told).toHaveLength(1);
   });
 });
