@@ -107,6 +107,36 @@ const FOUND: Record<string, Partial<State>> = {
     isCrossSite: true,
     cookie: 'locked',
   },
+  'a token of another system waits for auth': {
+    plugin: 'auth down',
+    route: 'rule',
+    authorization: 'foreign',
+  },
+  'a service does not wait for auth': {
+    plugin: 'auth down',
+    authorization: 'service',
+  },
+  'a token of another system is refused while its session may be revoked': {
+    isListLoaded: false,
+    route: 'rule',
+    authorization: 'keyless foreign',
+  },
+  'a legacy token goes nowhere else': {
+    header: 'user',
+    authorization: 'legacy external',
+  },
+  'a restricted token goes nowhere else': {
+    header: 'user',
+    authorization: 'restricted',
+  },
+  'a token of an issuer under `jwks` may go elsewhere': {
+    header: 'user',
+    authorization: 'jwks external',
+  },
+  'any other text may go elsewhere': {
+    header: 'user',
+    authorization: 'text',
+  },
   'a token of another system may be cut, too': {
     door: 'upgrade',
     route: 'rule',
