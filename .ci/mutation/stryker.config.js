@@ -14,9 +14,8 @@ module.exports = {
   // What the tests of states leave in memory would end the process.
   maxTestRunnerReuse: 40,
   ignorePatterns: ['bench', 'dist*'],
-  eventReporter: { baseDir: 'reports/mutation/events' },
   tempDirName: 'reports/mutation/tmp',
-  reporters: ['clear-text', 'json', 'progress-append-only', 'event-recorder'],
+  reporters: ['clear-text', 'json', 'progress-append-only'],
   clearTextReporter: {
     allowColor: false,
     logTests: false,
