@@ -295,6 +295,7 @@ describe('[P111] httpAuth', () => {
   it.each([
     ['bearer', 'a user', bearer(user), USER],
     ['invalid-token', 'nobody', bearer(user), { type: 'none' }],
+    ['invalid-token', 'a user of no token', bearer('a'), USER],
     ['cookie', 'a user', cookie, USER],
     ['invalid-token', 'a service', cookie, serviceOf('a')],
     ['invalid-token', 'an actor', cookie, { ...USER, actor: {} }],
