@@ -11,6 +11,8 @@ module.exports = async () => ({
   ...(await require('@backstage/cli/config/jest')),
   runtime: `${jestFolder}/Runtime.js`,
   testEnvironment: path.join(__dirname, 'Environment.js'),
+  testRunner: path.join(__dirname, 'jest-circus.js'),
+  testSequencer: path.join(__dirname, 'Sequencer.js'),
   testMatch: groups[process.env.MUTATION_GROUP].tests.map(
     file => `<rootDir>/${file}`,
   ),

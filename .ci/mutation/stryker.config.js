@@ -10,10 +10,12 @@ module.exports = {
   coverageAnalysis: 'perTest',
   concurrency: Number(process.env.MUTATION_CONCURRENCY ?? 2),
   // Besides the time that the tests take without a mutant. The machine may be busy, and a mutant must not be killed by that.
-  timeoutMS: 30_000,
+  timeoutMS: 120_000,
+  // What the tests of states leave in memory would end the process.
+  maxTestRunnerReuse: 40,
   ignorePatterns: ['bench', 'dist*'],
   tempDirName: 'reports/mutation/tmp',
-  reporters: ['clear-text', 'json'],
+  reporters: ['clear-text', 'json', 'progress-append-only'],
   clearTextReporter: {
     allowColor: false,
     logTests: false,

@@ -1,4 +1,5 @@
-const MAX_GROUPS = 20;
+/** The first one kills a mutant. */
+const MAX_GROUPS = process.env.MUTATION_GROUP ? 1 : 20;
 
 /** The differences between two answers to many questions. Those with the same two answers are one group. */
 export class Differences {

@@ -32,30 +32,46 @@ const PATHS = {
 };
 
 /** Creates a gate, and returns what it does with a request whose handler answers with HTML. */
-function createScene({ hasAuth }: { hasAuth: boolean }) {
-  const installed = ['here', 'app', 'search', 'mcp-actions'];
+function createScene({
+  hasAuth,
+  mode = 'enforce',
+  ...replaced
+}: {
+  hasAuth: boolean;
+  mode?: 'enforce' | 'report-only';
+  cookie?: undefined;
+}) {
+  const installed = ['here', 'app', 'search', 'mcp-actions', 'proxy'];
   const gate = createGateServices({
     installed: [...installed, ...(hasAuth ? ['auth'] : ['gateway'])],
   });
   gate.tokens = VERIFIED;
   const policy = createPolicy({
+    mode,
     allow: [{ plugin: 'here', path: '/open', methods: ['GET', 'WEBSOCKET'] }],
     trustedPaths: [{ plugin: 'here', path: '/trusted/**' }],
     mcpPaths: new Set(['/v1']),
+    credentialHeader: 'x-credential',
   });
   const services = {
     ...gate.services,
     source: { current: policy },
     revocations: { isLoaded: true, isRevoked: () => false } as never,
     cookieIssuer: undefined,
+    ...replaced,
   };
   const app = express();
   app.use('/api/:gatedPluginId', createGate(services, { decided: () => {} }));
-  return async (target: string, credential: string, others: object = {}) => {
+  return async (
+    target: string,
+    credential: string,
+    others: object = {},
+    method = 'GET',
+  ) => {
     gate.decided.length = 0;
     const headers = { ...CREDENTIALS[credential], ...others };
     const req = {
-      method: 'GET',
+      method,
       url: `/api${target}`,
       headers,
       rawHeaders: Object.entries(headers).flat(),
@@ -71,7 +87,9 @@ function createScene({ hasAuth }: { hasAuth: boolean }) {
       Reflect.apply(app as never, undefined, [req, res, handle]);
     });
     return {
+      authorization: req.headers.authorization,
       cookie: req.headers.cookie,
+      reason: gate.decided[0].decision.reason,
       isAnonymous: gate.decided[0].decision.isAnonymous,
       policy: res.getHeader('Content-Security-Policy'),
       vary: res.getHeader('Vary'),
@@ -131,6 +149,23 @@ it.each(['protected', 'declared', 'trusted', 'rule', 'nature'] as const)(
 );
 
 it.each([
+  [{ authorization: 'Bearer a b' }, false],
+  [{ cookie: 'token=a; token=b' }, false],
+  [{ cookie: 'backstage-auth=a' }, false],
+  [{ cookie: 'other=a' }, true],
+  [{ 'sec-websocket-protocol': `a, ${tokenAt('user', 'header')}` }, false],
+  [{ 'sec-websocket-protocol': 'graphql-ws, a' }, true],
+])(
+  '[P111] a request by rule that presents %j is anonymous: %s',
+  async (...row) => {
+    const [headers, isExpected] = row;
+    const send = createScene({ hasAuth: true });
+    const { isAnonymous } = await send(PATHS.rule, 'nothing', headers);
+    expect(isAnonymous).toBe(isExpected);
+  },
+);
+
+it.each([
   ['auth', true, false],
   ['auth', false, true],
   ['nature', true, false],
@@ -142,6 +177,43 @@ it.each([
     const send = createScene({ hasAuth });
     const { cookie } = await send(PATHS[path], 'cookie');
     expect(cookie !== undefined).toBe(goesOn);
+  },
+);
+
+it.each([
+  ['here', true],
+  ['elsewhere', true],
+  ['proxy', false],
+])(
+  '[P111] beside an Authorization of somebody else, %s gets what authenticates: %s',
+  async (plugin, isHandedOn) => {
+    const send = createScene({ hasAuth: true });
+    const cookies = [CREDENTIALS.cookie, CREDENTIALS['user-cookie']];
+    const found = await send(`/${plugin}/data`, 'nothing', {
+      authorization: 'Basic YTpi',
+      cookie: cookies.map(each => each.cookie).join('; '),
+    });
+    const token = tokenAt('user', 'cookie');
+    expect(found).toMatchObject({
+      authorization: isHandedOn ? `Bearer ${token}` : 'Basic YTpi',
+      cookie: isHandedOn ? CREDENTIALS['user-cookie'].cookie : undefined,
+    });
+  },
+);
+
+it.each([
+  ['/here/data', 'GET', 'enforce', 'missing-credentials'],
+  ['/here/data', 'GET', 'report-only', 'missing-credentials'],
+  ['/here/open', 'GET', 'enforce', 'allow-rule'],
+  ['/here/.backstage/auth/v1/cookie', 'DELETE', 'enforce', 'sign-out'],
+] as const)(
+  '[P111] where the configuration disables the cookie, it is none: %s, %s, %s',
+  async (target, method, mode, expected) => {
+    const send = createScene({ hasAuth: true, mode, cookie: undefined });
+    const found = await send(target, 'cookie', {}, method);
+    expect(found).toMatchObject({ reason: expected, ...CREDENTIALS.cookie });
+    const { isAnonymous } = await send('/here/open', 'cookie');
+    expect(isAnonymous).toBe(true);
   },
 );
 

@@ -1,5 +1,8 @@
+import type { AllowRule } from '../../gate/rules/AllowRule';
+import { judgeAnonymous } from '../../gate/judge/judge';
 import { Differences } from './Differences';
 import {
+  deniedSockets,
   denials,
   limits,
   pairs,
@@ -7,9 +10,15 @@ import {
   twins,
   upgradesInExpress,
 } from './enumerate';
-import { follow, followAgain, followDetail, followSame } from './follow';
+import {
+  follow,
+  followAgain,
+  followDenied,
+  followDecision,
+  followSame,
+} from './follow';
 import { judge } from './reference';
-import { Judgement, PLAIN, State } from './states';
+import { DENIALS, Judgement, PLAIN, State } from './states';
 
 /** `npm test` has every so many states, `.ci/run` has all. */
 const every = (step: number) => (process.env.PROPERTIES === 'long' ? 1 : step);
@@ -86,6 +95,53 @@ const FOUND: Record<string, Partial<State>> = {
     route: 'rule',
     protocols: ['forged user', 'revoked'],
   },
+  'a sign-out whose other token nothing verifies clears no cookie': {
+    route: 'sign-out',
+    plugin: 'absent, bare',
+    cookie: 'user',
+    authorization: 'service',
+  },
+  'a sign-out of another site ends by the cookie of a user who is locked out': {
+    mode: 'report-only',
+    route: 'sign-out',
+    isCrossSite: true,
+    cookie: 'locked',
+  },
+  'a token of another system waits for auth': {
+    plugin: 'auth down',
+    route: 'rule',
+    authorization: 'foreign',
+  },
+  'a service does not wait for auth': {
+    plugin: 'auth down',
+    authorization: 'service',
+  },
+  'a token of another system is refused while its session may be revoked': {
+    isListLoaded: false,
+    route: 'rule',
+    authorization: 'keyless foreign',
+  },
+  'a legacy token goes nowhere else': {
+    header: 'user',
+    authorization: 'legacy external',
+  },
+  'a restricted token goes nowhere else': {
+    header: 'user',
+    authorization: 'restricted',
+  },
+  'a token of an issuer under `jwks` may go elsewhere': {
+    header: 'user',
+    authorization: 'jwks external',
+  },
+  'any other text may go elsewhere': {
+    header: 'user',
+    authorization: 'text',
+  },
+  'a token of another system may be cut, too': {
+    door: 'upgrade',
+    route: 'rule',
+    protocols: ['keyless foreign', 'text'],
+  },
   'the cookie of Backstage stays where it is, beside an Authorization of somebody else':
     {
       route: 'cookie path',
@@ -95,30 +151,101 @@ const FOUND: Record<string, Partial<State>> = {
     },
 };
 
-/** The detail that the log has beside the reason, by the row that refuses. */
-const DETAILS: [string, Partial<State>, string | undefined][] = [
-  ['J3', { header: 'malformed' }, 'malformed'],
-  ['T1', { authorization: 'cut user' }, 'malformed'],
+/** The credential, the detail and the subject that the log, or the record of use, has beside the reason, by the row that decides. */
+const RECORDS: [string, Partial<State>, string][] = [
+  ['J1', { plugin: 'down', authorization: 'user' }, 'none - -'],
+  ['J3', { header: 'malformed' }, 'none malformed -'],
+  ['J5', { cookie: 'conflict' }, 'none - -'],
+  ['J6', {}, 'none - -'],
+  [
+    'J8 of a sign-out',
+    { route: 'sign-out', cookie: 'user', isCrossSite: true },
+    'cookie - -',
+  ],
+  [
+    'J11',
+    { route: 'foreign path', authorization: 'user', cookie: 'user' },
+    'bearer - -',
+  ],
+  ['J14 by nature', { route: 'nature', authorization: 'user' }, 'none - -'],
+  ['J14 of a sign-out of nobody', { route: 'sign-out' }, 'none - -'],
+  ['J14 by rule', { route: 'rule', authorization: 'user' }, 'none - -'],
+  [
+    'J14 of a sign-out',
+    { route: 'sign-out', cookie: 'user', authorization: 'text' },
+    'cookie - -',
+  ],
+  ['J14 by a user', { authorization: 'user' }, 'bearer - -'],
+  ['J14 by a service', { authorization: 'service' }, 'bearer - -'],
+  [
+    'J14 by an external token',
+    { authorization: 'external' },
+    'bearer - external',
+  ],
+  [
+    'J15 for a user',
+    { deny: DENIALS.everybody, authorization: 'user' },
+    'bearer - user:default/user',
+  ],
+  [
+    'J15 for a service',
+    { deny: DENIALS.everybody, authorization: 'service' },
+    'bearer - plugin:search',
+  ],
+  [
+    'M3 by a bearer',
+    { mode: 'report-only', header: 'malformed', authorization: 'locked' },
+    'bearer - user:default/locked',
+  ],
+  [
+    'M3 by the cookie of Backstage',
+    { mode: 'report-only', cookie: 'conflict', userCookie: 'locked' },
+    'user-cookie - user:default/locked',
+  ],
+  [
+    'M3',
+    { mode: 'report-only', authorization: 'cut bearer', cookie: 'locked' },
+    'cookie - user:default/locked',
+  ],
+  ['T1', { authorization: 'cut user' }, 'bearer malformed -'],
   [
     'T1, as a handler reads it',
     { route: 'rule', authorization: 'cut user' },
-    'malformed',
+    'none malformed -',
   ],
-  ['T2', { authorization: 'expired user' }, 'expired'],
-  ['T8', { authorization: 'new key' }, 'new-key'],
-  ['T9, no JWT', { authorization: 'text' }, 'malformed'],
-  ['T9, a JWT', { authorization: 'forged user' }, 'signature'],
-  ['T11', { authorization: 'ended external' }, undefined],
-  ['T12', { authorization: 'narrow external' }, 'only'],
-  ['T13', { authorization: 'no session' }, 'malformed'],
+  ['T2', { authorization: 'expired user' }, 'bearer expired -'],
   [
-    'a cut token',
+    'T5 of a sign-out',
+    { route: 'sign-out', cookie: 'user', authorization: 'keyless user' },
+    'bearer - -',
+  ],
+  ['T7', { authorization: 'restricted' }, 'bearer - -'],
+  ['T8', { authorization: 'new key' }, 'bearer new-key -'],
+  ['T9, no JWT', { header: 'text' }, 'bearer malformed -'],
+  ['T9, a JWT', { authorization: 'forged user' }, 'bearer signature -'],
+  ['T10', { authorization: 'foreign' }, 'bearer - user:default/user'],
+  ['T11', { authorization: 'ended external' }, 'bearer - ended'],
+  ['T12', { authorization: 'narrow external' }, 'bearer only narrow'],
+  ['T13', { authorization: 'no session' }, 'bearer malformed -'],
+  ['T14', { cookie: 'locked' }, 'cookie - user:default/locked'],
+  [
+    'T15',
+    { route: 'cookie path', userCookie: 'limited revoked' },
+    'user-cookie - user:default/revoked',
+  ],
+  [
+    'R3',
+    { door: 'upgrade', cookie: 'revoked', protocols: ['text'] },
+    'cookie - user:default/revoked',
+  ],
+  [
+    'R9',
     {
       door: 'upgrade',
       authorization: 'user',
       protocols: ['forged user', 'text'],
     },
-    'malformed',
+    'bearer malformed -',
   ],
 ];
 
@@ -161,8 +288,38 @@ it.each(Object.entries(FOUND))('[P111] %s', async (_, change) => {
   expect(again).toBe(formatJudgement({ ...expected, issues: false }));
 });
 
-it.each(DETAILS)('[P111] the log narrows %s', async (_, change, detail) => {
-  expect(await followDetail({ ...PLAIN, ...change })).toBe(detail);
+it.each(RECORDS)('[P111] the log has of %s', async (_, change, record) => {
+  const decision = await followDecision({ ...PLAIN, ...change });
+  const { credential, detail = '-', subject = '-' } = decision;
+  expect(`${credential} ${detail} ${subject}`).toBe(record);
+});
+
+it.each([
+  ['protected', 'protected'],
+  ['rule', {} as AllowRule],
+  ['nature', 'built-in-public'],
+  ['sign-out', 'sign-out'],
+] as const)(
+  '[P111] `explain` judges a request that presents nothing as the table does: %s',
+  (route, found) => {
+    const { reason, refusal } = judgeAnonymous(found);
+    expect(refusal?.reason ?? reason).toBe(judge({ ...PLAIN, route }).reason);
+    expect(refusal !== undefined).toBe(route === 'protected');
+  },
+);
+
+it('[P111] a new rule that denies an upgrade ends its socket by A8', async () => {
+  const differences = new Differences();
+  for (const state of deniedSockets()) {
+    if (judge({ ...state, deny: undefined }).outcome === 'passed') {
+      const isEnd = state.route === 'rule' || judge(state).reason === 'denied';
+      const found = await followDenied(state);
+      differences.compare(String(isEnd), String(found), () =>
+        formatState(state),
+      );
+    }
+  }
+  expect(String(differences)).toBe('');
 });
 
 it.each([

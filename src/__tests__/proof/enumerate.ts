@@ -198,3 +198,13 @@ export function* denials(): Generator<State> {
     }
   }
 }
+
+/** Yields each upgrade with the token of one principal, and a rule that denies. */
+export function* deniedSockets(): Generator<State> {
+  yield* product([
+    of('authorization', PRINCIPALS),
+    of('deny', Object.values(DENIALS)),
+    of('route', ['protected', 'rule']),
+    of('door', ['upgrade']),
+  ]);
+}

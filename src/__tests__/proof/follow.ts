@@ -133,6 +133,10 @@ function createScene(state: State, isRemembering: boolean) {
     issues: 0,
     revoked: [] as Place[],
     tracked: 0,
+    /** The functions that return when a socket ends. */
+    ends: [] as (() => number)[],
+    /** The external token that the record of use has. */
+    used: undefined as string | undefined,
     /** The number of tokens that Backstage verified; zero where it is not counted. */
     verified: 0,
   };
@@ -203,13 +207,16 @@ function createScene(state: State, isRemembering: boolean) {
               ? session() > NOW
               : session === 'not-admitted' || 'exp' in session;
           record.tracked += isOpen ? 1 : 0;
+          record.ends.push(...(typeof session === 'function' ? [session] : []));
           return () => {};
         },
       },
       observer: {
         decided: (_request, decision) => record.decided.push(decision),
         verified: () => {},
-        externalTokenUsed: () => {},
+        externalTokenUsed: subject => {
+          record.used = subject;
+        },
         cookieIssued: () => {},
         cookieNotIssued: () => {},
         signedOut: () => {},
@@ -403,11 +410,21 @@ export async function followAgain(state: State): Promise<Judgement> {
   return judgement;
 }
 
-/** Follows a state, and returns what narrows the reason of its refusal in the log. */
-export async function followDetail(state: State): Promise<string | undefined> {
+/** Follows a state, and returns the decision as the log has it, or, with its subject, the record of use. */
+export async function followDecision(state: State): Promise<Decision> {
   const scene = sceneOf(state, false);
   await followIn(scene, state);
-  return scene.record.decided[0].detail;
+  const { decided, used } = scene.record;
+  return { subject: used, ...decided[0] };
+}
+
+/** Follows an upgrade, and returns whether its socket ends once a rule denies what {@link State.deny} says. */
+export async function followDenied(state: State): Promise<boolean> {
+  const before = { ...state, deny: undefined };
+  const scene = sceneOf(before, false);
+  await followIn(scene, before);
+  sceneOf(state, false);
+  return scene.record.ends.some(end => end() <= NOW);
 }
 
 async function followIn(
@@ -421,6 +438,8 @@ async function followIn(
     issues: 0,
     revoked: [],
     tracked: 0,
+    ends: [],
+    used: undefined,
     verified: 0,
   });
   const req = createRequest(state, tokenOfKind);
