@@ -1,0 +1,245 @@
+// Runs `kubectl exec` through the proxy of the published Kubernetes plugin, as docs/websockets.md says.
+import { once } from 'node:events';
+import { PassThrough } from 'node:stream';
+import { WebSocket } from 'ws';
+import { openedOrRefused } from '../../../src/__tests__/__testUtils__/openedOrRefused';
+import { forge } from '../../../src/__tests__/__testUtils__/requestParts';
+import { gateCookieOf, send, signOut, until } from '../../http';
+import { expectEqual } from '../../Report';
+import type { Run } from '../../runChecks';
+import { CLUSTER_TOKEN, FakeCluster, STDIN } from './FakeCluster';
+import { GATE, packageOf, StockBackend } from './StockBackend';
+
+const PACKAGES = [
+  'auth-backend',
+  'auth-backend-module-guest-provider',
+  'kubernetes-backend',
+].map(packageOf);
+const SIGNALS = packageOf('signals-backend');
+
+const CLUSTER = 'production';
+const PROXY = '/api/kubernetes/proxy';
+const execOf = (pod: string) => `/api/v1/namespaces/default/pods/${pod}/exec`;
+
+/** Each rule is for the pod that is named after it. */
+const ruleFor = (pod: string, method: string) => ({
+  plugin: 'kubernetes',
+  path: `/proxy${execOf(pod)}`,
+  methods: [method],
+});
+const RULES = {
+  allow: [
+    ruleFor('opened-for-websocket', 'WEBSOCKET'),
+    ruleFor('opened-for-get', 'GET'),
+  ],
+  deny: [ruleFor('denied-for-websocket', 'WEBSOCKET')],
+};
+
+/** A backend in front of a cluster, and the token of a user. */
+interface Scene {
+  run: Run;
+  cluster: FakeCluster;
+  port: number;
+  token: string;
+}
+
+/** Resolves to the WebSocket of an exec once it is open, or to the status of a refusal. */
+const open = (
+  port: number,
+  headers: Record<string, string>,
+  { pod = 'web', protocol = 'v5.channel.k8s.io' } = {},
+) =>
+  openedOrRefused(
+    new WebSocket(
+      `ws://localhost:${port}${PROXY}${execOf(pod)}?command=tr`,
+      protocol,
+      { headers },
+    ),
+  );
+
+/** Opens an exec with what `kubectl` sends. */
+const openKubectl = (port: number, token?: string, pod?: string) =>
+  open(
+    port,
+    {
+      'Backstage-Kubernetes-Cluster': CLUSTER,
+      ...(token && { Authorization: `Bearer ${token}` }),
+    },
+    { pod },
+  );
+
+/** Opens an exec as the terminal of the frontend does, which can send neither a token nor the name of a cluster. */
+const openTerminal = (port: number, Cookie: string, Origin: string) =>
+  open(port, { Cookie, Origin }, { protocol: 'channel.k8s.io' });
+
+/** Resolves to what an exec of `kubectl` prints, or to the status of a refusal. */
+async function exec(...args: Parameters<typeof openKubectl>) {
+  const socket = await openKubectl(...args);
+  if (typeof socket === 'number') {
+    return socket;
+  }
+  socket.send(Buffer.from([STDIN, ...Buffer.from('hello')]));
+  const [message] = await once(socket, 'message');
+  socket.close();
+  return message.toString('utf8', 1);
+}
+
+/** Opens an exec with Kubernetes's client for JavaScript, and resolves to the status. */
+async function statusOfClient(port: number, token: string): Promise<number> {
+  // TypeScript checks the project where the package is not installed.
+  const name = '@kubernetes/client-node';
+  const { Exec, KubeConfig } = await import(name);
+  const config = new KubeConfig();
+  config.loadFromClusterAndUser(
+    // The client uses HTTP with this setting only.
+    {
+      name: CLUSTER,
+      server: `http://localhost:${port}${PROXY}`,
+      skipTLSVerify: true,
+    },
+    { name: 'user', token },
+  );
+  return new Exec(config)
+    .exec('default', 'web', 'app', 'tr', new PassThrough(), null, null, false)
+    .then(
+      (socket: WebSocket) => {
+        socket.close();
+        return 101;
+      },
+      ({ message }: Error) => Number(message.split(' ').at(-1)),
+    );
+}
+
+async function signIn(port: number): Promise<string> {
+  const { body } = await send(port, { path: '/api/auth/guest/refresh' });
+  return JSON.parse(body).backstageIdentity.token;
+}
+
+/** @param options.withStock - whether to compare with backends that lack the gate */
+export async function checkExec(run: Run, { withStock = false } = {}) {
+  const cluster = new FakeCluster();
+  const kubernetes = await cluster.start(CLUSTER);
+  const start = async (...packages: string[]): Promise<Scene> => {
+    const backend = await StockBackend.create(run, {
+      packages: [...PACKAGES, ...packages],
+      config: {
+        kubernetes,
+        permission: { enabled: false },
+        auth: { apiGate: { ...RULES, expect: [] } },
+      },
+    });
+    await backend.child.start();
+    const { port } = backend;
+    return { run, cluster, port, token: await signIn(port) };
+  };
+  const scene = await start(GATE);
+  await checkBearer(scene);
+  await checkRules(scene);
+  await checkSession(scene);
+  if (withStock) {
+    await checkStock(run, start);
+  }
+}
+
+async function checkBearer({ run, cluster, port, token }: Scene) {
+  const { report } = run;
+  await report.check('[P11] kubectl exec runs with a token', async () => {
+    expectEqual('the output', await exec(port, token), 'HELLO');
+    expectEqual('what arrives', cluster.takeArrived(), [
+      `GET ${execOf('web')} Bearer ${CLUSTER_TOKEN}`,
+    ]);
+    return 'the cluster gets its own token';
+  });
+  await report.check('[P11] no exec runs without a valid token', async () => {
+    for (const each of [undefined, forge(token)]) {
+      expectEqual('the output', await exec(port, each), 401);
+    }
+    // It offers five protocols, and the token is the sixth one that might authenticate.
+    expectEqual('client-node', await statusOfClient(port, token), 401);
+    expectEqual('what arrives', cluster.takeArrived(), []);
+    return 'nothing arrives at the cluster';
+  });
+}
+
+async function checkRules({ run, cluster, port, token }: Scene) {
+  await run.report.check('[P11] rules for an exec', async () => {
+    const answers: Record<string, unknown> = {};
+    for (const { path } of [...RULES.allow, ...RULES.deny]) {
+      const pod = path.split('/').at(-2)!;
+      const get = async (bearer?: string) =>
+        (await send(port, { path: `${PROXY}${execOf(pod)}`, bearer })).status;
+      answers[pod] = {
+        anonymous: [await exec(port, undefined, pod), await get()],
+        user: [await exec(port, token, pod), await get(token)],
+      };
+    }
+    // The cluster answers 400 to a request that is no upgrade.
+    const user = ['HELLO', 400];
+    expectEqual('WebSockets and requests', answers, {
+      'opened-for-websocket': { anonymous: ['HELLO', 401], user },
+      'opened-for-get': { anonymous: [401, 400], user },
+      'denied-for-websocket': { anonymous: [401, 401], user: [403, 400] },
+    });
+    cluster.takeArrived();
+    return Object.keys(answers).join(', ');
+  });
+}
+
+async function checkSession({ run, cluster, port }: Scene) {
+  const { report } = run;
+  const token = await signIn(port);
+  const path = '/api/kubernetes/clusters';
+  const cookie = gateCookieOf(await send(port, { path, bearer: token }));
+  const own = `http://localhost:${port}`;
+  await report.check(
+    "[P11] the frontend's terminal needs its origin",
+    async () => {
+      const other = 'http://evil.example.com';
+      expectEqual('other', await openTerminal(port, cookie, other), 403);
+      expectEqual('what arrives', cluster.takeArrived(), []);
+      return 'another one is 403';
+    },
+  );
+  await report.check('[P11] a sign-out closes each exec', async () => {
+    const sockets = [
+      (await openTerminal(port, cookie, own)) as WebSocket,
+      (await openKubectl(port, token)) as WebSocket,
+    ];
+    const { execs } = cluster;
+    expectEqual('what arrives', cluster.takeArrived().length, 2);
+    const { status } = await signOut(port, cookie, { plugin: 'kubernetes' });
+    expectEqual('the answer', status, 204);
+    const took = await until('each is closed', 5_000, async () =>
+      [...sockets, ...execs].every(
+        ({ readyState }) => readyState === WebSocket.CLOSED,
+      ),
+    );
+    expectEqual('by a token', await exec(port, token), 401);
+    expectEqual('by a cookie', await openTerminal(port, cookie, own), 401);
+    expectEqual('what arrives', cluster.takeArrived(), []);
+    return `in ${Math.round(took)} ms, and refuses others`;
+  });
+}
+
+/** What is not the gate's: an exec needs a server that nothing listens to for upgrades. */
+async function checkStock(
+  run: Run,
+  start: (...packages: string[]) => Promise<Scene>,
+) {
+  await run.report.check('an exec without the gate', async () => {
+    const { port, token } = await start();
+    expectEqual('anonymous', await exec(port), 401);
+    expectEqual('user', await exec(port, token), 'HELLO');
+    expectEqual('client-node', await statusOfClient(port, token), 101);
+    return 'with a token alone';
+  });
+  await run.report.check('an exec beside signals is 404', async () => {
+    for (const packages of [[SIGNALS], [SIGNALS, GATE]]) {
+      const { cluster, port, token } = await start(...packages);
+      cluster.takeArrived();
+      expectEqual(packages.join(), await exec(port, token), 404);
+      expectEqual('what arrives', cluster.takeArrived(), []);
+    }
+    return 'without the gate, and with it';
+  });
+}
