@@ -2,6 +2,8 @@
 import { once } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { WebSocket } from 'ws';
+import { parse } from 'yaml';
+import { blocksAfter } from '../../../src/__tests__/__testUtils__/documents';
 import { openedOrRefused } from '../../../src/__tests__/__testUtils__/openedOrRefused';
 import { forge } from '../../../src/__tests__/__testUtils__/requestParts';
 import { gateCookieOf, send, signOut, until } from '../../http';
@@ -17,22 +19,29 @@ const PACKAGES = [
 ].map(packageOf);
 const SIGNALS = packageOf('signals-backend');
 
+/** The namespace that the rule of the page names. */
+const DENIED = 'payments';
+
 const CLUSTER = 'production';
 const PROXY = '/api/kubernetes/proxy';
-const execOf = (pod: string) => `/api/v1/namespaces/default/pods/${pod}/exec`;
+const execIn = (namespace: string) =>
+  `/api/v1/namespaces/${namespace}/pods/web/exec`;
 
-/** Each rule is for the pod that is named after it. */
-const ruleFor = (pod: string, method: string) => ({
+const ruleFor = (namespace: string, method: string) => ({
   plugin: 'kubernetes',
-  path: `/proxy${execOf(pod)}`,
+  path: `/proxy${execIn(namespace)}`,
   methods: [method],
 });
+const [denied] = blocksAfter(
+  'docs/websockets.md',
+  'Kubernetes and other plugins',
+);
 const RULES = {
   allow: [
     ruleFor('opened-for-websocket', 'WEBSOCKET'),
     ruleFor('opened-for-get', 'GET'),
   ],
-  deny: [ruleFor('denied-for-websocket', 'WEBSOCKET')],
+  deny: parse(denied).auth.apiGate.deny,
 };
 
 /** A backend in front of a cluster, and the token of a user. */
@@ -47,25 +56,25 @@ interface Scene {
 const open = (
   port: number,
   headers: Record<string, string>,
-  { pod = 'web', protocol = 'v5.channel.k8s.io' } = {},
+  { namespace = 'default', protocol = 'v5.channel.k8s.io' } = {},
 ) =>
   openedOrRefused(
     new WebSocket(
-      `ws://localhost:${port}${PROXY}${execOf(pod)}?command=tr`,
+      `ws://localhost:${port}${PROXY}${execIn(namespace)}?command=tr`,
       protocol,
       { headers },
     ),
   );
 
 /** Opens an exec with what `kubectl` sends. */
-const openKubectl = (port: number, token?: string, pod?: string) =>
+const openKubectl = (port: number, token?: string, namespace?: string) =>
   open(
     port,
     {
       'Backstage-Kubernetes-Cluster': CLUSTER,
       ...(token && { Authorization: `Bearer ${token}` }),
     },
-    { pod },
+    { namespace },
   );
 
 /** Opens an exec as the terminal of the frontend does, which can send neither a token nor the name of a cluster. */
@@ -146,7 +155,7 @@ async function checkBearer({ run, cluster, port, token }: Scene) {
   await report.check('[P11] kubectl exec runs with a token', async () => {
     expectEqual('the output', await exec(port, token), 'HELLO');
     expectEqual('what arrives', cluster.takeArrived(), [
-      `GET ${execOf('web')} Bearer ${CLUSTER_TOKEN}`,
+      `GET ${execIn('default')} Bearer ${CLUSTER_TOKEN}`,
     ]);
     return 'the cluster gets its own token';
   });
@@ -164,21 +173,26 @@ async function checkBearer({ run, cluster, port, token }: Scene) {
 async function checkRules({ run, cluster, port, token }: Scene) {
   await run.report.check('[P11] rules for an exec', async () => {
     const answers: Record<string, unknown> = {};
-    for (const { path } of [...RULES.allow, ...RULES.deny]) {
-      const pod = path.split('/').at(-2)!;
-      const get = async (bearer?: string) =>
-        (await send(port, { path: `${PROXY}${execOf(pod)}`, bearer })).status;
-      answers[pod] = {
-        anonymous: [await exec(port, undefined, pod), await get()],
-        user: [await exec(port, token, pod), await get(token)],
-      };
+    for (const namespace of [
+      'opened-for-websocket',
+      'opened-for-get',
+      DENIED,
+    ]) {
+      const path = `${PROXY}${execIn(namespace)}`;
+      const answersTo = async (bearer?: string) => [
+        await exec(port, bearer, namespace),
+        (await send(port, { path, bearer })).status,
+        (await send(port, { path, bearer, method: 'POST' })).status,
+      ];
+      const [anonymous, user] = [await answersTo(), await answersTo(token)];
+      answers[namespace] = { anonymous, user };
     }
     // The cluster answers 400 to a request that is no upgrade.
-    const user = ['HELLO', 400];
-    expectEqual('WebSockets and requests', answers, {
-      'opened-for-websocket': { anonymous: ['HELLO', 401], user },
-      'opened-for-get': { anonymous: [401, 400], user },
-      'denied-for-websocket': { anonymous: [401, 401], user: [403, 400] },
+    const user = ['HELLO', 400, 400];
+    expectEqual('WebSocket, GET and POST', answers, {
+      'opened-for-websocket': { anonymous: ['HELLO', 401, 401], user },
+      'opened-for-get': { anonymous: [401, 400, 401], user },
+      [DENIED]: { anonymous: [401, 401, 401], user: [403, 400, 403] },
     });
     cluster.takeArrived();
     return Object.keys(answers).join(', ');
