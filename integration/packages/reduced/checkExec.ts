@@ -1,15 +1,21 @@
 // Runs `kubectl exec` through the proxy of the published Kubernetes plugin, as docs/websockets.md says.
-import { once } from 'node:events';
-import { PassThrough } from 'node:stream';
 import { WebSocket } from 'ws';
 import { parse } from 'yaml';
 import { blocksAfter } from '../../../src/__tests__/__testUtils__/documents';
-import { openedOrRefused } from '../../../src/__tests__/__testUtils__/openedOrRefused';
 import { forge } from '../../../src/__tests__/__testUtils__/requestParts';
 import { gateCookieOf, send, signOut, until } from '../../http';
 import { expectEqual } from '../../Report';
 import type { Run } from '../../runChecks';
-import { CLUSTER_TOKEN, FakeCluster, STDIN } from './FakeCluster';
+import {
+  CLUSTER,
+  exec,
+  execIn,
+  openKubectl,
+  openTerminal,
+  PROXY,
+  statusOfClient,
+} from './execClients';
+import { CLUSTER_TOKEN, FakeCluster } from './FakeCluster';
 import { GATE, packageOf, StockBackend } from './StockBackend';
 
 const PACKAGES = [
@@ -21,11 +27,6 @@ const SIGNALS = packageOf('signals-backend');
 
 /** The namespace that the rule of the page names. */
 const DENIED = 'payments';
-
-const CLUSTER = 'production';
-const PROXY = '/api/kubernetes/proxy';
-const execIn = (namespace: string) =>
-  `/api/v1/namespaces/${namespace}/pods/web/exec`;
 
 const ruleFor = (namespace: string, method: string) => ({
   plugin: 'kubernetes',
@@ -50,73 +51,6 @@ interface Scene {
   cluster: FakeCluster;
   port: number;
   token: string;
-}
-
-/** Resolves to the WebSocket of an exec once it is open, or to the status of a refusal. */
-const open = (
-  port: number,
-  headers: Record<string, string>,
-  { namespace = 'default', protocol = 'v5.channel.k8s.io' } = {},
-) =>
-  openedOrRefused(
-    new WebSocket(
-      `ws://localhost:${port}${PROXY}${execIn(namespace)}?command=tr`,
-      protocol,
-      { headers },
-    ),
-  );
-
-/** Opens an exec with what `kubectl` sends. */
-const openKubectl = (port: number, token?: string, namespace?: string) =>
-  open(
-    port,
-    {
-      'Backstage-Kubernetes-Cluster': CLUSTER,
-      ...(token && { Authorization: `Bearer ${token}` }),
-    },
-    { namespace },
-  );
-
-/** Opens an exec as the terminal of the frontend does, which can send neither a token nor the name of a cluster. */
-const openTerminal = (port: number, Cookie: string, Origin: string) =>
-  open(port, { Cookie, Origin }, { protocol: 'channel.k8s.io' });
-
-/** Resolves to what an exec of `kubectl` prints, or to the status of a refusal. */
-async function exec(...args: Parameters<typeof openKubectl>) {
-  const socket = await openKubectl(...args);
-  if (typeof socket === 'number') {
-    return socket;
-  }
-  socket.send(Buffer.from([STDIN, ...Buffer.from('hello')]));
-  const [message] = await once(socket, 'message');
-  socket.close();
-  return message.toString('utf8', 1);
-}
-
-/** Opens an exec with Kubernetes's client for JavaScript, and resolves to the status. */
-async function statusOfClient(port: number, token: string): Promise<number> {
-  // TypeScript checks the project where the package is not installed.
-  const name = '@kubernetes/client-node';
-  const { Exec, KubeConfig } = await import(name);
-  const config = new KubeConfig();
-  config.loadFromClusterAndUser(
-    // The client uses HTTP with this setting only.
-    {
-      name: CLUSTER,
-      server: `http://localhost:${port}${PROXY}`,
-      skipTLSVerify: true,
-    },
-    { name: 'user', token },
-  );
-  return new Exec(config)
-    .exec('default', 'web', 'app', 'tr', new PassThrough(), null, null, false)
-    .then(
-      (socket: WebSocket) => {
-        socket.close();
-        return 101;
-      },
-      ({ message }: Error) => Number(message.split(' ').at(-1)),
-    );
 }
 
 async function signIn(port: number): Promise<string> {
