@@ -2,6 +2,8 @@ import { execFile } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import type { JsonObject } from '@backstage/types';
+import { mergeWith } from 'lodash';
 import { staticToken } from '../../../src/__tests__/__testUtils__/externalAccess';
 import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
 import { BackendProcess } from '../../BackendProcess';
@@ -9,13 +11,16 @@ import { send } from '../../http';
 import { expectEqual } from '../../Report';
 import type { Run } from '../../runChecks';
 
-const GATE = 'backstage-plugin-auth-backend-module-api-gate';
+export const GATE = 'backstage-plugin-auth-backend-module-api-gate';
 
 /** Removes what the gate uses of Node, as `reduce.js` what it uses of Backstage. */
 const REDUCED_RELEASE = path.join(
   __dirname,
   '../../../dev/jest/reducedRelease.js',
 );
+
+/** Returns the package of a plugin or module of Backstage. */
+export const packageOf = (name: string) => `@backstage/plugin-${name}`;
 
 /** The plugins and modules of the backend that create-app makes. */
 const PLUGINS = [
@@ -39,7 +44,10 @@ const PLUGINS = [
   'notifications-backend',
   'signals-backend',
   'mcp-actions-backend',
-].map(name => `@backstage/plugin-${name}`);
+].map(packageOf);
+
+/** The backend that create-app makes, with the gate. */
+export const APP = [...PLUGINS, GATE];
 
 export const USER = 'user:development/guest';
 
@@ -110,14 +118,19 @@ export class StockBackend {
   ) {}
 
   /**
-   * @param options.added - a package besides those of create-app
+   * @param options.packages - those of the backend, default {@link APP}
+   * @param options.config - what the configuration has besides, and lists in place of its own
    * @param options.without - features in place of those that the release lacks
    */
   static async create(
     run: Run,
-    options: { added?: string; without?: string } = {},
+    options: {
+      packages?: string[];
+      config?: JsonObject;
+      without?: string;
+    } = {},
   ): Promise<StockBackend> {
-    const { added, without } = options;
+    const { packages = APP, config = {}, without } = options;
     const port = await freePort();
     const folder = path.join(run.folder, String(port));
     mkdirSync(folder);
@@ -125,10 +138,13 @@ export class StockBackend {
     const documents = ENTITIES.map(entity => JSON.stringify(entity));
     writeFileSync(entities, documents.join('\n---\n'));
     const file = path.join(folder, 'app-config.yaml');
-    writeFileSync(file, JSON.stringify(configAt(port, entities)));
+    const merged = mergeWith(configAt(port, entities), config, (own, other) =>
+      Array.isArray(own) ? other : undefined,
+    );
+    writeFileSync(file, JSON.stringify(merged));
     const child = new BackendProcess('stock', port, {
       module: path.join(__dirname, 'backend.js'),
-      config: { file, plugins: [...PLUGINS, ...(added ? [added] : []), GATE] },
+      config: { file, plugins: packages },
       logFile: path.join(folder, 'backend.log'),
       logLevel: 'info',
       env: {

@@ -7,7 +7,8 @@ import { rawUpgrade } from '../../../src/__tests__/__testUtils__/rawUpgrade';
 import { gateCookieOf, send, signOut, until } from '../../http';
 import { expectEqual } from '../../Report';
 import { Run, runChecks } from '../../runChecks';
-import { EXTERNAL_TOKEN, StockBackend, USER } from './StockBackend';
+import { checkExec } from './checkExec';
+import { APP, EXTERNAL_TOKEN, StockBackend, USER } from './StockBackend';
 
 const without = (process.env.API_GATE_TEST_WITHOUT ?? '')
   .split(',')
@@ -49,7 +50,7 @@ const CLOSED = [
   'POST /api/events/bus/v1/events',
 ];
 
-runChecks({ name: 'reduced', limitMs: 120_000 }, async run => {
+runChecks({ name: 'reduced', limitMs: 180_000 }, async run => {
   const { report } = run;
   if (without.length === 0) {
     await checkStops(run);
@@ -74,6 +75,7 @@ runChecks({ name: 'reduced', limitMs: 120_000 }, async run => {
     expectEqual('the answers', failed, []);
     return `${statuses.length} answers`;
   });
+  await checkExec(run, { withStock: without.length === 0 });
 });
 
 async function checkStops(run: Run) {
@@ -81,7 +83,8 @@ async function checkStops(run: Run) {
     await run.report.check(
       `the start stops without ${missing}${added ? `, beside ${added}` : ''}`,
       async () => {
-        const options = { added, without: missing };
+        const packages = [...APP, ...(added ? [added] : [])];
+        const options = { packages, without: missing };
         const backend = await StockBackend.create(run, options);
         const ended = await backend.child.start().then(
           () => 'It started',
