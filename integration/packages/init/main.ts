@@ -3,12 +3,11 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import path from 'node:path';
 import { parse } from 'yaml';
-import { findUnscanned } from '../../../src/cli/scan/compareScans';
-import type { PackageScan } from '../../../src/cli/scan/scanPackage';
 import { listen } from '../../http';
 import { expectEqual } from '../../Report';
 import { runChecks } from '../../runChecks';
 import { App, POLICY_TOKEN } from './App';
+import { checkScan } from './checkScan';
 import { BADGE_PATH, Day, FINDS, sendDay, WEBHOOK_SECRET } from './traffic';
 
 const DAY_1 = 'app-config.day1.yaml';
@@ -115,26 +114,7 @@ runChecks({ name: 'init', limitMs: 400_000 }, async run => {
     },
   );
 
-  await report.check(
-    '[P120] a scan names what the running plugins have declared',
-    async () => {
-      const { packages: scans }: { packages: PackageScan[] } = JSON.parse(
-        await app.apiGate('scan', [], '--json'),
-      );
-      const answer = await fetch(policy, {
-        headers: { Authorization: `Bearer ${POLICY_TOKEN}` },
-      });
-      const { closed } = await answer.json();
-      expectEqual('what it lacks', findUnscanned(scans, closed), []);
-      const plugins = scans.filter(scan => scan.plugins.length > 0);
-      expectEqual(
-        'what only the code of the backend itself may open',
-        [...new Set(findUnscanned(plugins, closed).map(each => each.path))],
-        ['/export'],
-      );
-      return `${closed.length} policies, ${scans.length} packages`;
-    },
-  );
+  await checkScan(report, app, policy);
 
   await report.check(
     'beside the block of the first day, init prints comments only',

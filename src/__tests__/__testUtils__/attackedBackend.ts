@@ -11,6 +11,7 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { attackedSettings } from './attackedSettings';
+import { exchangeBytes } from './exchangeBytes';
 import { rawRequest, RawResponse } from './rawRequest';
 import { recordingAuditor } from './recordingAuditor';
 import { express5, recordingPlugin } from './recordingPlugin';
@@ -61,6 +62,11 @@ export interface AttackedBackend extends RunningBackend {
   sign(claims?: Partial<UserTokenClaims>): Promise<string>;
   /** Sends a request to this backend, and to its twin: the same handlers have to run there, and the answer has to be the same. */
   attempt(attempt: Attempt): Promise<Trace>;
+  /**
+   * Sends bytes over one connection, for any number of requests, to this backend and to its twin, which has to answer with the same
+   * statuses. Returns the status of each answer.
+   */
+  exchange(bytes: string): Promise<number[]>;
   twin: Awaited<ReturnType<typeof startTwin>> & Plugins;
   /** Collects the same traces as {@link attempt} for a request that `send` sends. */
   trace<T>(
@@ -203,6 +209,18 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
       await twin.expectSame(traced.response, port, target, options);
       expect(handledByTwin()).toEqual(traced.handled);
       return traced;
+    },
+    async exchange(bytes) {
+      const sent = Buffer.from(bytes, 'latin1');
+      const [statuses, twins] = await Promise.all(
+        [port, twin.port].map(async each =>
+          (await exchangeBytes(each, sent, 20_000, 100)).map(
+            ({ status }) => status,
+          ),
+        ),
+      );
+      expect(twins).toEqual(statuses);
+      return statuses;
     },
     async stop() {
       Date.now = realNow;

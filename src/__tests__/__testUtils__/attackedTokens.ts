@@ -1,13 +1,13 @@
 import type { AttackedBackend } from './attackedBackend';
 
 /**
- * Creates the tokens that the corpus of credentials names.
+ * Creates the tokens that the corpora of credentials and headers name, and `ATTACKER`, the host of the attacker's server.
  *
  * @param sub - the user whom they are of, but for `JANES` and `SERVICE`. Default: that of the key
  * @returns a function that writes them into a text in place of their names
  */
 export async function attackedTokens(
-  { docs, sign }: AttackedBackend,
+  { attacker, docs, sign }: AttackedBackend,
   claims: { sub?: string } = {},
 ): Promise<(text: string) => string> {
   const token = await sign(claims);
@@ -35,6 +35,7 @@ export async function attackedTokens(
     ].join('.'),
     ACTING: acting,
     SERVICE: await docs.tokenFor('hello'),
+    ATTACKER: new URL(attacker.url).host,
   };
   return text =>
     Object.entries(values).reduce(

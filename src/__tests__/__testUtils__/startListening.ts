@@ -8,8 +8,16 @@ import { createSigningKey, UserTokenClaims } from './signingKey';
 import { startBackend } from './startBackend';
 import { until } from './until';
 
-/** Starts a backend in which a plugin listens to every upgrade, from its first request on, and answers with 418. */
-export async function startListening(apiGate: JsonObject) {
+/**
+ * Starts a backend in which a plugin listens to every upgrade, from its first request on, and answers with 418.
+ *
+ * @param apiGate - the value of `auth.apiGate`
+ * @param config - the rest of the configuration. Default: none
+ */
+export async function startListening(
+  apiGate: JsonObject,
+  config: JsonObject = {},
+) {
   const key = await createSigningKey();
   /** The targets of the upgrades that the listener has heard of. */
   const heard: string[] = [];
@@ -36,7 +44,10 @@ export async function startListening(apiGate: JsonObject) {
         },
       }),
     ],
-    config: { auth: { ...(key.config.auth as JsonObject), apiGate } },
+    config: {
+      ...config,
+      auth: { ...(key.config.auth as JsonObject), apiGate },
+    },
   });
   const sign = (claims: Partial<UserTokenClaims> = {}) =>
     key.sign({ iss: `${backend.url}/api/auth`, ...claims });

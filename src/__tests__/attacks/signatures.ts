@@ -528,7 +528,8 @@ describe('[P6] signatures (T1, T2, T9, T13)', () => {
       credential: 'bearer',
     });
     // A handler of a public route would act as the user.
-    expectRefused(await ask(line, '/api/hello/health'), 'GET', {
+    expectRefused(await ask(line, '/api/forwarding/public/x'), 'GET', {
+      plugin: 'forwarding',
       reason: 'untrusted-issuer',
     });
   });

@@ -1,15 +1,29 @@
+// All of these hold with the rules too: no rule covers the keys and the cookie endpoint, and the forged tokens name the user who is excepted.
+import '../attacks/signatures';
+import '../attacks/wellKnown';
 import { attackedTokens } from '../__testUtils__/attackedTokens';
 import { useAttackedBackend } from '../__testUtils__/attackedBackend';
 import { expectRefused } from '../__testUtils__/expectRefused';
+import { accessWith } from '../__testUtils__/externalAccess';
+import {
+  createIssuer,
+  legacyEntry,
+  legacyToken,
+} from '../__testUtils__/externalIssuers';
 import { lacksFeature } from '../__testUtils__/lacksFeature';
+import { rawRequest } from '../__testUtils__/rawRequest';
 import { rawUpgrade } from '../__testUtils__/rawUpgrade';
 import { bearer, cookie, from, protocol } from '../__testUtils__/requestParts';
+import { serve } from '../__testUtils__/serve';
 import { startListening } from '../__testUtils__/startListening';
+import { smuggling, SMUGGLING } from '../attacks/corpus/connections';
 import {
   ATTACKS as CREDENTIALS,
+  CredentialAttack,
   SECRET,
   STATIC,
 } from '../attacks/corpus/credentials';
+import { CREDENTIALS as HEADERS, DECIDING } from '../attacks/corpus/headers';
 import { CONFUSIONS } from '../attacks/corpus/paths';
 import { ATTACKS } from '../attacks/corpus/rules';
 import { TARGETS, UPGRADES } from '../attacks/corpus/upgrades';
@@ -82,7 +96,7 @@ describe('[P115] credentials', () => {
     ['denied', () => fillDenied],
     ['excepted', () => fillExcepted],
   ])('of a user who is %s', (_, fill) => {
-    describe.each(CREDENTIALS)(
+    describe.each<CredentialAttack>([...CREDENTIALS, ...HEADERS])(
       '$id, $product: $flaw ($rows)',
       ({ headers, method = 'GET', target = SECRET, refused }) => {
         it.each(headers)(
@@ -97,6 +111,22 @@ describe('[P115] credentials', () => {
         );
       },
     );
+  });
+
+  // Where a header has a token, it is that of the user who is excepted.
+  describe.each(DECIDING)('$id, $product: $flaw (J15)', ({ headers }) => {
+    it.each(headers)('%j makes no exception', async lines => {
+      const attempt = (line: string) =>
+        backend().attempt({
+          target: SECRET,
+          headerLines: [line, ...fillExcepted(lines).split('\r\n')],
+        });
+      expectRefused(await attempt(fillDenied(bearer('TOKEN'))), 'GET', {
+        ...{ status: 403, reason: 'denied', credential: 'bearer' },
+      });
+      const { response } = await attempt(fillExcepted(bearer('TOKEN')));
+      expect(response.status).toBe(200);
+    });
   });
 
   const hasStockCookie = !lacksFeature('plugin-routers');
@@ -169,14 +199,60 @@ describe('[P115] credentials', () => {
   });
 });
 
+describe('[P115] connections (J6, J15)', () => {
+  it.each(SMUGGLING)(
+    '$id, $product: $flaw, by a user who is denied',
+    async ({ rest, statuses }) => {
+      const token = await backend().sign({ sub: DENIED });
+      const { response, handled } = await backend().trace(() =>
+        backend().exchange(smuggling(token, rest)),
+      );
+      expect(response).toEqual(
+        statuses.map(status => (status === 200 ? 403 : status)),
+      );
+      expect(handled).toEqual([]);
+    },
+  );
+
+  it('each request of one connection is judged by its own token', async () => {
+    const users = [EXCEPTED, DENIED, EXCEPTED, DENIED];
+    const tokens = users.map(sub => backend().sign({ sub }));
+    const bytes = (await Promise.all(tokens)).map(token =>
+      smuggling(token, 'Content-Length: 0\r\n\r\n'),
+    );
+    const { response, handled } = await backend().trace(() =>
+      backend().exchange(bytes.join('')),
+    );
+    expect(response).toEqual([200, 403, 200, 403]);
+    expect(handled).toHaveLength(2);
+  });
+});
+
 describe('[P115] upgrades', () => {
+  let issuer: Awaited<ReturnType<typeof createIssuer>>;
   let listening: Awaited<ReturnType<typeof startListening>>;
 
+  const secret = Buffer.alloc(32, 2);
+
   beforeAll(async () => {
-    listening = await startListening({
-      allow: [{ plugin: 'hello', path: '/public', methods: ['WEBSOCKET'] }],
-      deny: [{ plugin: 'hello', path: '/**', except: [EXCEPTED] }],
-    });
+    issuer = await createIssuer(async listener => (await serve(listener)).port);
+    const options = { secret: secret.toString('base64'), subject: 'excepted' };
+    listening = await startListening(
+      {
+        allow: [{ plugin: 'hello', path: '/public', methods: ['WEBSOCKET'] }],
+        deny: [
+          {
+            ...{ plugin: 'hello', path: '/**' },
+            except: [EXCEPTED, 'excepted', 'external:ci:excepted'],
+          },
+        ],
+      },
+      accessWith(
+        issuer.entry({ audience: 'ci', subjectPrefix: 'ci' }),
+        legacyEntry,
+        { type: 'legacy', options },
+      ),
+    );
   }, 60_000);
   afterAll(() => listening.stop());
 
@@ -229,6 +305,35 @@ describe('[P115] upgrades', () => {
       await expectUpgrades(DENIED, denied, target, asking);
       const excepted = { status: 418, heard: 3 };
       await expectUpgrades(EXCEPTED, excepted, target, asking);
+    },
+  );
+
+  it.each([
+    ['jwks', (subject: string) => issuer.sign({ sub: subject })],
+    [
+      'legacy',
+      (subject: string) =>
+        legacyToken(subject === 'excepted' ? secret : undefined),
+    ],
+  ])(
+    'and requests with an external token of type %s are denied, but for the subject that is excepted (V4, J15)',
+    async (_, sign) => {
+      const { heard, port } = listening;
+      const statusesOf = async (subject: string) => {
+        const line = bearer(await sign(subject));
+        const target = '/api/hello/secret';
+        const { status } = await rawRequest(port, target, {
+          headerLines: [line],
+        });
+        const upgrade = await rawUpgrade(port, target, [line]);
+        await upgrade.closed;
+        return [status, upgrade.status];
+      };
+      heard.length = 0;
+      expect(await statusesOf('denied')).toEqual([403, 403]);
+      expect(heard).toEqual([]);
+      expect(await statusesOf('excepted')).toEqual([200, 418]);
+      expect(heard).toHaveLength(1);
     },
   );
 });

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { cloneDeepWith } from 'lodash';
-import { createPageReport } from '../../__tests__/__testUtils__/pageReport';
+import {
+  createDenials,
+  createPageReport,
+} from '../../__tests__/__testUtils__/pageReport';
 import { renderWholePage } from '../../__tests__/__testUtils__/renderWholePage';
 import { PAGE_POLICY } from './document';
 import type { PolicyReport } from '../reports/describePolicy';
@@ -80,6 +83,7 @@ const reportOnly: PolicyReport['reportOnly'] = {
 const REPORTS = {
   enforcing: createPageReport({
     problem: 'x',
+    deny: createDenials(),
     needsRestart: ['y'],
     filesNewerThanPolicy: ['z'],
     unknown: ['search'],

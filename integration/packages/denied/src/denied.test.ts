@@ -4,6 +4,7 @@ import argoCdPlugin from '@roadiehq/backstage-plugin-argo-cd-backend';
 import type { JsonObject } from '@backstage/types';
 import { parse, stringify } from 'yaml';
 import { blocksAfter } from '../../../../src/__tests__/__testUtils__/documents';
+import { recordDeclared } from '../../../../src/__tests__/__testUtils__/expectScanned';
 import {
   bearer,
   cookie,
@@ -161,6 +162,17 @@ describe('[P115] a deny rule for a published plugin', () => {
       'POST /api/graphql with token-of-gitlab',
     ]);
   });
+});
+
+it('[P120] a scan names what both plugins declare, which is nothing', async () => {
+  const expectScanned = recordDeclared();
+  await start();
+  const declared = await expectScanned(
+    '@backstage/plugin-auth-backend',
+    '@immobiliarelabs/backstage-plugin-gitlab-backend',
+    '@roadiehq/backstage-plugin-argo-cd-backend',
+  );
+  expect(declared.map(({ plugin }) => plugin)).toEqual(['auth']);
 });
 
 it('[P115] an operator finds the routes, denies them, sees whom that refuses, and a pull request that gives it up fails', async () => {

@@ -16,6 +16,7 @@ import {
   codeIn,
   tableRows,
 } from '../../../../src/__tests__/__testUtils__/documents';
+import { recordDeclared } from '../../../../src/__tests__/__testUtils__/expectScanned';
 import { recordingPlugin } from '../../../../src/__tests__/__testUtils__/recordingPlugin';
 import { JSON_TYPE } from '../../../../src/__tests__/__testUtils__/requestParts';
 import { signedBackends } from '../../../../src/__tests__/__testUtils__/signedBackends';
@@ -226,4 +227,23 @@ it('the report has the path of a webhook of another plugin, and the rule of the 
   expect((await backend.request('POST', webhook)).status).toBe(200);
   expect(await backend.statusOf(webhook)).toBe(401);
   expect((await backend.request('POST', `${webhook}/x`)).status).toBe(401);
+});
+
+it('[P120] a scan names what the events plugin and its modules open', async () => {
+  const expectScanned = recordDeclared();
+  await start({
+    modules: [azureDevOps, bitbucketCloud, github, gitlab],
+    config: configOfGitHub,
+    allow: [],
+  });
+  const modules = ['azure', 'bitbucket-cloud', 'github', 'gitlab'];
+  const declared = await expectScanned(
+    '@backstage/plugin-auth-backend',
+    '@backstage/plugin-events-backend',
+    ...modules.map(id => `@backstage/plugin-events-backend-module-${id}`),
+  );
+  expect(declared.map(({ plugin, path }) => `${plugin} ${path}`)).toEqual([
+    'auth /',
+    'events /http',
+  ]);
 });
