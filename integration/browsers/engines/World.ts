@@ -144,7 +144,7 @@ export async function withWorld(
       if (event === 'upgrade' && rulesOff === 'all') {
         args[0].headers.origin = url;
       }
-      return emit.call(server, event, ...args);
+      return Reflect.apply(emit, server, [event, ...args]);
     };
   });
   const backend = await startBackend({
