@@ -1,6 +1,8 @@
+import type { Server } from 'node:http';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import signalsPlugin from '@backstage/plugin-signals-backend';
 import type { Request, RequestHandler, Response } from 'express';
+import { once } from 'lodash';
 import onHeaders from 'on-headers';
 import { clockPlugin } from '../../../dev/clockPlugin';
 import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
@@ -55,7 +57,7 @@ export interface World {
   serve(handle: (req: Request, res: Response) => void): void;
   /**
    * Sets which of the gate's rules are off. Without those for answers, these lose the headers that the gate sets for browsers. Without
-   * all, requests lose the headers by which the gate judges what sent them, too.
+   * all, requests lose the headers by which the gate judges what sent them, too, and upgrades have the backend's own origin.
    */
   setRulesOff(off: 'answers' | 'all' | 'none'): void;
 }
@@ -81,6 +83,7 @@ export async function withWorld(
   let shown = '';
   let serve: Parameters<World['serve']>[0] = (_req, res) => void res.end();
   let addresses = 0;
+  let server: Server;
   const attacker = await startAttacker(https?.certificate);
   const elsewhere = await startAttacker();
   const hello = openPlugin('hello', {
@@ -134,6 +137,16 @@ export async function withWorld(
     }
     next();
   };
+  // Replaces the gate's own `emit`, which the server has once it has served a page: the gate decides about upgrades there.
+  const replaceOrigins = once(() => {
+    const { emit } = server;
+    server.emit = (event: string, ...args: any[]) => {
+      if (event === 'upgrade' && rulesOff === 'all') {
+        args[0].headers.origin = url;
+      }
+      return Reflect.apply(emit, server, [event, ...args]);
+    };
+  });
   const backend = await startBackend({
     port,
     withGate,
@@ -147,7 +160,8 @@ export async function withWorld(
       }).feature,
       ...[hello.feature, signalsPlugin, clockPlugin],
       rootHttpRouterServiceFactory({
-        configure({ app, applyDefaults }) {
+        configure({ app, applyDefaults, ...context }) {
+          server = context.server;
           app.use(record);
           applyDefaults();
         },
@@ -205,6 +219,9 @@ export async function withWorld(
       },
       setRulesOff(off) {
         rulesOff = off;
+        if (off === 'all') {
+          replaceOrigins();
+        }
       },
     });
   } finally {

@@ -180,14 +180,17 @@ async function exchangesFrom(
     const titles = kinds.filter(isSent).map(({ title }) => title);
     return during(titles, async () => {
       await tab.open(`${origin}/`);
-      if (way === 'page') {
+      if (!way) {
+        await sleep(SETTLE_MS);
+        return;
+      }
+      if (way !== 'page') {
+        await tab.click('a, button');
+      }
+      if (way !== 'click') {
         await until('the page that this one leads to', 10_000, async () =>
           (await tab.url()).includes(HOOK),
         );
-      } else if (way === 'click') {
-        await tab.click('a, button');
-      } else {
-        await sleep(SETTLE_MS);
       }
     });
   };

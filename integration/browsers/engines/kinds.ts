@@ -14,8 +14,8 @@ export interface Kind {
     | 'change'
     | 'own';
   body: Body;
-  /** `page` if it replaces the page, and `click` if it needs a click. Without both, a page can send others beside it. */
-  way?: 'page' | 'click';
+  /** `page` if it replaces the page, `click` if it needs a click, or both. Without a way, a page can send others beside it. */
+  way?: 'page' | 'click' | 'page by click';
 }
 
 /** A script that does so, or a script and what it needs. */
@@ -280,5 +280,9 @@ export const KINDS: Kind[] = [
     'fetch POST, by 307': redirected(307, fetchBy({ method: 'POST' })),
   }),
   ...rows('own', redirectedForms('form', formBy('method="post"')), 'page'),
-  ...rows('own', redirectedForms('form by a click', FORM_BY_CLICK), 'click'),
+  ...rows(
+    'own',
+    redirectedForms('form by a click', FORM_BY_CLICK),
+    'page by click',
+  ),
 ];
