@@ -8,7 +8,6 @@ const src = path.resolve(__dirname, '../../src');
 /** Files that are not mutated, because only tests with a backend, or with PostgreSQL, run them. */
 const WITH_BACKEND = [
   'cli/Outcome.ts',
-  'cli/ask.ts',
   'cli/audit.ts',
   'cli/live.ts',
   'backstage/extensionPoint.ts',

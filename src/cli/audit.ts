@@ -1,8 +1,14 @@
 import { BUILT_IN_PUBLIC } from '../operators/reports/describePolicy';
 import { formatOpening } from '../operators/reports/formatPolicyReport';
-import { announce, createAsk, nameOf, prefixOf } from './ask';
 import { CliError, Command } from './Command';
-import { GetAnswer, readUrl } from './get';
+import {
+  announce,
+  createAsk,
+  GetAnswer,
+  nameOf,
+  prefixOf,
+  readUrl,
+} from './get';
 import { judge } from './Outcome';
 import type { Lines } from './output';
 import audited from './scan/audited.json';

@@ -168,13 +168,16 @@ describe('docs/observability.md', () => {
   const metrics = tableRows(page, ['name', 'kind, unit', 'attributes']);
 
   it('has every metric, with its kind and unit', () => {
-    const created = sources.flatMap(({ text }) =>
-      [
+    const created = sources.flatMap(({ text }) => [
+      ...[
         ...text.matchAll(
-          /create(Counter|Histogram|Gauge)\(\s*'(api_gate[^']+)',\s*(?:\{.*?unit: )?'([^']+)'/gs,
+          /create(Counter|Histogram)\(\s*'(api_gate[^']+)',\s*\{.*?unit: '([^']+)'/gs,
         ),
       ].map(([, kind, name, unit]) => [name, kind.toLowerCase(), unit]),
-    );
+      ...[...text.matchAll(/'(api_gate\.[^']+)': \[\s*'([^']+)'/g)].map(
+        ([, name, unit]) => [name, 'gauge', unit],
+      ),
+    ]);
     expect(
       metrics
         .map(([name, kind]) => [
