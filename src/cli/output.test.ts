@@ -199,7 +199,7 @@ describe('createGitHubLines', () => {
     lines.problem('error', { message: '100 % of it' });
     lines.out('one', undefined, false, 'two');
     lines.end(1);
-    expect(written.slice(1)).toEqual([
+    expect(written.slice(1).join('\n').split('\n')).toEqual([
       'one',
       'two',
       written[0].replace('stop-commands::', '').concat('::'),

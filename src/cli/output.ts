@@ -81,11 +81,7 @@ export function createGitHubLines(output: Output): Lines {
     ...createTextLines(output),
     problem: (level, problem) =>
       annotations.push(formatAnnotation(level, problem)),
-    end() {
-      for (const line of [`::${token}::`, ...annotations]) {
-        output.out(line);
-      }
-    },
+    end: () => output.out([`::${token}::`, ...annotations].join('\n')),
   };
 }
 

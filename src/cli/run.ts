@@ -1,6 +1,5 @@
 import { isError } from '@backstage/errors';
 import { version } from '../../package.json';
-import { printable } from '../settings/logLine';
 import { didYouMean } from '../settings/read/values';
 import { audit } from './audit';
 import { check } from './check';
@@ -53,9 +52,7 @@ export async function run(argv: string[], output: Output): Promise<number> {
       error instanceof CliError
         ? formatProblem('error', error)
         : `error: ${isError(error) ? error.stack : String(error)}`;
-    for (const line of text.split('\n')) {
-      output.error(printable(line));
-    }
+    createTextLines(output).error(...text.split('\n'));
     return 2;
   }
 }

@@ -73,4 +73,9 @@ export class Replica extends BackendProcess {
   setDiscoveryFault(fault?: 'throws at times' | 'is slow'): Promise<void> {
     return this.ask('set fault of discovery', fault ? { fault } : {});
   }
+
+  /** Makes the record of use unknown, or ends that. */
+  setUsageFault(isLost: boolean): Promise<void> {
+    return this.ask('set fault of usage', { isLost });
+  }
 }

@@ -14,6 +14,7 @@ import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { parse } from 'yaml';
 import apiGate from '../../../src';
 import { recordingPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
+import { usageProbe } from '../../../src/__tests__/__testUtils__/usageProbe';
 import { childConfig } from '../../createChildBackend';
 import { sleep } from '../../http';
 import { runAsChild } from '../../runAsChild';
@@ -57,8 +58,12 @@ const discovery = createServiceFactory({
 const backend = createBackend();
 backend.add(rootConfigServiceFactory({ argv: ['--config', file] }));
 backend.add(discovery);
+const usage = usageProbe();
 if (!isWithoutGate) {
   backend.add(apiGate);
+  if (plugin !== 'search') {
+    backend.add(usage.feature);
+  }
 }
 backend.add(
   recordingPlugin(plugin, {
@@ -74,4 +79,5 @@ runAsChild(backend, {
   'set fault of discovery'({ fault }) {
     discoveryFault = fault;
   },
+  'set fault of usage': ({ isLost }) => usage.setLost(isLost),
 });

@@ -214,6 +214,11 @@ function faultsOfConfiguration({
       end: () => search.write({}),
     },
     {
+      alerts: [['ApiGateUsageIsUnknown', 'production a']],
+      begin: () => a.setUsageFault(true),
+      end: () => a.setUsageFault(false),
+    },
+    {
       alerts: [['ApiGateFails', 'production a']],
       begin: () => a.setDiscoveryFault('throws at times'),
       end: () => a.setDiscoveryFault(),

@@ -40,15 +40,18 @@ async function start(apiGate: JsonObject) {
   stop = exported.stop;
   const { config, change } = createReloadableConfig(withGate(apiGate));
   const source = new PolicySource({ config, logger });
+  const usage = { isComplete: true, isOn: true, isShared: true };
   const gateMetrics = new GateMetrics({
     files: { countNewer: () => 1 },
     missingFeatures: ['plugin-routers', 'uninstalled-plugins'],
     revocations: { missing: 3, size: 0, staleness: 0 },
     source,
+    usage,
   });
   return {
     gateMetrics,
     source,
+    usage,
     write: (changed: JsonObject) => change(withGate(changed)),
     async scrape() {
       const { series } = await exported.scrape();
@@ -84,6 +87,7 @@ describe('the gauges', () => {
       'api_gate_revocations_staleness',
       'api_gate_rules_ends_in',
       'api_gate_up',
+      'api_gate_usage_unknown',
     ]);
     gate.write({ allow: [rule('/a', inDays(1)), rule('/b', inDays(2))] });
     await gate.scrape();
@@ -113,6 +117,17 @@ describe('the gauges', () => {
     const gate = await start({});
     expect(await gate.valueOf('api_gate_reduced')).toBe(2);
     expect(await gate.valueOf('api_gate_policy_files_newer')).toBe(1);
+  });
+
+  it.each([
+    ['1 while the record of use lacks requests', {}, 1],
+    ['0 once it has all', { isComplete: true }, 0],
+    ['0 without a record', { isOn: false }, 0],
+    ['0 without a database, where it never has all', { isShared: false }, 0],
+  ])('have api_gate.usage.unknown as %s', async (_, usage, expected) => {
+    const gate = await start({});
+    Object.assign(gate.usage, { isComplete: false, ...usage });
+    expect(await gate.valueOf('api_gate_usage_unknown')).toBe(expected);
   });
 
   it('have the hash of the policy in force as a number', async () => {

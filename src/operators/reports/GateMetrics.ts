@@ -5,6 +5,7 @@ import { endOf } from '../../gate/rules/AllowRule';
 import type { PolicyFiles } from '../../settings/files/PolicyFiles';
 import type { PolicySource } from '../../settings/PolicySource';
 import type { Revocations } from '../../store/revocations/Revocations';
+import type { Usage } from '../../store/usage/Usage';
 import type { NotIssuedReason } from '../../gate/GateObserver';
 import type { AnswerKind } from './Answer';
 
@@ -13,6 +14,7 @@ interface ObservedParts {
   missingFeatures: readonly unknown[];
   revocations: Pick<Revocations, 'missing' | 'size' | 'staleness'>;
   source: Pick<PolicySource, 'current' | 'needsRestart' | 'problem'>;
+  usage: Pick<Usage, 'isComplete' | 'isOn' | 'isShared'>;
 }
 
 /** The unit, the description and the value of each gauge, by its name. */
@@ -131,8 +133,13 @@ function createGauges({ missingFeatures, revocations }: ObservedParts): Gauges {
   };
 }
 
-function createPolicyGauges({ files, source }: ObservedParts): Gauges {
+function createPolicyGauges({ files, source, usage }: ObservedParts): Gauges {
   return {
+    'api_gate.usage.unknown': [
+      '{record}',
+      '1 while the record of used rules and tokens lacks requests, otherwise 0',
+      () => Number(usage.isOn && usage.isShared && !usage.isComplete),
+    ],
     'api_gate.up': [
       '{gate}',
       '1 while the rules refuse, 0 in report-only; without the gate there is no value',

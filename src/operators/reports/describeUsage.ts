@@ -1,4 +1,4 @@
-import { compact, sumBy } from 'lodash';
+import { compact, map, sumBy } from 'lodash';
 import { AllowRule, formatRule, PLUGIN_ID } from '../../gate/rules/AllowRule';
 import {
   ApiGateConfig,
@@ -36,11 +36,9 @@ export function* describeUsage(
     return undefined;
   }
   const all = [...uses.values()].filter(({ kind }) => kind !== 'worked');
-  const firstDays = all.map(({ firstDay }) => firstDay);
+  const firstDay = Math.min(dayOf(Date.now()), ...map(all, 'firstDay'));
   return {
-    since: new Date(
-      Math.min(dayOf(Date.now()), ...firstDays) * DAY_MS,
-    ).toISOString(),
+    since: new Date(firstDay * DAY_MS).toISOString(),
     days: daysOf(all),
     complete: usage.isComplete,
     /** `replica`: without the `auth` plugin's database, this process reports its own requests since its start. */
