@@ -55,6 +55,8 @@ const discovery = createServiceFactory({
   },
 });
 
+// The gate finds the file as that of a backend's command line.
+process.argv.push('--config', file);
 const backend = createBackend();
 backend.add(rootConfigServiceFactory({ argv: ['--config', file] }));
 backend.add(discovery);

@@ -142,6 +142,19 @@ describe('the files that are newer than the policy', () => {
     await until(() => count() === 2);
   });
 
+  it('are not known before the backend has read them', async () => {
+    const { count, reload } = await load(write('app-config.yaml', 'a: 1'));
+    write('app-config.yaml', 'a: 2');
+    for (let i = 0; i < 10; i += 1) {
+      expect(count()).toBe(-1);
+      await new Promise(resolve => setTimeout(resolve, 20));
+    }
+    await reload();
+    await until(() => count() === 0);
+    write('app-config.yaml', 'a: 3');
+    await until(() => count() === 1);
+  });
+
   it('are counted by one read at a time, and are not known after a failure', async () => {
     const { compared, count } = await load(write('app-config.yaml', 'a: 1'));
     let fail: (error: Error) => void = () => {};
@@ -155,6 +168,8 @@ describe('the files that are newer than the policy', () => {
     }
     expect(find).toHaveBeenCalledTimes(1);
     fail(new Error('The file system hangs'));
+    find.mockResolvedValue([]);
+    await until(() => count() === 0);
     find.mockResolvedValue(['app-config.yaml']);
     await until(() => count() === 1);
     find.mockRejectedValue(new Error('The file system is gone'));

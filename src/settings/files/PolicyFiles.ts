@@ -42,7 +42,9 @@ export class PolicyFiles {
     this.#counting ??= this.findNewer()
       .catch(() => undefined)
       .then(newer => {
-        this.#newer = newer?.length ?? -1;
+        // The backend may read files of its own, with the names of these.
+        const count = newer?.length ?? -1;
+        this.#newer = count === 0 || this.#newer >= 0 ? count : -1;
         this.#counting = undefined;
       });
     return this.#newer;
