@@ -1,4 +1,4 @@
-import { compact } from 'lodash';
+import { compact, once } from 'lodash';
 import { AllowRule, formatRule } from '../../gate/rules/AllowRule';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { overlap } from '../../settings/read/readForeignAuthorization';
@@ -38,12 +38,14 @@ const AUTHORIZED_ROUTES = new Map([
 /** A finding about a rule, without the rule's place. */
 type Fault = Possible<Pick<Finding, 'id' | 'why' | 'write'>>;
 
+const SECRETS = VERIFIED_TOPICS.map(secretOf);
+
 export function* findRuleFindings(
   facts: FindingFacts,
   get: Get,
 ): Pieces<Finding[]> {
   const endpoints = readProxyEndpoints(get);
-  const texts = [...findTexts(facts.config), ...VERIFIED_TOPICS.map(secretOf)];
+  const texts = once(() => [...findTexts(facts.config), ...SECRETS]);
   const found = yield* mapInPieces(facts.gate.allow, (rule, i) => {
     const path = `${CONFIG_KEY}.allow[${i}]`;
     const at = `${path} (${formatRule(rule)})`;
@@ -171,9 +173,9 @@ function findRefused(
   );
 }
 
-function findUnmet(rule: AllowRule, texts: string[]): Fault {
+function findUnmet(rule: AllowRule, texts: () => string[]): Fault {
   const { requires = '', unmet } = rule;
-  const meant = requires && didYouMean(requires, texts);
+  const meant = requires && didYouMean(requires, texts());
   return (
     (unmet || meant !== '') && {
       id: 'rule-requirement-not-met',

@@ -47,16 +47,15 @@ export function* renderPage(
     const asked = { ...given, filter };
     // An answer stands alone: all rows of a large policy would come again with each.
     const answers = sections.filter(([, , , name]) => name && asked[name]);
-    const isAnswer = answers.length > 0;
     return createDocument(
       'API gate',
       html`${renderHead({ ...report, ...asked.process })}
         <nav aria-label="Sections">
-          ${sections.map(([anchor, title]) => html`<a href="${isAnswer && './'}#${anchor}">${title}</a>`)}
+          ${sections.map(([anchor, title]) => html`<a href="${answers.length > 0 && './'}#${anchor}">${title}</a>`)}
         </nav>
         <main>
           ${form('findings', 'Filter', asked, 'filter')}
-          ${(isAnswer ? answers : sections).map(
+          ${(answers.length > 0 ? answers : sections).map(
             ([anchor, title, render]) =>
               html`<section id="${anchor}" aria-labelledby="${anchor}-title">
                 <h2 id="${anchor}-title">${title}</h2>
