@@ -2,7 +2,6 @@ import path from 'node:path';
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import proxyPlugin from '@backstage/plugin-proxy-backend';
 import techdocsPlugin from '@backstage/plugin-techdocs-backend';
-import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import { base64url } from 'jose';
 import { staticToken } from '../__testUtils__/externalAccess';
 import type { RawResponse } from '../__testUtils__/rawRequest';
@@ -630,21 +629,5 @@ describe('a backend with the gate', () => {
     });
     const text = JSON.stringify(backend.logged('API gate'));
     expect(text).not.toMatch(/s3cret|secret=query/);
-  });
-});
-
-describe('a plugin that is served a second time at the root', () => {
-  it('[P1] is closed at the root too', async () => {
-    const hello = openPlugin('hello');
-    const backend = await backends.start({
-      features: [
-        hello.feature,
-        rootHttpRouterServiceFactory({ indexPath: '/api/hello' }),
-      ],
-    });
-    const { status, headers } = await backend.get('/data');
-    expect(status).toBe(401);
-    expect(headers['www-authenticate']).toBe(CHALLENGE);
-    expect(hello.handled).toHaveLength(0);
   });
 });

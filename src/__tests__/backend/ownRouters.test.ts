@@ -1,10 +1,11 @@
+import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import {
   coreServices,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
 import { Router } from 'express';
 import { rawRequest } from '../__testUtils__/rawRequest';
-import { recordingPlugin } from '../__testUtils__/recordingPlugin';
+import { openPlugin, recordingPlugin } from '../__testUtils__/recordingPlugin';
 import {
   bearer,
   cookie,
@@ -160,5 +161,21 @@ describe('a handler at the root router below /api', () => {
   it('gets what a valid credential opens', async () => {
     const { body } = await backend.get('/api/mounted/x', await backend.sign());
     expect(JSON.parse(body)).toEqual({ mounted: true });
+  });
+});
+
+describe('a plugin that is served a second time at the root', () => {
+  it('[P1] is closed at the root too', async () => {
+    const hello = openPlugin('hello');
+    const backend = await backends.start({
+      features: [
+        hello.feature,
+        rootHttpRouterServiceFactory({ indexPath: '/api/hello' }),
+      ],
+    });
+    const { status, headers } = await backend.get('/data');
+    expect(status).toBe(401);
+    expect(headers['www-authenticate']).toBe('Bearer realm="Backstage"');
+    expect(hello.handled).toHaveLength(0);
   });
 });
