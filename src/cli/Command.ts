@@ -1,7 +1,8 @@
 import { parseArgs, ParseArgsConfig } from 'node:util';
 import { isError } from '@backstage/errors';
-import { pick } from 'lodash';
+import { map, pick } from 'lodash';
 import type { Location } from '../settings/files/locate';
+import { didYouMean } from '../settings/read/values';
 import type { Lines } from './output';
 
 const OPTIONS = {
@@ -61,14 +62,18 @@ export function readOptions(
   args: string[],
   help: string,
 ): { values: Options; positionals: string[] } {
-  const listed = [...help.matchAll(/^ {2}--([a-z-]+)/gm)];
-  const names = listed.map(([, name]) => name as keyof typeof OPTIONS);
+  const listed = [...help.matchAll(/^ {2}(--([a-z-]+))/gm)];
+  const names = listed.map(([, , name]) => name as keyof typeof OPTIONS);
   const options = pick(OPTIONS, ['help', ...names]);
   try {
     return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
+    const problem = firstLineOf(error).replace(
+      /^Unknown option '([^']+)'.*/,
+      (_, name) => `${name} is no option${didYouMean(name, map(listed, 1))}`,
+    );
     throw new CliError(
-      `${firstLineOf(error)}: api-gate ${command} --help lists the options`,
+      `${problem}: api-gate ${command} --help lists the options`,
     );
   }
 }

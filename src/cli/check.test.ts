@@ -499,7 +499,7 @@ auth: { apiGate: { mode: ${mode}, tokens: [{ subject: ci, until: 2026-01-01 }] }
       'looks like a URL',
     ],
     ['broken YAML', [], `${GATE}  - {`, 'app-config.yaml:12: '],
-    ['an unknown option', ['--cfg', 'x'], GATE, "Unknown option '--cfg'"],
+    ['an unknown option', ['--cfg', 'x'], GATE, '--cfg is no option'],
     ['a file alone', ['a.yaml'], GATE, 'give files with --config'],
     [
       'a format that is not known',

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { compact, isEqual } from 'lodash';
 import { parse } from 'yaml';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
@@ -10,7 +9,7 @@ import { fetchPolicy } from './fetchPolicy';
 import { loadConfig, readGate } from './loadConfig';
 import { formatLocation } from '../settings/files/locate';
 import { isActive, ProposalFacts, proposeSettings } from './proposeSettings';
-import { describeOthers } from './unreadFiles';
+import { describeOthers, parseFile } from './unreadFiles';
 
 /** The keys that a block may set: none of them opens anything. */
 const KEYS = ['mode', 'until', 'cookie', 'operators', 'expect', 'tokens'];
@@ -90,14 +89,10 @@ function assertOpensNothing(text: string, facts: ProposalFacts): void {
 
 /** Returns the plugins that the workspace depends on, of the command's working directory. */
 export function readDependedPlugins(scope = '@backstage/'): string[] {
-  try {
-    const { dependencies } = JSON.parse(readFileSync('package.json', 'utf8'));
-    return Object.keys(asObject(dependencies)).flatMap(
-      name => name.match(`^${scope}plugin-(.+)-backend$`)?.[1] ?? [],
-    );
-  } catch {
-    return [];
-  }
+  const { dependencies } = asObject(parseFile('package.json').data);
+  return Object.keys(asObject(dependencies)).flatMap(
+    name => name.match(`^${scope}plugin-(.+)-backend$`)?.[1] ?? [],
+  );
 }
 
 function describeNext({ declared, placeOf, root }: ProposalFacts): string[] {

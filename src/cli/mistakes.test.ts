@@ -262,6 +262,41 @@ const MISTAKES: Mistake[] = [
     0,
   ]),
   [
+    'the plugin of a rule has the name of its package, and no running backend is asked',
+    ['plugin: hello', 'plugin: plugin-badges-backend'],
+    ['check', ...FILES],
+    /production\.yaml:\d+: auth\.apiGate\.allow\[0\] \(.*\): names the plugin plugin-badges-backend, which may be misspelt \(did you mean badges\?\): correct the id/,
+    0,
+  ],
+  [
+    'the plugin of a rule has the name of its package',
+    ['plugin: hello', 'plugin: backstage-plugin-hello-backend'],
+    ['check', ...FILES, '--policy', 'POLICY'],
+    /production\.yaml:\d+: auth\.apiGate\.allow\[0\] \(.*\): names the plugin backstage-plugin-hello-backend, which is not installed in this backend \(did you mean hello\?\): correct the id/,
+    0,
+  ],
+  [
+    'the plugin of a rule has the name of its package with its scope',
+    ['plugin: hello', "plugin: '@internal/plugin-hello-backend'"],
+    ['check', ...FILES],
+    /production\.yaml:\d+: auth\.apiGate\.allow\[0\]\.plugin must be one plugin id in lower case, such as hello$/,
+    2,
+  ],
+  [
+    'a finding is accepted by its id alone',
+    [GATE, `${GATE}    findings: { accept: token-without-end }\n`],
+    ['check', ...FILES],
+    /production\.yaml:\d+: auth\.apiGate\.findings\.accept must be a list of objects, each with an id, a place \(at\) and a reason: begin each entry with "- ", in a line of its own$/,
+    2,
+  ],
+  [
+    'an attribute of the cookie is in upper case',
+    [GATE, `${GATE}    cookie: { sameSite: LAX }\n`],
+    ['check', ...FILES],
+    /production\.yaml:\d+: auth\.apiGate\.cookie\.sameSite must be one of strict, lax, none \(did you mean lax\?\)$/,
+    2,
+  ],
+  [
     'a token has ended',
     [GATE, `${GATE}    tokens: [{ subject: ci-deploy, until: 2026-01-01 }]\n`],
     ['check', ...FILES],
@@ -290,6 +325,16 @@ const MISTAKES: Mistake[] = [
     2,
   ],
   [
+    'the subject of a static token begins as that of an issuer does',
+    [
+      GATE,
+      `${GATE}    tokens: [{ subject: 'external:ci-deploy', only: all }]\n`,
+    ],
+    ['check', ...FILES],
+    /production\.yaml:\d+: auth\.apiGate\.tokens\[0\]\.subject must be one that an entry of backend\.auth\.externalAccess has \(did you mean ci-deploy\?\): /,
+    2,
+  ],
+  [
     'the subject of a question is misspelt',
     ['', ''],
     [
@@ -297,6 +342,16 @@ const MISTAKES: Mistake[] = [
       'GET /api/catalog/entities',
     ],
     /No external token can have the subject ci_deploy \(did you mean ci-deploy\?\): compare it with backend\.auth\.externalAccess$/,
+    2,
+  ],
+  [
+    'the subject of a question begins as that of an issuer does',
+    ['', ''],
+    [
+      ...['explain', ...FILES, '--subject', 'external:ci-deploy'],
+      'GET /api/catalog/entities',
+    ],
+    /No external token can have the subject external:ci-deploy \(did you mean ci-deploy\?\): compare it with backend\.auth\.externalAccess$/,
     2,
   ],
   [
@@ -353,6 +408,13 @@ const MISTAKES: Mistake[] = [
     ['', ''],
     ['chekc', ...FILES],
     /^error: chekc is no command \(did you mean check\?\): use check, diff, /,
+    2,
+  ],
+  [
+    'the name of an option is misspelt',
+    ['', ''],
+    ['check', '--confg', `../../${BLOCK}`],
+    /^error: --confg is no option \(did you mean --config\?\): api-gate check --help lists the options$/,
     2,
   ],
   [

@@ -35,10 +35,17 @@ export function holdsMock(value: unknown): boolean {
   return MOCK.test(JSON.stringify(value) ?? '');
 }
 
+const nameOf = (mock: string) => Buffer.from(mock.split('-')[3], 'hex');
+
+/** Returns a text with each variable that is not set, as the configuration has it, in place of its made-up value. */
+export function nameUnset(text: string): string {
+  return text.replace(new RegExp(MOCK, 'g'), mock => `\${${nameOf(mock)}}`);
+}
+
 /** Returns a note for an error about a value, with the variable in it that is not set; empty if there is none. */
 export function noteUnset(value: unknown): string {
   const [mock] = JSON.stringify(value)?.match(MOCK) ?? [];
-  const name = mock && Buffer.from(mock.split('-')[3], 'hex');
+  const name = mock && nameOf(mock);
   const remedy = `set it, give it a default such as \${${name}:-…}, or write the value itself`;
   return name ? `: the variable ${name} is not set, so ${remedy}` : '';
 }
@@ -89,7 +96,7 @@ export function withoutMocked(root: Config, mocked: Config) {
   if (holdsMock(pick(get(mocked.getOptional(), CONFIG_KEY), MODE_KEYS))) {
     leaveOut(MODE_KEYS.map(pathOf));
   }
-  const others = omit(asObject(valueAt(CONFIG_KEY)), CHECKED_LISTS);
+  const others = omit(asObject(valueAt(CONFIG_KEY)), 'findings', CHECKED_LISTS);
   leaveOut(Object.keys(pickBy(others, holdsMock)).map(pathOf));
   // A token itself may be a variable that is not set.
   const subjects = asList(valueAt('backend.auth.externalAccess')).map(entry =>

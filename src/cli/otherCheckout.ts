@@ -1,6 +1,7 @@
 import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { compact, intersection } from 'lodash';
+import { asObject } from '../settings/read/values';
 import { CliError, firstLineOf } from './Command';
 import { parseFile } from './unreadFiles';
 
@@ -63,16 +64,22 @@ function readRoot(folders: string[]): string {
   return realpathSync(folder);
 }
 
-/** Returns the next folder up that has `.git`, else the folder itself. */
+/** Returns the next folder up that has `.git`; without one, as in an image, that of the workspaces, else the folder itself. */
 export function findRoot(folder: string): string {
-  let root = folder;
-  while (!existsSync(path.join(root, '.git'))) {
-    if (root === path.dirname(root)) {
-      return folder;
-    }
-    root = path.dirname(root);
-  }
-  return root;
+  const folders = foldersFrom(folder);
+  const manifestOf = (each: string) =>
+    asObject(parseFile(path.join(each, 'package.json')).data);
+  return (
+    folders.find(each => existsSync(path.join(each, '.git'))) ??
+    folders.find(each => 'workspaces' in manifestOf(each)) ??
+    folder
+  );
+}
+
+/** Lists a folder and all folders above it. */
+export function foldersFrom(folder: string): string[] {
+  const above = path.dirname(folder);
+  return [folder, ...(above === folder ? [] : foldersFrom(above))];
 }
 
 /** Returns whether a path leads to something. A link to nothing does: it is refused later. */

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { compact, isString } from 'lodash';
 import { formatLocation, Location } from '../settings/files/locate';
 import { printable } from '../settings/logLine';
+import { nameUnset } from './mockEnv';
 
 export interface Problem {
   message: string;
@@ -32,19 +33,16 @@ export interface Lines {
   end(exitCode: number): void;
 }
 
-export function formatProblem(
-  level: Level,
-  { message, location }: Problem,
-): string {
+/** Returns a line as people read it. */
+const toText = (line: string) => printable(nameUnset(line));
+
+export function formatProblem(level: Level, { message, location }: Problem) {
   const place = location ? `${formatLocation(location)}: ` : '';
-  return printable(`${level}: ${place}${message}`);
+  return toText(`${level}: ${place}${message}`);
 }
 
 /** Formats a problem as a workflow annotation of GitHub, which the pull request shows at the line. */
-function formatAnnotation(
-  level: Level,
-  { message, location }: Problem,
-): string {
+function formatAnnotation(level: Level, { message, location }: Problem) {
   const folder = process.env.GITHUB_WORKSPACE || process.cwd();
   const file = location && path.relative(folder, location.file);
   const properties = compact([
@@ -52,7 +50,7 @@ function formatAnnotation(
     location?.line && `line=${location.line}`,
     'title=API gate',
   ]);
-  return `::${level} ${properties}::${printable(message).replace(/%/g, '%25')}`;
+  return `::${level} ${properties}::${toText(message).replace(/%/g, '%25')}`;
 }
 
 export function createTextLines({ out, error }: Output): Lines {
@@ -60,7 +58,7 @@ export function createTextLines({ out, error }: Output): Lines {
     (print: (line: string) => void) =>
     (...lines: Line[]) => {
       for (const line of lines.filter(isString)) {
-        print(printable(line));
+        print(toText(line));
       }
     };
   return {

@@ -6,8 +6,6 @@ import { withoutDenied } from './expectations/findOpenings';
 import { isObject } from './read/values';
 import { Policy } from '../gate/rules/Policy';
 
-const HASH_LENGTH = 12;
-
 /** The policy of a whole `auth.apiGate`. */
 export class ConfiguredPolicy extends Policy<ApiGateConfig> {
   readonly loadedAt = new Date();
@@ -39,7 +37,7 @@ function hashPolicy(config: ApiGateConfig): string {
   return createHash('sha256')
     .update(JSON.stringify(settings, toCanonical))
     .digest('hex')
-    .slice(0, HASH_LENGTH);
+    .slice(0, 12);
 }
 
 function toCanonical(_key: string, value: unknown): unknown {

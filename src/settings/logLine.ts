@@ -36,8 +36,8 @@ export function groupBySize<T>(
   return groups;
 }
 
-// Control characters and marks without a width could move the cursor, or begin a new line.
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
+// Control characters and marks without a width could move the cursor, begin a new line, or change the order of what follows.
+export const UNPRINTABLE = /[\p{Cc}\p{Cf}\u2028\u2029]+/gu;
 
 /** Returns whether a text is all on one line, and hides nothing. */
 export function isPrintable(text: string): boolean {

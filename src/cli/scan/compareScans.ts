@@ -30,10 +30,7 @@ export function readScans(place: string): PackageScan[] {
 }
 
 /** Compares two scans. Versions, and the places of what can't be told, make no difference. */
-export function compareScans(
-  before: PackageScan[],
-  after: PackageScan[],
-): Difference[] {
+export function compareScans(before: PackageScan[], after: PackageScan[]) {
   return [...findNew('+', before, after), ...findNew('-', after, before)];
 }
 

@@ -67,10 +67,7 @@ function describeRequests(
 }
 
 /** Formats scans as a table. */
-export function formatScans(
-  scans: PackageScan[],
-  config?: LoadedConfig,
-): string[] {
+export function formatScans(scans: PackageScan[], config?: LoadedConfig) {
   const rows = scans.flatMap(describeScan).map(entry => {
     const { kind, name, version, what, who = '', opening, plugins } = entry;
     if (opening) {

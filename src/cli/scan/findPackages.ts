@@ -2,7 +2,7 @@ import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 import { asObject } from '../../settings/read/values';
 import { CliError } from '../Command';
-import { findRoot, isInside } from '../otherCheckout';
+import { findRoot, foldersFrom, isInside } from '../otherCheckout';
 
 /** A package that a backend may have plugins, modules or their helpers from. */
 export type Package = ReturnType<typeof createPackage>;
@@ -58,10 +58,11 @@ function readInstalled(
   from: string,
   root: string,
 ): Package | undefined {
-  const modules = path.join(from, 'node_modules');
-  if (!existsSync(path.join(modules, name, 'package.json'))) {
-    const above = path.dirname(from);
-    return above === from ? undefined : readInstalled(name, above, root);
+  const modules = foldersFrom(from)
+    .map(each => path.join(each, 'node_modules'))
+    .find(each => existsSync(path.join(each, name, 'package.json')));
+  if (!modules) {
+    return undefined;
   }
   const folder = realpathSync(path.join(modules, name));
   const isLink = folder !== path.join(realpathSync(modules), name);

@@ -306,6 +306,26 @@ describe('the packages of a scan', () => {
     ]);
   });
 
+  it('are links in the workspaces of a folder without .git, such as that of an image', async () => {
+    const folder = folderWith({
+      'package.json': '{ "workspaces": { "packages": ["packages/*"] } }',
+      'packages/backend/package.json': backend('own'),
+      'node_modules/express/package.json': '{"name":"express"}',
+      ...source('own'),
+      'plugins/own/dist/index.cjs.js': `http.addAuthPolicy(${HEALTH})`,
+    });
+    symlinkSync(
+      path.join(folder, 'plugins/own'),
+      path.join(folder, 'node_modules/own'),
+    );
+    const cwd = path.join(folder, 'packages/backend');
+    expect((await scan(cwd)).lines).toContain('own 1.2.3 /health anybody');
+    writeInto(folder, { 'package.json': '{}' });
+    expect((await scan(cwd)).lines).toEqual([
+      `own can't tell: a link out of the repository, to ${folder}/plugins/own`,
+    ]);
+  });
+
   it('are also what these depend on, but not the framework, and nothing of others', async () => {
     const code = { 'index.js': `http.addAuthPolicy(${HEALTH})` };
     const using = { backstage: { role: 'common-library' } };

@@ -34,8 +34,7 @@ export function scanPackage(scanned: Package): PackageScan {
     facts.doubts.push({ doubt: firstLineOf(error) });
   }
   if (uses.has('rootHttpRouter')) {
-    const doubt = 'routes outside of /api, where no gate is';
-    facts.doubts.push({ doubt });
+    facts.doubts.push({ doubt: 'routes outside of /api, where no gate is' });
   }
   const plugins = uniq(facts.plugins);
   const plugin = plugins.length === 1 ? plugins[0] : '?';

@@ -1,4 +1,5 @@
 import { escape, memoize } from 'lodash';
+import { UNPRINTABLE } from '../../settings/logLine';
 
 /** HTML as text: that of {@link html}, in which each value is escaped, or a constant. */
 export class Html {
@@ -14,9 +15,6 @@ export type Content =
   Html | string | number | undefined | false | readonly Content[];
 
 const PLAIN = /^[\w /.:*,()-]*$/;
-
-// They could change the order in which a browser shows what follows, or stay invisible.
-const CONTROLS = /[\p{Cc}\p{Cf}\u2028\u2029]/gu;
 
 /** Returns the parts of a template without the indentation of the source, which would be half of a large page. */
 const compact = memoize((parts: TemplateStringsArray) =>
@@ -43,5 +41,5 @@ function toText(content: Content): string {
   }
   const text = String(content);
   // Most of a large page is such text.
-  return PLAIN.test(text) ? text : escape(text.replace(CONTROLS, '\uFFFD'));
+  return PLAIN.test(text) ? text : escape(text.replace(UNPRINTABLE, '\uFFFD'));
 }

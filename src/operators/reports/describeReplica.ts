@@ -1,5 +1,4 @@
 import { hostname } from 'node:os';
-import { performance } from 'node:perf_hooks';
 import { version } from '../../../package.json';
 import type { Plugins } from '../../gate/plugins/Plugins';
 import type { Revocations } from '../../store/revocations/Revocations';

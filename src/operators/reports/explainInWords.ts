@@ -1,7 +1,7 @@
 import { METHODS } from 'node:http';
 import { formatRule } from '../../gate/rules/AllowRule';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
-import type { ExternalSubjects } from '../../settings/read/readExternalTokens';
+import type { readExternalSubjects } from '../../settings/read/readExternalTokens';
 import { didYouMean } from '../../settings/read/values';
 import { isBelow } from '../findings/backstageSettings';
 import { WEBSOCKET } from '../../gate/read/requestLine';
@@ -22,7 +22,7 @@ import { describeOpening, proposeForToken } from './proposeRule';
 /** The gate that a question is about: that of a running backend, or that of a backend with given files. */
 interface ExplainedGate {
   policy: ConfiguredPolicy;
-  externalSubjects: ExternalSubjects;
+  externalSubjects: ReturnType<typeof readExternalSubjects>;
   /** The policies that plugins declare in code and the gate closes, as far as they are known. */
   closed: Pick<DeclaredPolicy, 'allow' | 'path' | 'plugin'>[];
   /** Ids of the installed plugins; `undefined` where they are not known. */
@@ -179,7 +179,7 @@ function explainToken(
     !externalSubjects.isPossible(subject)
   ) {
     return {
-      error: `No external token can have the subject ${shorten(printable(subject), MAX_SUBJECT_LENGTH)}${didYouMean(subject, externalSubjects.named)}: compare it with backend.auth.externalAccess`,
+      error: `No external token can have the subject ${shorten(printable(subject), MAX_SUBJECT_LENGTH)}${didYouMean(subject, externalSubjects.findLikely(subject))}: compare it with backend.auth.externalAccess`,
     };
   }
   const { pluginId } = request;

@@ -74,13 +74,10 @@ export function findFailedExpectations(
       );
     }
     const nearest = findNearestRule(allow, plugin, path);
-    return fail(
-      `no rule of ${CONFIG_KEY}.allow names it${
-        nearest
-          ? `; the nearest is ${nameOf(nearest)}`
-          : ': add one, or correct the plugin of one'
-      }`,
-    );
+    const remedy = nearest
+      ? `; the nearest is ${nameOf(nearest)}`
+      : ': add one, or correct the plugin of one';
+    return fail(`no rule of ${CONFIG_KEY}.allow names it${remedy}`);
   });
 }
 

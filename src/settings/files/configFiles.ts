@@ -9,7 +9,7 @@ import {
 } from '@backstage/config-loader';
 import { groupBy } from 'lodash';
 import { CONFIG_KEY } from '../read/readApiGateConfig';
-import { isObject } from '../read/values';
+import { asObject } from '../read/values';
 
 /** Stands for the data of a file that is missing, broken, or protected. The data of any other file is an object, or undefined. */
 export const UNREADABLE = 'unreadable';
@@ -41,9 +41,7 @@ export function formatListSource(source: ListSource): string {
   const replaced = replaces
     .map(each => `${each.entries} of ${each.file}`)
     .join(' and ');
-  return `${path}: ${entries} of ${file}${
-    replaced && `, in place of ${replaced}: Backstage does not merge lists`
-  }`;
+  return `${path}: ${entries} of ${file}${replaced && `, in place of ${replaced}: Backstage does not merge lists`}`;
 }
 
 /**
@@ -68,7 +66,7 @@ function readLengths(value: unknown, path: string): [string, number][] {
   if (Array.isArray(value)) {
     return [[path, value.length]];
   }
-  return Object.entries(isObject(value) ? value : {}).flatMap(([key, child]) =>
+  return Object.entries(asObject(value)).flatMap(([key, child]) =>
     readLengths(child, `${path}.${key}`),
   );
 }

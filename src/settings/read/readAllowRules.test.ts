@@ -33,7 +33,7 @@ describe('readAllowRules', () => {
     [{ plugin: 'pub', path: 'health' }, '[0].path must be text that starts'],
     [
       { plugin: 'pub', path: '/h', methods: ['get'] },
-      '[0].methods[0] must be in upper case: GET',
+      '[0].methods[0] must be a method that a rule can name, such as GET or POST (did you mean GET?)',
     ],
     [
       { plugin: 'pub', path: '/h', methods: [{ toString: false }] },
@@ -53,11 +53,19 @@ describe('readAllowRules', () => {
     ],
     [
       { plugin: 'pub', path: '/h', as: 'ci' },
-      '[0].as is not known: remove it; an ingress can add a static token on that path',
+      '[0].as is not known: use plugin, path, methods, reason, until, requires',
     ],
     [
       { plugin: 'Pub', path: '/h' },
-      '[0].plugin must be one plugin id in lower case',
+      '[0].plugin must be one plugin id in lower case, such as pub',
+    ],
+    [
+      { plugin: '@backstage-community/plugin-badges-backend', path: '/h' },
+      '[0].plugin must be one plugin id in lower case, such as badges',
+    ],
+    [
+      { plugin: 'a b', path: '/h' },
+      '[0].plugin must be one plugin id in lower case, such as catalog',
     ],
     [{ path: '/h' }, '[0].plugin must be one plugin id'],
     [{ plugin: 'pub' }, '[0].path must be text'],
@@ -263,11 +271,7 @@ describe('readPluginPath', () => {
   });
 
   it.each<[string, string | undefined, string]>([
-    [
-      'Pub',
-      '/a',
-      'x.plugin must be one plugin id in lower case, such as catalog',
-    ],
+    ['Pub', '/a', 'x.plugin must be one plugin id in lower case, such as pub'],
     [
       'pub',
       undefined,

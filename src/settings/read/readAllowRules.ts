@@ -4,7 +4,6 @@ import {
   AllowRule,
   ANY_SEGMENT,
   isSubtree,
-  PLUGIN_ID,
   PluginPath,
   prefixOf,
   segmentsOf,
@@ -18,6 +17,7 @@ import { EXPECTED_METHODS } from './readExpectations';
 import { readRequires } from './requirements';
 import {
   check,
+  checkPluginId,
   didYouMean,
   readEndAndReason,
   readList,
@@ -60,7 +60,6 @@ function readAllowRule(
     value,
     configPath,
     ['plugin', 'path', 'methods', 'reason', 'until', 'requires'],
-    { as: 'an ingress can add a static token on that path' },
   );
   const end = readEndAndReason(others, configPath, 'why this is public');
   const required = readRequires(requires, `${configPath}.requires`, rootConfig);
@@ -98,10 +97,7 @@ export function readPluginPath(
   hasWildcards = false,
 ): PluginPath {
   const { plugin, path } = readObject(value, configPath, ['plugin', 'path']);
-  check(
-    typeof plugin === 'string' && PLUGIN_ID.test(plugin),
-    `${configPath}.plugin must be one plugin id in lower case, such as catalog`,
-  );
+  checkPluginId(plugin, `${configPath}.plugin`);
   const at = `${configPath}.path`;
   check(
     typeof path === 'string' && path.startsWith('/'),
@@ -178,11 +174,10 @@ export function readMethods(
     `${configPath} must be a list of methods, such as [GET]; leave it out for [GET]`,
   );
   for (const [i, method] of value.entries()) {
-    const upper = typeof method === 'string' ? method.toUpperCase() : '';
-    const form = RULE_METHODS.includes(upper)
-      ? `in upper case: ${upper}`
-      : `a method that a rule can name, such as GET or POST${didYouMean(upper, RULE_METHODS)}`;
-    check(RULE_METHODS.includes(method), `${configPath}[${i}] must be ${form}`);
+    check(
+      RULE_METHODS.includes(method),
+      `${configPath}[${i}] must be a method that a rule can name, such as GET or POST${typeof method === 'string' ? didYouMean(method, RULE_METHODS) : ''}`,
+    );
   }
   return [...new Set<string>(value)];
 }

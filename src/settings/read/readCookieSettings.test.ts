@@ -62,11 +62,11 @@ describe('auth.apiGate.cookie', () => {
       { enabled },
       '.enabled must be true or false',
     ]),
-    [{ sameSite: 'LAX' }, '.sameSite must be one of strict, lax, none'],
-    [
-      { sameSite: 'Lax' },
+    [{ sameSite: 'open' }, '.sameSite must be one of strict, lax, none'],
+    ...['Lax', 'LAX'].map((sameSite): [JsonValue, string] => [
+      { sameSite },
       '.sameSite must be one of strict, lax, none (did you mean lax?)',
-    ],
+    ]),
     ...[5, '', ' a', 'a ', 'a b', 'a=b', 'a;b', 'tokén', ['token']].map(
       (name): [JsonValue, string] => [
         { name },
@@ -172,7 +172,7 @@ describe('what the cookie trusts', () => {
       'trustedPaths[0] must be an object with the keys plugin, path',
     ],
     [
-      { trustedPaths: [{ plugin: 'A', path: '/a' }] },
+      { trustedPaths: [{ plugin: '*', path: '/a' }] },
       'trustedPaths[0].plugin must be one plugin id in lower case, such as catalog',
     ],
     [

@@ -99,7 +99,10 @@ it.each<[rule: JsonValue, message: string]>([
   ),
   [{ ...rule, methods: [] }, '.methods must be a list of methods'],
   [{ ...rule, methods: '' }, '.methods must be a list of methods'],
-  [{ ...rule, methods: ['post'] }, '.methods[0] must be in upper case: POST'],
+  [
+    { ...rule, methods: ['post'] },
+    '.methods[0] must be a method that a rule can name, such as GET or POST (did you mean POST?)',
+  ],
   [
     { ...rule, methods: ['*'] },
     '.methods[0] must be a method that a rule can name',

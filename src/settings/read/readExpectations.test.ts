@@ -105,7 +105,7 @@ describe('readExpectations', () => {
     [' GET /api/x', NO_REQUEST],
     ['GET /api/x ', NO_REQUEST],
     ['GET /api/x y', NO_REQUEST],
-    ['get /api/x', NO_METHOD],
+    ['get /api/x', `${NO_METHOD} (did you mean GET?)`],
     ['CONNECT /api/x', NO_METHOD],
     ['FETCH /api/x', NO_METHOD],
     ['GET /api/x?', QUERY],

@@ -8,7 +8,14 @@ import {
   withoutQuery,
 } from '../../gate/read/requestLine';
 import { PLUGIN_ID } from '../../gate/rules/AllowRule';
-import { check, checkOneOf, didYouMean, readList, readObject } from './values';
+import {
+  check,
+  checkOneOf,
+  checkPluginId,
+  didYouMean,
+  readList,
+  readObject,
+} from './values';
 
 /** An entry of `auth.apiGate.expect`, checked: one request, or everything of a plugin. */
 export interface Expectation {
@@ -71,10 +78,7 @@ function readExpectation(value: unknown, configPath: string): Expectation {
       request === undefined,
       `${configPath} must have either request or plugin: write two expectations`,
     );
-    check(
-      typeof plugin === 'string' && PLUGIN_ID.test(plugin),
-      `${configPath}.plugin must be one plugin id in lower case, such as catalog`,
-    );
+    checkPluginId(plugin, `${configPath}.plugin`);
     check(
       is === 'closed',
       `${configPath}.is must be closed for a plugin: name each request that must be public, such as { request: GET /api/${plugin}/health, is: public }`,

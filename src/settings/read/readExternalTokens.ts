@@ -40,8 +40,6 @@ export type ExternalToken = Pick<
   'isRestricted' | 'subject'
 >;
 
-export type ExternalSubjects = ReturnType<typeof readExternalSubjects>;
-
 /** Returns the subjects that external tokens can have, as far as the configuration has them. */
 export function readExternalSubjects(rootConfig: Config) {
   const entries = readEntries(rootConfig);
@@ -60,6 +58,14 @@ export function readExternalSubjects(rootConfig: Config) {
       ? []
       : [{ at: `${ACCESS_KEY}[${i}]`, prefix, url }];
   });
+  const isPossible = (subject: string) =>
+    named.includes(subject) ||
+    issuers.some(
+      ({ prefix }) =>
+        (subject.startsWith(prefix) && subject !== prefix) ||
+        (/^external:.*\*$/.test(subject) &&
+          prefix.startsWith(subject.slice(0, -1))),
+    );
   return {
     /** The entries whose tokens all have one subject. */
     tokens,
@@ -68,14 +74,12 @@ export function readExternalSubjects(rootConfig: Config) {
     /** The other entries, each with the prefix of its tokens' subjects: empty for a handler of the adopter's, which may return any subject. */
     issuers,
     /** Whether a token may have a subject or, for a text that ends with `*`, a subject that begins with the text before it. */
-    isPossible: (subject: string) =>
-      named.includes(subject) ||
-      issuers.some(
-        ({ prefix }) =>
-          (subject.startsWith(prefix) && subject !== prefix) ||
-          (/^external:.*\*$/.test(subject) &&
-            prefix.startsWith(subject.slice(0, -1))),
-      ),
+    isPossible,
+    /** Finds subjects that may be meant by one that no token can have. */
+    findLikely: (subject: string) =>
+      subject.endsWith('*')
+        ? issuers.map(({ prefix }) => `${prefix}*`)
+        : [...named, ...[`external:${subject}`].filter(isPossible)],
   };
 }
 

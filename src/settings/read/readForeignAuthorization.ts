@@ -16,9 +16,6 @@ const HEADER = /^(X|Backstage)-[!#$%&'*+\-.^_`|~A-Za-z0-9]+$/i;
 const HEADERS_OF_OTHERS =
   /^(X-(Forwarded-.*|Real-IP|Goog-.*|Amzn-.*|Ms-.*|Auth-Request-.*|HTTP-Method-Override|Requested-With|Api-Gate-.*)|Backstage-Kubernetes-.*)$/i;
 
-/** The gate's built-in public routes of these plugins are for signing in. */
-const NEVER_FOREIGN = ['auth', 'app'];
-
 /** Reads `auth.apiGate.credentialHeader`. Returns the name in lower case; `undefined` without one. */
 export function readCredentialHeader(
   value: unknown,
@@ -51,7 +48,7 @@ export function readForeignAuthorization(
     (item, itemPath) => {
       const foreign = readPluginPath(item, itemPath);
       check(
-        !NEVER_FOREIGN.includes(foreign.plugin),
+        !['auth', 'app'].includes(foreign.plugin),
         `${itemPath}.plugin must not be ${foreign.plugin}, whose routes are for signing in`,
       );
       const rule = allow.find(each => overlap(foreign, each));

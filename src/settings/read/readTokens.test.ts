@@ -95,8 +95,10 @@ describe('readTokens', () => {
       [{ subject: 'ci' }, { subject: 'deploy' }],
       '[1].subject must be one that an entry of backend.auth.externalAccess has, such as ci: add that entry, correct the subject, or remove auth.apiGate.tokens[1]',
     ],
-    [[{ subject: 'CI' }], '[0].subject must be one that an entry'],
-    [[{ subject: 'external:ci' }], '[0].subject must be one that an entry'],
+    ...['CI', 'external:ci'].map((subject): [JsonValue, string] => [
+      [{ subject }],
+      '[0].subject must be one that an entry of backend.auth.externalAccess has (did you mean ci?): add that entry',
+    ]),
     [
       [{ subject: 'external:backstage-plugin' }],
       '[0].subject must be one that an entry',
@@ -225,12 +227,19 @@ describe('readTokens', () => {
     ['ext*', [issuer()], ' has, such as external:*: add that entry'],
     ['external*', [issuer()], ' has (did you mean external:*?): add'],
     ['ci*', named, ' has: add that entry'],
+    ['gh:*', [issuer('gh')], ' has (did you mean external:gh:*?): add'],
   ])('refuses the default for %s with %j', (subject, access, error) => {
     const reading = () => read([{ subject, only: [] }], access);
     expect(reading).toThrow(
       `auth.apiGate.tokens[0].subject must be one that an entry of backend.auth.externalAccess${error}`,
     );
     expect(reading).toThrow(/^[^\n]+$/);
+  });
+
+  it('names the subject of a jwks entry that is written without its beginning', () => {
+    expect(() => read([{ subject: 'gh:repo' }], [issuer('gh')])).toThrow(
+      ' has (did you mean external:gh:repo?): add that entry',
+    );
   });
 
   it('refuses two defaults for the same subjects', () => {

@@ -38,9 +38,7 @@ export function readTokens(
       const entry = readToken(item, path);
       const { subject } = entry;
       const isDefault = subject.endsWith('*');
-      const known = isDefault
-        ? subjects.issuers.map(({ prefix }) => `${prefix}*`)
-        : subjects.named;
+      const known = subjects.findLikely(subject);
       const hint =
         didYouMean(subject, known) || (known[0] ? `, such as ${known[0]}` : '');
       check(

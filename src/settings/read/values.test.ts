@@ -79,6 +79,21 @@ describe('didYouMean', () => {
     expect(didYouMean(text, NAMES)).toBe(note);
   });
 
+  it.each([
+    ['@backstage/plugin-catalog-backend', 'catalog'],
+    ['@acme/backstage-plugin-catalog-backend', 'catalog'],
+    ['plugin-catalog', 'catalog'],
+    ['catalog-backend-module-github', 'catalog'],
+    ['Catalog', 'catalog'],
+    ['external:ci', 'ci'],
+    ['CI', 'ci'],
+    ['x-backend', undefined],
+    ['plugin-', undefined],
+  ])('takes %j for %s', (text, meant) => {
+    const note = meant === undefined ? '' : ` (did you mean ${meant}?)`;
+    expect(didYouMean(text, ['catalog', 'ci'])).toBe(note);
+  });
+
   it('names the one that resembles the text most, and nothing without names', () => {
     expect(didYouMean('catalgo', ['catal', 'catalog'])).toContain(' catalog?');
     expect(didYouMean('catalog', [])).toBe('');

@@ -1,6 +1,7 @@
 import { ConfigReader, readDurationFromConfig } from '@backstage/config';
 import { InputError } from '@backstage/errors';
 import { durationToMilliseconds, JsonValue } from '@backstage/types';
+import { PLUGIN_ID } from '../../gate/rules/AllowRule';
 
 // All readers of this folder throw an InputError of one line that names the config path and what to write instead.
 
@@ -42,26 +43,18 @@ export function readBoolean(
   return value ?? defaultValue;
 }
 
-/**
- * Reads an object, and refuses other keys than those named: a misspelt key must never be taken for a default.
- *
- * @param replaced - the keys of earlier versions, each with what replaces it
- */
+/** Reads an object, and refuses other keys than those named: a misspelt key must never be taken for a default. */
 export function readObject<K extends string>(
   value: unknown,
   path: string,
   keys: readonly K[],
-  replaced: Record<string, string> = {},
 ): { [key in K]?: unknown } {
   const known = keys.join(', ');
   check(isObject(value), `${path} must be an object with the keys ${known}`);
   for (const key of Object.keys(value)) {
-    const instead = Object.hasOwn(replaced, key)
-      ? `remove it; ${replaced[key]}`
-      : `use ${known}`;
     check(
       keys.includes(key as K),
-      `${path}.${key} is not known${didYouMean(key, keys)}: ${instead}`,
+      `${path}.${key} is not known${didYouMean(key, keys)}: use ${known}`,
     );
   }
   return value as { [key in K]?: unknown };
@@ -70,14 +63,22 @@ export function readObject<K extends string>(
 /** Returns a note for an error, with the one of these names that was probably meant; empty if it is one of them, or none resembles it. */
 export function didYouMean(text: string, names: Iterable<string>): string {
   const known = [...names];
-  const most = known.includes(text) ? 0 : Math.min(2, text.length / 3);
-  for (let errors = 1; errors <= most; errors += 1) {
-    const meant = known.find(name => differsBy(errors, text, name));
-    if (meant !== undefined) {
-      return ` (did you mean ${meant}?)`;
-    }
+  if (known.includes(text)) {
+    return '';
   }
-  return '';
+  let meant: string | undefined;
+  for (let errors = 1; errors <= Math.min(2, text.length / 3); errors += 1) {
+    meant ??= known.find(name => differsBy(errors, text, name));
+  }
+  meant ??= known.find(name => bareOf(name) === bareOf(text));
+  return meant === undefined ? '' : ` (did you mean ${meant}?)`;
+}
+
+/** Returns a name in lower case, without what the packages of plugins and the subjects of tokens have around it. */
+function bareOf(name: string): string {
+  const added =
+    /^(external:|(@[^/]+\/)?(backstage-)?(plugin-)?)|-backend(-module-.+)?$/g;
+  return name.toLowerCase().replace(added, '');
 }
 
 /** Whether so many typing errors lead from one text to another: a letter too much, a missing one, a wrong one, or two swapped. */
@@ -134,6 +135,18 @@ export function checkOneOf<T extends string>(
   check(
     values.includes(value as T),
     `${path} must be one of ${values.join(', ')}${typeof value === 'string' ? didYouMean(value, values) : ''}`,
+  );
+}
+
+export function checkPluginId(
+  value: unknown,
+  path: string,
+): asserts value is string {
+  const text = typeof value === 'string' ? value : '';
+  const [example] = bareOf(text).match(PLUGIN_ID) ?? ['catalog'];
+  check(
+    PLUGIN_ID.test(text),
+    `${path} must be one plugin id in lower case, such as ${example}`,
   );
 }
 
