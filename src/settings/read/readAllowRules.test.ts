@@ -53,7 +53,7 @@ describe('readAllowRules', () => {
     ],
     [
       { plugin: 'pub', path: '/h', as: 'ci' },
-      '[0].as is not known: use plugin, path, methods, reason, until, requires',
+      '[0].as is not known: remove it; an ingress can add a static token on that path',
     ],
     [
       { plugin: 'Pub', path: '/h' },

@@ -60,6 +60,7 @@ function readAllowRule(
     value,
     configPath,
     ['plugin', 'path', 'methods', 'reason', 'until', 'requires'],
+    { as: 'an ingress can add a static token on that path' },
   );
   const end = readEndAndReason(others, configPath, 'why this is public');
   const required = readRequires(requires, `${configPath}.requires`, rootConfig);

@@ -205,6 +205,14 @@ describe('readApiGateConfig', () => {
     expect(readFor({ [`x${section}`]: { [key]: {} } }).mode).toBe('enforce');
   });
 
+  it('refuses a key of an earlier version, and names what replaces it', () => {
+    expect(() => read({ candidate: { allow: [] } })).toThrow(
+      new InputError(
+        'auth.apiGate.candidate is not known: remove it; the record of use shows who a removed rule would stop, and api-gate diff what an added one opens',
+      ),
+    );
+  });
+
   it('refuses an expectation of a plugin that is not known', () => {
     const config = new ConfigReader({
       backend: { baseUrl: 'https://backstage.example.com' },

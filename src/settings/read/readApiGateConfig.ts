@@ -48,6 +48,12 @@ export const KEYS = [
   'findings',
 ] as const;
 
+/** Keys of earlier versions, and what replaces each. */
+const REPLACED = {
+  candidate:
+    'the record of use shows who a removed rule would stop, and api-gate diff what an added one opens',
+};
+
 /** Facts about the backend that its configuration does not have. */
 export interface ReadOptions {
   /** Ids of the plugins of this backend, and of those that it knows; `undefined` where they are not known. */
@@ -70,7 +76,7 @@ export function readApiGateConfig(
 ) {
   assertPlace(rootConfig);
   const block = rootConfig.getOptional(CONFIG_KEY) ?? {};
-  const settings = readObject(block, CONFIG_KEY, KEYS);
+  const settings = readObject(block, CONFIG_KEY, KEYS, REPLACED);
   const read = <T, A extends unknown[]>(
     key: (typeof KEYS)[number],
     reader: (value: unknown, path: string, ...facts: A) => T,

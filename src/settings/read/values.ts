@@ -43,18 +43,26 @@ export function readBoolean(
   return value ?? defaultValue;
 }
 
-/** Reads an object, and refuses other keys than those named: a misspelt key must never be taken for a default. */
+/**
+ * Reads an object, and refuses other keys than those named: a misspelt key must never be taken for a default.
+ *
+ * @param replaced - the keys of earlier versions, each with what replaces it
+ */
 export function readObject<K extends string>(
   value: unknown,
   path: string,
   keys: readonly K[],
+  replaced: Record<string, string> = {},
 ): { [key in K]?: unknown } {
   const known = keys.join(', ');
   check(isObject(value), `${path} must be an object with the keys ${known}`);
   for (const key of Object.keys(value)) {
+    const instead = Object.hasOwn(replaced, key)
+      ? `remove it; ${replaced[key]}`
+      : `use ${known}`;
     check(
       keys.includes(key as K),
-      `${path}.${key} is not known${didYouMean(key, keys)}: use ${known}`,
+      `${path}.${key} is not known${didYouMean(key, keys)}: ${instead}`,
     );
   }
   return value as { [key in K]?: unknown };
