@@ -34,16 +34,22 @@ const PATHS = {
 /** Creates a gate, and returns what it does with a request whose handler answers with HTML. */
 function createScene({
   hasAuth,
+  hasProxy,
   mode = 'enforce',
   ...replaced
 }: {
   hasAuth: boolean;
+  hasProxy?: boolean;
   mode?: 'enforce' | 'report-only';
   cookie?: undefined;
 }) {
-  const installed = ['here', 'app', 'search', 'mcp-actions', 'proxy'];
+  const installed = ['here', 'app', 'search', 'mcp-actions'];
   const gate = createGateServices({
-    installed: [...installed, ...(hasAuth ? ['auth'] : ['gateway'])],
+    installed: [
+      ...installed,
+      hasAuth ? 'auth' : 'gateway',
+      ...(hasProxy ? ['proxy'] : []),
+    ],
   });
   gate.tokens = VERIFIED;
   const policy = createPolicy({
@@ -181,13 +187,14 @@ it.each([
 );
 
 it.each([
-  ['here', true],
-  ['elsewhere', true],
-  ['proxy', false],
+  ['here', true, true],
+  ['elsewhere', true, true],
+  ['proxy', false, true],
+  ['proxy', true, false],
 ])(
-  '[P111] beside an Authorization of somebody else, %s gets what authenticates: %s',
-  async (plugin, isHandedOn) => {
-    const send = createScene({ hasAuth: true });
+  '[P111] beside an Authorization of somebody else, %s gets what authenticates: %s, with the proxy here: %s',
+  async (plugin, isHandedOn, hasProxy) => {
+    const send = createScene({ hasAuth: true, hasProxy });
     const cookies = [CREDENTIALS.cookie, CREDENTIALS['user-cookie']];
     const found = await send(`/${plugin}/data`, 'nothing', {
       authorization: 'Basic YTpi',
