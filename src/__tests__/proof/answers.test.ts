@@ -187,17 +187,18 @@ it.each([
 );
 
 it.each([
-  ['here', true, true],
-  ['elsewhere', true, true],
-  ['proxy', false, true],
-  ['proxy', true, false],
+  ['Basic YTpi', 'here', true, true],
+  ['Basic YTpi', 'elsewhere', true, true],
+  ['Basic YTpi', 'proxy', false, true],
+  ['Basic YTpi', 'proxy', true, false],
+  [undefined, 'proxy', true, true],
 ])(
-  '[P111] beside an Authorization of somebody else, %s gets what authenticates: %s, with the proxy here: %s',
-  async (plugin, isHandedOn, hasProxy) => {
+  '[P111] beside the Authorization %s, %s gets what authenticates: %s, with the proxy here: %s',
+  async (authorization, plugin, isHandedOn, hasProxy) => {
     const send = createScene({ hasAuth: true, hasProxy });
     const cookies = [CREDENTIALS.cookie, CREDENTIALS['user-cookie']];
     const found = await send(`/${plugin}/data`, 'nothing', {
-      authorization: 'Basic YTpi',
+      ...(authorization && { authorization }),
       cookie: cookies.map(each => each.cookie).join('; '),
     });
     const token = tokenAt('user', 'cookie');
@@ -217,8 +218,11 @@ it.each([
   '[P111] where the configuration disables the cookie, it is none: %s, %s, %s',
   async (target, method, mode, expected) => {
     const send = createScene({ hasAuth: true, mode, cookie: undefined });
-    const found = await send(target, 'cookie', {}, method);
+    const origin = 'https://evil.example.com';
+    const found = await send(target, 'cookie', { origin }, method);
     expect(found).toMatchObject({ reason: expected, ...CREDENTIALS.cookie });
+    const { reason } = await send(PATHS.declared, 'user-cookie');
+    expect(reason).toBe('user-cookie');
     const { isAnonymous } = await send('/here/open', 'cookie');
     expect(isAnonymous).toBe(true);
   },

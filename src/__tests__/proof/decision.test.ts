@@ -183,6 +183,11 @@ const RECORDS: [string, Partial<State>, string][] = [
     'cookie - -',
   ],
   [
+    'J8 of a sign-out with a conflict',
+    { route: 'sign-out', cookie: 'conflict', isCrossSite: true },
+    'none - -',
+  ],
+  [
     'J11',
     { route: 'foreign path', authorization: 'user', cookie: 'user' },
     'bearer - -',

@@ -137,6 +137,7 @@ function createReaders(installed = INSTALLED, deny: DenyRule[] = []) {
       { subject: 'ci-a-b*', only: allow },
       { subject: 'ci-n*', only: [] },
       { subject: 'ci-n1', only: 'all', until: LATER },
+      { subject: 'ci-n2', only: 'all' },
     ],
     signOut: { scope: 'session', providers: new Set(['github']) },
   } as never);
@@ -330,6 +331,7 @@ it('[P111] the limits of an external token refuse by T11, T12 and R12', () => {
         'ci-a-b': isNamed ? [undefined, LATER] : restricted,
         'ci-n': ended,
         'ci-n1': [undefined, LATER],
+        'ci-n2': ended,
       };
       const found = Object.keys(expected).map(subject => [
         subject,
