@@ -381,11 +381,12 @@ const CODE = [
   ...['script', 'style', 'xslt', 'worker', 'sharedworker', 'serviceworker'],
   ...['audioworklet', 'paintworklet'],
 ];
-const OTHERS = ['', 'document', 'image', 'font', 'xstyle', 'workers'];
+const OTHERS = ['', 'document', 'frame', 'font', 'xstyle', 'images', 'workers'];
 /** The destinations that a page of another origin may load without CORS. */
-const OPAQUE = ['script', 'style', 'document', 'image'];
+const OPAQUE = ['script', 'style', 'document', 'frame'];
 const USES = [
   { 'service-worker': 'script' },
+  { upgrade: 'websocket' },
   ...[...CODE, ...OTHERS].map(use => ({ 'sec-fetch-dest': use })),
 ];
 
@@ -398,18 +399,20 @@ function kindOf(
   const { declared, trusted } = COOKIE_PATHS[path];
   const { cookie, origin, 'sec-fetch-site': site } = headers;
   const isRead = ['GET', 'HEAD'].includes(method);
-  const isDeclared = isRead && declared;
+  const isWebSocket = headers.upgrade !== undefined;
+  const isDeclared = isRead && declared && !(isWebSocket && method === 'GET');
   const isSafe = isRead || method === 'OPTIONS';
   const use = headers['sec-fetch-dest'];
   const isOfOther = origin
     ? origin !== OWN_ORIGIN
-    : (!isSafe && ![undefined, 'none'].includes(site)) ||
+    : isWebSocket ||
+      (!isSafe && ![undefined, 'none'].includes(site)) ||
       (use !== undefined && !OPAQUE.includes(use));
   const isCode = CODE.includes(use) || 'service-worker' in headers;
   const kind = cookie.startsWith('token=') ? 'cookie' : 'user-cookie';
   return (
     (kind === 'user-cookie' && !isDeclared && 'missing-credentials') ||
-    (site !== 'same-origin' && isOfOther && 'cross-site') ||
+    (isOfOther && (isWebSocket || site !== 'same-origin') && 'cross-site') ||
     (isCode && !isDeclared && !trusted && 'unsafe-destination') ||
     kind
   );

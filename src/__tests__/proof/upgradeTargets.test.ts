@@ -105,13 +105,15 @@ it('[P11] an upgrade is outside of /api if no listener finds /api in its target,
     }
   };
   for (const text of textsOf(MAX_PIECES)) {
-    check(text);
     check(`/${text}`);
-    check(`/api/${text}`);
     check(`/x/${text}/api/x`);
+  }
+  for (const text of textsOf(MAX_PIECES - 1)) {
+    check(text);
+    check(`/api/${text}`);
+    check(`/x/${text}/api/%`);
     check(`http://h${text}`);
     check(`/http://h${text}`);
-    check(`/%2525${text}`);
   }
   process.stderr.write(`${JSON.stringify(seen)}\n`);
   expect(wrong.slice(0, 10)).toEqual([]);
