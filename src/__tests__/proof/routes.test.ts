@@ -253,7 +253,13 @@ function coveringRules(request: GateRequest, url: string) {
   const [, , plugin, ...segments] = whole.replace(/[?].*/, '').split('/');
   const below = `/${segments.join('/')}`.toLowerCase();
   const isPlain = isNamedBy({ plugin, path: '/**' }, 'GET', url);
-  if (path !== undefined && /^\/[.]backstage.*cookie$/.test(below)) {
+  // An upgrade at the root's copy of the cookie endpoint has no path.
+  const isAtRoot = isUpgrade && url.startsWith('/.');
+  if (
+    path !== undefined &&
+    !isAtRoot &&
+    /^\/[.]backstage.*cookie$/.test(below)
+  ) {
     return [];
   }
   const methods = [

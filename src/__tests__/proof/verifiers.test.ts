@@ -279,16 +279,23 @@ describe('[P111] httpAuth', () => {
   it('gets the request that has the token, which the barrier need not verify again, or a stand-in', async () => {
     const scene = createScene();
     const asked: unknown[] = [];
-    authenticateAs(scene, async ({ url }, options) => {
-      asked.push([url !== undefined, options]);
+    authenticateAs(scene, async ({ headers, url }, options) => {
+      asked.push([url !== undefined, headers, options]);
       return { principal: USER };
     });
+    const userCookie = { cookie: `backstage-auth=${user}` };
     await scene.send('/here/data', bearer(user));
     await scene.send('/here/data', cookie);
-    const allowLimitedAccess = false;
+    await scene.send('/here/static/data', userCookie);
+    const allow = ['user'];
     expect(asked).toEqual([
-      [true, { allow: ['user', 'service'], allowLimitedAccess }],
-      [false, { allow: ['user'], allowLimitedAccess }],
+      [
+        true,
+        bearer(user),
+        { allow: ['user', 'service'], allowLimitedAccess: false },
+      ],
+      [false, bearer(user), { allow, allowLimitedAccess: false }],
+      [false, userCookie, { allow, allowLimitedAccess: true }],
     ]);
   });
 
