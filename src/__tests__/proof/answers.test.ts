@@ -34,16 +34,22 @@ const PATHS = {
 /** Creates a gate, and returns what it does with a request whose handler answers with HTML. */
 function createScene({
   hasAuth,
+  hasProxy,
   mode = 'enforce',
   ...replaced
 }: {
   hasAuth: boolean;
+  hasProxy?: boolean;
   mode?: 'enforce' | 'report-only';
   cookie?: undefined;
 }) {
-  const installed = ['here', 'app', 'search', 'mcp-actions', 'proxy'];
+  const installed = ['here', 'app', 'search', 'mcp-actions'];
   const gate = createGateServices({
-    installed: [...installed, ...(hasAuth ? ['auth'] : ['gateway'])],
+    installed: [
+      ...installed,
+      hasAuth ? 'auth' : 'gateway',
+      ...(hasProxy ? ['proxy'] : []),
+    ],
   });
   gate.tokens = VERIFIED;
   const policy = createPolicy({
@@ -181,16 +187,18 @@ it.each([
 );
 
 it.each([
-  ['here', true],
-  ['elsewhere', true],
-  ['proxy', false],
+  ['Basic YTpi', 'here', true, true],
+  ['Basic YTpi', 'elsewhere', true, true],
+  ['Basic YTpi', 'proxy', false, true],
+  ['Basic YTpi', 'proxy', true, false],
+  [undefined, 'proxy', true, true],
 ])(
-  '[P111] beside an Authorization of somebody else, %s gets what authenticates: %s',
-  async (plugin, isHandedOn) => {
-    const send = createScene({ hasAuth: true });
+  '[P111] beside the Authorization %s, %s gets what authenticates: %s, with the proxy here: %s',
+  async (authorization, plugin, isHandedOn, hasProxy) => {
+    const send = createScene({ hasAuth: true, hasProxy });
     const cookies = [CREDENTIALS.cookie, CREDENTIALS['user-cookie']];
     const found = await send(`/${plugin}/data`, 'nothing', {
-      authorization: 'Basic YTpi',
+      ...(authorization && { authorization }),
       cookie: cookies.map(each => each.cookie).join('; '),
     });
     const token = tokenAt('user', 'cookie');
@@ -210,8 +218,11 @@ it.each([
   '[P111] where the configuration disables the cookie, it is none: %s, %s, %s',
   async (target, method, mode, expected) => {
     const send = createScene({ hasAuth: true, mode, cookie: undefined });
-    const found = await send(target, 'cookie', {}, method);
+    const origin = 'https://evil.example.com';
+    const found = await send(target, 'cookie', { origin }, method);
     expect(found).toMatchObject({ reason: expected, ...CREDENTIALS.cookie });
+    const { reason } = await send(PATHS.declared, 'user-cookie');
+    expect(reason).toBe('user-cookie');
     const { isAnonymous } = await send('/here/open', 'cookie');
     expect(isAnonymous).toBe(true);
   },

@@ -18,10 +18,12 @@ import {
   followSame,
 } from './follow';
 import { judge } from './reference';
-import { DENIALS, Judgement, PLAIN, State } from './states';
+import { DENIALS, Judgement, Kind, PLAIN, State } from './states';
 
 /** `npm test` has every so many states, `.ci/run` has all. */
 const every = (step: number) => (process.env.PROPERTIES === 'long' ? 1 : step);
+
+const FIVE = Array<Kind>(5).fill('text');
 
 /** States in which the gate once decided otherwise than the table, and states that one way alone of breaking the gate shows. */
 const FOUND: Record<string, Partial<State>> = {
@@ -89,6 +91,24 @@ const FOUND: Record<string, Partial<State>> = {
   'five tokens are not too many': {
     door: 'upgrade',
     protocols: ['text', 'text', 'text', 'text', 'user'],
+  },
+  'a cookie beside five protocols is not too much': {
+    door: 'upgrade',
+    cookie: 'user',
+    protocols: FIVE,
+  },
+  'a bearer token beside five protocols is too much': {
+    door: 'upgrade',
+    authorization: 'user',
+    protocols: FIVE,
+  },
+  'a credential header that authenticates beside five protocols is not too much':
+    { door: 'upgrade', header: 'user', protocols: FIVE },
+  'a credential header that may be read beside five protocols is too much': {
+    door: 'upgrade',
+    route: 'rule',
+    header: 'user',
+    protocols: FIVE,
   },
   'a cut token does not hide the refusal of another': {
     door: 'upgrade',
@@ -161,6 +181,11 @@ const RECORDS: [string, Partial<State>, string][] = [
     'J8 of a sign-out',
     { route: 'sign-out', cookie: 'user', isCrossSite: true },
     'cookie - -',
+  ],
+  [
+    'J8 of a sign-out with a conflict',
+    { route: 'sign-out', cookie: 'conflict', isCrossSite: true },
+    'none - -',
   ],
   [
     'J11',

@@ -31,7 +31,7 @@ const VALUES: {
     userCookie,
   })),
   protocols: [
-    { protocols: 'many' as const },
+    { protocols: Array(6).fill('text') },
     ...KINDS.map(kind => ({ protocols: [kind] })),
   ],
 };

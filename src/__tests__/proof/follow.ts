@@ -327,12 +327,9 @@ function headersOf(
   if (cookies.length > 0) {
     lines.push(['cookie', cookies.join('; ')]);
   }
-  const offered =
-    protocols === 'many'
-      ? ['a', 'b', 'c', 'd', 'e', 'f']
-      : protocols.map((kind, i) =>
-          tokenOfKind(kind, i === 0 ? 'protocol 0' : 'protocol 1'),
-        );
+  const offered = protocols.map((kind, i) =>
+    tokenOfKind(kind, i === 0 ? 'protocol 0' : 'protocol 1'),
+  );
   if (offered.length > 0) {
     lines.push(['sec-websocket-protocol', offered.join(', ')]);
   }

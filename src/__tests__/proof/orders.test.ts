@@ -144,6 +144,13 @@ describe('[P96] in report-only, a request that the gate refuses for another reas
     );
     expect(byHeader.status).toBe(401);
     expect(byHeader.headers['set-cookie']).toBeUndefined();
+    const byBoth = await send(
+      BAD,
+      authorization(`Bearer ${locked.full}`),
+      `Cookie: token=${locked.full}`,
+    );
+    expect(byBoth.status).toBe(401);
+    expect(byBoth.headers['set-cookie']).toBeUndefined();
   });
 
   it('goes on by a token that does not verify, whatever it claims', async () => {

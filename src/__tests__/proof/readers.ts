@@ -147,10 +147,7 @@ export function readState(
     userCookie: userCookie.isConflict
       ? 'conflict'
       : (at('userCookie') ?? 'absent'),
-    protocols:
-      texts.protocols.length > 5
-        ? 'many'
-        : texts.protocols.map(each => kindOf(each, 'protocol 0')),
+    protocols: texts.protocols.map(each => kindOf(each, 'protocol 0')),
   };
   return { state, texts };
 }

@@ -79,7 +79,7 @@ function read(state: State) {
   const at = (place: Place, kind = '') =>
     kind in TOKENS ? [turnOut(place, kind as Kind, state)] : [];
   const p2or3 = at('authorization', sent.replace(/^.* with /, ''));
-  const [first, ...others] = protocols === 'many' ? [] : protocols;
+  const [first, ...others] = protocols;
   const rest = others.flatMap(kind => at('protocol 1', kind));
   const inProtocols = [...at('protocol 0', first), ...rest];
   const [p1, p2] = [at('header', header), isBound || isOdd ? [] : p2or3];
@@ -168,7 +168,7 @@ function find(request: Request): Finding {
   const isDown = plugin === 'down' && (isProtected || isUpgrade);
   const early =
     ((isDown || plugin === 'not registered') && 'starting') ||
-    (isUpgrade && request.protocols === 'many' && 'too-many-tokens');
+    (p4.concat(p2, isProtected ? [] : p1).length > 5 && 'too-many-tokens');
   if (early || request.way === 'sign-out') {
     return early ? { reason: early } : signOut(request);
   }

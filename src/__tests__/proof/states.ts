@@ -170,8 +170,8 @@ export interface State {
     | Kind;
   cookie: 'absent' | 'conflict' | Kind;
   userCookie: 'absent' | 'conflict' | Kind;
-  /** At most two; `many` are six texts. */
-  protocols: Kind[] | 'many';
+  /** At most two, or up to six texts. */
+  protocols: Kind[];
 }
 
 /** The gate's answer to a state. */

@@ -43,7 +43,7 @@ const PLACES = ['header', 'authorization', 'cookie', 'userCookie'] as const;
 /** Returns the tokens of a state, and what else stands in their places. */
 function tokensOf(state: State): unknown[] {
   const { protocols } = state;
-  return [...PLACES.map(place => state[place]), ...[protocols].flat()];
+  return [...PLACES.map(place => state[place]), ...protocols];
 }
 
 /** Returns a state in which each token is replaced; a token without a place leaves it empty. */
@@ -53,10 +53,9 @@ function withTokens(
 ): State {
   const at = (value: string | undefined) =>
     value === undefined ? undefined : (replace(value) ?? 'absent');
-  const protocols =
-    state.protocols === 'many'
-      ? state.protocols
-      : state.protocols.flatMap(kind => (replace(kind) ?? []) as Kind[]);
+  const protocols = state.protocols.flatMap(
+    kind => (replace(kind) ?? []) as Kind[],
+  );
   const replaced = PLACES.map(place => [place, at(state[place])]);
   return { ...state, ...Object.fromEntries(replaced), protocols };
 }

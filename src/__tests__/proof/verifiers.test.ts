@@ -162,8 +162,8 @@ describe('[P111] a sign-out asks other plugins about a token', () => {
 
 it('[P111] a sign-out ends the sessions of up to five cookies of a conflict', async () => {
   const { revoked, send } = createScene();
-  const cookie = PLACES.map(place => `token=${tokenAt('user', place)}`);
-  const headers = { cookie: cookie.join('; ') };
+  const cookies = PLACES.map(place => `token=${tokenAt('user', place)}`);
+  const headers = { cookie: ['token.0=a', ...cookies].join('; ') };
   expect(await send(COOKIE_ENDPOINT, headers, 'DELETE')).toBe('sign-out');
   expect(revoked).toEqual(PLACES.slice(0, 5));
 });
@@ -279,16 +279,23 @@ describe('[P111] httpAuth', () => {
   it('gets the request that has the token, which the barrier need not verify again, or a stand-in', async () => {
     const scene = createScene();
     const asked: unknown[] = [];
-    authenticateAs(scene, async ({ url }, options) => {
-      asked.push([url !== undefined, options]);
+    authenticateAs(scene, async ({ headers, url }, options) => {
+      asked.push([url !== undefined, headers, options]);
       return { principal: USER };
     });
+    const userCookie = { cookie: `backstage-auth=${user}` };
     await scene.send('/here/data', bearer(user));
     await scene.send('/here/data', cookie);
-    const allowLimitedAccess = false;
+    await scene.send('/here/static/data', userCookie);
+    const allow = ['user'];
     expect(asked).toEqual([
-      [true, { allow: ['user', 'service'], allowLimitedAccess }],
-      [false, { allow: ['user'], allowLimitedAccess }],
+      [
+        true,
+        bearer(user),
+        { allow: ['user', 'service'], allowLimitedAccess: false },
+      ],
+      [false, bearer(user), { allow, allowLimitedAccess: false }],
+      [false, userCookie, { allow, allowLimitedAccess: true }],
     ]);
   });
 
@@ -300,9 +307,22 @@ describe('[P111] httpAuth', () => {
     ['invalid-token', 'a service', cookie, serviceOf('a')],
     ['invalid-token', 'an actor', cookie, { ...USER, actor: {} }],
     ['token-ended', 'an external one', bearer('a'), serviceOf('my-plugin:a')],
+    ['bearer', 'one that is no plugin', bearer('a'), serviceOf('my-plugin:b')],
+    ['denied', 'a plugin', bearer('a'), serviceOf('plugin:b')],
   ])('leads to %s by %s', async (reason, _, headers, principal) => {
     const scene = createScene();
-    scene.policy = { tokens: [{ subject: 'my-plugin:a', until: 1 }] } as never;
+    scene.policy = {
+      tokens: [{ subject: 'my-plugin:a', until: 1 }],
+      deny: [
+        {
+          plugin: 'here',
+          path: '/**',
+          methods: ['*'],
+          for: ['plugins'],
+          except: [],
+        },
+      ],
+    } as never;
     authenticateAs(scene, credentialsOf(principal));
     expect(await scene.send('/here/data', headers)).toBe(reason);
   });
