@@ -79,7 +79,7 @@ interface Case {
   upgrade?: (tokens: Tokens) => string[];
   /** Default: a WebSocket handler. */
   upgradeTo?: string;
-  /** What fails meanwhile. */
+  /** Fails while the request is sent. */
   fault?: 'database' | 'offlineSessions';
   /** Brings about the state in which the gate refuses for the reason. */
   during?: () => { mockRestore(): void };
