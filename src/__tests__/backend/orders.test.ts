@@ -38,7 +38,6 @@ import { CachingHttpAuth } from '../../gate/verify/CachingHttpAuth';
 import { KeyEndpoints } from '../../gate/verify/KeyEndpoints';
 import { Refusal, RefusalReason, REFUSALS } from '../../gate/Refusal';
 import { GateReport } from '../../operators/reports/GateReport';
-import type { TargetPlugin } from '../../gate/plugins/BackendPlugins';
 import { Plugins } from '../../gate/plugins/Plugins';
 import { OFFLINE_SESSIONS_PATH } from '../../gate/read/requestLine';
 import { TokenLimits } from '../../gate/rules/TokenLimits';
@@ -52,6 +51,7 @@ const CI = 'a-token-for-one-path';
 const ENDED = 'a-token-that-has-ended';
 const HELLO = 'GET /api/hello/x';
 const LIVE = '/api/live/ws';
+const ANY_STATUS = expect.any(Number);
 const SIGN_OUT = `DELETE /api/hello${COOKIE_ENDPOINT}`;
 
 /** The users whose valid token stands beside what a request is refused for. */
@@ -79,6 +79,8 @@ interface Case {
   upgrade?: (tokens: Tokens) => string[];
   /** Default: a WebSocket handler. */
   upgradeTo?: string;
+  /** A request that goes on reaches no handler: what answers it depends on the release. */
+  hasNoHandler?: boolean;
   /** Fails while the request is sent. */
   fault?: 'database' | 'offlineSessions';
   /** Brings about the state in which the gate refuses for the reason. */
@@ -88,18 +90,6 @@ interface Case {
 const fail = (error: unknown) => async () => {
   throw error;
 };
-
-function refuseAtTarget(
-  change: (target: TargetPlugin) => Partial<TargetPlugin>,
-) {
-  const { targetOf } = Plugins.prototype;
-  return jest
-    .spyOn(Plugins.prototype, 'targetOf')
-    .mockImplementation(function changed(this: Plugins, req) {
-      const target = targetOf.call(this, req);
-      return { ...target, ...change(target) };
-    });
-}
 
 /** A request and an upgrade that the gate refuses for each reason, with the valid token of a user beside what is wrong. */
 const CASES: Record<RefusalReason, Case> = {
@@ -167,24 +157,30 @@ const CASES: Record<RefusalReason, Case> = {
   'not-installed': {
     request: ({ stock }) => [bearer(CI), stock],
     upgrade: ({ stock }) => [protocol(CI), stock],
-    during: () =>
-      refuseAtTarget(({ httpAuthFor }) => ({
-        httpAuthFor(claims) {
-          if (!claims) {
-            throw Refusal.because('not-installed');
-          }
-          return httpAuthFor(claims);
-        },
-      })),
+    during() {
+      const { targetOf } = Plugins.prototype;
+      return jest
+        .spyOn(Plugins.prototype, 'targetOf')
+        .mockImplementation(function changed(this: Plugins, req) {
+          const target = targetOf.call(this, req);
+          return {
+            ...target,
+            httpAuthFor(claims) {
+              if (!claims) {
+                throw Refusal.because('not-installed');
+              }
+              return target.httpAuthFor(claims);
+            },
+          };
+        });
+    },
   },
   starting: {
+    to: 'GET /api/late/x',
     request: ({ own }) => [bearer(own)],
     upgrade: ({ own }) => [protocol(own)],
-    during: () =>
-      refuseAtTarget(() => ({
-        isUp: () => false,
-        started: fail(Refusal.because('starting')),
-      })),
+    upgradeTo: '/api/late/ws',
+    hasNoHandler: true,
   },
   'keys-unavailable': {
     request: ({ remote, stock }) => [bearer(remote), stock],
@@ -252,6 +248,9 @@ async function start(
     '/ws': 'unauthenticated',
     '/denied': 'unauthenticated',
   });
+  const late = webSocketPlugin('late', { '/ws': 'unauthenticated' }, () => {
+    throw new Error('It does not come up');
+  });
   const remote = await backends.serve((_req, res) => {
     res.statusCode = 500;
     res.end();
@@ -259,11 +258,20 @@ async function start(
   const app = openPlugin('app');
   const backend = await backends.start({
     ...options,
-    features: [app.feature, hello.feature, live.feature, ...features],
+    features: [
+      ...[app.feature, hello.feature, live.feature, late.feature],
+      ...features,
+    ],
     config: merge(
       accessWith(staticToken(CI, 'ci'), staticToken(ENDED, 'ended')),
       discovery(remote, 'remote'),
-      { auth: { experimentalRefreshToken: { enabled: true } } },
+      {
+        auth: { experimentalRefreshToken: { enabled: true } },
+        backend: {
+          lifecycle: { startupRequestPauseTimeout: { milliseconds: 100 } },
+          startup: { plugins: { late: { onPluginBootFailure: 'continue' } } },
+        },
+      },
       options.config,
     ),
     apiGate: {
@@ -316,7 +324,8 @@ async function start(
     ...backend,
     hello,
     lock,
-    handled: () => hello.handled.length + live.handled.length,
+    handled: () =>
+      hello.handled.length + live.handled.length + late.handled.length,
     async tokensOf(user: User): Promise<Tokens> {
       const { john, forged, ...tokens } = await issue();
       if (user === 'signed out') {
@@ -408,8 +417,10 @@ describe.each(['report-only', 'enforce'])(
         // A sign-out is an order itself, whose answer says that it is not in force everywhere.
         const goesOn = mode === 'report-only' && sent.to !== SIGN_OUT;
         const passes = {
-          status: { request: 200, upgrade: 101 }[door],
-          ran: true,
+          status: sent.hasNoHandler
+            ? ANY_STATUS
+            : { request: 200, upgrade: 101 }[door],
+          ran: !sent.hasNoHandler,
         };
         const refused = { status: REFUSALS[reason].status, ran: false };
         const passedBy =
