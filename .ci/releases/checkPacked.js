@@ -1,11 +1,12 @@
 // Installs the packed gate beside the packages of one of Backstage's releases, as npm does for an adopter, and starts a backend
-// with it: `node .ci/releases/checkPacked.js FOLDER`. Writes what that release lacks to `.packed.json` in the folder.
+// with it, and runs its commands: `node .ci/releases/checkPacked.js FOLDER`. Writes what that release lacks to `.packed.json` in the folder.
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const net = require('node:net');
 const path = require('node:path');
 const { pack } = require('../pack');
+const { checkCommands } = require('./checkCommands');
 
 const folder = path.resolve(process.argv[2]);
 const modules = path.join(folder, 'node_modules');
@@ -110,6 +111,7 @@ async function startBackend(url, port) {
   // The route that ends the refresh tokens of a user is there only if they are on.
   setting('auth_experimentalRefreshToken_enabled', true);
   setting('auth_apiGate_allow', [{ plugin: 'hello', path: '/public' }]);
+  setting('auth_apiGate_readers', ['user:development/guest']);
   const empty = path.join(modules, '.packed/empty.yaml');
   fs.writeFileSync(empty, '{}\n');
   process.argv.push('--config', empty);
@@ -147,6 +149,7 @@ async function checkAnswers(url) {
   const bearer = { Authorization: `Bearer ${token}` };
   const answer = await expectStatus(200, '/api/hello/x', bearer);
   await expectStatus(404, '/api/absent/x', bearer);
+  await checkCommands(modules, url, token);
   const cookie = answer.headers
     .getSetCookie()
     .map(header => header.split(';')[0])

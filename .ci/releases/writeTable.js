@@ -56,7 +56,7 @@ function describeRuns(node) {
     .map(([major, { attacks, packed }]) => {
       const { passed, failed } = attacks ?? {};
       const runs = [
-        attacks && `attacks ${failed ? `${passed} of ` : ''}${passed + failed}`,
+        attacks && `attacks${failed ? ` ${passed} of ${passed + failed}` : ''}`,
         packed && 'start',
       ];
       return `${major}: ${runs.filter(Boolean).join(', ')}`;
@@ -174,7 +174,7 @@ function createDocument() {
 <!-- Written by .ci/releases/writeTable.js from the runs of \`yarn test:releases\`, which docs/releases.json records. -->
 
 The gate was run on these releases. "Node" is what Backstage's own template for new apps of that release asks for. "Runs" names the
-versions of Node that the gate was run on. \`attacks\` has the number of tests of \`src/__tests__/attacks\` that passed. \`start\` is the packed gate,
+versions of Node that the gate was run on. \`attacks\` are the tests of \`src/__tests__/attacks\`: without a number, all passed. \`start\` is the packed gate,
 installed by npm beside the packages of that release: no second copy of a Backstage package was installed, and the backend passed and
 refused requests as it should. \`.ci/releases\` has the packages of each release. "The registry" is the one that this project installs from.
 

@@ -180,7 +180,7 @@ function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
       lists: findListSources(root),
       ...pick(declared, 'closed', 'unknown', 'usage'),
     },
-    entry => [...compact([placeOf(entry)]), entry, ''].join('  '),
+    entry => `${compact([placeOf(entry), entry]).join('  ')}  `,
   );
 }
 

@@ -17,6 +17,8 @@ export interface Tab {
   ): Promise<Awaited<R>>;
   /** Clicks an element as a user does. */
   click(selector: string): Promise<void>;
+  /** Waits for the window that the page opens, and moves to it, if the driver can. */
+  followPopup?(): Promise<void>;
   /** The lines of the browser's console, if the driver reads it. */
   logged?: string[];
   /** Closes the tab, and removes its profile. */

@@ -9,6 +9,7 @@ import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
 import { openPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
 import { startBackend } from '../../../src/__tests__/__testUtils__/startBackend';
 import { REFUSALS } from '../../../src/gate/Refusal';
+import { HOSTILE } from '../policyPage/checkTexts';
 import { PIXEL } from '../chromium/proxiedServer';
 import { sleep } from '../../http';
 import { Attacker, Certificate, startAttacker, toPage } from './attacker';
@@ -179,6 +180,7 @@ export async function withWorld(
       auth: {
         apiGate: {
           readers: ['user:development/guest'],
+          allow: [{ plugin: 'hello', path: '/hostile', reason: HOSTILE }],
           cookie: { ...cookie, trustedOrigins: [elsewhere.origin] },
         },
       },

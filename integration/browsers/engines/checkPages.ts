@@ -1,5 +1,7 @@
 import type { Checks } from '../chromium/Checks';
 import { sleep, until } from '../../http';
+import { HOSTILE } from '../policyPage/checkTexts';
+import { overflowOf } from '../policyPage/findViolations';
 import { startAlteringProxy } from '../policyPage/alteringProxy';
 import { PAGE_PATH } from '../policyPage/World';
 import type { Tab } from './Browser';
@@ -40,4 +42,29 @@ export async function checkPages(tab: Tab, checks: Checks, world: World) {
   } finally {
     proxy.stop();
   }
+}
+
+/** Checks that the gate's page fits into a narrow window. Only a popup is one in WebKit, whose toolbar makes other windows wider. */
+export async function checkNarrow(tab: Tab, checks: Checks, world: World) {
+  await signIn(tab, world);
+  world.show(
+    `<button onclick="open('${PAGE_PATH}', '', 'width=360,height=780,toolbar=no')">Open`,
+  );
+  await tab.open(`${world.url}/`);
+  await tab.click('button');
+  await tab.followPopup!();
+  await until('the page', 10_000, () =>
+    tab.evaluate(() => document.querySelector('footer') !== null),
+  );
+  const text = await tab.evaluate(() => document.body.innerText);
+  checks.equal(
+    'the page, and the width of its window',
+    [text.includes(HOSTILE), await tab.evaluate(() => innerWidth)],
+    [true, 360],
+  );
+  checks.equal('overflow at 360 pixels', await overflowOf(tab), 0);
+  await tab.evaluate(() => {
+    document.body.style.minWidth = '400px';
+  });
+  checks.equal('control: a body of 400 pixels', await overflowOf(tab), 40);
 }

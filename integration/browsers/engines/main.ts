@@ -13,7 +13,7 @@ import { checkClasses } from './checkClasses';
 import { checkForms } from './checkForms';
 import { checkFrontend } from './checkFrontend';
 import { checkHostName, checkKinds, checkUpgrade } from './checkKinds';
-import { checkPages } from './checkPages';
+import { checkNarrow, checkPages } from './checkPages';
 import { startPuppeteer } from './startPuppeteer';
 import { startWebKit } from './startWebKit';
 import { withWorld, World } from './World';
@@ -76,6 +76,9 @@ async function main([folder, engine, part]: [string, Engine, string?]) {
       await check('The frontend on a host name', checkHostName, world);
       if (engine === 'firefox') {
         await check('The console', checkPages, world);
+      }
+      if (engine === 'webkit') {
+        await check('The page in a narrow window', checkNarrow, world);
       }
       if (part === 'all') {
         await checkAnswers(world);

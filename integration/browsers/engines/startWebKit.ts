@@ -60,6 +60,14 @@ async function openTab(command: Command): Promise<Tab> {
       });
       await post(`element/${Object.values(found)[0]}/click`);
     },
+    async followPopup() {
+      let handles: string[] = [];
+      await until('a popup', TIME_MS, async () => {
+        handles = await command('GET', `${session}/window/handles`);
+        return handles.length > 1;
+      });
+      await post('window', { handle: handles.at(-1) });
+    },
     close: () => command('DELETE', session),
   };
 }

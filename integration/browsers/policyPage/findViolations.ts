@@ -17,7 +17,9 @@ export async function findViolations(page: Page): Promise<string[]> {
 }
 
 /** Returns by how many pixels a page is wider than its window. */
-export function overflowOf(page: Page): Promise<number> {
+export function overflowOf(page: {
+  evaluate(run: () => number): Promise<number>;
+}): Promise<number> {
   return page.evaluate(
     () =>
       document.documentElement.scrollWidth -

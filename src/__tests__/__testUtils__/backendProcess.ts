@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { utimesSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
@@ -121,4 +122,17 @@ export async function startBackendProcess(
       await once(child, 'exit');
     },
   };
+}
+
+/**
+ * Waits for a change of a file, and makes the file newer every three seconds meanwhile. Backstage's watcher loses a change that comes
+ * while it reads the one before, or within 50 ms of it, as on a machine that is busy.
+ */
+export async function untilTaken(
+  file: string,
+  isTaken: () => Promise<boolean>,
+) {
+  const touch = () => utimesSync(file, new Date(), new Date());
+  const touching = setInterval(touch, 3_000);
+  await until(isTaken, 40_000).finally(() => clearInterval(touching));
 }

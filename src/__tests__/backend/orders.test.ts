@@ -6,8 +6,10 @@ import {
   ServiceUnavailableError,
 } from '@backstage/errors';
 import createKnex from 'knex';
-import { merge } from 'lodash';
+import { map, merge } from 'lodash';
 import { blocksAfter } from '../__testUtils__/documents';
+import { flakyDatabase } from '../__testUtils__/flakyDatabase';
+import { createForge } from '../__testUtils__/forge';
 import { accessWith, staticToken } from '../__testUtils__/externalAccess';
 import { freePort } from '../__testUtils__/freePort';
 import { openPlugin } from '../__testUtils__/recordingPlugin';
@@ -28,6 +30,7 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../__testUtils__/signedBackends';
+import { discovery } from '../__testUtils__/startBackend';
 import { temporaryFolder } from '../__testUtils__/temporaryFolder';
 import { until } from '../__testUtils__/until';
 import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
@@ -35,12 +38,10 @@ import { CachingHttpAuth } from '../../gate/verify/CachingHttpAuth';
 import { KeyEndpoints } from '../../gate/verify/KeyEndpoints';
 import { Refusal, RefusalReason, REFUSALS } from '../../gate/Refusal';
 import { GateReport } from '../../operators/reports/GateReport';
-import type { TargetPlugin } from '../../gate/plugins/BackendPlugins';
 import { Plugins } from '../../gate/plugins/Plugins';
-import { DenyList } from '../../gate/rules/DenyList';
+import { OFFLINE_SESSIONS_PATH } from '../../gate/read/requestLine';
 import { TokenLimits } from '../../gate/rules/TokenLimits';
 import { DatabaseRevocationStore } from '../../store/revocations/DatabaseRevocationStore';
-import { OfflineSessions } from '../../store/revocations/OfflineSessions';
 import { Revocations } from '../../store/revocations/Revocations';
 
 const backends = signedBackends();
@@ -49,6 +50,8 @@ jest.setTimeout(120_000);
 const CI = 'a-token-for-one-path';
 const ENDED = 'a-token-that-has-ended';
 const HELLO = 'GET /api/hello/x';
+const LIVE = '/api/live/ws';
+const ANY_STATUS = expect.any(Number);
 const SIGN_OUT = `DELETE /api/hello${COOKIE_ENDPOINT}`;
 
 /** The users whose valid token stands beside what a request is refused for. */
@@ -64,6 +67,8 @@ interface Tokens {
   stock: string;
   john: string;
   forged: string;
+  /** A token of a plugin in another backend, whose key endpoint fails. */
+  remote: string;
 }
 
 interface Case {
@@ -72,6 +77,12 @@ interface Case {
   /** Default: a request to a handler. */
   to?: string;
   upgrade?: (tokens: Tokens) => string[];
+  /** Default: a WebSocket handler. */
+  upgradeTo?: string;
+  /** A request that goes on reaches no handler: what answers it depends on the release. */
+  hasNoHandler?: boolean;
+  /** Fails while the request is sent. */
+  fault?: 'database' | 'offlineSessions';
   /** Brings about the state in which the gate refuses for the reason. */
   during?: () => { mockRestore(): void };
 }
@@ -79,18 +90,6 @@ interface Case {
 const fail = (error: unknown) => async () => {
   throw error;
 };
-
-function refuseAtTarget(
-  change: (target: TargetPlugin) => Partial<TargetPlugin>,
-) {
-  const { targetOf } = Plugins.prototype;
-  return jest
-    .spyOn(Plugins.prototype, 'targetOf')
-    .mockImplementation(function changed(this: Plugins, req) {
-      const target = targetOf.call(this, req);
-      return { ...target, ...change(target) };
-    });
-}
 
 /** A request and an upgrade that the gate refuses for each reason, with the valid token of a user beside what is wrong. */
 const CASES: Record<RefusalReason, Case> = {
@@ -147,17 +146,9 @@ const CASES: Record<RefusalReason, Case> = {
   },
   denied: {
     request: ({ john, stock }) => [bearer(john), stock],
+    to: 'GET /api/hello/denied',
     upgrade: ({ john, own }) => [protocol(john), bearer(own)],
-    during: () =>
-      jest.spyOn(DenyList.prototype, 'match').mockReturnValue([
-        {
-          plugin: 'hello',
-          path: '/**',
-          methods: ['*'],
-          for: ['users'],
-          except: [],
-        },
-      ]),
+    upgradeTo: '/api/live/denied',
   },
   'token-ended': {
     request: ({ stock }) => [bearer(ENDED), stock],
@@ -166,32 +157,34 @@ const CASES: Record<RefusalReason, Case> = {
   'not-installed': {
     request: ({ stock }) => [bearer(CI), stock],
     upgrade: ({ stock }) => [protocol(CI), stock],
-    during: () =>
-      refuseAtTarget(({ httpAuthFor }) => ({
-        httpAuthFor(claims) {
-          if (!claims) {
-            throw Refusal.because('not-installed');
-          }
-          return httpAuthFor(claims);
-        },
-      })),
+    during() {
+      const { targetOf } = Plugins.prototype;
+      return jest
+        .spyOn(Plugins.prototype, 'targetOf')
+        .mockImplementation(function changed(this: Plugins, req) {
+          const target = targetOf.call(this, req);
+          return {
+            ...target,
+            httpAuthFor(claims) {
+              if (!claims) {
+                throw Refusal.because('not-installed');
+              }
+              return target.httpAuthFor(claims);
+            },
+          };
+        });
+    },
   },
   starting: {
+    to: 'GET /api/late/x',
     request: ({ own }) => [bearer(own)],
     upgrade: ({ own }) => [protocol(own)],
-    during: () =>
-      refuseAtTarget(() => ({
-        isUp: () => false,
-        started: fail(Refusal.because('starting')),
-      })),
+    upgradeTo: '/api/late/ws',
+    hasNoHandler: true,
   },
   'keys-unavailable': {
-    request: ({ forged, stock }) => [bearer(forged), stock],
-    upgrade: ({ forged, stock }) => [protocol(forged), stock],
-    during: () =>
-      jest
-        .spyOn(KeyEndpoints.prototype, 'hasKeysOf')
-        .mockImplementation(fail(Refusal.because('keys-unavailable'))),
+    request: ({ remote, stock }) => [bearer(remote), stock],
+    upgrade: ({ remote, stock }) => [protocol(remote), stock],
   },
   'revocations-unavailable': {
     request: ({ john, stock }) => [bearer(john), stock],
@@ -204,18 +197,12 @@ const CASES: Record<RefusalReason, Case> = {
   'sign-out-not-stored': {
     to: SIGN_OUT,
     request: ({ own }) => [cookie(own), SAME_ORIGIN],
-    during: () =>
-      jest
-        .spyOn(DatabaseRevocationStore.prototype, 'add')
-        .mockImplementation(fail(new Error('The database is gone'))),
+    fault: 'database',
   },
   'sign-out-incomplete': {
     to: SIGN_OUT,
     request: ({ john, own }) => [cookie(own), bearer(john), SAME_ORIGIN],
-    during: () =>
-      jest
-        .spyOn(OfflineSessions.prototype, 'end')
-        .mockImplementation(fail(new Error('out of reach'))),
+    fault: 'offlineSessions',
   },
   failed: {
     request: ({ stock }) => [bearer(CI), stock],
@@ -234,6 +221,22 @@ const REASONS = Object.keys(REFUSALS) as RefusalReason[];
 /** The orders themselves: no request of another user is refused for them. */
 const ORDERS: readonly RefusalReason[] = ['locked', 'revoked'];
 
+/** Breaks the route of the `auth` plugin that ends refresh tokens, while `isGone`. */
+function flakyOfflineSessions() {
+  const state = {
+    isGone: false,
+    feature: rootHttpRouterServiceFactory({
+      configure({ app, applyDefaults }) {
+        app.use(`/api/auth${OFFLINE_SESSIONS_PATH}`, (_req, res, next) =>
+          state.isGone ? res.sendStatus(500) : next(),
+        );
+        applyDefaults();
+      },
+    }),
+  };
+  return state;
+}
+
 /** Starts a backend with a user who is locked out. */
 async function start(
   mode: string,
@@ -241,18 +244,43 @@ async function start(
   options: SignedBackendOptions = {},
 ) {
   const hello = openPlugin('hello');
-  const live = webSocketPlugin('live', { '/ws': 'unauthenticated' });
+  const live = webSocketPlugin('live', {
+    '/ws': 'unauthenticated',
+    '/denied': 'unauthenticated',
+  });
+  const late = webSocketPlugin('late', { '/ws': 'unauthenticated' }, () => {
+    throw new Error('It does not come up');
+  });
+  const remote = await backends.serve((_req, res) => {
+    res.statusCode = 500;
+    res.end();
+  });
   const app = openPlugin('app');
   const backend = await backends.start({
     ...options,
-    features: [app.feature, hello.feature, live.feature, ...features],
+    features: [
+      ...[app.feature, hello.feature, live.feature, late.feature],
+      ...features,
+    ],
     config: merge(
       accessWith(staticToken(CI, 'ci'), staticToken(ENDED, 'ended')),
+      discovery(remote, 'remote'),
+      {
+        auth: { experimentalRefreshToken: { enabled: true } },
+        backend: {
+          lifecycle: { startupRequestPauseTimeout: { milliseconds: 100 } },
+          startup: { plugins: { late: { onPluginBootFailure: 'continue' } } },
+        },
+      },
       options.config,
     ),
     apiGate: {
       mode,
       allow: [{ plugin: 'hello', path: '/public' }],
+      deny: ['hello', 'live'].map(plugin => ({
+        ...{ plugin, path: '/denied', for: ['users'] },
+        reason: 'nobody needs it',
+      })),
       operators: ['user:development/guest'],
       foreignAuthorization: [{ plugin: 'hello', path: '/foreign' }],
       signOut: { scope: 'user', offlineSessions: 'end' },
@@ -274,6 +302,10 @@ async function start(
       stock: `Cookie: ${await backend.stockCookie('hello', bearer(own))}`,
       john,
       forged: forge(john),
+      remote: createForge(backends.key, '').token({
+        header: { typ: 'vnd.backstage.plugin' },
+        claims: { sub: 'remote', aud: 'hello' },
+      }),
     };
   };
   // Without handlers, the plugin listens from its first request on.
@@ -292,7 +324,8 @@ async function start(
     ...backend,
     hello,
     lock,
-    handled: () => hello.handled.length + live.handled.length,
+    handled: () =>
+      hello.handled.length + live.handled.length + late.handled.length,
     async tokensOf(user: User): Promise<Tokens> {
       const { john, forged, ...tokens } = await issue();
       if (user === 'signed out') {
@@ -311,25 +344,33 @@ describe.each(['report-only', 'enforce'])(
   mode => {
     let backend: Backend;
     let decided: jest.SpyInstance;
+    const faults = {
+      database: flakyDatabase(),
+      offlineSessions: flakyOfflineSessions(),
+    };
     beforeAll(async () => {
       decided = jest.spyOn(GateReport.prototype, 'decided');
-      backend = await start(mode);
+      backend = await start(mode, map(faults, 'feature'));
     });
     afterAll(() => decided.mockRestore());
     afterAll(backends.stopAll);
 
     /** Sends a request or an upgrade, and returns its status, the gate's decision, and whether a handler ran. */
     async function send(door: 'request' | 'upgrade', sent: Case, user: User) {
-      const { during, to = HELLO, [door]: linesOf } = sent;
-      const tokens = await backend.tokensOf(user);
+      const { during, fault, to = HELLO, upgradeTo = LIVE } = sent;
+      const lines = sent[door]!(await backend.tokensOf(user));
       const before = backend.handled();
       const state = during?.();
+      const breakFault = (isGone: boolean) =>
+        fault && Object.assign(faults[fault], { isGone });
+      breakFault(true);
       decided.mockClear();
       const [method, target] = to.split(' ');
       const { status } =
         door === 'upgrade'
-          ? await backend.upgradeOnce('/api/live/ws', ...linesOf!(tokens))
-          : await backend.request(method, target, linesOf!(tokens));
+          ? await backend.upgradeOnce(upgradeTo, ...lines)
+          : await backend.request(method, target, lines);
+      breakFault(false);
       state?.mockRestore();
       // The backend fetches its keys over HTTP, too.
       const { outcome, reason } = decided.mock.calls
@@ -376,8 +417,10 @@ describe.each(['report-only', 'enforce'])(
         // A sign-out is an order itself, whose answer says that it is not in force everywhere.
         const goesOn = mode === 'report-only' && sent.to !== SIGN_OUT;
         const passes = {
-          status: { request: 200, upgrade: 101 }[door],
-          ran: true,
+          status: sent.hasNoHandler
+            ? ANY_STATUS
+            : { request: 200, upgrade: 101 }[door],
+          ran: !sent.hasNoHandler,
         };
         const refused = { status: REFUSALS[reason].status, ran: false };
         const passedBy =
@@ -454,8 +497,7 @@ describe.each(['report-only', 'enforce'])(
 
     it.each(['lock', 'sign-out'])('a %s closes open sockets', async end => {
       const { own, john } = await backend.tokensOf('unlocked');
-      const open = (...lines: string[]) =>
-        backend.upgrade('/api/live/ws', ...lines);
+      const open = (...lines: string[]) => backend.upgrade(LIVE, ...lines);
       const opened = [await open(protocol(own))];
       if (mode === 'report-only') {
         // The gate would refuse this one, and a handler may read the second token.
@@ -561,7 +603,9 @@ describe('in report-only', () => {
     [
       'keys-unavailable',
       () => {
-        CASES['keys-unavailable'].during!();
+        jest
+          .spyOn(KeyEndpoints.prototype, 'hasKeysOf')
+          .mockImplementation(fail(Refusal.because('keys-unavailable')));
         jest
           .spyOn(CachingHttpAuth.prototype, 'credentials')
           .mockImplementation(fail(new AuthenticationError('Not verified')));

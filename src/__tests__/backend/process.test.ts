@@ -1,8 +1,13 @@
+import { join } from 'node:path';
 import type { JsonObject } from '@backstage/types';
+import { merge } from 'lodash';
+import type { PolicyReport } from '../../operators/reports/describePolicy';
 import {
   BackendProcess,
   startBackendProcess,
+  untilTaken,
 } from '../__testUtils__/backendProcess';
+import { bearer, POLICY } from '../__testUtils__/requestParts';
 import { until as untilWithin } from '../__testUtils__/until';
 
 jest.setTimeout(60_000);
@@ -25,6 +30,17 @@ const RULE = { plugin: 'hello', path: '/health' };
 const withRule = (rule: JsonObject) => ({
   auth: { apiGate: { allow: [rule] } },
 });
+
+const READER = 'token-of-a-reader-of-the-policy';
+const WITHOUT_GATE = {
+  backend: {
+    auth: {
+      externalAccess: [
+        { type: 'static', options: { token: READER, subject: 'reader' } },
+      ],
+    },
+  },
+};
 
 describe('a backend in a process of its own', () => {
   it('stays, live and not ready, while its configuration is wrong, and comes up after a restart with what the error asks for', async () => {
@@ -70,6 +86,46 @@ describe('a backend in a process of its own', () => {
       ).toHaveLength(1);
     },
   );
+
+  it('has the policy of the environment where no file has one, and keeps its lists when a file gets some', async () => {
+    const backend = await start(WITHOUT_GATE, {
+      APP_CONFIG_auth_apiGate_mode: 'enforce',
+      APP_CONFIG_auth_apiGate_allow: JSON.stringify([RULE]),
+    });
+    await until(async () => (await backend.probe())[0] === 200);
+    const read = async (): Promise<PolicyReport> => {
+      const { body } = await backend.get(POLICY, bearer(READER));
+      return JSON.parse(body);
+    };
+    const expectPolicy = async (policy: Partial<PolicyReport>) => {
+      expect(await read()).toMatchObject({
+        mode: 'enforce',
+        allow: [RULE],
+        filesNewerThanPolicy: [],
+        ...policy,
+      });
+      // A plugin that is not installed is 404 for whom the gate lets through.
+      expect(await backend.statusOf('/api/hello/health')).toBe(404);
+      expect(await backend.statusOf('/api/hello/other')).toBe(401);
+    };
+    const allow = { path: 'auth.apiGate.allow', file: 'env', entries: 1 };
+    await expectPolicy({ lists: [{ ...allow, replaces: [] }], tokens: [] });
+
+    const file = 'app-config.yaml';
+    const tokens = [{ subject: 'reader', until: '2040-01-01' }];
+    const inFile = { allow: [{ ...RULE, path: '/other' }], tokens };
+    backend.write(merge({ auth: { apiGate: inFile } }, WITHOUT_GATE));
+    await untilTaken(join(backend.folder, file), async () => {
+      const policy = await read();
+      return policy.tokens.length > 0;
+    });
+    await expectPolicy({
+      lists: [
+        { ...allow, replaces: [{ file, entries: 1 }] },
+        { path: 'auth.apiGate.tokens', file, entries: 1, replaces: [] },
+      ],
+    });
+  });
 
   it.each([
     [401, {}],

@@ -3,7 +3,6 @@ import {
   renameSync,
   rmSync,
   symlinkSync,
-  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -12,6 +11,7 @@ import type { PolicyReport } from '../../operators/reports/describePolicy';
 import {
   BackendProcess,
   startBackendProcess,
+  untilTaken,
 } from '../__testUtils__/backendProcess';
 import { bearer, POLICY } from '../__testUtils__/requestParts';
 import { until } from '../__testUtils__/until';
@@ -46,16 +46,6 @@ const settings = (mode: string, ...paths: string[]) => ({
     },
   },
 });
-
-/**
- * Waits for a change of a file, and makes the file newer every three seconds meanwhile. Backstage's watcher loses a change that comes
- * while it reads the one before, or within 50 ms of it, as on a machine that is busy.
- */
-async function untilTaken(file: string, isTaken: () => Promise<boolean>) {
-  const touch = () => utimesSync(file, new Date(), new Date());
-  const touching = setInterval(touch, 3_000);
-  await until(isTaken, 40_000).finally(() => clearInterval(touching));
-}
 
 const endOf = (day: number) => `2040-01-0${day}`;
 
