@@ -161,7 +161,8 @@ export function createGateServices(
         return createPolicy(state.policy);
       },
     },
-    tokens: new TokenCache({ ttlMs: 0 }),
+    // A cache reserves room for all of its tokens.
+    tokens: options.replaced?.tokens ?? new TokenCache({ ttlMs: 0 }),
     invalidTokens: new NegativeTokenCache(),
     keyEndpoints: {
       assertCallerKnown: () => {},

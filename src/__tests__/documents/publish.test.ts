@@ -64,8 +64,9 @@ describe('.ci/publish/writeOwner.js', () => {
 
   it("writes the owner's values into each file", async () => {
     const { write, textOf } = copyWith(MADE_UP);
+    const { stderr } = await write('--check');
     for (const file of WRITTEN) {
-      expect((await write('--check')).stderr).toContain(`${file} is not what`);
+      expect(stderr).toContain(`${file} is not what`);
     }
     expect(await write()).toMatchObject({ code: 0 });
     expect(await write('--complete')).toMatchObject({ code: 0 });
@@ -131,17 +132,26 @@ describe('.ci/publish/writeOwner.js', () => {
     expect(WRITTEN.map(textOf)).toEqual(before);
   });
 
+  // This is what npm runs before it writes a version.
   it.each(Object.keys(MADE_UP))(
-    'npm version fails while a field is empty, and names it: %s',
+    'is not complete while a field is empty, and names it: %s',
     async field => {
-      const { write, version, textOf } = copyWith({ ...MADE_UP, [field]: '' });
+      const { write } = copyWith({ ...MADE_UP, [field]: '' });
       await write();
-      const { code, stderr } = await version();
+      const { code, stderr } = await write('--complete');
       expect(code).toBe(1);
       expect(stderr).toContain(`${OWNER}: ${field} is empty, write `);
-      expect(JSON.parse(textOf('package.json')).version).not.toBe('0.1.1');
     },
   );
+
+  it('npm version fails while a field is empty, and names it', async () => {
+    const { write, version, textOf } = copyWith({ ...MADE_UP, author: '' });
+    await write();
+    const { code, stderr } = await version();
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${OWNER}: author is empty, write `);
+    expect(JSON.parse(textOf('package.json')).version).not.toBe('0.1.1');
+  });
 
   it('npm version fails while the values are not written, and succeeds then', async () => {
     const { write, version, notes, setText, textOf } = copyWith(MADE_UP);

@@ -117,6 +117,9 @@ const policyOf = memoize(createPolicyOf, (state: State) => {
   return `${deny} ${JSON.stringify([has, isTrusted, limits, mode, idOf(state)])}`;
 });
 
+/** Backends share it, since it reserves room for all tokens that it may keep. */
+const FORGETTING = new TokenCache({ ttlMs: 0 });
+
 /** Creates both doors of a backend, which records what the gate does. One that remembers tokens has no cookie to issue. */
 function createScene(state: State, isRemembering: boolean) {
   const { isListLoaded } = state;
@@ -140,7 +143,9 @@ function createScene(state: State, isRemembering: boolean) {
     /** The number of tokens that Backstage verified; zero where it is not counted. */
     verified: 0,
   };
-  const tokens = new TokenCache({ ttlMs: isRemembering ? 3_600_000 : 0 });
+  const tokens = isRemembering
+    ? new TokenCache({ ttlMs: 3_600_000 })
+    : FORGETTING;
   const gate = createGateServices({
     installed: [...others, ...(isHere ? [plugin] : [])],
     registered: [
@@ -255,16 +260,8 @@ const scenes = new Map<string, ReturnType<typeof createScene>>();
 
 /** Returns a backend with the policy of a state, which replaces that of the state before. */
 function sceneOf(state: State, isRemembering: boolean) {
-  const { header, isListLoaded, isTrusted, mode, plugin } = state;
-  const key = [
-    header !== undefined,
-    isListLoaded,
-    isTrusted,
-    mode,
-    plugin,
-    idOf(state),
-    isRemembering,
-  ].join();
+  const { isListLoaded, plugin } = state;
+  const key = [isListLoaded, plugin, idOf(state), isRemembering].join();
   const scene = scenes.get(key) ?? createScene(state, isRemembering);
   scenes.set(key, scene);
   scene.source.current = policyOf(state);

@@ -1,3 +1,4 @@
+import { countBy, isEqual, range } from 'lodash';
 import type { TokenEntry } from './GateSettings';
 import { TokenLimits } from './TokenLimits';
 
@@ -141,6 +142,7 @@ describe('TokenLimits', () => {
     sayings.push(undefined);
     const subjects = ['external:*', 'external:e:*', 'external:e:ci'];
     let count = 0;
+    const wrong: unknown[] = [];
     for (const shorter of sayings) {
       for (const longer of sayings) {
         for (const own of sayings) {
@@ -156,22 +158,25 @@ describe('TokenLimits', () => {
           for (const list of [entries, [...entries].reverse()]) {
             const { all, judge } = limits(...list);
             const request = { pluginId: 'a', method: 'GET', path: '/x' };
-            expect([
-              each,
+            const found = [
               judge('GET /x', 'external:e:ci'),
               judge('GET /y', 'external:e:ci'),
               all.endFor('external:e:ci', request, now),
-            ]).toEqual([
-              each,
+            ];
+            const expected = [
               refusal ?? (isOnly ? undefined : 'restricted'),
               refusal ?? (Array.isArray(only) ? 'restricted' : undefined),
               refusal || !isOnly ? -Infinity : until,
-            ]);
+            ];
+            if (!isEqual(found, expected)) {
+              wrong.push({ each, found, expected });
+            }
             count += 1;
           }
         }
       }
     }
+    expect(wrong.slice(0, 10)).toEqual([]);
     expect(count).toBe(2 * 13 ** 3);
   });
 
@@ -210,11 +215,12 @@ describe('TokenLimits', () => {
       { subject: 'external:e:*', only: [] },
       { subject: 'external:f:*', only: [rule('/x')] },
     );
+    const ids = range(3_000);
     for (let round = 0; round < 2; round += 1) {
-      for (let i = 0; i < 3_000; i += 1) {
-        expect(judge('GET /x', `external:e:${i}`)).toBe('restricted');
-        expect(judge('GET /x', `external:f:${i}`)).toBeUndefined();
-      }
+      const [e, f] = ['e', 'f'].map(issuer =>
+        countBy(ids, i => judge('GET /x', `external:${issuer}:${i}`)),
+      );
+      expect([e, f]).toEqual([{ restricted: 3_000 }, { undefined: 3_000 }]);
     }
   });
 
