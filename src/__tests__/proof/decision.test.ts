@@ -155,7 +155,9 @@ const FOUND: Record<string, Partial<State>> = {
 /** The credential, the detail and the subject that the log, or the record of use, has beside the reason, by the row that decides. */
 const RECORDS: [string, Partial<State>, string][] = [
   ['J1', { plugin: 'down', authorization: 'user' }, 'none - -'],
+  ['J2', { authorization: 'two', cookie: 'user' }, 'none - -'],
   ['J3', { header: 'malformed' }, 'none malformed -'],
+  ['J4', { authorization: 'basic' }, 'none - -'],
   ['J5', { cookie: 'conflict' }, 'none - -'],
   ['J6', {}, 'none - -'],
   [
@@ -163,6 +165,9 @@ const RECORDS: [string, Partial<State>, string][] = [
     { route: 'sign-out', cookie: 'user', isCrossSite: true },
     'cookie - -',
   ],
+  ['J8', { cookie: 'user', isCrossSite: true }, 'cookie - -'],
+  ['J9', { cookie: 'user', isCode: true }, 'cookie - -'],
+  ['J14 by the cookie', { cookie: 'user' }, 'cookie - -'],
   [
     'J11',
     { route: 'foreign path', authorization: 'user', cookie: 'user' },
