@@ -175,7 +175,9 @@ const FOUND: Record<string, Partial<State>> = {
 /** The credential, the detail and the subject that the log, or the record of use, has beside the reason, by the row that decides. */
 const RECORDS: [string, Partial<State>, string][] = [
   ['J1', { plugin: 'down', authorization: 'user' }, 'none - -'],
+  ['J2', { authorization: 'two', cookie: 'user' }, 'none - -'],
   ['J3', { header: 'malformed' }, 'none malformed -'],
+  ['J4', { authorization: 'basic' }, 'none - -'],
   ['J5', { cookie: 'conflict' }, 'none - -'],
   ['J6', {}, 'none - -'],
   [
@@ -183,6 +185,9 @@ const RECORDS: [string, Partial<State>, string][] = [
     { route: 'sign-out', cookie: 'user', isCrossSite: true },
     'cookie - -',
   ],
+  ['J8', { cookie: 'user', isCrossSite: true }, 'cookie - -'],
+  ['J9', { cookie: 'user', isCode: true }, 'cookie - -'],
+  ['J14 by the cookie', { cookie: 'user' }, 'cookie - -'],
   [
     'J8 of a sign-out with a conflict',
     { route: 'sign-out', cookie: 'conflict', isCrossSite: true },

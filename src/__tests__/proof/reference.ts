@@ -93,6 +93,7 @@ function read(state: State) {
     cookie: state.cookie,
     userCookie: state.userCookie,
     deny: state.deny,
+    door: state.door,
     header,
     isCode: state.isCode,
     isCrossSite: state.isCrossSite,

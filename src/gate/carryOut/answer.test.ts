@@ -140,11 +140,6 @@ describe('[P17] an answer to a cookie', () => {
       expect(performance.now() - startedAt).toBeLessThan(200);
     },
   );
-
-  it('leaves the answer to a bearer token to its handler', () => {
-    const own = { 'content-type': 'text/css', 'cache-control': 'public' };
-    expect(answer(own, { credential: 'bearer', trust: 'plugin' })).toEqual(own);
-  });
 });
 
 describe('[P46] an answer', () => {
@@ -179,10 +174,6 @@ describe('[P46] an answer', () => {
       expect(vary).toBe(method === 'HEAD' ? 'Sec-Fetch-Dest' : undefined);
     },
   );
-
-  it('leaves the answer on a public path to its handler', () => {
-    expect(answer(PNG, { credential: 'none' })).toEqual(PNG);
-  });
 });
 
 describe('[P47] an answer to a cookie', () => {
@@ -198,13 +189,6 @@ describe('[P47] an answer to a cookie', () => {
     expect(cacheOf({ 'cache-control': 'max-age=9' })).toBe(
       'private, max-age=9',
     );
-  });
-
-  it('lets the browser store what is no page, and where the plugin trusts the path', () => {
-    expect(cacheOf({}, { destination: 'image' })).toBe('private');
-    expect(cacheOf({}, { trust: 'plugin' })).toBe('private');
-    expect(cacheOf({}, { credential: 'bearer' })).toBeUndefined();
-    expect(cacheOf({}, { credential: 'none' })).toBeUndefined();
   });
 });
 

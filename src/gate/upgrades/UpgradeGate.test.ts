@@ -33,7 +33,6 @@ function failing(error: Error): Promise<void> {
 describe('UpgradeGate', () => {
   it.each([
     ['a bearer token', bearer(jane), 'bearer'],
-    ['an offered protocol', { 'sec-websocket-protocol': jane }, 'bearer'],
     ['the cookie', cookie(jane), 'cookie'],
   ])('admits an upgrade by %s', async (_, headers, kind) => {
     const { admit, decided, track, upgradeGate } = create();
@@ -95,25 +94,6 @@ describe('UpgradeGate', () => {
   );
 
   it.each([
-    ['reads', { cookie: `a=1; token=${jane}` }],
-    ['reads beside a bearer token', { ...cookie(jane), ...bearer(jane) }],
-  ])('passes no cookie on that it %s', async (_, headers) => {
-    const { admit } = create({ policy: { mode: 'report-only' } });
-    const req = upgradeRequest(headers);
-    await admit(req);
-    expect(req.headers.cookie).toBe('a=1');
-  });
-
-  it.each([
-    ['without a credential', {}, 401, 'missing-credentials', 'none', undefined],
-    [
-      'with a forged token',
-      bearer('x'),
-      401,
-      'invalid-token',
-      'bearer',
-      undefined,
-    ],
     ['of a revoked session', bearer(ended), 401, 'revoked', 'bearer', ENDED],
     [
       'with the cookie, from another site',
