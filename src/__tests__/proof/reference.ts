@@ -51,7 +51,6 @@ function turnOut(place: Place, kind: Kind, state: State) {
   return { place, kind, row, reason, unread, isJwt, isOfUser, hasEnd };
 }
 type Token = ReturnType<typeof turnOut>;
-
 /** Returns a token as it authenticates or signs out: T9 if its place can't hold it. */
 function restrictToPlace(token: Token): Token {
   const { isJwt, isOfUser, kind, place, row } = token;
@@ -88,29 +87,8 @@ function read(state: State) {
   const p6 = at('userCookie', state.userCookie);
   const everywhere = [...p2or3, ...inProtocols, ...p1, ...p5, ...p6];
   return {
-    // A literal that spreads the state takes several times as long.
-    authorization: sent,
-    cookie: state.cookie,
-    userCookie: state.userCookie,
-    deny: state.deny,
-    door: state.door,
-    header,
-    isCode: state.isCode,
-    isCrossSite: state.isCrossSite,
-    isTrusted: state.isTrusted,
-    mode: state.mode,
-    plugin,
-    protocols,
-    route,
-    isUpgrade,
-    way,
-    isForeign,
-    isBound,
-    p1,
-    p2,
-    p4,
-    p5,
-    p6,
+    state,
+    ...{ isUpgrade, way, isForeign, isBound, p1, p2, p4, p5, p6 },
     isProtected: way === 'protected',
     isOpen: way !== 'protected' && way !== 'sign-out',
     everywhere: plugin === 'not registered' ? [] : everywhere,
@@ -132,27 +110,26 @@ function refuseReaders(tokens: Token[], [first, second]: Token[]) {
     (isCut ? 'invalid-token' : tokens.find(({ unread }) => unread)?.unread)
   );
 }
-
 /** The judgement before the modes: `reason` is of a refusal, and `by` the place that authenticated or is refused. */
 type Finding = Partial<Judgement> & { by?: Place };
 /** J2 to J10 of a protected route. */
 function authenticate(request: Request): Finding {
-  const { hasCookies, isUpgrade, protocolsToTry: p4, route } = request;
-  const isDeclared = route === 'cookie path';
-  const isP6 = request.cookie === 'absent' && isDeclared && !isUpgrade;
+  const { hasCookies, isUpgrade, protocolsToTry: p4, state } = request;
+  const isDeclared = state.route === 'cookie path';
+  const isP6 = state.cookie === 'absent' && isDeclared && !isUpgrade;
   const by = isP6 ? 'userCookie' : 'cookie';
-  const isJ5 = hasCookies && p4.length === 0 && request[by] === 'conflict';
+  const isJ5 = hasCookies && p4.length === 0 && state[by] === 'conflict';
   const early =
-    (request.authorization === 'two' && 'repeated-authorization') ||
-    (request.header === 'malformed' && 'invalid-token') ||
+    (state.authorization === 'two' && 'repeated-authorization') ||
+    (state.header === 'malformed' && 'invalid-token') ||
     (request.isNoToken && p4.length === 0 && 'unsupported-scheme');
   if (early || isJ5) {
     return early ? { reason: early } : { reason: 'conflicting-cookies', by };
   }
-  const isTrusted = request.isTrusted && route !== 'cookie endpoint';
-  const isJ9 = request.isCode && !isUpgrade && !isDeclared && !isTrusted;
+  const isTrusted = state.isTrusted && state.route !== 'cookie endpoint';
+  const isJ9 = state.isCode && !isUpgrade && !isDeclared && !isTrusted;
   const refusal =
-    (request.isCrossSite && 'cross-site') || (isJ9 && 'unsafe-destination');
+    (state.isCrossSite && 'cross-site') || (isJ9 && 'unsafe-destination');
   const areRead = hasCookies && !p4.some(({ isJwt }) => isJwt);
   const cookies = areRead ? request[isP6 ? 'p6' : 'p5'] : [];
   const tokens = [...request.p1, ...p4, ...request.p2, ...cookies].map(token =>
@@ -169,8 +146,8 @@ function authenticate(request: Request): Finding {
 }
 
 /** J8, J10 and A2 of a sign-out. */
-function signOut(request: Request): Finding {
-  const { cookie, isCrossSite, p1, p2, p5, plugin } = request;
+function signOut({ p1, p2, p5, state }: Request): Finding {
+  const { cookie, isCrossSite, plugin } = state;
   const tokens = [...p5, ...p1, ...p2].map(restrictToPlace);
   const all = tokens.filter(({ row }) => ROWS[row][2] === 'refused');
   const refused = all.find(({ row }) => row.startsWith('J')) ?? all[0];
@@ -186,7 +163,8 @@ function signOut(request: Request): Finding {
 
 /** "The judgement", and A1. A rule that denies covers no cookie endpoint. */
 function find(request: Request): Finding {
-  const { deny, isProtected, isUpgrade, p1, p2, p4, plugin, route } = request;
+  const { isProtected, isUpgrade, p1, p2, p4, state } = request;
+  const { deny, plugin, route } = state;
   const isDown = plugin === 'down' && (isProtected || isUpgrade);
   const early =
     ((isDown || plugin === 'not registered') && 'starting') ||
@@ -210,8 +188,8 @@ function find(request: Request): Finding {
 /** "The modes", and A3. */
 function refuse(request: Request, found: Finding): Judgement {
   const { by, reason = '' } = found;
-  const { everywhere, isOpen, isProtected, isUpgrade, mode, way } = request;
-  const isM3 = mode === 'report-only' && !/^(locked|revoked)$/.test(reason);
+  const { everywhere, isOpen, isProtected, isUpgrade, state, way } = request;
+  const isM3 = state.mode !== 'enforce' && !/^(locked|revoked)$/.test(reason);
   const order = everywhere
     .filter(({ place }) => !isOpen || isUpgrade || !isCookie(place))
     .find(({ row }) => isM3 && /T1[45]/.test(row));
@@ -221,7 +199,7 @@ function refuse(request: Request, found: Finding): Judgement {
   const clears = isEnd
     ? !goesOn && isCookie(end.place) && is401(end.reason)
     : way === 'sign-out' && !/failed|starting|cross|installed/.test(reason);
-  const isAuthDown = request.plugin === 'auth down';
+  const isAuthDown = state.plugin === 'auth down';
   const isAsCame = !isOpen || (reason === 'starting' && !isAuthDown);
   const closing = isAuthDown ? /^never$/ : /^T1[067]?$/;
   const isClosing = (token: Token) => token.isOfUser && closing.test(token.row);
@@ -230,7 +208,7 @@ function refuse(request: Request, found: Finding): Judgement {
     reason: end.reason!,
     reads: goesOn && request.isBearer ? 'authorization' : undefined,
     hasUserCookie: goesOn && (isAsCame ? request.hasP6 : request.keepsP6),
-    clears: clears && request.cookie !== 'absent' && request.door !== 'upgrade',
+    clears: clears && state.cookie !== 'absent' && state.door !== 'upgrade',
     issues: false,
     revokes: found.revokes ?? [],
     ends: goesOn && isUpgrade ? 1 + everywhere.filter(isClosing).length : 0,
@@ -239,8 +217,8 @@ function refuse(request: Request, found: Finding): Judgement {
 
 /** J14, and "What is carried out". */
 function pass(request: Request, found: Finding): Judgement {
-  const { isProtected, isUpgrade, p1, p2, p4, route, way } = request;
-  const answers = request.mode === 'enforce' ? found.answers : undefined;
+  const { isProtected, isUpgrade, p1, p2, p4, state, way } = request;
+  const answers = state.mode === 'enforce' ? found.answers : undefined;
   const own = request.everywhere.filter(({ place }) => place === found.by);
   const handed = isProtected ? own : [...p1, ...p2];
   const staying = request.isBound || p2.length > 0 ? /user/ : /user|protocol/;
@@ -250,15 +228,15 @@ function pass(request: Request, found: Finding): Judgement {
   const by = cookies[found.by as 'cookie'] ?? 'bearer';
   const isUsers = isProtected && by === 'bearer' && own[0].kind === 'user';
   const isKept = !answers && !(isProtected && (isUpgrade || request.isForeign));
-  const isAsCame = !request.isOpen && route !== 'cookie endpoint';
+  const isAsCame = !request.isOpen && state.route !== 'cookie endpoint';
   return {
     outcome: 'passed',
     reason: isProtected ? by : way,
     answers,
     reads: given?.place,
     hasUserCookie: isKept && (isAsCame ? request.hasP6 : request.keepsP6),
-    clears: way === 'sign-out' && request.cookie !== 'absent',
-    issues: isUsers && !isUpgrade && !request.isCrossSite,
+    clears: way === 'sign-out' && state.cookie !== 'absent',
+    issues: isUsers && !isUpgrade && !state.isCrossSite,
     revokes: found.revokes ?? [],
     ends: isUpgrade ? 1 + heard.filter(({ hasEnd }) => hasEnd).length : 0,
   };
