@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { pluginIdOf } from '../read/mountedRequest';
 import type { GateObserver } from '../GateObserver';
-import type { ReadCookie } from '../read/readCredential';
+import type { CookieToken } from '../read/readCredential';
 import { decodeToken, sameSession, Token } from '../read/token';
 import { RateLimit } from '../util/RateLimit';
 import type {
@@ -35,7 +35,7 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
 
   isSettled(req: IncomingMessage, token: Token): boolean {
     const present = this.services.cookie.read(req.headers.cookie);
-    if (present.kind === 'none') {
+    if (present === undefined) {
       return !keepsCookies(req, token);
     }
     if (!holdsSession(present, token)) {
@@ -73,22 +73,22 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
    * Returns whether the cookie is the same user's, newer, and verifies. The issuer keeps such a cookie: a second tab may still use
    * its older token, and must not replace the newer cookie.
    */
-  async #isNewer(present: ReadCookie, { claims }: Token): Promise<boolean> {
-    if (present.kind !== 'token') {
+  async #isNewer(present: CookieToken, { claims }: Token): Promise<boolean> {
+    if (typeof present !== 'string') {
       return false;
     }
-    const current = decodeToken(present.token);
+    const current = decodeToken(present);
     return (
       current?.sub === claims?.sub &&
       Number(current?.iat) > Number(claims?.iat) &&
-      this.services.verifies(present.token)
+      this.services.verifies(present)
     );
   }
 
   #issue(
     { credentials, expires, req }: CookieIssuerContext,
     token: Token,
-    present: ReadCookie,
+    present: CookieToken,
   ): IssuedCookie {
     const { services } = this;
     const { cookie, observer } = services;
@@ -111,8 +111,7 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
     // The new cookie takes the place of the same user's former one, so that nothing has to be cleared. If that one has a domain, as
     // the tutorial's, both stay, and the next answer clears them: the request then has the name twice.
     const isRenewal =
-      present.kind === 'token' &&
-      decodeToken(present.token)?.sub === claims!.sub;
+      typeof present === 'string' && decodeToken(present)?.sub === claims!.sub;
     const stale = cookie.clear(header, isRenewal ? setCookie : []);
     return {
       setCookies: [...stale, ...setCookie],
@@ -137,14 +136,14 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
   }
 }
 
-function holdsSession(present: ReadCookie, { text, claims }: Token): boolean {
-  if (present.kind !== 'token') {
+function holdsSession(present: CookieToken, { text, claims }: Token): boolean {
+  if (typeof present !== 'string') {
     return false;
   }
-  if (present.token === text) {
+  if (present === text) {
     return true;
   }
-  const current = decodeToken(present.token);
+  const current = decodeToken(present);
   return !!current && !!claims && sameSession(current, claims);
 }
 

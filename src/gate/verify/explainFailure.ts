@@ -28,8 +28,7 @@ export function* explainFailure(
     invalidTokens.set(failureKey(plugin.id, kind, token), restricted);
     return restricted;
   }
-  const { discovery } = plugins.anyRegistered();
-  const hasKeys = yield* awaited(keyEndpoints.hasKeysOf(token, discovery));
+  const hasKeys = yield* awaited(keyEndpoints.hasKeysOf(token));
   const refusal = Refusal.because(
     'invalid-token',
     detailOf(token, plugin.id, hasKeys),
