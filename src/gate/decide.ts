@@ -1,6 +1,5 @@
-import { carryOutEffects } from './carryOut/effects';
+import { carryOutEffects, findResourceMetadata } from './carryOut/effects';
 import { forward } from './carryOut/forward';
-import { findResourceMetadata } from './carryOut/resourceMetadata';
 import type { Decision } from './Decision';
 import type { VerifiedToken } from './judge/findRefused';
 import { judge, Judgement } from './judge/judge';

@@ -4,9 +4,8 @@ import type {
   BackstageUserPrincipal,
 } from '@backstage/backend-plugin-api';
 import type { SocketSession } from '../sessions/SessionSockets';
-import type { Token } from '../read/token';
+import type { PresentedToken, Token } from '../read/token';
 import type { CredentialKind } from '../Decision';
-import type { PresentedToken } from '../read/PresentedToken';
 import { Refusal } from '../Refusal';
 
 /** A token that Backstage has verified. */

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@backstage/types';
 import type { CredentialKind, PassReason, TokenKind } from '../Decision';
-import type { PresentedToken } from '../read/PresentedToken';
+import type { PresentedToken } from '../read/token';
 import type { AllowRule } from '../rules/AllowRule';
 import { denies } from '../rules/DenyList';
 import type { RouteClass } from '../rules/classifyRoute';

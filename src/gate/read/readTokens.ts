@@ -9,12 +9,7 @@ import {
   trustOf,
 } from './GateRequest';
 import {
-  MAX_TOKENS,
-  present,
-  presentBearers,
-  PresentedToken,
-} from './PresentedToken';
-import {
+  Credential,
   CredentialPlaces,
   findBearer,
   readCredential,
@@ -22,7 +17,10 @@ import {
   readUserCookie,
 } from './readCredential';
 import { isCookieEndpoint } from './requestLine';
-import { readBearer } from './token';
+import { PresentedToken, readBearer, Role } from './token';
+
+// Verifying each one takes time, and Backstage tries as many.
+const MAX_TOKENS = 5;
 
 /**
  * Reads each token that a request presents, with its role, in the order in which the gate verifies and judges them. Nothing is verified
@@ -218,4 +216,28 @@ function readSignOut(request: GateRequest): PresentedToken[] {
       .map(token => present(request, 'signs out', { kind: 'cookie', token })),
     ...presentBearers(request, 'signs out', bearer ? [bearer] : []),
   ];
+}
+
+/** Returns an entry for a credential that was read, or for the refusal in the place of one. */
+function present(
+  { services }: GateRequest,
+  role: Role,
+  credential: Credential | Refusal,
+): PresentedToken {
+  if (credential instanceof Refusal) {
+    return { role, kind: 'none', token: undefined, refused: credential };
+  }
+  const token = services.tokens.read(credential.token);
+  return { role, kind: credential.kind, token, refused: undefined };
+}
+
+/** Returns an entry for each of some bearer tokens, or one entry that refuses them if they are too many. */
+function presentBearers(
+  request: GateRequest,
+  role: Role,
+  texts: string[],
+): PresentedToken[] {
+  return texts.length > MAX_TOKENS
+    ? [present(request, role, Refusal.because('too-many-tokens'))]
+    : texts.map(token => present(request, role, { kind: 'bearer', token }));
 }

@@ -8,8 +8,7 @@ import {
 } from '../judge/findRefused';
 import type { GateRequest } from '../read/GateRequest';
 import { substituteRequest } from '../read/readCredential';
-import type { PresentedToken } from '../read/PresentedToken';
-import type { Token } from '../read/token';
+import type { PresentedToken, Token } from '../read/token';
 import { Refusal, toRefusal } from '../Refusal';
 import { awaited, run, Steps } from './steps';
 import { findSessionRefusal, verifyAsRead, verifyToken } from './verifyToken';
