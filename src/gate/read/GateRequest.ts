@@ -76,12 +76,8 @@ export abstract class GateRequest<
     this.pluginId = this.plugin.id;
     this.isInstalled = plugins.isInstalled(this.pluginId);
     this.path = this.readPath(this.plugin);
-    const { isInstalled, method, path, pluginId, policy } = this;
-    this.route = classifyRoute(
-      { plugin: pluginId, method, path, isInstalled },
-      policy,
-      this.now,
-    );
+    const { isInstalled, path, pluginId, policy } = this;
+    this.route = classifyRoute(this, policy, this.now);
     this.places = readPlaces(req, {
       cookie: services.cookie,
       header: policy.config.credentialHeader,

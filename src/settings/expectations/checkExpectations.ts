@@ -99,9 +99,8 @@ function classify(
     policy.allowList.rules.find(
       rule => rule.plugin === plugin && now < endOf(rule),
     );
-  return (
-    opening || classifyRoute({ ...expectation, isInstalled: true }, policy, now)
-  );
+  const route = { ...expectation, pluginId: plugin, isInstalled: true };
+  return opening || classifyRoute(route, policy, now);
 }
 
 /**

@@ -72,12 +72,13 @@ export function explainRequest(
     return { anonymous: 'needs-credential', because: 'not-plain', plugin };
   }
   const { method } = request;
-  const route = classifyRoute(
-    { plugin, path, method, isInstalled: isInstalled(plugin) },
-    policy,
-    now,
-  );
-  const judgement = judgeAnonymous(route);
+  const route = {
+    pluginId: plugin,
+    path,
+    method,
+    isInstalled: isInstalled(plugin),
+  };
+  const judgement = judgeAnonymous(classifyRoute(route, policy, now));
   if (!judgement.refusal) {
     const because = judgement.reason as Explanation['because'];
     const opened = { anonymous: 'public', because, plugin, path } as const;
@@ -85,7 +86,7 @@ export function explainRequest(
   }
   const { allowList, denyList } = policy;
   const closed = { anonymous: 'needs-credential', plugin, path } as const;
-  if (denyList.match({ pluginId: plugin, method, path }, now).length > 0) {
+  if (denyList.match(route, now).length > 0) {
     return { ...closed, because: 'denied' };
   }
   const covering = allowList.covering({ plugin, path }, method);
