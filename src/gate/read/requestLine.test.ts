@@ -213,13 +213,9 @@ it('has the paths of Backstage and of this module as clients call them', () => {
   expect(paths).toMatchObject({
     PLUGIN_KEYS_PATH: '/.backstage/auth/v1/jwks.json',
     USER_KEYS_PATH: '/.well-known/jwks.json',
-    OFFLINE_SESSIONS_PATH: '/v1/offline-sessions/revoke',
     COOKIE_PATH: COOKIE,
     OWN_ROUTES_PATH: '/api-gate',
     PAGE_PATH: '/api-gate/',
-    POLICY_PATH: '/api-gate/v1/policy',
     REVOCATIONS_PATH: '/api-gate/v1/revocations',
-    LOCKED_USERS_PATH: '/api-gate/v1/revocations/locked',
-    LOCK_PATH: '/api-gate/v1/revocations/*',
   });
 });

@@ -1,10 +1,6 @@
 import { compact } from 'lodash';
-import {
-  AllowRule,
-  ANY_SEGMENT,
-  PLUGIN_ID,
-  yamlOf,
-} from '../../gate/rules/AllowRule';
+import { AllowRule, ANY_SEGMENT, PLUGIN_ID } from '../../gate/rules/AllowRule';
+import { yamlOf } from '../../settings/formatRule';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import { findFailedExpectations } from '../../settings/expectations/checkExpectations';

@@ -1,11 +1,11 @@
 import {
   AllowRule,
   ANY_SEGMENT,
-  formatRule,
   isSubtree,
   PluginPath,
   segmentsOf,
 } from '../../gate/rules/AllowRule';
+import { formatRule } from '../formatRule';
 import { readPluginPath } from './readAllowRules';
 import { check, readList } from './values';
 
