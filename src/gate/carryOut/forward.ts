@@ -1,5 +1,6 @@
 import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import type { IncomingMessage } from 'node:http';
+import type { Request } from 'express';
 import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
 import { bindToken, PresentedToken, readBearer } from '../read/token';
 import type { CredentialKind } from '../Decision';
@@ -156,15 +157,9 @@ export function setRequestHeader(
   req.rawHeaders = raw;
 }
 
-/** The properties that `cookie-parser` adds to a request, if an app runs it in front of the gate. */
-interface ParsedCookies {
-  cookies?: Record<string, unknown>;
-  signedCookies?: Record<string, unknown>;
-}
-
 /**
  * Removes cookies from a request, so that no handler finds them: from its headers, and from the properties that `cookie-parser`
- * has set.
+ * has set, if an app runs that in front of the gate.
  */
 export function removeCookies(req: IncomingMessage, names: CookieNames): void {
   const present = req.headers.cookie;
@@ -172,7 +167,7 @@ export function removeCookies(req: IncomingMessage, names: CookieNames): void {
   if (others !== present) {
     setRequestHeader(req, 'cookie', others);
   }
-  const { cookies, signedCookies } = req as ParsedCookies;
+  const { cookies, signedCookies } = req as Partial<Request>;
   for (const parsed of [cookies, signedCookies]) {
     for (const name of parsed ? Object.keys(parsed) : []) {
       if (names.all.has(name)) {

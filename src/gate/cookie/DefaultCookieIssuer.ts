@@ -4,6 +4,7 @@ import { pluginIdOf } from '../read/mountedRequest';
 import type { GateObserver } from '../GateObserver';
 import type { CookieToken } from '../read/readCredential';
 import { decodeToken, sameSession, Token } from '../read/token';
+import { Refusal } from '../Refusal';
 import { RateLimit } from '../util/RateLimit';
 import type {
   CookieIssuerContext,
@@ -38,7 +39,7 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
     if (present === undefined) {
       return !keepsCookies(req, token);
     }
-    if (!holdsSession(present, token)) {
+    if (present instanceof Refusal || !holdsSession(present, token)) {
       return false;
     }
     token.sentCookies = 0;
@@ -50,7 +51,7 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
     token: Token,
   ): Promise<IssuedCookie | undefined> {
     const present = this.services.cookie.read(context.req.headers.cookie);
-    if (await this.#isNewer(present, token)) {
+    if (typeof present === 'string' && (await this.#isNewer(present, token))) {
       token.sentCookies = 0;
       return undefined;
     }
@@ -73,10 +74,7 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
    * Returns whether the cookie is the same user's, newer, and verifies. The issuer keeps such a cookie: a second tab may still use
    * its older token, and must not replace the newer cookie.
    */
-  async #isNewer(present: CookieToken, { claims }: Token): Promise<boolean> {
-    if (typeof present !== 'string') {
-      return false;
-    }
+  async #isNewer(present: string, { claims }: Token): Promise<boolean> {
     const current = decodeToken(present);
     return (
       current?.sub === claims?.sub &&
@@ -136,10 +134,7 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
   }
 }
 
-function holdsSession(present: CookieToken, { text, claims }: Token): boolean {
-  if (typeof present !== 'string') {
-    return false;
-  }
+function holdsSession(present: string, { text, claims }: Token): boolean {
   if (present === text) {
     return true;
   }

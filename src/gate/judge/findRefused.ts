@@ -46,7 +46,9 @@ export function isNeeded(
 ): boolean {
   switch (role) {
     case 'authenticates':
-      return !found.some(isDecisive);
+      return !found.some(
+        ({ outcome }) => isVerified(outcome) || hasFailed(outcome),
+      );
     case 'signs out':
       return !found.some(({ outcome }) => hasFailed(outcome));
     case 'may be read': {
@@ -163,11 +165,6 @@ export function refusalOfReadable({
     outcome.reason === 'restricted' ||
     outcome.detail === 'new-key';
   return isHarmless ? undefined : outcome;
-}
-
-/** Returns whether no further token of an upgrade is tried. */
-function isDecisive({ outcome }: FoundToken): boolean {
-  return isVerified(outcome) || hasFailed(outcome);
 }
 
 function hasFailed(outcome: TokenOutcome): boolean {

@@ -15,7 +15,7 @@ import {
   RouteClass,
   RoutePolicy,
 } from '../../gate/rules/classifyRoute';
-import { judgeAnonymous } from '../../gate/judge/judge';
+import { judgeAnonymous } from './explainRequest';
 import { findNearestRule } from './explainRequest';
 
 /**

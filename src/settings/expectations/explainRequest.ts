@@ -11,11 +11,13 @@ import {
   PLUGIN_ID,
   segmentsOf,
 } from '../../gate/rules/AllowRule';
-import { judgeAnonymous } from '../../gate/judge/judge';
+import { judge, Judgement } from '../../gate/judge/judge';
+import { Refusal } from '../../gate/Refusal';
 import { RULE_PATH } from '../read/readAllowRules';
 import {
   classifyRoute,
   isOwnRoute,
+  RouteClass,
   RoutePolicy,
 } from '../../gate/rules/classifyRoute';
 
@@ -45,6 +47,18 @@ export interface Explanation {
   plugin?: string;
   /** The path below the plugin, if it is unambiguous. */
   path?: string;
+}
+
+/** Judges a request that presents nothing, as the gate does. */
+export function judgeAnonymous(route: RouteClass): Judgement {
+  const outcome = Refusal.because('missing-credentials');
+  const role = 'authenticates';
+  const presented = { role, kind: 'none', token: undefined } as const;
+  const missing = { presented: { ...presented, refused: outcome }, outcome };
+  return judge(
+    { denials: [], isEnforced: true, isUpgrade: false, route },
+    route === 'protected' ? [missing] : [],
+  );
 }
 
 /**
