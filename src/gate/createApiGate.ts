@@ -4,7 +4,7 @@ import express from 'express';
 import type { CookieIssuer } from './cookie/CookieIssuer';
 import { DefaultCookieIssuer } from './cookie/DefaultCookieIssuer';
 import { GateCookie } from './cookie/GateCookie';
-import { NegativeTokenCache } from './verify/NegativeTokenCache';
+import { NegativeTokenCache } from './verify/explainFailure';
 import { OwnIssuer } from './verify/OwnIssuer';
 import { substituteRequest } from './read/readCredential';
 import { TokenCache } from './verify/TokenCache';

@@ -110,7 +110,6 @@ export abstract class GateRequest<
     return this.req.headers['user-agent'];
   }
 
-  /** The client's address, as `backend.trustProxy` has it. */
   abstract get clientAddress(): string | undefined;
 
   protected abstract readPath(plugin: TargetPlugin): string | undefined;

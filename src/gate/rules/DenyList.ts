@@ -5,7 +5,7 @@ import {
   isUnambiguousPath,
   WEBSOCKET,
 } from '../read/requestLine';
-import { userKey } from '../util/entityRef';
+import { userKey } from '../sessions/Revocation';
 import { AllowRule, endOf } from './AllowRule';
 import type { LimitedRequest } from './TokenLimits';
 

@@ -69,7 +69,7 @@ export class UpgradeGate {
     if (hearing.length === all.length) {
       return false;
     }
-    socket.on('error', ignoreError);
+    socket.on('error', () => {});
     const dispatch = (listeners: UpgradeListener[]) => {
       if (listeners.length === 0) {
         answerUpgrade(socket, 404);
@@ -101,7 +101,7 @@ export class UpgradeGate {
     head: Buffer,
   ): Promise<void> {
     // Without a listener, an error of the socket would end the process.
-    socket.on('error', ignoreError);
+    socket.on('error', () => {});
     if (this.#isStopped) {
       this.#refuse(socket, 'starting');
       return;
@@ -218,5 +218,3 @@ export class UpgradeGate {
 function listenersOf(server: Server): UpgradeListener[] {
   return server.rawListeners(UPGRADE) as UpgradeListener[];
 }
-
-function ignoreError() {}

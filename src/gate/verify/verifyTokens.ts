@@ -142,7 +142,6 @@ function* verifyElsewhere(
   }
   const httpAuth = yield* awaited(plugin.httpAuthFor(claims));
   const isUnknown = yield* awaited(
-    // A stand-in, so that the real request does not inherit this result.
     httpAuth.credentials(substituteRequest(text)).then(
       () => false,
       error => error?.name === 'AuthenticationError',

@@ -1,6 +1,6 @@
 import { compact, once } from 'lodash';
 import type { AllowRule } from '../../gate/rules/AllowRule';
-import { formatRule } from '../../settings/formatRule';
+import { formatRule } from '../../settings/read/readAllowRules';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { overlap } from '../../settings/read/readForeignAuthorization';
 import { findTexts } from '../../settings/read/requirements';

@@ -1,5 +1,5 @@
 import { openedMethods } from '../../gate/rules/AllowRule';
-import { formatRule } from '../../settings/formatRule';
+import { formatRule } from '../../settings/read/readAllowRules';
 import type { VerifiedToken } from '../../gate/judge/findRefused';
 import { denies, hasMethod } from '../../gate/rules/DenyList';
 import { isPluginKeys } from '../../gate/rules/classifyRoute';

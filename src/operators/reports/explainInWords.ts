@@ -1,5 +1,5 @@
 import { METHODS } from 'node:http';
-import { formatRule } from '../../settings/formatRule';
+import { formatRule } from '../../settings/read/readAllowRules';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { ExternalSubjects } from '../../settings/read/readExternalTokens';
 import { didYouMean } from '../../settings/read/values';

@@ -5,8 +5,7 @@ import {
   PluginPath,
   segmentsOf,
 } from '../../gate/rules/AllowRule';
-import { formatRule } from '../formatRule';
-import { readPluginPath } from './readAllowRules';
+import { readPluginPath, formatRule } from './readAllowRules';
 import { check, readList } from './values';
 
 // RFC 9110, section 5.6.2: token. Ingresses and other software set no header of these beginnings, but for those below.

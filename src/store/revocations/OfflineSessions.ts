@@ -1,7 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
 import { LRUCache } from 'lru-cache';
-import { userKey } from '../../gate/util/entityRef';
+import { userKey } from '../../gate/sessions/Revocation';
 import { poll } from '../poll';
 import { CallServices, fetchFromPlugin } from './fetchFromPlugin';
 
