@@ -150,7 +150,7 @@ export class Refusal extends Error {
     this.error.stack = `${this.error.name}: ${this.error.message}`;
     this.headers = {
       ...(row.challenge && { 'WWW-Authenticate': row.challenge }),
-      // What can't be known now may be different a moment later.
+      // A moment later, the gate may be able to decide.
       ...(row.status === 503 && { 'Retry-After': RETRY_AFTER_SECONDS }),
     };
   }

@@ -89,10 +89,9 @@ async function revoke(
   // A session that was revoked before is revoked again, because the store may not have that revocation.
   const stored = revocations.revoke(revocation);
   const ofUser = isOfUser
-    ? await signOutUser(session.sub, { known: session, offlineSessions })
-    : undefined;
-  const ended = [{ revocation, isStored: await stored }];
-  return ofUser ? [...ended, ofUser] : ended;
+    ? [await signOutUser(session.sub, { known: session, offlineSessions })]
+    : [];
+  return [{ revocation, isStored: await stored }, ...ofUser];
 }
 
 // Keys and sign-out calls need no credential. Where no router of Backstage's serves them, any handler could receive them, with any

@@ -216,6 +216,9 @@ it('has the paths of Backstage and of this module as clients call them', () => {
     COOKIE_PATH: COOKIE,
     OWN_ROUTES_PATH: '/api-gate',
     PAGE_PATH: '/api-gate/',
+    POLICY_PATH: '/api-gate/v1/policy',
     REVOCATIONS_PATH: '/api-gate/v1/revocations',
+    LOCKED_USERS_PATH: '/api-gate/v1/revocations/locked',
+    LOCK_PATH: '/api-gate/v1/revocations/*',
   });
 });

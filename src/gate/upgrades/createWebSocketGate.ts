@@ -36,9 +36,9 @@ export interface WebSocketRoute {
 export function createWebSocketGate({
   logger,
   upgradeGate,
-}: Pick<GateServices, 'logger'> & {
-  upgradeGate: Pick<UpgradeGate, 'admit' | 'admitted'>;
-}): (route: WebSocketRoute) => RootHandler {
+}: Pick<GateServices, 'logger'> & { upgradeGate: UpgradeGate }): (
+  route: WebSocketRoute,
+) => RootHandler {
   return route => async upgrade => {
     const { socket } = upgrade;
     const admitted = await admit(route, upgrade, upgradeGate);
@@ -60,7 +60,7 @@ export function createWebSocketGate({
 async function admit(
   { declared: { path }, pluginId }: WebSocketRoute,
   { request, socket }: Upgrade,
-  upgradeGate: Pick<UpgradeGate, 'admit' | 'admitted'>,
+  upgradeGate: UpgradeGate,
 ): Promise<AdmittedUpgrade | undefined> {
   const admitted = upgradeGate.admitted(request);
   if (admitted?.request.pluginId === pluginId.toLowerCase()) {

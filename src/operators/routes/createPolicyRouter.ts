@@ -5,7 +5,11 @@ import { isError } from '@backstage/errors';
 import type { Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
 import { mapValues, sumBy } from 'lodash';
-import { OWN_ROUTES_PATH, PAGE_PATH } from '../../gate/read/requestLine';
+import {
+  OWN_ROUTES_PATH,
+  PAGE_PATH,
+  POLICY_PATH,
+} from '../../gate/read/requestLine';
 import { isPageDestination } from '../../gate/read/browsers';
 import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
 import type { Explained } from '../reports/explainInWords';
@@ -13,8 +17,6 @@ import { PAGE_HEADERS } from '../page/document';
 import { FIELDS } from '../page/parts';
 import type { ReportAnswers } from './ReportAnswers';
 import type { RouteAccess } from './RouteAccess';
-
-const POLICY_PATH = `${OWN_ROUTES_PATH}/v1/policy`;
 
 /** The errors that a browser gets as a page. In report-only, a request without a credential comes here. */
 const STATUSES = new Map([

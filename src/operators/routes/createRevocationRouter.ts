@@ -23,15 +23,14 @@ import {
   authApiGateRevokePermission,
   nameOf,
 } from './RouteAccess';
-import { REVOCATIONS_PATH } from '../../gate/read/requestLine';
+import {
+  LOCK_PATH,
+  LOCKED_USERS_PATH,
+  REVOCATIONS_PATH,
+} from '../../gate/read/requestLine';
 import type { createUserLookup } from './createUserLookup';
 import { endUser, EndUserServices, NOT_STORED, toInstant } from './endUser';
 import { readRevocationBody, readUserEntityRef } from './readRevocationBody';
-
-const LOCKED_USERS_PATH = `${REVOCATIONS_PATH}/locked`;
-
-// The reference of a user has a slash.
-const LOCK_PATH: string = `${REVOCATIONS_PATH}/*`;
 
 const MINUTE_MS = 60_000;
 
