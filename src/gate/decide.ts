@@ -88,7 +88,6 @@ export function conclude(request: GateRequest, judgement: Judgement): boolean {
   return goesOn;
 }
 
-/** Reports that an external token has authenticated a request. */
 export function reportExternalToken(
   request: GateRequest,
   { credentials }: VerifiedToken,
@@ -99,7 +98,6 @@ export function reportExternalToken(
   }
 }
 
-/** Returns the record of a decision. */
 export function decisionOf(
   request: GateRequest,
   { credential, reason, rule }: Judgement,

@@ -10,7 +10,6 @@ import { BACKSTAGE_AUTH_COOKIES, isHeader } from '../read/readCredential';
 import { isRead } from '../read/requestLine';
 import { CookieNames, withoutCookies } from '../read/cookieHeader';
 import { GateRequest, isSentOn } from '../read/GateRequest';
-import type { GateServices } from '../GateServices';
 import { COOKIE_ISSUED_IN_FRONT, isFullUserToken } from '../cookie/issueCookie';
 import { isUser } from '../verify/verifyToken';
 
@@ -37,7 +36,13 @@ export function forward(request: GateRequest, judgement: Judgement): void {
     handOn(request, 'bearer', headerToken);
   }
   // A gate behind the gateway receives the same token as `Authorization`, and must issue no cookie for it.
-  if (verified && !isInstalled && mayHoldInCookie(verified, services)) {
+  if (
+    verified &&
+    !isInstalled &&
+    services.cookie &&
+    verified.token.text.length <= MAX_TOKEN_BYTES &&
+    isFullUserToken(verified, services)
+  ) {
     setRequestHeader(req, COOKIE_ISSUED_IN_FRONT, '1');
   }
   if (judgement.removesUserCookie) {
@@ -57,17 +62,6 @@ export function forward(request: GateRequest, judgement: Judgement): void {
   if (services.cookie && !isForGateBehind) {
     removeCookies(req, services.cookie.names);
   }
-}
-
-function mayHoldInCookie(
-  verified: VerifiedToken,
-  services: GateServices,
-): boolean {
-  return (
-    services.cookie !== undefined &&
-    verified.token.text.length <= MAX_TOKEN_BYTES &&
-    isFullUserToken(verified, services)
-  );
 }
 
 /**

@@ -220,7 +220,6 @@ export class KeyEndpoints {
   }
 }
 
-/** Returns whether an answer has at least one key. */
 function offersKeys(answer: KeyAnswer): answer is readonly unknown[] {
   return Array.isArray(answer) && answer.length > 0;
 }
