@@ -60,6 +60,7 @@ export async function createParts(rootServices: RootServices) {
     cookieTypes: new Set([tokenTypes.user.typParam]),
     keyEndpoints: new KeyEndpoints({
       logger: rootServices.logger,
+      plugins,
       isKnown: async id =>
         plugins.isInstalled(id) ||
         (await rootServices.system.getInstalledPlugins()).some(

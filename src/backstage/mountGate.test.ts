@@ -5,7 +5,7 @@ import { ConfigReader } from '@backstage/config';
 import express, { ErrorRequestHandler } from 'express';
 import { Refusal, RefusalReason, REFUSALS } from '../gate/Refusal';
 import { EarlyDecisions } from '../gate/EarlyDecisions';
-import type { UpgradeGuard } from '../gate/upgrades/UpgradeGuard';
+import type { UpgradeGate } from '../gate/upgrades/UpgradeGate';
 import { createGateServices } from '../__tests__/__testUtils__/createGateServices';
 import { serve } from '../__tests__/__testUtils__/serve';
 import { createErrorAnswer, mountGate } from './mountGate';
@@ -26,7 +26,7 @@ describe('mountGate', () => {
   /** Serves an app behind a gate that decides as its argument does, and that records which plugins it is asked for. */
   async function serveBehind(decide: (plugin: string) => Error | undefined) {
     const judged: string[] = [];
-    const upgradeGuard = {
+    const upgradeGate = {
       decided: () => {},
       guard: jest.fn(),
       stop: jest.fn(),
@@ -37,12 +37,12 @@ describe('mountGate', () => {
       gate: {
         config,
         logger,
-        earlyDecisions: new EarlyDecisions(services, upgradeGuard),
+        earlyDecisions: new EarlyDecisions(services, upgradeGate),
         handler: (req, _res, next) => {
           judged.push(req.params.gatedPluginId);
           next(decide(req.params.gatedPluginId));
         },
-        upgradeGuard: upgradeGuard as unknown as UpgradeGuard,
+        upgradeGate: upgradeGate as unknown as UpgradeGate,
       },
       rootHttpRouter: app as unknown as RootHttpRouterService,
       hooksWork: true,
@@ -53,7 +53,7 @@ describe('mountGate', () => {
       const response = await fetch(`${url}${path}`, init);
       return [response.status, await response.text()];
     };
-    return { app, get, judged, upgradeGuard };
+    return { app, get, judged, upgradeGate };
   }
 
   it('puts the gate in front of every plugin, and of nothing else', async () => {
@@ -111,15 +111,15 @@ describe('mountGate', () => {
   });
 
   it('guards the upgrades of the server until it is stopped', async () => {
-    const { app, get, upgradeGuard } = await serveBehind(() => undefined);
+    const { app, get, upgradeGate } = await serveBehind(() => undefined);
     await get('/');
-    expect(upgradeGuard.guard.mock.calls).toEqual([[expect.any(Server)]]);
-    expect(upgradeGuard.stop).not.toHaveBeenCalled();
+    expect(upgradeGate.guard.mock.calls).toEqual([[expect.any(Server)]]);
+    expect(upgradeGate.stop).not.toHaveBeenCalled();
     stop();
-    expect(upgradeGuard.stop).toHaveBeenCalledTimes(1);
+    expect(upgradeGate.stop).toHaveBeenCalledTimes(1);
     const { url } = await serve(app);
     await fetch(url);
-    expect(upgradeGuard.guard).toHaveBeenCalledTimes(1);
+    expect(upgradeGate.guard).toHaveBeenCalledTimes(1);
   });
 });
 

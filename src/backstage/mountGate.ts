@@ -29,7 +29,7 @@ const STATUSES = new Map(
 export function mountGate(options: {
   gate: Pick<
     ApiGate,
-    'config' | 'earlyDecisions' | 'handler' | 'logger' | 'upgradeGuard'
+    'config' | 'earlyDecisions' | 'handler' | 'logger' | 'upgradeGate'
   >;
   rootHttpRouter: RootHttpRouterService;
   /** Whether the hooks of Node work by which servers are found. */
@@ -38,7 +38,7 @@ export function mountGate(options: {
   onServer?(server: Server): void;
 }): () => void {
   const { gate, hooksWork, rootHttpRouter, onServer } = options;
-  const { config, handler, logger, upgradeGuard } = gate;
+  const { config, handler, logger, upgradeGate } = gate;
   const answerError = createErrorAnswer({ config, logger });
   const requestGuard = new RequestGuard({
     logger,
@@ -58,14 +58,14 @@ export function mountGate(options: {
     mount,
     hooksWork,
     onFound: server => {
-      upgradeGuard.guard(server);
+      upgradeGate.guard(server);
       requestGuard.guard(server);
       onServer?.(server);
     },
   });
   return () => {
     stopFinding();
-    upgradeGuard.stop();
+    upgradeGate.stop();
   };
 }
 

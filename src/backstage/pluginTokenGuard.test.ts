@@ -1,12 +1,9 @@
 import type { pluginTokenHandlerDecoratorServiceRef } from '@backstage/backend-defaults/auth';
-import { coreServices } from '@backstage/backend-plugin-api';
 import { Refusal } from '../gate/Refusal';
 import { apiGateServiceRef } from './apiGateService';
 import { pluginTokenGuardServiceFactory } from './pluginTokenGuard';
 
 type Decorator = (typeof pluginTokenHandlerDecoratorServiceRef)['T'];
-
-const discovery = { getBaseUrl: async () => 'http://localhost' };
 
 /** Makes the decorated handler of a plugin, whose callers are known as `assertCallerKnown` says. */
 async function decorate(
@@ -23,15 +20,14 @@ async function decorate(
   const factory = pluginTokenGuardServiceFactory as unknown as {
     factory(deps: object): Promise<Decorator>;
   };
-  const decorator = await factory.factory({ gate, discovery });
+  const decorator = await factory.factory({ gate });
   return { handler, decorated: decorator(handler), ...gate.keyEndpoints };
 }
 
-it('is made of the gate and of discovery', () => {
-  // The references are compared as they are: on older releases, no property `T` of theirs can be read.
+it('is made of the gate', () => {
+  // The reference is compared as it is: on older releases, no property `T` of it can be read.
   const { deps } = pluginTokenGuardServiceFactory as any;
   expect(deps.gate).toBe(apiGateServiceRef);
-  expect(deps.discovery).toBe(coreServices.discovery);
 });
 
 it('verifies the token of a caller once that is known', async () => {
@@ -44,7 +40,7 @@ it('verifies the token of a caller once that is known', async () => {
   );
   const verified = decorated.verifyToken('a');
   await new Promise(setImmediate);
-  expect(assertCallerKnown).toHaveBeenCalledWith({ sub: 'a' }, discovery);
+  expect(assertCallerKnown).toHaveBeenCalledWith({ sub: 'a' });
   expect(handler.verifyToken).not.toHaveBeenCalled();
   know();
   expect(await verified).toEqual({ subject: 'plugin:search' });

@@ -1,8 +1,5 @@
 import { pluginTokenHandlerDecoratorServiceRef } from '@backstage/backend-defaults/auth';
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
+import { createServiceFactory } from '@backstage/backend-plugin-api';
 import { Refusal } from '../gate/Refusal';
 import { apiGateServiceRef } from './apiGateService';
 
@@ -13,14 +10,14 @@ import { apiGateServiceRef } from './apiGateService';
  */
 export const pluginTokenGuardServiceFactory = createServiceFactory({
   service: pluginTokenHandlerDecoratorServiceRef,
-  deps: { gate: apiGateServiceRef, discovery: coreServices.discovery },
+  deps: { gate: apiGateServiceRef },
   factory:
-    ({ gate, discovery }) =>
+    ({ gate }) =>
     handler => ({
       async verifyToken(token) {
         const { claims } = gate.tokens.read(token);
         try {
-          await gate.keyEndpoints.assertCallerKnown(claims, discovery);
+          await gate.keyEndpoints.assertCallerKnown(claims);
         } catch (error) {
           throw error instanceof Refusal ? error.error : error;
         }

@@ -1,6 +1,7 @@
 import { ConfigReader } from '@backstage/config';
 import { compact, difference, differenceWith, isEqual, omit } from 'lodash';
-import { AllowRule, endOf, formatRule } from '../gate/rules/AllowRule';
+import { AllowRule, endOf } from '../gate/rules/AllowRule';
+import { formatRule } from '../settings/read/readAllowRules';
 import {
   findOpenings,
   includesDenial,

@@ -1,6 +1,6 @@
 import { attempt, compact, difference, find, isError, map, uniq } from 'lodash';
 import { parse } from 'yaml';
-import { yamlOf } from '../gate/rules/AllowRule';
+import { yamlOf } from '../settings/read/readAllowRules';
 import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
 import { readTokens } from '../settings/read/readTokens';

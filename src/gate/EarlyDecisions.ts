@@ -6,7 +6,7 @@ import { decide, decisionOf } from './decide';
 import type { Judgement } from './judge/judge';
 import { ExpressRequest } from './read/GateRequest';
 import type { GateServices } from './GateServices';
-import type { UpgradeGuard } from './upgrades/UpgradeGuard';
+import type { UpgradeGate } from './upgrades/UpgradeGate';
 
 /** A decision about a request that no listener of the server has got yet. */
 export interface EarlyDecision {
@@ -28,7 +28,7 @@ export class EarlyDecisions {
 
   constructor(
     private readonly services: GateServices,
-    private readonly upgradeGuard: Pick<UpgradeGuard, 'decided'>,
+    private readonly upgradeGate: Pick<UpgradeGate, 'decided'>,
   ) {}
 
   /**
@@ -45,7 +45,7 @@ export class EarlyDecisions {
    * `res.locals.goesOn` has whether the request goes on to the listeners.
    */
   readonly decide: RequestHandler = async (req, res, next) => {
-    const { services, upgradeGuard } = this;
+    const { services, upgradeGate } = this;
     let error: Error | undefined;
     try {
       const request = new ExpressRequest(req, res, services);
@@ -60,7 +60,7 @@ export class EarlyDecisions {
       if (!goesOn || !isPreflight) {
         if (goesOn) {
           carryOut(request, judgement);
-          upgradeGuard.decided(req, true);
+          upgradeGate.decided(req, true);
         }
         // At a mount of Express, and outside of it.
         const { headers, method, originalUrl: url } = req;

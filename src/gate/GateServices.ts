@@ -4,7 +4,7 @@ import type { GateCookieIssuer } from './cookie/CookieIssuer';
 import type { GateCookie } from './cookie/GateCookie';
 import type { BackendPlugins } from './plugins/BackendPlugins';
 import type { KeyEndpoints } from './verify/KeyEndpoints';
-import type { NegativeTokenCache } from './verify/NegativeTokenCache';
+import type { NegativeTokenCache } from './verify/explainFailure';
 import type { OwnIssuer } from './verify/OwnIssuer';
 import type { TokenCache } from './verify/TokenCache';
 import type { Decisions } from './Decision';

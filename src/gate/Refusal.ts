@@ -18,7 +18,7 @@ const NOTHING_PRESENTED = 'Bearer realm="Backstage"';
 const INVALID_TOKEN = 'Bearer realm="Backstage", error="invalid_token"';
 const INVALID_REQUEST = 'Bearer realm="Backstage", error="invalid_request"';
 
-const RETRY_AFTER_SECONDS = 5;
+const RETRY_AFTER_SECONDS = '5';
 
 /** The class of errors of which Backstage's error middleware makes each status. */
 export const ERRORS = {
@@ -35,8 +35,6 @@ interface RefusalRow {
   message: string;
   /** The `WWW-Authenticate` header. */
   challenge?: string;
-  /** The `Retry-After` header, for what may be different a moment later. */
-  retryAfterSeconds?: number;
 }
 
 const unauthorized = (message: string): RefusalRow => ({
@@ -45,11 +43,7 @@ const unauthorized = (message: string): RefusalRow => ({
   challenge: INVALID_TOKEN,
 });
 const forbidden = (message: string): RefusalRow => ({ status: 403, message });
-const unavailable = (message: string): RefusalRow => ({
-  status: 503,
-  message,
-  retryAfterSeconds: RETRY_AFTER_SECONDS,
-});
+const unavailable = (message: string): RefusalRow => ({ status: 503, message });
 
 /** Every reason for a refusal, and its answer. docs/troubleshooting.md has the same reasons, with their meaning for operators. */
 export const REFUSALS = {
@@ -156,9 +150,8 @@ export class Refusal extends Error {
     this.error.stack = `${this.error.name}: ${this.error.message}`;
     this.headers = {
       ...(row.challenge && { 'WWW-Authenticate': row.challenge }),
-      ...(row.retryAfterSeconds && {
-        'Retry-After': String(row.retryAfterSeconds),
-      }),
+      // A moment later, the gate may be able to decide.
+      ...(row.status === 503 && { 'Retry-After': RETRY_AFTER_SECONDS }),
     };
   }
 

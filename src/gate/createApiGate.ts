@@ -4,7 +4,7 @@ import express from 'express';
 import type { CookieIssuer } from './cookie/CookieIssuer';
 import { DefaultCookieIssuer } from './cookie/DefaultCookieIssuer';
 import { GateCookie } from './cookie/GateCookie';
-import { NegativeTokenCache } from './verify/NegativeTokenCache';
+import { NegativeTokenCache } from './verify/explainFailure';
 import { OwnIssuer } from './verify/OwnIssuer';
 import { substituteRequest } from './read/readCredential';
 import { TokenCache } from './verify/TokenCache';
@@ -17,7 +17,6 @@ import { UpgradeGate } from './upgrades/UpgradeGate';
 import type { GateServices } from './GateServices';
 import { wrapIssuer } from './cookie/issueCookie';
 import { findUndecidedOrder } from './verify/orders';
-import { UpgradeGuard } from './upgrades/UpgradeGuard';
 import { run } from './verify/steps';
 import { verifyToken } from './verify/verifyToken';
 import { RateLimit } from './util/RateLimit';
@@ -45,21 +44,15 @@ export type ApiGate = ReturnType<typeof createApiGate>;
 export function createApiGate(system: FromSystem) {
   const services = createServices(system);
   const upgradeGate = new UpgradeGate(services);
-  const upgradeGuard = new UpgradeGuard({
-    services,
-    upgradeGate,
-    findOrder: (req, socket) => findUndecidedOrder(req, services, { socket }),
-  });
-  const earlyDecisions = new EarlyDecisions(services, upgradeGuard);
+  const earlyDecisions = new EarlyDecisions(services, upgradeGate);
   return {
     ...system,
     decisions: services.decisions,
     tokens: services.tokens,
     /** The Express handler for `/api/:gatedPluginId`. */
-    handler: createGate(services, upgradeGuard, earlyDecisions),
+    handler: createGate(services, upgradeGate, earlyDecisions),
     earlyDecisions,
     upgradeGate,
-    upgradeGuard,
     /** Returns the refusal to carry out in report-only for a request that a mount of the app's own leads around the gate. */
     findUndecidedOrder: (req: IncomingMessage, pluginId: string) =>
       findUndecidedOrder(req, services, { pluginId }),

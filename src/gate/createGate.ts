@@ -13,7 +13,7 @@ import type { GateServices } from './GateServices';
 import { Judgement } from './judge/judge';
 import { ExpressRequest } from './read/GateRequest';
 import { Refusal, refuseUndecided } from './Refusal';
-import type { UpgradeGuard } from './upgrades/UpgradeGuard';
+import type { UpgradeGate } from './upgrades/UpgradeGate';
 
 /** The arguments for `next`; `undefined` if the gate has answered the request itself. */
 type NextArguments = [error?: Error] | undefined;
@@ -25,7 +25,7 @@ type NextArguments = [error?: Error] | undefined;
  */
 export function createGate(
   services: GateServices,
-  upgradeGuard: Pick<UpgradeGuard, 'decided'>,
+  upgradeGate: Pick<UpgradeGate, 'decided'>,
   earlyDecisions?: Pick<EarlyDecisions, 'find'>,
 ): RequestHandler {
   return (req, res, next) => {
@@ -51,7 +51,7 @@ export function createGate(
       ended = fail(error);
     }
     const end = (args: NextArguments): void => {
-      upgradeGuard.decided(req, args?.length === 0);
+      upgradeGate.decided(req, args?.length === 0);
       if (args) {
         next(...args);
       }
@@ -60,7 +60,7 @@ export function createGate(
     // of a handler behind the gate is no refusal.
     if (ended && 'then' in ended) {
       // Upgrades may arrive at the server while the decision waits.
-      upgradeGuard.decided(req, false);
+      upgradeGate.decided(req, false);
       ended.then(end);
     } else {
       end(ended);

@@ -1,6 +1,5 @@
-import { carryOutEffects } from './carryOut/effects';
+import { carryOutEffects, findResourceMetadata } from './carryOut/effects';
 import { forward } from './carryOut/forward';
-import { findResourceMetadata } from './carryOut/resourceMetadata';
 import type { Decision } from './Decision';
 import type { VerifiedToken } from './judge/findRefused';
 import { judge, Judgement } from './judge/judge';
@@ -89,7 +88,6 @@ export function conclude(request: GateRequest, judgement: Judgement): boolean {
   return goesOn;
 }
 
-/** Reports that an external token has authenticated a request. */
 export function reportExternalToken(
   request: GateRequest,
   { credentials }: VerifiedToken,
@@ -100,7 +98,6 @@ export function reportExternalToken(
   }
 }
 
-/** Returns the record of a decision. */
 export function decisionOf(
   request: GateRequest,
   { credential, reason, rule }: Judgement,

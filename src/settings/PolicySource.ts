@@ -12,7 +12,7 @@ import {
 } from './read/readApiGateConfig';
 import { checkBlockSources, findBlockSources } from './files/blockSources';
 import { findListSources, ListSource } from './files/configFiles';
-import { callAt, createForwardClock } from '../gate/util/time';
+import { callAt } from '../gate/util/time';
 import { MAX_LINE_BYTES, shorten } from './logLine';
 import { readPolicyConfig } from './expectations/checkExpectations';
 import { ConfigChanges } from './files/ConfigChanges';
@@ -22,6 +22,18 @@ import { ENFORCED, StartSettings } from './StartSettings';
 const REMIND_MS = 60 * 60 * 1000;
 
 export type ReloadOutcome = { policy: ConfiguredPolicy } | { problem: string };
+
+/**
+ * Creates a clock that never goes back, in milliseconds since 1970. If the clock of the machine is set back, it stands still
+ * until that clock is there again, so that nothing that has ended begins anew.
+ */
+function createForwardClock(): () => number {
+  let latest = -Infinity;
+  return () => {
+    latest = Math.max(latest, Date.now());
+    return latest;
+  };
+}
 
 /**
  * Holds the current policy and reloads it when the configuration changes. An invalid change, and one that takes `auth.apiGate` away,

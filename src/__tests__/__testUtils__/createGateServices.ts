@@ -8,7 +8,7 @@ import { parse } from 'cookie';
 import type { Request, Response } from 'express';
 import type { ApiGateConfig } from '../../settings/read/readApiGateConfig';
 import { GateCookie } from '../../gate/cookie/GateCookie';
-import { NegativeTokenCache } from '../../gate/verify/NegativeTokenCache';
+import { NegativeTokenCache } from '../../gate/verify/explainFailure';
 import { OwnIssuer } from '../../gate/verify/OwnIssuer';
 import { decodeToken, readBearer } from '../../gate/read/token';
 import { TokenCache } from '../../gate/verify/TokenCache';

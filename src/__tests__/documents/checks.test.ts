@@ -206,7 +206,7 @@ it('npm test runs the files alone that its arguments name', async () => {
   const { scripts } = JSON.parse(
     readFileSync(path.join(root, 'package.json'), 'utf8'),
   );
-  const file = 'src/gate/util/entityRef.test.ts';
+  const file = 'src/gate/util/time.test.ts';
   const bin = path.join(root, 'node_modules/.bin');
   const { stdout } = await promisify(execFile)(
     'sh',

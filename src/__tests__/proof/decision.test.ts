@@ -1,5 +1,5 @@
 import type { AllowRule } from '../../gate/rules/AllowRule';
-import { judgeAnonymous } from '../../gate/judge/judge';
+import { judgeAnonymous } from '../../settings/expectations/explainRequest';
 import { Differences } from './Differences';
 import {
   deniedSockets,

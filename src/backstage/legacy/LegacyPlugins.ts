@@ -6,8 +6,8 @@ import {
   TargetPlugin,
 } from '../../gate/plugins/BackendPlugins';
 import {
-  isDoubtful,
   MountedRequest,
+  NO_PLUGIN,
   pluginIdOf,
 } from '../../gate/read/mountedRequest';
 import { coversTechDocsPages } from '../../gate/plugins/DeclaredPolicies';
@@ -53,7 +53,7 @@ export class LegacyPlugins implements BackendPlugins {
     return (
       this.gatedIds.has(ALL_PLUGINS) ||
       this.gatedIds.has(pluginIdOf(target)) ||
-      isDoubtful(target)
+      target.params.gatedPluginId === NO_PLUGIN
     );
   }
 

@@ -105,7 +105,7 @@ export async function createLegacyApiGate(
     // The `auth` plugin of this system may give its tokens no type.
     cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
     issuerClock,
-    keyEndpoints: new KeyEndpoints({ isKnown: refusePlugin, logger }),
+    keyEndpoints: new KeyEndpoints({ isKnown: refusePlugin, logger, plugins }),
     logger,
     observer: new GateReport({ logger, plugins }),
     plugins,

@@ -1,7 +1,6 @@
 import express, { Response } from 'express';
 import onHeaders from 'on-headers';
-import type { IssuedCookie } from '../cookie/CookieIssuer';
-import { CredentialKind, isCookie } from '../Decision';
+import { isCookie } from '../Decision';
 import type { GateAnswer, Judgement } from '../judge/judge';
 import type { Refusal } from '../Refusal';
 import { isRead, PAGE_PATH } from '../read/requestLine';
@@ -18,21 +17,6 @@ const OLDER_CACHE_CONTROLS: readonly string[] = [
   'surrogate-control',
   'x-accel-expires',
 ];
-
-/** The headers that an answer gets when it is written. */
-export interface AnswerHeaders {
-  /** The `Set-Cookie` headers that clear the gate's cookies. */
-  cleared: string[];
-  issued: IssuedCookie | undefined;
-  /** The credential for which the answer is restricted; `none` on a public path, to which browsers send the cookie too. */
-  restrictedFor: CredentialKind | undefined;
-  /** Whether no shared cache may keep the answer. */
-  isPrivate: boolean;
-  /** Whether a browser shows the answer to a cookie as a page. */
-  isPage: boolean;
-  /** Whether the headers are set. */
-  isSet: boolean;
-}
 
 /** Clears the gate's cookies of a request with its answer. */
 export function clearCookie({ answer, req, services }: GateRequest): void {

@@ -1,16 +1,15 @@
 import type { BackstageIdentityResponse } from '@backstage/plugin-auth-node';
 import type { IncomingMessage } from 'node:http';
+import type { Request } from 'express';
 import { MAX_TOKEN_BYTES } from '../cookie/GateCookie';
-import { bindToken, readBearer } from '../read/token';
+import { bindToken, PresentedToken, readBearer } from '../read/token';
 import type { CredentialKind } from '../Decision';
 import type { VerifiedToken } from '../judge/findRefused';
 import type { Judgement } from '../judge/judge';
-import { BACKSTAGE_AUTH_COOKIES } from '../read/readCredential';
+import { BACKSTAGE_AUTH_COOKIES, isHeader } from '../read/readCredential';
 import { isRead } from '../read/requestLine';
-import { removeCookies, setRequestHeader } from './requestHeaders';
+import { CookieNames, withoutCookies } from '../read/cookieHeader';
 import { GateRequest, isSentOn } from '../read/GateRequest';
-import type { PresentedToken } from '../read/PresentedToken';
-import type { GateServices } from '../GateServices';
 import { COOKIE_ISSUED_IN_FRONT, isFullUserToken } from '../cookie/issueCookie';
 import { isUser } from '../verify/verifyToken';
 
@@ -37,7 +36,13 @@ export function forward(request: GateRequest, judgement: Judgement): void {
     handOn(request, 'bearer', headerToken);
   }
   // A gate behind the gateway receives the same token as `Authorization`, and must issue no cookie for it.
-  if (verified && !isInstalled && mayHoldInCookie(verified, services)) {
+  if (
+    verified &&
+    !isInstalled &&
+    services.cookie &&
+    verified.token.text.length <= MAX_TOKEN_BYTES &&
+    isFullUserToken(verified, services)
+  ) {
     setRequestHeader(req, COOKIE_ISSUED_IN_FRONT, '1');
   }
   if (judgement.removesUserCookie) {
@@ -57,17 +62,6 @@ export function forward(request: GateRequest, judgement: Judgement): void {
   if (services.cookie && !isForGateBehind) {
     removeCookies(req, services.cookie.names);
   }
-}
-
-function mayHoldInCookie(
-  verified: VerifiedToken,
-  services: GateServices,
-): boolean {
-  return (
-    services.cookie !== undefined &&
-    verified.token.text.length <= MAX_TOKEN_BYTES &&
-    isFullUserToken(verified, services)
-  );
 }
 
 /**
@@ -123,5 +117,56 @@ function setIdentity(
       },
     };
     (req as { user?: BackstageIdentityResponse }).user = user;
+  }
+}
+
+/**
+ * Replaces a request header, or removes it, in each place where a handler or a proxy may read it: `headers`, `headersDistinct`
+ * and `rawHeaders`.
+ *
+ * @param name - in lower case
+ */
+export function setRequestHeader(
+  req: IncomingMessage,
+  name: string,
+  value: string | undefined,
+): void {
+  // Read both properties first: Node derives them from `rawHeaders` at the first access.
+  const { headers, headersDistinct } = req;
+  const { rawHeaders } = req;
+  const raw: string[] = [];
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (!isHeader(rawHeaders[i], name)) {
+      raw.push(rawHeaders[i], rawHeaders[i + 1]);
+    }
+  }
+  if (value === undefined) {
+    delete headers[name];
+    delete headersDistinct[name];
+  } else {
+    headers[name] = value;
+    headersDistinct[name] = [value];
+    raw.push(name, value);
+  }
+  req.rawHeaders = raw;
+}
+
+/**
+ * Removes cookies from a request, so that no handler finds them: from its headers, and from the properties that `cookie-parser`
+ * has set, if an app runs that in front of the gate.
+ */
+export function removeCookies(req: IncomingMessage, names: CookieNames): void {
+  const present = req.headers.cookie;
+  const others = withoutCookies(present, names);
+  if (others !== present) {
+    setRequestHeader(req, 'cookie', others);
+  }
+  const { cookies, signedCookies } = req as Partial<Request>;
+  for (const parsed of [cookies, signedCookies]) {
+    for (const name of parsed ? Object.keys(parsed) : []) {
+      if (names.all.has(name)) {
+        delete parsed![name];
+      }
+    }
   }
 }

@@ -2,8 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { pluginIdOf } from '../read/mountedRequest';
 import type { GateObserver } from '../GateObserver';
-import type { ReadCookie } from '../read/readCredential';
+import type { CookieToken } from '../read/readCredential';
 import { decodeToken, sameSession, Token } from '../read/token';
+import { Refusal } from '../Refusal';
 import { RateLimit } from '../util/RateLimit';
 import type {
   CookieIssuerContext,
@@ -35,10 +36,10 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
 
   isSettled(req: IncomingMessage, token: Token): boolean {
     const present = this.services.cookie.read(req.headers.cookie);
-    if (present.kind === 'none') {
+    if (present === undefined) {
       return !keepsCookies(req, token);
     }
-    if (!holdsSession(present, token)) {
+    if (present instanceof Refusal || !holdsSession(present, token)) {
       return false;
     }
     token.sentCookies = 0;
@@ -50,7 +51,7 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
     token: Token,
   ): Promise<IssuedCookie | undefined> {
     const present = this.services.cookie.read(context.req.headers.cookie);
-    if (await this.#isNewer(present, token)) {
+    if (typeof present === 'string' && (await this.#isNewer(present, token))) {
       token.sentCookies = 0;
       return undefined;
     }
@@ -73,22 +74,19 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
    * Returns whether the cookie is the same user's, newer, and verifies. The issuer keeps such a cookie: a second tab may still use
    * its older token, and must not replace the newer cookie.
    */
-  async #isNewer(present: ReadCookie, { claims }: Token): Promise<boolean> {
-    if (present.kind !== 'token') {
-      return false;
-    }
-    const current = decodeToken(present.token);
+  async #isNewer(present: string, { claims }: Token): Promise<boolean> {
+    const current = decodeToken(present);
     return (
       current?.sub === claims?.sub &&
       Number(current?.iat) > Number(claims?.iat) &&
-      this.services.verifies(present.token)
+      this.services.verifies(present)
     );
   }
 
   #issue(
     { credentials, expires, req }: CookieIssuerContext,
     token: Token,
-    present: ReadCookie,
+    present: CookieToken,
   ): IssuedCookie {
     const { services } = this;
     const { cookie, observer } = services;
@@ -111,8 +109,7 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
     // The new cookie takes the place of the same user's former one, so that nothing has to be cleared. If that one has a domain, as
     // the tutorial's, both stay, and the next answer clears them: the request then has the name twice.
     const isRenewal =
-      present.kind === 'token' &&
-      decodeToken(present.token)?.sub === claims!.sub;
+      typeof present === 'string' && decodeToken(present)?.sub === claims!.sub;
     const stale = cookie.clear(header, isRenewal ? setCookie : []);
     return {
       setCookies: [...stale, ...setCookie],
@@ -137,14 +134,11 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
   }
 }
 
-function holdsSession(present: ReadCookie, { text, claims }: Token): boolean {
-  if (present.kind !== 'token') {
-    return false;
-  }
-  if (present.token === text) {
+function holdsSession(present: string, { text, claims }: Token): boolean {
+  if (present === text) {
     return true;
   }
-  const current = decodeToken(present.token);
+  const current = decodeToken(present);
   return !!current && !!claims && sameSession(current, claims);
 }
 

@@ -9,7 +9,8 @@ import {
   readCookies,
   readCookieValues,
 } from '../read/cookieHeader';
-import type { ReadCookie } from '../read/readCredential';
+import type { CookieToken } from '../read/readCredential';
+import { Refusal } from '../Refusal';
 
 // Browsers store at least this many bytes of one cookie: name, value and attributes (RFC 6265, section 6.1).
 const MAX_COOKIE_BYTES = 4096;
@@ -60,13 +61,13 @@ export class GateCookie {
     ];
   }
 
-  read(header: string | undefined): ReadCookie {
+  read(header: string | undefined): CookieToken {
     const values = readCookies(header, this.names);
     if (!values) {
-      return { kind: 'conflict' };
+      return Refusal.because('conflicting-cookies');
     }
     if (values.size === 0) {
-      return { kind: 'none' };
+      return undefined;
     }
     const whole = values.get(this.#name);
     const parts =
@@ -74,8 +75,8 @@ export class GateCookie {
         ? times(values.size, i => values.get(this.#partName(i)))
         : [whole];
     return parts.length === values.size && !parts.includes(undefined)
-      ? { kind: 'token', token: parts.join('') }
-      : { kind: 'conflict' };
+      ? parts.join('')
+      : Refusal.because('conflicting-cookies');
   }
 
   /** Returns the tokens of whole cookies, also where {@link GateCookie.read} finds a conflict: any of them may be of a session. */

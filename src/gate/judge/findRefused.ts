@@ -4,9 +4,8 @@ import type {
   BackstageUserPrincipal,
 } from '@backstage/backend-plugin-api';
 import type { SocketSession } from '../sessions/SessionSockets';
-import type { Token } from '../read/token';
+import type { PresentedToken, Token } from '../read/token';
 import type { CredentialKind } from '../Decision';
-import type { PresentedToken } from '../read/PresentedToken';
 import { Refusal } from '../Refusal';
 
 /** A token that Backstage has verified. */
@@ -47,7 +46,9 @@ export function isNeeded(
 ): boolean {
   switch (role) {
     case 'authenticates':
-      return !found.some(isDecisive);
+      return !found.some(
+        ({ outcome }) => isVerified(outcome) || hasFailed(outcome),
+      );
     case 'signs out':
       return !found.some(({ outcome }) => hasFailed(outcome));
     case 'may be read': {
@@ -164,11 +165,6 @@ export function refusalOfReadable({
     outcome.reason === 'restricted' ||
     outcome.detail === 'new-key';
   return isHarmless ? undefined : outcome;
-}
-
-/** Returns whether no further token of an upgrade is tried. */
-function isDecisive({ outcome }: FoundToken): boolean {
-  return isVerified(outcome) || hasFailed(outcome);
 }
 
 function hasFailed(outcome: TokenOutcome): boolean {

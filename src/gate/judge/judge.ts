@@ -1,9 +1,8 @@
 import type { JsonObject } from '@backstage/types';
 import type { CredentialKind, PassReason, TokenKind } from '../Decision';
-import type { PresentedToken } from '../read/PresentedToken';
+import type { PresentedToken } from '../read/token';
 import type { AllowRule } from '../rules/AllowRule';
 import { denies } from '../rules/DenyList';
-import type { RouteClass } from '../rules/classifyRoute';
 import type { Session } from '../sessions/SessionSockets';
 import type { GateRequest } from '../read/GateRequest';
 import { Refusal } from '../Refusal';
@@ -105,18 +104,6 @@ export function judge(
   passed.verified = verified;
   passed.sessions = isUpgrade ? sessionsOf(found) : [];
   return passed;
-}
-
-/** Judges a request that presents nothing, for `explain`, for expectations and for the form of the page. */
-export function judgeAnonymous(route: RouteClass): Judgement {
-  const outcome = Refusal.because('missing-credentials');
-  const role = 'authenticates';
-  const presented = { role, kind: 'none', token: undefined } as const;
-  const missing = { presented: { ...presented, refused: outcome }, outcome };
-  return judge(
-    { denials: [], isEnforced: true, isUpgrade: false, route },
-    route === 'protected' ? [missing] : [],
-  );
 }
 
 /** Returns whether Backstage's own cookie is refused where a handler may read it. Report-only does not remove it for want of the list. */

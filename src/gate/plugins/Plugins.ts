@@ -3,9 +3,8 @@ import type {
   AuthService,
   DiscoveryService,
   HttpAuthService,
-  LifecycleService,
 } from '@backstage/backend-plugin-api';
-import type { Request, RequestHandler, Response } from 'express';
+import type { Request, Response } from 'express';
 import { Refusal } from '../Refusal';
 import { pluginIdOf, rawPluginId } from '../read/mountedRequest';
 import { DecodedToken, effectiveUserToken } from '../read/token';
@@ -122,13 +121,12 @@ export class Plugins implements BackendPlugins {
 
   targetOf(req: Pick<Request, 'baseUrl' | 'params'>): TargetPlugin {
     const id = pluginIdOf(req);
-    if (this.isInstalled(id)) {
-      return this.installed(id);
+    const installed = this.installed(id);
+    if (installed) {
+      return installed;
     }
     // The plugin may be behind Backstage's gateway, so the request waits until the gateway is up.
-    const gateway = this.isInstalled('gateway')
-      ? this.installed('gateway')
-      : undefined;
+    const gateway = this.installed('gateway');
     return {
       id,
       mountedAs: id,
@@ -142,9 +140,9 @@ export class Plugins implements BackendPlugins {
     };
   }
 
-  /** @param id - of an installed plugin, in lower case */
-  installed(id: string): TargetPlugin {
-    return this.#expected.get(id)!.target;
+  /** @param id - in lower case */
+  installed(id: string): TargetPlugin | undefined {
+    return this.#expected.get(id)?.target;
   }
 
   guardsUpgrades(): boolean {
@@ -152,7 +150,7 @@ export class Plugins implements BackendPlugins {
   }
 
   userKeysPlugin(): TargetPlugin | undefined {
-    return this.isInstalled('auth') ? this.installed('auth') : undefined;
+    return this.installed('auth');
   }
 
   anyRegistered(): InstalledPlugin {
@@ -191,31 +189,4 @@ export class Plugins implements BackendPlugins {
       ? httpAuth
       : uninstalledPluginAuth(rawPluginId(req), token);
   }
-}
-
-/**
- * Waits for the start of a plugin.
- *
- * @param middleware - Backstage's own, which lets requests wait for that start
- */
-export function watchStart(
-  middleware: RequestHandler,
-  lifecycle: LifecycleService,
-): Pick<RegisteredPlugin, 'isUp' | 'started'> {
-  let isUp = false;
-  lifecycle.addShutdownHook(() => {
-    isUp = false;
-  });
-  return {
-    isUp: () => isUp,
-    async started() {
-      await new Promise<void>((resolve, reject) => {
-        middleware({} as Request, {} as Response, error =>
-          error ? reject(error) : resolve(),
-        );
-      });
-      // Only now: a pipelined request that needs not wait would overtake the one before it.
-      isUp = true;
-    },
-  };
 }

@@ -3,7 +3,8 @@ import type { Duplex } from 'node:stream';
 import type { Request, Response } from 'express';
 import type { TargetPlugin } from '../plugins/BackendPlugins';
 import { CredentialPlaces, readPlaces } from './readCredential';
-import { createDecisionId } from '../Decision';
+import type { IssuedCookie } from '../cookie/CookieIssuer';
+import { createDecisionId, CredentialKind } from '../Decision';
 import {
   asksForUpgrade,
   COOKIE_PATH,
@@ -21,8 +22,22 @@ import type { MountedRequest } from './mountedRequest';
 import { classifyRoute, RouteClass } from '../rules/classifyRoute';
 import type { DenyRule } from '../rules/DenyList';
 import { isEnforced, Policy } from '../rules/Policy';
-import type { AnswerHeaders } from '../carryOut/answer';
 import type { GateServices } from '../GateServices';
+
+/** The headers that an answer gets when it is written. */
+class AnswerHeaders {
+  /** The `Set-Cookie` headers that clear the gate's cookies. */
+  cleared: string[] = [];
+  issued: IssuedCookie | undefined = undefined;
+  /** The credential for which the answer is restricted; `none` on a public path, to which browsers send the cookie too. */
+  restrictedFor: CredentialKind | undefined = undefined;
+  /** Whether no shared cache may keep the answer. */
+  isPrivate = false;
+  /** Whether a browser shows the answer to a cookie as a page. */
+  isPage = false;
+  /** Whether the headers are set. */
+  isSet = false;
+}
 
 /**
  * Everything that the gate has found out about one request. It keeps the policy that was current when the request arrived, so that
@@ -50,14 +65,7 @@ export abstract class GateRequest<
   /** Where the request may hold its credential. */
   readonly places: CredentialPlaces;
   /** The gate collects the headers of the answer here, and `answer.ts` alone sets them. */
-  readonly answer: AnswerHeaders = {
-    cleared: [],
-    issued: undefined,
-    restrictedFor: undefined,
-    isPrivate: false,
-    isPage: false,
-    isSet: false,
-  };
+  readonly answer = new AnswerHeaders();
   #decisionId: string | undefined;
 
   constructor(
@@ -76,12 +84,8 @@ export abstract class GateRequest<
     this.pluginId = this.plugin.id;
     this.isInstalled = plugins.isInstalled(this.pluginId);
     this.path = this.readPath(this.plugin);
-    const { isInstalled, method, path, pluginId, policy } = this;
-    this.route = classifyRoute(
-      { plugin: pluginId, method, path, isInstalled },
-      policy,
-      this.now,
-    );
+    const { isInstalled, path, pluginId, policy } = this;
+    this.route = classifyRoute(this, policy, this.now);
     this.places = readPlaces(req, {
       cookie: services.cookie,
       header: policy.config.credentialHeader,
@@ -106,7 +110,6 @@ export abstract class GateRequest<
     return this.req.headers['user-agent'];
   }
 
-  /** The client's address, as `backend.trustProxy` has it. */
   abstract get clientAddress(): string | undefined;
 
   protected abstract readPath(plugin: TargetPlugin): string | undefined;

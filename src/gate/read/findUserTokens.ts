@@ -67,7 +67,7 @@ function valuesIn(
   ]);
   const { cookie } = withCookies ? req.headers : {};
   const own = services.cookie?.read(cookie);
-  const inCookie = own?.kind === 'token' ? [own.token] : [];
+  const inCookie = typeof own === 'string' ? [own] : [];
   const whole = services.cookie?.readWhole(cookie) ?? [];
   const stock = readCookieValues(
     cookie,

@@ -79,11 +79,6 @@ export function readUpgradeTarget(target: string): MountedRequest | undefined {
     : doubtful;
 }
 
-/** Returns whether a target is doubtful: it may lead to any plugin. */
-export function isDoubtful({ params }: MountedRequest): boolean {
-  return params.gatedPluginId === NO_PLUGIN;
-}
-
 /** Decodes a path until no escape is left. Returns `undefined` if that fails, or takes more levels than a legitimate client uses. */
 function decodeFully(path: string): string | undefined {
   let decoded = path;

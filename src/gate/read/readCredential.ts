@@ -14,12 +14,8 @@ export const BACKSTAGE_AUTH_COOKIES = createCookieNames([
   BACKSTAGE_AUTH_COOKIE,
 ]);
 
-/**
- * The token of the gate's cookie in a `Cookie` header. `conflict` marks an inconsistent set of cookies, of which the gate accepts
- * no part.
- */
-export type ReadCookie =
-  { kind: 'none' } | { kind: 'token'; token: string } | { kind: 'conflict' };
+/** The token in a cookie, if there is one. A refusal marks an inconsistent set of cookies, of which the gate accepts no part. */
+export type CookieToken = string | Refusal | undefined;
 
 /** The places where a request may hold its credential. */
 export interface CredentialPlaces {
@@ -101,37 +97,23 @@ export function readCredential(
   if (req.headers.authorization && !places.isBound) {
     return Refusal.because('unsupported-scheme');
   }
-  const gateCookie = places.cookie?.read(req.headers.cookie) ?? {
-    kind: 'none',
-  };
-  if (gateCookie.kind !== 'none' || !acceptsUserCookie()) {
-    return presentCookie('cookie', gateCookie);
+  let kind: TokenKind = 'cookie';
+  let cookie = places.cookie?.read(req.headers.cookie);
+  if (cookie === undefined && acceptsUserCookie()) {
+    kind = 'user-cookie';
+    cookie = readUserCookie(req);
   }
-  return presentCookie('user-cookie', readUserCookie(req));
+  return typeof cookie === 'string'
+    ? { kind, token: cookie }
+    : (cookie ?? Refusal.because('missing-credentials'));
 }
 
-function presentCookie(
-  kind: Credential['kind'],
-  cookie: ReadCookie,
-): Credential | Refusal {
-  switch (cookie.kind) {
-    case 'token':
-      return { kind, token: cookie.token };
-    case 'conflict':
-      return Refusal.because('conflicting-cookies');
-    default:
-      return Refusal.because('missing-credentials');
-  }
-}
-
-/** Returns the token in Backstage's own cookie, if there is one; `conflict` if the cookie has several values. */
-export function readUserCookie(req: IncomingMessage): ReadCookie {
-  const cookies = readCookies(req.headers.cookie, BACKSTAGE_AUTH_COOKIES);
-  if (!cookies) {
-    return { kind: 'conflict' };
-  }
-  const token = cookies.get(BACKSTAGE_AUTH_COOKIE);
-  return token ? { kind: 'token', token } : { kind: 'none' };
+/** Returns the token in Backstage's own cookie, which has one value. */
+export function readUserCookie({ headers }: IncomingMessage): CookieToken {
+  const cookies = readCookies(headers.cookie, BACKSTAGE_AUTH_COOKIES);
+  return cookies
+    ? cookies.get(BACKSTAGE_AUTH_COOKIE)
+    : Refusal.because('conflicting-cookies');
 }
 
 /** Returns the protocols that a WebSocket handshake offers (RFC 6455, section 11.3.4). Node joins several headers by a comma. */

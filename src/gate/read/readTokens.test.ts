@@ -3,7 +3,7 @@ import { GateCookie } from '../cookie/GateCookie';
 import { TokenCache } from '../verify/TokenCache';
 import type { GateRequest } from './GateRequest';
 import { readPlaces } from './readCredential';
-import type { PresentedToken, Role } from './PresentedToken';
+import type { PresentedToken, Role } from './token';
 import { readTokens } from './readTokens';
 
 const cookie = new GateCookie(

@@ -1,3 +1,4 @@
+import { compact } from 'lodash';
 import { isCookie } from '../Decision';
 import { Refusal } from '../Refusal';
 import { isCodeDestination } from './browsers';
@@ -8,12 +9,7 @@ import {
   trustOf,
 } from './GateRequest';
 import {
-  MAX_TOKENS,
-  present,
-  presentBearers,
-  PresentedToken,
-} from './PresentedToken';
-import {
+  Credential,
   CredentialPlaces,
   findBearer,
   readCredential,
@@ -21,7 +17,10 @@ import {
   readUserCookie,
 } from './readCredential';
 import { isCookieEndpoint } from './requestLine';
-import { readBearer } from './token';
+import { PresentedToken, readBearer, Role } from './token';
+
+// Verifying each one takes time, and Backstage tries as many.
+const MAX_TOKENS = 5;
 
 /**
  * Reads each token that a request presents, with its role, in the order in which the gate verifies and judges them. Nothing is verified
@@ -162,20 +161,13 @@ function markCut(
 
 /** Reads Backstage's own cookie, which a handler reads, and the cookie endpoint renews. */
 function readRenewable(request: GateRequest): PresentedToken[] {
-  const cookie = readUserCookie(request.req);
-  switch (cookie.kind) {
-    case 'token': {
-      const { token } = cookie;
-      return [present(request, 'may be read', { kind: 'user-cookie', token })];
-    }
-    case 'conflict': {
-      const refused = Refusal.because('conflicting-cookies');
-      const kind = 'user-cookie';
-      return [{ role: 'may be read', kind, token: undefined, refused }];
-    }
-    default:
-      return [];
+  const token = readUserCookie(request.req);
+  if (token === undefined) {
+    return [];
   }
+  const kind = 'user-cookie' as const;
+  const credential = typeof token === 'string' ? { kind, token } : token;
+  return [{ ...present(request, 'may be read', credential), kind }];
 }
 
 /**
@@ -209,19 +201,43 @@ function readElsewhere(request: GateRequest): PresentedToken[] {
 function readSignOut(request: GateRequest): PresentedToken[] {
   const { places, policy, req, services } = request;
   const header = req.headers.cookie;
-  const { kind, ...own } = services.cookie?.read(header) ?? { kind: 'none' };
-  if (kind !== 'none' && policy.isCrossSite(req)) {
+  const cookie = services.cookie?.read(header);
+  if (cookie !== undefined && policy.isCrossSite(req)) {
     const refused = Refusal.because('cross-site');
-    const credential = kind === 'token' ? 'cookie' : 'none';
-    return [{ ...present(request, 'signs out', refused), kind: credential }];
+    const kind = typeof cookie === 'string' ? 'cookie' : 'none';
+    return [{ ...present(request, 'signs out', refused), kind }];
   }
-  const cookies = kind === 'conflict' ? services.cookie!.readWhole(header) : [];
+  const cookies =
+    cookie instanceof Refusal ? services.cookie!.readWhole(header) : [cookie];
   const bearer = findBearer(req, places);
   return [
-    ...('token' in own
-      ? [own.token as string]
-      : cookies.slice(0, MAX_TOKENS)
-    ).map(token => present(request, 'signs out', { kind: 'cookie', token })),
+    ...compact(cookies)
+      .slice(0, MAX_TOKENS)
+      .map(token => present(request, 'signs out', { kind: 'cookie', token })),
     ...presentBearers(request, 'signs out', bearer ? [bearer] : []),
   ];
+}
+
+/** Returns an entry for a credential that was read, or for the refusal in the place of one. */
+function present(
+  { services }: GateRequest,
+  role: Role,
+  credential: Credential | Refusal,
+): PresentedToken {
+  if (credential instanceof Refusal) {
+    return { role, kind: 'none', token: undefined, refused: credential };
+  }
+  const token = services.tokens.read(credential.token);
+  return { role, kind: credential.kind, token, refused: undefined };
+}
+
+/** Returns an entry for each of some bearer tokens, or one entry that refuses them if they are too many. */
+function presentBearers(
+  request: GateRequest,
+  role: Role,
+  texts: string[],
+): PresentedToken[] {
+  return texts.length > MAX_TOKENS
+    ? [present(request, role, Refusal.because('too-many-tokens'))]
+    : texts.map(token => present(request, role, { kind: 'bearer', token }));
 }

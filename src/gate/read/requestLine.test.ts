@@ -213,7 +213,6 @@ it('has the paths of Backstage and of this module as clients call them', () => {
   expect(paths).toMatchObject({
     PLUGIN_KEYS_PATH: '/.backstage/auth/v1/jwks.json',
     USER_KEYS_PATH: '/.well-known/jwks.json',
-    OFFLINE_SESSIONS_PATH: '/v1/offline-sessions/revoke',
     COOKIE_PATH: COOKIE,
     OWN_ROUTES_PATH: '/api-gate',
     PAGE_PATH: '/api-gate/',

@@ -121,9 +121,6 @@ export const PLUGIN_KEYS_PATH = '/.backstage/auth/v1/jwks.json';
 /** The path of the keys of user tokens, below the `auth` plugin. */
 export const USER_KEYS_PATH = '/.well-known/jwks.json';
 
-/** The path that ends the refresh tokens of a user, below the `auth` plugin. */
-export const OFFLINE_SESSIONS_PATH = '/v1/offline-sessions/revoke';
-
 /** The path where Backstage's `httpRouter` issues and clears its own cookie, below the plugin. */
 export const COOKIE_PATH = '/.backstage/auth/v1/cookie';
 

@@ -4,6 +4,8 @@ import type { BackstageCredentials } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { isNumber, isString } from 'lodash';
+import type { CredentialKind } from '../Decision';
+import type { Refusal } from '../Refusal';
 import type { SessionClaims } from '../sessions/Revocation';
 
 /** The claims of a token that is not verified. They may decide which check to make, never that a request passes. */
@@ -70,6 +72,32 @@ export class Token {
   get digest(): string {
     return hash('sha256', this.text, 'base64');
   }
+}
+
+/**
+ * What a token is there for.
+ *
+ * - `authenticates`: the request passes by it
+ * - `may be read`: a handler that needs no credential may read it, and Backstage's cookie endpoint may renew it
+ * - `goes elsewhere`: the handler may send it to another server
+ * - `signs out`: its session is to be revoked
+ */
+export type Role =
+  'authenticates' | 'may be read' | 'goes elsewhere' | 'signs out';
+
+/** A token that a request presents, or what the request has in the place of a token. */
+export interface PresentedToken {
+  role: Role;
+  /** `none`: a token is missing, or has too many values. */
+  kind: CredentialKind;
+  /** `undefined`: `refused` says why. */
+  token: Token | undefined;
+  /** The refusal that follows from the request alone, whatever the token is. */
+  refused: Refusal | undefined;
+  /** The offered protocol of a WebSocket that holds the token. */
+  authProtocol?: string;
+  /** Whether the token is the first of several protocols, and claims a user: a comma may have cut it. */
+  mayBeCut?: boolean;
 }
 
 function sessionOf(token: DecodedToken | undefined): SessionClaims | undefined {

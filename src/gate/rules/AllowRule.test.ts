@@ -1,11 +1,9 @@
 import {
   endOf,
-  formatRule,
   isSubtree,
   openedMethods,
   prefixOf,
   segmentsOf,
-  yamlOf,
 } from './AllowRule';
 
 it.each([
@@ -28,14 +26,12 @@ it.each([
 });
 
 it.each([
-  [['GET'], ['GET', 'HEAD'], 'GET'],
-  [['POST', 'GET'], ['POST', 'GET', 'HEAD'], 'POST,GET'],
-  [['WEBSOCKET'], ['WEBSOCKET'], 'WEBSOCKET'],
-])('a rule for %j opens %j', (methods, opened, text) => {
-  const rule = { plugin: 'catalog', path: '/a/**', methods };
-  expect(openedMethods(rule)).toEqual(opened);
-  expect(formatRule(rule)).toBe(`${text} /api/catalog/a/**`);
-  expect(yamlOf(rule)).toBe(
-    `- { plugin: catalog, path: '/a/**', methods: [${methods.join(', ')}] }`,
-  );
+  [['GET'], ['GET', 'HEAD']],
+  [
+    ['POST', 'GET'],
+    ['POST', 'GET', 'HEAD'],
+  ],
+  [['WEBSOCKET'], ['WEBSOCKET']],
+])('a rule for %j opens %j', (methods, opened) => {
+  expect(openedMethods({ methods })).toEqual(opened);
 });

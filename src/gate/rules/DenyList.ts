@@ -5,7 +5,7 @@ import {
   isUnambiguousPath,
   WEBSOCKET,
 } from '../read/requestLine';
-import { userKey } from '../util/entityRef';
+import { userKey } from '../sessions/Revocation';
 import { AllowRule, endOf } from './AllowRule';
 import type { LimitedRequest } from './TokenLimits';
 
@@ -60,13 +60,11 @@ export class DenyList {
       places.push(`${place}/**`);
     }
     const found = places.flatMap(each => this.#rules.get(each) ?? []);
-    const methods = denyingMethods(method);
     return found.filter(
       rule =>
         now < endOf(rule) &&
-        rule.methods.some(
-          each => methods.includes(each) || (isUpgrade && each === WEBSOCKET),
-        ),
+        (hasMethod(rule, method) ||
+          (isUpgrade && rule.methods.includes(WEBSOCKET))),
     );
   }
 }
@@ -76,12 +74,9 @@ export function hasMethod(
   { methods }: Pick<DenyRule, 'methods'>,
   method: string,
 ): boolean {
-  return denyingMethods(method).some(each => methods.includes(each));
-}
-
-function denyingMethods(method: string): string[] {
   const isGet = method === 'HEAD' || method === WEBSOCKET;
-  return ['*', method, ...(isGet ? ['GET'] : [])];
+  const all = ['*', method, ...(isGet ? ['GET'] : [])];
+  return all.some(each => methods.includes(each));
 }
 
 /** Returns whether a rule that matches a request refuses it: any without a token, and one whose token the rule is for. */

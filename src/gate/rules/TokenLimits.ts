@@ -7,8 +7,7 @@ import { AllowList } from './AllowList';
 import type { Route } from './classifyRoute';
 
 /** The part of a request that the limits of a token, and deny rules, depend on. */
-export interface LimitedRequest extends Pick<Route, 'method' | 'path'> {
-  pluginId: string;
+export interface LimitedRequest extends Omit<Route, 'isInstalled'> {
   isUpgrade?: boolean;
 }
 

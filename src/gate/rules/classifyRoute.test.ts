@@ -12,7 +12,7 @@ const [openRule, webSocketRule, authWebSocketRule] = rules;
 
 const classify = (route: Partial<Route>): RouteClass =>
   classifyRoute(
-    { plugin: 'open', method: 'GET', path: '/', isInstalled: true, ...route },
+    { pluginId: 'open', method: 'GET', path: '/', isInstalled: true, ...route },
     {
       allowList: new AllowList(rules),
       denyList: new DenyList([]),
@@ -32,24 +32,24 @@ describe('classifyRoute', () => {
       webSocketRule,
     );
     expect(
-      classify({ plugin: 'auth', path: '/live', method: 'WEBSOCKET' }),
+      classify({ pluginId: 'auth', path: '/live', method: 'WEBSOCKET' }),
     ).toBe(authWebSocketRule);
   });
 
   it.each<Partial<Route>>([
-    { plugin: 'closed' },
+    { pluginId: 'closed' },
     { method: 'POST' },
     // Routers and proxies may read these paths differently.
     { path: undefined },
     { path: '/a;b' },
     { path: '/a/' },
     { path: '/a/../b' },
-    { plugin: 'auth', path: undefined },
-    { plugin: 'auth', path: '/a/%2e%2e' },
+    { pluginId: 'auth', path: undefined },
+    { pluginId: 'auth', path: '/a/%2e%2e' },
     // An upgrade is open by a rule for it alone.
     { method: 'WEBSOCKET', path: '/a' },
-    { method: 'WEBSOCKET', plugin: 'app', path: '/a' },
-    { method: 'WEBSOCKET', plugin: 'auth', path: '/a' },
+    { method: 'WEBSOCKET', pluginId: 'app', path: '/a' },
+    { method: 'WEBSOCKET', pluginId: 'auth', path: '/a' },
     { path: COOKIE },
   ])('protects %j', route => {
     expect(classify(route)).toBe('protected');
@@ -104,15 +104,15 @@ describe('classifyRoute', () => {
     ['app', 'OPTIONS', '/', 'protected'],
     ['app', 'get', '/', 'protected'],
   ])('of %s, takes %s %s for %s', (plugin, method, path, expected) => {
-    expect(classify({ plugin, method, path })).toBe(expected);
+    expect(classify({ pluginId: plugin, method, path })).toBe(expected);
   });
 
   it.each<[RouteClass, Partial<Route>]>([
-    ['sign-out', { method: 'DELETE', plugin: 'absent', path: COOKIE }],
+    ['sign-out', { method: 'DELETE', pluginId: 'absent', path: COOKIE }],
     // Behind a gateway, the `auth` plugin of the other backend signs out.
     [
       'built-in-public',
-      { method: 'POST', plugin: 'auth', path: '/github/logout' },
+      { method: 'POST', pluginId: 'auth', path: '/github/logout' },
     ],
   ])('is %s for %j where the plugin is not installed', (expected, route) => {
     expect(classify({ ...route, isInstalled: false })).toBe(expected);

@@ -18,8 +18,8 @@ export interface RoutePolicy {
 }
 
 export interface Route {
-  /** The plugin's id in lower case. */
-  plugin: string;
+  /** In lower case. */
+  pluginId: string;
   /** The method; `WEBSOCKET` stands for an upgrade. */
   method: string;
   /** The path below the plugin as the client sent it; `undefined` if routers and proxies may read it differently. */
@@ -42,7 +42,7 @@ export function classifyRoute(
   policy: RoutePolicy,
   now: number,
 ): RouteClass {
-  const { plugin, method, path, isInstalled } = route;
+  const { pluginId, method, path, isInstalled } = route;
   // Decide by path only if every router and proxy would parse it the same way.
   if (path === undefined || !isUnambiguousPath(path)) {
     return 'protected';
@@ -51,20 +51,17 @@ export function classifyRoute(
   // The logout of a provider counts only where `auth` is installed. The cookie endpoint of every plugin is treated alike, so that an
   // anonymous client can't find out which plugins are installed.
   if (
-    isSignOutCall(plugin, method, path, config.signOut.providers) &&
+    isSignOutCall(pluginId, method, path, config.signOut.providers) &&
     (isInstalled || isCookieEndpoint(path))
   ) {
     return 'sign-out';
   }
-  if (method !== WEBSOCKET && isBuiltInPublicRoute(plugin, method, path)) {
+  if (method !== WEBSOCKET && isBuiltInPublicRoute(pluginId, method, path)) {
     return 'built-in-public';
   }
-  const rule = allowList.match(plugin, method, path, now);
+  const rule = allowList.match(pluginId, method, path, now);
   // A deny rule closes the path to anonymous requests too, whoever it is for: otherwise a denied user would leave out the token.
-  return rule &&
-    denyList.match({ pluginId: plugin, method, path }, now).length === 0
-    ? rule
-    : 'protected';
+  return rule && denyList.match(route, now).length === 0 ? rule : 'protected';
 }
 
 /**

@@ -1,4 +1,4 @@
-import { IssuerClock, Revocation, RevocationList } from './Revocation';
+import { IssuerClock, Revocation, RevocationList, userKey } from './Revocation';
 
 const NOW = 1_780_000_000;
 const DAY = 86_400;
@@ -268,4 +268,10 @@ describe('RevocationList', () => {
     list.add([ofSession(), ofUser({ sub: 'User:default/B' })]);
     expect(passed).toEqual([['user:default/a'], ['user:default/b']]);
   });
+});
+
+it('all spellings of a user have one key, and no other user has it', () => {
+  expect(userKey('User:default/A')).toBe(userKey('user:Default/a'));
+  expect(userKey('user:default/a')).not.toBe(userKey('user:default/b'));
+  expect(userKey('user:default/weiß')).not.toBe(userKey('user:default/weiss'));
 });

@@ -1,5 +1,4 @@
 import { has, sumBy } from 'lodash';
-import { userKey } from '../util/entityRef';
 
 /** The claims that identify a session. The numbers are seconds since the epoch, as in the tokens. */
 export interface SessionClaims {
@@ -41,6 +40,11 @@ function keyInScope(revocation: Revocation): string {
   return revocation.scope === 'session'
     ? sessionKey(revocation)
     : userKey(revocation.sub);
+}
+
+/** Returns the key that all spellings of a user have in common: an operator may spell a user differently from the token. */
+export function userKey(userEntityRef: string): string {
+  return userEntityRef.toLocaleLowerCase('en-US');
 }
 
 /** Returns the key that the tokens of one session have in common. No other session has the same key. */

@@ -1,7 +1,6 @@
 import type { Duplex } from 'node:stream';
-import { userKey } from '../util/entityRef';
 import { callAt } from '../util/time';
-import type { RevocationList, SessionClaims } from './Revocation';
+import { RevocationList, SessionClaims, userKey } from './Revocation';
 
 /**
  * The session that opened a socket. A function returns the time at which the configuration ends the socket, in milliseconds since 1970:
@@ -64,7 +63,7 @@ export class SessionSockets {
     };
     socket.once('close', release);
     // A socket error without a listener would end the process.
-    socket.on('error', ignoreError);
+    socket.on('error', () => {});
     // Close the socket if its session has ended since the decision.
     this.#closeIfEnded(tracked);
     return release;
@@ -104,5 +103,3 @@ export class SessionSockets {
     return session === 'not-admitted' ? -Infinity : session.exp * 1000;
   }
 }
-
-function ignoreError() {}

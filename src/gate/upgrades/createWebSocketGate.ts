@@ -1,6 +1,5 @@
 import type {
   AuthService,
-  HttpRouterServiceWebSocketContext,
   HttpRouterServiceWebSocketHandler,
   RootHttpRouterServiceWebSocketHandler,
 } from '@backstage/backend-plugin-api';
@@ -37,9 +36,9 @@ export interface WebSocketRoute {
 export function createWebSocketGate({
   logger,
   upgradeGate,
-}: Pick<GateServices, 'logger'> & {
-  upgradeGate: Pick<UpgradeGate, 'admit' | 'admitted'>;
-}): (route: WebSocketRoute) => RootHandler {
+}: Pick<GateServices, 'logger'> & { upgradeGate: UpgradeGate }): (
+  route: WebSocketRoute,
+) => RootHandler {
   return route => async upgrade => {
     const { socket } = upgrade;
     const admitted = await admit(route, upgrade, upgradeGate);
@@ -61,7 +60,7 @@ export function createWebSocketGate({
 async function admit(
   { declared: { path }, pluginId }: WebSocketRoute,
   { request, socket }: Upgrade,
-  upgradeGate: Pick<UpgradeGate, 'admit' | 'admitted'>,
+  upgradeGate: UpgradeGate,
 ): Promise<AdmittedUpgrade | undefined> {
   const admitted = upgradeGate.admitted(request);
   if (admitted?.request.pluginId === pluginId.toLowerCase()) {
@@ -95,7 +94,12 @@ async function prepare(
       request.services.sockets.track(upgrade.socket, session);
     }
   }
-  const context = await contextOf(authenticated, auth);
+  const context = authenticated
+    ? {
+        credentials: authenticated.verified!.credentials,
+        authProtocol: authenticated.presented!.authProtocol,
+      }
+    : { credentials: await auth.getNoneCredentials() };
   return () => declared.handler({ ...upgrade, ...context });
 }
 
@@ -124,19 +128,4 @@ async function authenticateUnderRule(
     throw refusal;
   }
   return refusal ? undefined : judgement;
-}
-
-/** Returns the context that Backstage's own handler would get: no credentials if nothing has authenticated the upgrade. */
-async function contextOf(
-  authenticated: Judgement | undefined,
-  auth: AuthService,
-): Promise<
-  Pick<HttpRouterServiceWebSocketContext, 'credentials' | 'authProtocol'>
-> {
-  return authenticated
-    ? {
-        credentials: authenticated.verified!.credentials,
-        authProtocol: authenticated.presented!.authProtocol,
-      }
-    : { credentials: await auth.getNoneCredentials() };
 }

@@ -1,20 +1,7 @@
-import { callAt, createForwardClock, DAY_MS, withTimeout } from './time';
+import { callAt, DAY_MS, withTimeout } from './time';
 
 beforeEach(() => jest.useFakeTimers({ now: 1_000 }));
 afterEach(() => jest.useRealTimers());
-
-describe('createForwardClock', () => {
-  it('stands still until a clock that was set back is there again', () => {
-    const clock = createForwardClock();
-    expect(clock()).toBe(1_000);
-    jest.setSystemTime(2_000);
-    expect(clock()).toBe(2_000);
-    jest.setSystemTime(500);
-    expect(clock()).toBe(2_000);
-    jest.setSystemTime(2_001);
-    expect(clock()).toBe(2_001);
-  });
-});
 
 describe('callAt', () => {
   const YEAR_MS = 365 * 24 * 60 * 60 * 1000;

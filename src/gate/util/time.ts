@@ -4,18 +4,6 @@ export const DAY_MS = 24 * 60 * 60 * 1000;
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
 /**
- * Creates a clock that never goes back, in milliseconds since 1970. If the clock of the machine is set back, it stands still
- * until that clock is there again, so that nothing that has ended begins anew.
- */
-export function createForwardClock(): () => number {
-  let latest = -Infinity;
-  return () => {
-    latest = Math.max(latest, Date.now());
-    return latest;
-  };
-}
-
-/**
  * Calls a function once the clock of the machine has reached a time, in milliseconds since 1970. The time may be years ahead, and
  * the clock may be set back meanwhile. The timer does not keep the process alive.
  *

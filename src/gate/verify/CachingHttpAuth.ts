@@ -1,17 +1,14 @@
 import type {
   BackstageCredentials,
   BackstagePrincipalTypes,
-  BackstageServicePrincipal,
-  BackstageUserPrincipal,
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
 import type { Request } from 'express';
+import type { VerifiedToken } from '../judge/findRefused';
 import { Token, tokenOf } from '../read/token';
 import type { TokenCache } from './TokenCache';
 
-type Recalled = BackstageCredentials<
-  BackstageUserPrincipal | BackstageServicePrincipal
->;
+type Recalled = VerifiedToken['credentials'];
 
 /**
  * Backstage's own `httpAuth` of a plugin over an `auth` that caches. It recalls a cached token for the gate without a promise,
@@ -45,11 +42,12 @@ export class CachingHttpAuth implements HttpAuthService {
     options?: { allow?: TAllowed[]; allowLimitedAccess?: boolean },
   ): Promise<BackstageCredentials<BackstagePrincipalTypes[TAllowed]>> {
     const recalled = this.#recalled.get(req);
+    const allow: string[] | undefined = options?.allow;
     // Compare the token: a handler may have replaced the header, and gets the credentials of the token that is there now.
     // Backstage's service decides about limited access, and makes the errors.
     return recalled &&
       !options?.allowLimitedAccess &&
-      isAllowed(recalled.credentials, options?.allow) &&
+      (!allow || allow.includes(recalled.credentials.principal.type)) &&
       tokenOf(req) === recalled.text
       ? Promise.resolve(recalled.credentials as BackstageCredentials<any>)
       : this.httpAuth.credentials(req, options);
@@ -57,11 +55,4 @@ export class CachingHttpAuth implements HttpAuthService {
 
   issueUserCookie: HttpAuthService['issueUserCookie'] = (res, options) =>
     this.httpAuth.issueUserCookie(res, options);
-}
-
-function isAllowed(
-  { principal }: Recalled,
-  allow: (keyof BackstagePrincipalTypes)[] | undefined,
-): boolean {
-  return !allow || allow.includes(principal.type);
 }

@@ -5,12 +5,21 @@ import { KeyEndpoints } from './KeyEndpoints';
 
 const KEYS = ['key'];
 
-function create(answers: Record<string, KeyAnswer> = {}) {
+/** Makes the plugins of a backend in which discovery finds addresses in one way. */
+const pluginsAt = (getBaseUrl: DiscoveryService['getBaseUrl']) => ({
+  anyRegistered: () => ({ discovery: { getBaseUrl } }) as never,
+});
+
+function create(
+  answers: Record<string, KeyAnswer> = {},
+  plugins = pluginsAt(async id => `http://${id}`),
+) {
   const asked: string[] = [];
   const keyEndpoints = new KeyEndpoints(
     {
       logger: { warn: () => {} } as never,
       isKnown: async id => id === 'catalog',
+      plugins,
     },
     async url => {
       const [, id] = url.match(/^http:\/\/([^/]*)\//)!;
@@ -18,21 +27,17 @@ function create(answers: Record<string, KeyAnswer> = {}) {
       return id in answers ? answers[id] : 'not-found';
     },
   );
-  const discovery = {
-    getBaseUrl: async id => `http://${id}`,
-  } as DiscoveryService;
   return {
     asked,
     answers,
     keyEndpoints,
-    discovery,
     /** Returns the result for a service token of a plugin. */
     async fate(sub: unknown) {
       try {
-        await keyEndpoints.assertCallerKnown(
-          { typ: 'vnd.backstage.plugin', sub: sub as string },
-          discovery,
-        );
+        await keyEndpoints.assertCallerKnown({
+          typ: 'vnd.backstage.plugin',
+          sub: sub as string,
+        });
         return 'verified';
       } catch (refusal) {
         const { detail, reason } = refusal as Refusal;
@@ -51,13 +56,13 @@ describe('[P13] KeyEndpoints', () => {
   });
 
   it('accepts other tokens without a check', () => {
-    const { asked, keyEndpoints, discovery } = create();
+    const { asked, keyEndpoints } = create();
     for (const token of [
       undefined,
       {},
       { typ: 'vnd.backstage.user', sub: 'x' },
     ]) {
-      expect(keyEndpoints.assertCallerKnown(token, discovery)).toBeUndefined();
+      expect(keyEndpoints.assertCallerKnown(token)).toBeUndefined();
     }
     expect(asked).toEqual([]);
   });
@@ -134,16 +139,16 @@ describe('[P13] KeyEndpoints', () => {
   });
 
   it('treats an address that discovery can not provide as no answer', async () => {
-    const { keyEndpoints } = create();
-    const discovery = {
-      getBaseUrl: async () => {
+    const { keyEndpoints } = create(
+      {},
+      pluginsAt(async () => {
         throw new Error('No address');
-      },
-    } as unknown as DiscoveryService;
+      }),
+    );
     const token = { typ: 'vnd.backstage.plugin', sub: 'nowhere' };
-    await expect(
-      keyEndpoints.assertCallerKnown(token, discovery),
-    ).rejects.toMatchObject({ reason: 'keys-unavailable' });
+    await expect(keyEndpoints.assertCallerKnown(token)).rejects.toMatchObject({
+      reason: 'keys-unavailable',
+    });
   });
 
   it('probes ten new ids a minute, does not refuse the others as invalid, and still accepts known ones', async () => {
@@ -199,9 +204,9 @@ describe('[P13] KeyEndpoints', () => {
       [{ remote: KEYS, auth: KEYS }, withKey, ofOtherKey, false],
       [{}, none, none, true],
     ] as const) {
-      const { keyEndpoints, discovery } = create(answers);
+      const { keyEndpoints } = create(answers);
       const result = await keyEndpoints
-        .hasKeysOf({ claims, userToken }, discovery)
+        .hasKeysOf({ claims, userToken })
         .catch((refusal: Refusal) => refusal.reason);
       expect([answers, result]).toEqual([answers, expected]);
     }
@@ -210,15 +215,15 @@ describe('[P13] KeyEndpoints', () => {
   it('asks an endpoint once a second while it has keys, and once in five seconds while it has none', async () => {
     const user = { sub: 'user:default/a' };
     const token = { claims: user, userToken: user };
-    const { answers, asked, keyEndpoints, discovery } = create({ auth: KEYS });
+    const { answers, asked, keyEndpoints } = create({ auth: KEYS });
     for (let ms = 0; ms < 2_000; ms += 100) {
-      await keyEndpoints.hasKeysOf(token, discovery);
+      await keyEndpoints.hasKeysOf(token);
       jest.advanceTimersByTime(100);
     }
     expect(asked).toHaveLength(2);
     answers.auth = undefined;
     for (let ms = 0; ms < 5_000; ms += 100) {
-      await keyEndpoints.hasKeysOf(token, discovery).catch(() => {});
+      await keyEndpoints.hasKeysOf(token).catch(() => {});
       jest.advanceTimersByTime(100);
     }
     expect(asked).toHaveLength(3);
@@ -236,21 +241,21 @@ describe('[P55] KeyEndpoints while the keys of user tokens rotate', () => {
   /** Returns a function that finds out whether a user token of a key that has not verified is refused for good. */
   function createEndpoint(auth: string[]) {
     const endpoints = create({ auth });
-    const { discovery, keyEndpoints } = endpoints;
+    const { keyEndpoints } = endpoints;
     const ofKey = (kid?: string) => ({ sub: 'user:default/a', kid });
     return {
       ...endpoints,
       fate: async (kid?: string) => {
         const claims = ofKey(kid);
         const result = await keyEndpoints
-          .hasKeysOf({ claims, userToken: claims }, discovery)
+          .hasKeysOf({ claims, userToken: claims })
           .catch((refusal: Refusal) => refusal.detail ?? refusal.reason);
         // The endpoint is asked again a second later.
         await jest.advanceTimersByTimeAsync(1_000);
         return result;
       },
       verify: async (kid?: string) => {
-        keyEndpoints.observe(ofKey(kid), discovery);
+        keyEndpoints.observe(ofKey(kid));
         // The gate fetches the keys for this at most once in five seconds.
         await jest.advanceTimersByTimeAsync(5_000);
       },
@@ -295,10 +300,10 @@ describe('[P55] KeyEndpoints while the keys of user tokens rotate', () => {
   });
 
   it('take no key for new because a plugin has offered its own keys before', async () => {
-    const { answers, discovery, fate, keyEndpoints } = createEndpoint(['a']);
+    const { answers, fate, keyEndpoints } = createEndpoint(['a']);
     answers.remote = KEYS;
     const claims = { typ: 'vnd.backstage.plugin', sub: 'remote' };
-    await keyEndpoints.assertCallerKnown(claims, discovery);
+    await keyEndpoints.assertCallerKnown(claims);
     expect(await fate('a')).toBe(true);
   });
 
@@ -312,9 +317,9 @@ describe('[P55] KeyEndpoints while the keys of user tokens rotate', () => {
   });
 
   it('ask nothing for a token that names no key, and once for one whose key is no longer there', async () => {
-    const { asked, discovery, keyEndpoints, verify } = createEndpoint(['a']);
+    const { asked, keyEndpoints, verify } = createEndpoint(['a']);
     await verify();
-    keyEndpoints.observe(undefined, discovery);
+    keyEndpoints.observe(undefined);
     expect(asked).toEqual([]);
     for (let i = 0; i < 5; i += 1) {
       await verify('withdrawn');
@@ -333,16 +338,16 @@ describe('[P55] KeyEndpoints while the keys of user tokens rotate', () => {
   });
 
   it('do not take an outage for a forged token that begins after a token has verified', async () => {
-    const { answers, asked, discovery, keyEndpoints } = create({ auth: ['a'] });
+    const { answers, asked, keyEndpoints } = create({ auth: ['a'] });
     const userToken = { sub: 'user:default/a', kid: 'a' };
     for (let i = 0; i < 100; i += 1) {
-      keyEndpoints.observe(userToken, discovery);
+      keyEndpoints.observe(userToken);
     }
     await jest.advanceTimersByTimeAsync(0);
     expect(asked).toHaveLength(1);
     answers.auth = undefined;
     await expect(
-      keyEndpoints.hasKeysOf({ claims: userToken, userToken }, discovery),
+      keyEndpoints.hasKeysOf({ claims: userToken, userToken }),
     ).rejects.toBe(Refusal.because('keys-unavailable'));
   });
 
@@ -370,9 +375,7 @@ describe('KeyEndpoints that fetch the keys', () => {
     claims: { typ: 'vnd.backstage.plugin', sub: 'search', kid: 'key' },
     userToken: undefined,
   };
-  const discovery = {
-    getBaseUrl: async id => `http://backend/api/${id}`,
-  } as DiscoveryService;
+  const plugins = pluginsAt(async id => `http://backend/api/${id}`);
   let fetched: jest.SpiedFunction<typeof fetch>;
   beforeEach(() => {
     fetched = jest.spyOn(global, 'fetch');
@@ -388,9 +391,10 @@ describe('KeyEndpoints that fetch the keys', () => {
     const keyEndpoints = new KeyEndpoints({
       isKnown: async () => true,
       logger: { warn: (message: string) => warnings.push(message) } as never,
+      plugins,
     });
     return keyEndpoints
-      .hasKeysOf(token, discovery)
+      .hasKeysOf(token)
       .catch((refusal: Refusal) => refusal.reason);
   }
 
@@ -436,9 +440,9 @@ describe('KeyEndpoints that fetch the keys', () => {
     const keyEndpoints = new KeyEndpoints({
       isKnown: async () => true,
       logger: { warn: (message: string) => warnings.push(message) } as never,
+      plugins: pluginsAt(async () => address),
     });
-    const wrong = { ...discovery, getBaseUrl: async () => address };
-    await expect(keyEndpoints.hasKeysOf(ofUser, wrong)).rejects.toThrow();
+    await expect(keyEndpoints.hasKeysOf(ofUser)).rejects.toThrow();
     expect(warnings).toEqual([
       expect.stringMatching(
         new RegExp(`^API gate can not fetch keys from ${logged}`),
@@ -453,16 +457,17 @@ describe('KeyEndpoints that fetch the keys', () => {
     const keyEndpoints = new KeyEndpoints({
       isKnown: async id => id === 'search',
       logger: logger as never,
+      plugins,
     });
     const ask = async (sub: string) => {
       const claims = { ...ofPlugin.claims, sub };
-      await keyEndpoints.assertCallerKnown(claims, discovery);
-      await keyEndpoints.hasKeysOf({ claims } as never, discovery);
+      await keyEndpoints.assertCallerKnown(claims);
+      await keyEndpoints.hasKeysOf({ claims } as never);
     };
     for (const sub of ['search', 'made-up-1', 'made-up-2', 'search']) {
       await ask(sub).catch(() => {});
     }
-    await keyEndpoints.hasKeysOf(ofUser, discovery).catch(() => {});
+    await keyEndpoints.hasKeysOf(ofUser).catch(() => {});
     expect(warnings.map(text => text.match(/api\/([^/]+)/)![1])).toEqual([
       'search',
       'made-up-1',
@@ -491,9 +496,10 @@ describe('KeyEndpoints that fetch the keys', () => {
         const keyEndpoints = new KeyEndpoints({
           isKnown: async () => false,
           logger: { warn: () => {} } as never,
+          plugins,
         });
         await expect(
-          keyEndpoints.assertCallerKnown(ofPlugin.claims, discovery),
+          keyEndpoints.assertCallerKnown(ofPlugin.claims),
         ).rejects.toMatchObject({ reason });
       }
     },

@@ -1,9 +1,7 @@
-import type {
-  DiscoveryService,
-  LoggerService,
-} from '@backstage/backend-plugin-api';
+import type { LoggerService } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
+import type { BackendPlugins } from '../plugins/BackendPlugins';
 import { Refusal } from '../Refusal';
 import { PLUGIN_KEYS_PATH, USER_KEYS_PATH } from '../read/requestLine';
 import { RateLimit } from '../util/RateLimit';
@@ -59,6 +57,7 @@ export class KeyEndpoints {
       /** Whether the plugin is installed here, or its address is configured. */
       isKnown(pluginId: string): Promise<boolean>;
       logger: LoggerService;
+      plugins: Pick<BackendPlugins, 'anyRegistered'>;
     },
     private readonly fetchKeys = fetchKeyIds,
   ) {}
@@ -68,25 +67,19 @@ export class KeyEndpoints {
    *
    * @throws Refusal 401 if no plugin can have issued the token, and 503 if the gate can't determine that now
    */
-  assertCallerKnown(
-    token: DecodedToken | undefined,
-    discovery: DiscoveryService,
-  ): void | Promise<void> {
+  assertCallerKnown(token: DecodedToken | undefined): void | Promise<void> {
     const isKnown =
       token?.typ !== tokenTypes.plugin.typParam ||
       (token.sub !== undefined && this.#known.has(token.sub));
-    return isKnown ? undefined : this.#findCaller(token!.sub, discovery);
+    return isKnown ? undefined : this.#findCaller(token!.sub);
   }
 
-  async #findCaller(
-    sub: string | undefined,
-    discovery: DiscoveryService,
-  ): Promise<void> {
+  async #findCaller(sub: string | undefined): Promise<void> {
     if (typeof sub !== 'string' || !CALLER_ID.test(sub)) {
       throw Refusal.because('invalid-token', 'malformed');
     }
     if (!(await this.options.isKnown(sub))) {
-      const answer = await this.#probeUnknown(sub, discovery);
+      const answer = await this.#probeUnknown(sub);
       if (answer === 'not-found') {
         throw Refusal.because('invalid-token', 'unknown-key');
       }
@@ -102,13 +95,13 @@ export class KeyEndpoints {
    *
    * @throws Refusal 503 if the keys could not be fetched, or if Backstage may not have fetched the key of a user token yet
    */
-  async hasKeysOf(
-    { claims, userToken }: Pick<Token, 'claims' | 'userToken'>,
-    discovery: DiscoveryService,
-  ): Promise<boolean> {
+  async hasKeysOf({
+    claims,
+    userToken,
+  }: Pick<Token, 'claims' | 'userToken'>): Promise<boolean> {
     let hasKeys = true;
     if (userToken) {
-      const keys = await this.#probe('auth', USER_KEYS_PATH, discovery);
+      const keys = await this.#probe('auth', USER_KEYS_PATH);
       if (!offersKeys(keys)) {
         throw Refusal.because('keys-unavailable');
       }
@@ -119,7 +112,7 @@ export class KeyEndpoints {
       hasKeys = includesKey(keys, userToken.kid);
     }
     if (claims?.typ === tokenTypes.plugin.typParam) {
-      const keys = await this.#probe(claims.sub!, PLUGIN_KEYS_PATH, discovery);
+      const keys = await this.#probe(claims.sub!, PLUGIN_KEYS_PATH);
       // An empty key set is a valid answer here: a plugin that has called no other plugin has no key yet.
       if (!Array.isArray(keys)) {
         throw Refusal.because('keys-unavailable');
@@ -133,7 +126,7 @@ export class KeyEndpoints {
    * Fetches the keys of user tokens in the background if a token has verified with one that the gate has not seen. So the gate
    * has seen a key by the time that Backstage has, and can recognise the next one as new.
    */
-  observe(userToken: DecodedToken | undefined, discovery: DiscoveryService) {
+  observe(userToken: DecodedToken | undefined) {
     const kid = userToken?.kid;
     if (
       kid !== undefined &&
@@ -142,7 +135,7 @@ export class KeyEndpoints {
     ) {
       this.#isFetchingUserKeys = true;
       // The answer is not kept for probes, because an outage that begins now must not be taken for a forged token.
-      this.#fetch('auth', USER_KEYS_PATH, discovery)
+      this.#fetch('auth', USER_KEYS_PATH)
         // The endpoint may no longer offer the key.
         .then(keys => Array.isArray(keys) && this.#addUserKeys([kid]))
         .catch(() => {})
@@ -155,16 +148,13 @@ export class KeyEndpoints {
   }
 
   /** Resolves to `undefined` also when the limit is exhausted. */
-  async #probeUnknown(
-    pluginId: string,
-    discovery: DiscoveryService,
-  ): Promise<KeyAnswer> {
+  async #probeUnknown(pluginId: string): Promise<KeyAnswer> {
     if (pluginId.length > MAX_ID_LENGTH) {
       return 'not-found';
     }
     const isProbed = this.#answers.has(`${pluginId}${PLUGIN_KEYS_PATH}`);
     return isProbed || this.#limit.admits(pluginId)
-      ? this.#probe(pluginId, PLUGIN_KEYS_PATH, discovery)
+      ? this.#probe(pluginId, PLUGIN_KEYS_PATH)
       : undefined;
   }
 
@@ -172,15 +162,11 @@ export class KeyEndpoints {
    * Returns the answer of an endpoint, or `undefined` after 3 s. Each endpoint gets one request at a time; a failure is cached
    * for 5 s, keys for 1 s.
    */
-  #probe(
-    pluginId: string,
-    path: string,
-    discovery: DiscoveryService,
-  ): Promise<KeyAnswer> {
+  #probe(pluginId: string, path: string): Promise<KeyAnswer> {
     const key = `${pluginId}${path}`;
     let answer = this.#answers.get(key);
     if (!answer) {
-      answer = this.#fetch(pluginId, path, discovery).catch(() => undefined);
+      answer = this.#fetch(pluginId, path).catch(() => undefined);
       this.#answers.set(key, answer);
       answer.then(keys => {
         const keptMs = offersKeys(keys) ? SUCCESS_KEPT_MS : FAILURE_KEPT_MS;
@@ -190,11 +176,8 @@ export class KeyEndpoints {
     return answer;
   }
 
-  async #fetch(
-    pluginId: string,
-    path: string,
-    discovery: DiscoveryService,
-  ): Promise<KeyAnswer> {
+  async #fetch(pluginId: string, path: string): Promise<KeyAnswer> {
+    const { discovery } = this.options.plugins.anyRegistered();
     const url = `${await discovery.getBaseUrl(pluginId)}${path}`;
     const isForUsers = path === USER_KEYS_PATH;
     try {
@@ -237,7 +220,6 @@ export class KeyEndpoints {
   }
 }
 
-/** Returns whether an answer has at least one key. */
 function offersKeys(answer: KeyAnswer): answer is readonly unknown[] {
   return Array.isArray(answer) && answer.length > 0;
 }

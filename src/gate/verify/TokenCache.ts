@@ -28,7 +28,6 @@ interface Verified {
  * cross-site requests are never cached. A withdrawn key or external token takes effect after the time to live.
  */
 export class TokenCache {
-  readonly #ttlMs: number;
   readonly #tokens = new LRUCache<string, Token>({
     max: MAX_TOKENS,
     maxSize: MAX_CHARACTERS,
@@ -38,9 +37,7 @@ export class TokenCache {
   #last: Token | undefined;
 
   /** @param options.ttlMs - 0 keeps no verdicts, and each request verifies its token */
-  constructor(options: { ttlMs: number }) {
-    this.#ttlMs = options.ttlMs;
-  }
+  constructor(private readonly options: { ttlMs: number }) {}
 
   /** Returns the token of a text, whether or not it is valid. */
   read(text: string): Token {
@@ -116,7 +113,7 @@ export class TokenCache {
     if (kept) {
       // Another request may have read the same text meanwhile.
       const own = this.#tokens.get(token.text) ?? token;
-      const keptUntil = performance.now() + this.#ttlMs;
+      const keptUntil = performance.now() + this.options.ttlMs;
       const others = own.verdicts.filter(each => each.key !== key);
       own.verdicts = [...others, { key, credentials: kept, keptUntil }];
       this.#keep(own);

@@ -1,12 +1,32 @@
 import type { TokenKind } from '../Decision';
 import { isError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
+import { LRUCache } from 'lru-cache';
 import type { BackendPlugins } from '../plugins/BackendPlugins';
 import { substituteRequest } from '../read/readCredential';
 import { isPast, Token } from '../read/token';
 import { InvalidDetail, Refusal } from '../Refusal';
 import { awaited, Steps } from './steps';
 import type { Verification } from './verifyToken';
+
+/**
+ * Caches for a second which tokens are invalid, so that a flood of one token is verified once a second. Only failures that can't
+ * change within that time belong here, unlike missing keys. It is apart from the `TokenCache`, where a flood of invalid tokens
+ * would evict valid ones. The times are those of `performance.now()`, which does not follow changes of the clock.
+ */
+export class NegativeTokenCache extends LRUCache<string, Refusal> {
+  constructor() {
+    super({
+      max: 1_000,
+      // A key holds the plugin id that a client has sent, so its length is bounded.
+      maxSize: 200_000,
+      sizeCalculation: (_refusal, key) => key.length,
+      ttl: 1_000,
+      // The cache reads the time at each look-up, and starts no timers.
+      ttlResolution: 0,
+    });
+  }
+}
 
 /**
  * Distinguishes an invalid token from one whose keys cannot be fetched; Backstage reports both as an AuthenticationError.
@@ -28,8 +48,7 @@ export function* explainFailure(
     invalidTokens.set(failureKey(plugin.id, kind, token), restricted);
     return restricted;
   }
-  const { discovery } = plugins.anyRegistered();
-  const hasKeys = yield* awaited(keyEndpoints.hasKeysOf(token, discovery));
+  const hasKeys = yield* awaited(keyEndpoints.hasKeysOf(token));
   const refusal = Refusal.because(
     'invalid-token',
     detailOf(token, plugin.id, hasKeys),
@@ -53,7 +72,6 @@ async function findSubject(
     message.toLowerCase().includes(`'${id}'`),
   );
   const httpAuth = await plugin?.httpAuthFor(claims);
-  // A stand-in, so that the real request does not inherit this result.
   const credentials = await httpAuth?.credentials(substituteRequest(text), {
     allow: ['service'],
   });

@@ -51,7 +51,11 @@ function create(
   const askedKeys: string[] = [];
   const steps: string[] = [];
   const keyEndpoints = new KeyEndpoints(
-    { logger: { warn: () => {} } as never, isKnown: async () => true },
+    {
+      logger: { warn: () => {} } as never,
+      isKnown: async () => true,
+      plugins: createGateServices().plugins,
+    },
     async url => {
       askedKeys.push(url);
       return url in keys ? keys[url] : ['key'];
@@ -60,11 +64,8 @@ function create(
   const gate = createGateServices({
     replaced: {
       keyEndpoints: Object.assign(keyEndpoints, {
-        assertCallerKnown: async (
-          decoded: DecodedToken | undefined,
-          discovery: unknown,
-        ) => {
-          steps.push(`known ${decoded?.sub} by ${Boolean(discovery)}`);
+        assertCallerKnown: async (decoded: DecodedToken | undefined) => {
+          steps.push(`known ${decoded?.sub}`);
           await options.known?.();
         },
       }),
@@ -371,15 +372,11 @@ describe('verifyToken', () => {
   it.each([
     [
       user,
-      [
-        'known user:default/a by true',
-        'user keys',
-        'httpAuth for user:default/a',
-      ],
+      ['known user:default/a', 'httpAuth for user:default/a', 'user keys'],
     ],
-    [service, ['known search by true', 'httpAuth for search']],
-    [onBehalf, ['known search by true', 'user keys', 'httpAuth for search']],
-    ['static', ['known undefined by true', 'httpAuth for undefined']],
+    [service, ['known search', 'httpAuth for search']],
+    [onBehalf, ['known search', 'httpAuth for search', 'user keys']],
+    ['static', ['known undefined', 'httpAuth for undefined']],
   ])(
     'waits for the caller and the keys that a token needs',
     async (token, expected) => {

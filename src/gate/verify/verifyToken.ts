@@ -91,14 +91,13 @@ function* verify(
   if (known) {
     return known;
   }
-  const { discovery } = plugins.anyRegistered();
-  yield* awaited(keyEndpoints.assertCallerKnown(claims, discovery));
+  yield* awaited(keyEndpoints.assertCallerKnown(claims));
+  // A user's token is the same for every plugin. A service's is verified for the requested id, installed or not.
+  const httpAuth = yield* awaited(plugin.httpAuthFor(claims));
   const keysPlugin = userToken && plugins.userKeysPlugin();
   if (keysPlugin && !keysPlugin.isUp()) {
     yield keysPlugin.started();
   }
-  // A user's token is the same for every plugin. A service's is verified for the requested id, installed or not.
-  const httpAuth = yield* awaited(plugin.httpAuthFor(claims));
   // Backstage's own cookie gives limited access, which the credentials barrier asks for in its own way.
   const remembered =
     kind === 'user-cookie'
@@ -123,7 +122,7 @@ function* verify(
     return describe(remembered, token, request);
   }
   services.issuerClock.observe(userToken?.iat);
-  keyEndpoints.observe(userToken, discovery);
+  keyEndpoints.observe(userToken);
   tokens.remember(token);
   // The cache may have read the same text as another token since, and keeps that one: it holds whether a browser has the cookie.
   return describe(credentials, tokens.read(token.text), request);

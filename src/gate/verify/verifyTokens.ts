@@ -8,8 +8,7 @@ import {
 } from '../judge/findRefused';
 import type { GateRequest } from '../read/GateRequest';
 import { substituteRequest } from '../read/readCredential';
-import type { PresentedToken } from '../read/PresentedToken';
-import type { Token } from '../read/token';
+import type { PresentedToken, Token } from '../read/token';
 import { Refusal, toRefusal } from '../Refusal';
 import { awaited, run, Steps } from './steps';
 import { findSessionRefusal, verifyAsRead, verifyToken } from './verifyToken';
@@ -143,7 +142,6 @@ function* verifyElsewhere(
   }
   const httpAuth = yield* awaited(plugin.httpAuthFor(claims));
   const isUnknown = yield* awaited(
-    // A stand-in, so that the real request does not inherit this result.
     httpAuth.credentials(substituteRequest(text)).then(
       () => false,
       error => error?.name === 'AuthenticationError',

@@ -1,5 +1,6 @@
 import { compact, once } from 'lodash';
-import { AllowRule, formatRule } from '../../gate/rules/AllowRule';
+import type { AllowRule } from '../../gate/rules/AllowRule';
+import { formatRule } from '../../settings/read/readAllowRules';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { overlap } from '../../settings/read/readForeignAuthorization';
 import { findTexts } from '../../settings/read/requirements';

@@ -1,4 +1,5 @@
-import { endOf, formatRule } from '../../gate/rules/AllowRule';
+import { endOf } from '../../gate/rules/AllowRule';
+import { formatRule } from '../../settings/read/readAllowRules';
 import { DenyList } from '../../gate/rules/DenyList';
 import { findDefault, withDefaults } from '../../gate/rules/TokenLimits';
 import { includesDenial } from '../../settings/expectations/findOpenings';

@@ -1,5 +1,5 @@
 import { compact, uniqBy } from 'lodash';
-import { formatRule } from '../../gate/rules/AllowRule';
+import { formatRule } from '../../settings/read/readAllowRules';
 import { findDefault } from '../../gate/rules/TokenLimits';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { PolicyReport } from '../reports/describePolicy';

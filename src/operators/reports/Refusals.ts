@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import type { Decision } from '../../gate/Decision';
 import type { DecidedRequest } from '../../gate/GateObserver';
 import { withoutQuery } from '../../gate/read/requestLine';
-import { formatRule } from '../../gate/rules/AllowRule';
+import { formatRule } from '../../settings/read/readAllowRules';
 import { keyOf, Used } from '../../store/usage/Use';
 import { hideTokens, productOf } from '../hideTokens';
 import { shorten } from '../../settings/logLine';

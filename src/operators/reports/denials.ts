@@ -1,4 +1,5 @@
-import { formatRule, openedMethods } from '../../gate/rules/AllowRule';
+import { openedMethods } from '../../gate/rules/AllowRule';
+import { formatRule } from '../../settings/read/readAllowRules';
 import type { VerifiedToken } from '../../gate/judge/findRefused';
 import { denies, hasMethod } from '../../gate/rules/DenyList';
 import { isPluginKeys } from '../../gate/rules/classifyRoute';

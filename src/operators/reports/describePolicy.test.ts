@@ -37,7 +37,7 @@ describe('the list of what is public without a rule', () => {
       for (const path of PATHS) {
         for (const method of METHODS) {
           const route = classifyRoute(
-            { plugin, method, path, isInstalled: true },
+            { pluginId: plugin, method, path, isInstalled: true },
             {
               allowList: new AllowList([]),
               denyList: new DenyList([]),

@@ -1,5 +1,6 @@
 import { compact, map, sumBy } from 'lodash';
-import { AllowRule, formatRule, PLUGIN_ID } from '../../gate/rules/AllowRule';
+import { AllowRule, PLUGIN_ID } from '../../gate/rules/AllowRule';
+import { formatRule } from '../../settings/read/readAllowRules';
 import {
   ApiGateConfig,
   CONFIG_KEY,

@@ -1,5 +1,5 @@
 import { METHODS } from 'node:http';
-import { formatRule } from '../../gate/rules/AllowRule';
+import { formatRule } from '../../settings/read/readAllowRules';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { readExternalSubjects } from '../../settings/read/readExternalTokens';
 import { didYouMean } from '../../settings/read/values';

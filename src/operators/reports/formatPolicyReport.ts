@@ -1,5 +1,5 @@
 import { compact } from 'lodash';
-import { formatRule } from '../../gate/rules/AllowRule';
+import { formatRule } from '../../settings/read/readAllowRules';
 import { formatListSource } from '../../settings/files/configFiles';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';

@@ -1,10 +1,5 @@
 import { compact } from 'lodash';
-import {
-  AllowRule,
-  ANY_SEGMENT,
-  PLUGIN_ID,
-  yamlOf,
-} from '../../gate/rules/AllowRule';
+import { AllowRule, ANY_SEGMENT, PLUGIN_ID } from '../../gate/rules/AllowRule';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
@@ -14,7 +9,7 @@ import {
 } from '../../settings/expectations/explainRequest';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { formatExpected } from '../../settings/read/readExpectations';
-import { RULE_PATH } from '../../settings/read/readAllowRules';
+import { RULE_PATH, yamlOf } from '../../settings/read/readAllowRules';
 import type { Decision } from '../../gate/Decision';
 import type { DecidedRequest } from '../../gate/GateObserver';
 import { secretOf, VERIFIED_TOPICS } from '../findings/backstageSettings';

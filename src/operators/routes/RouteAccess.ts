@@ -19,7 +19,7 @@ import {
 } from '@backstage/plugin-permission-common';
 import type { Request } from 'express';
 import type { PolicySource } from '../../settings/PolicySource';
-import { userKey } from '../../gate/util/entityRef';
+import { userKey } from '../../gate/sessions/Revocation';
 
 /**
  * Permission to read the gate's policy and its decisions. Operators and readers need it (`auth.apiGate.operators`,

@@ -7,10 +7,14 @@ import { json, Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
 import { tokenOf } from '../../gate/read/token';
 import type { TokenCache } from '../../gate/verify/TokenCache';
-import { endOfLock, now, Revocation } from '../../gate/sessions/Revocation';
+import {
+  endOfLock,
+  now,
+  Revocation,
+  userKey,
+} from '../../gate/sessions/Revocation';
 import type { Revocations } from '../../store/revocations/Revocations';
 import type { GateAudit } from '../reports/GateAudit';
-import { userKey } from '../../gate/util/entityRef';
 import { RateLimit } from '../../gate/util/RateLimit';
 import {
   Principal,

@@ -4,12 +4,9 @@ import {
   LONGEST_SESSION_SECONDS,
   now,
   Revocation,
-} from '../../gate/sessions/Revocation';
-import {
-  isFullEntityRef,
-  isStorableSub,
   userKey,
-} from '../../gate/util/entityRef';
+} from '../../gate/sessions/Revocation';
+import { isFullEntityRef, isStorableSub } from '../../settings/entityRef';
 
 const LONGEST_LOCK_DAYS = 90;
 

@@ -15,7 +15,7 @@ import {
   RouteClass,
   RoutePolicy,
 } from '../../gate/rules/classifyRoute';
-import { judgeAnonymous } from '../../gate/judge/judge';
+import { judgeAnonymous } from './explainRequest';
 import { findNearestRule } from './explainRequest';
 
 /**
@@ -96,9 +96,8 @@ function classify(
     policy.allowList.rules.find(
       rule => rule.plugin === plugin && now < endOf(rule),
     );
-  return (
-    opening || classifyRoute({ ...expectation, isInstalled: true }, policy, now)
-  );
+  const route = { ...expectation, pluginId: plugin, isInstalled: true };
+  return opening || classifyRoute(route, policy, now);
 }
 
 /**

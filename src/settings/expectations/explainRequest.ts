@@ -11,11 +11,13 @@ import {
   PLUGIN_ID,
   segmentsOf,
 } from '../../gate/rules/AllowRule';
-import { judgeAnonymous } from '../../gate/judge/judge';
+import { judge, Judgement } from '../../gate/judge/judge';
+import { Refusal } from '../../gate/Refusal';
 import { RULE_PATH } from '../read/readAllowRules';
 import {
   classifyRoute,
   isOwnRoute,
+  RouteClass,
   RoutePolicy,
 } from '../../gate/rules/classifyRoute';
 
@@ -47,6 +49,18 @@ export interface Explanation {
   path?: string;
 }
 
+/** Judges a request that presents nothing, as the gate does. */
+export function judgeAnonymous(route: RouteClass): Judgement {
+  const outcome = Refusal.because('missing-credentials');
+  const role = 'authenticates';
+  const presented = { role, kind: 'none', token: undefined } as const;
+  const missing = { presented: { ...presented, refused: outcome }, outcome };
+  return judge(
+    { denials: [], isEnforced: true, isUpgrade: false, route },
+    route === 'protected' ? [missing] : [],
+  );
+}
+
 /**
  * Explains whether the gate passes a request without a credential once it enforces.
  *
@@ -72,12 +86,13 @@ export function explainRequest(
     return { anonymous: 'needs-credential', because: 'not-plain', plugin };
   }
   const { method } = request;
-  const route = classifyRoute(
-    { plugin, path, method, isInstalled: isInstalled(plugin) },
-    policy,
-    now,
-  );
-  const judgement = judgeAnonymous(route);
+  const route = {
+    pluginId: plugin,
+    path,
+    method,
+    isInstalled: isInstalled(plugin),
+  };
+  const judgement = judgeAnonymous(classifyRoute(route, policy, now));
   if (!judgement.refusal) {
     const because = judgement.reason as Explanation['because'];
     const opened = { anonymous: 'public', because, plugin, path } as const;
@@ -85,7 +100,7 @@ export function explainRequest(
   }
   const { allowList, denyList } = policy;
   const closed = { anonymous: 'needs-credential', plugin, path } as const;
-  if (denyList.match({ pluginId: plugin, method, path }, now).length > 0) {
+  if (denyList.match(route, now).length > 0) {
     return { ...closed, because: 'denied' };
   }
   const covering = allowList.covering({ plugin, path }, method);

@@ -5,7 +5,12 @@ import {
   rejected,
   taken,
 } from '../../__tests__/__testUtils__/allowRuleRows';
-import { readAllowRules, readPluginPath } from './readAllowRules';
+import {
+  readAllowRules,
+  readPluginPath,
+  formatRule,
+  yamlOf,
+} from './readAllowRules';
 
 describe('readAllowRules', () => {
   it('has a table to walk', () => {
@@ -289,4 +294,16 @@ describe('readPluginPath', () => {
       new InputError(message),
     );
   });
+});
+
+it.each([
+  [['GET'], 'GET'],
+  [['POST', 'GET'], 'POST,GET'],
+  [['WEBSOCKET'], 'WEBSOCKET'],
+])('a rule for %j is shown as %s', (methods, text) => {
+  const rule = { plugin: 'catalog', path: '/a/**', methods };
+  expect(formatRule(rule)).toBe(`${text} /api/catalog/a/**`);
+  expect(yamlOf(rule)).toBe(
+    `- { plugin: catalog, path: '/a/**', methods: [${methods.join(', ')}] }`,
+  );
 });

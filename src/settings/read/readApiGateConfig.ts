@@ -1,5 +1,6 @@
 import { Config } from '@backstage/config';
-import { isFullEntityRef, userKey } from '../../gate/util/entityRef';
+import { userKey } from '../../gate/sessions/Revocation';
+import { isFullEntityRef } from '../entityRef';
 import { assertPlace } from './assertPlace';
 import { readAcceptedFindings } from './readAcceptedFindings';
 import { readAllowRules } from './readAllowRules';

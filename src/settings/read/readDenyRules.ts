@@ -2,7 +2,8 @@ import type { Config } from '@backstage/config';
 import { PLUGIN_KEYS_PATH } from '../../gate/read/requestLine';
 import { prefixOf } from '../../gate/rules/AllowRule';
 import type { DenyRule } from '../../gate/rules/DenyList';
-import { isFullEntityRef, userKey } from '../../gate/util/entityRef';
+import { userKey } from '../../gate/sessions/Revocation';
+import { isFullEntityRef } from '../entityRef';
 import { readMethods, readPluginPath } from './readAllowRules';
 import { readExternalSubjects } from './readExternalTokens';
 import {

@@ -1,12 +1,11 @@
 import {
   AllowRule,
   ANY_SEGMENT,
-  formatRule,
   isSubtree,
   PluginPath,
   segmentsOf,
 } from '../../gate/rules/AllowRule';
-import { readPluginPath } from './readAllowRules';
+import { readPluginPath, formatRule } from './readAllowRules';
 import { check, readList } from './values';
 
 // RFC 9110, section 5.6.2: token. Ingresses and other software set no header of these beginnings, but for those below.

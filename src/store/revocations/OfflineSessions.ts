@@ -1,10 +1,12 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
 import { LRUCache } from 'lru-cache';
-import { OFFLINE_SESSIONS_PATH } from '../../gate/read/requestLine';
-import { userKey } from '../../gate/util/entityRef';
+import { userKey } from '../../gate/sessions/Revocation';
 import { poll } from '../poll';
 import { CallServices, fetchFromPlugin } from './fetchFromPlugin';
+
+/** The path that ends the refresh tokens of a user, below the `auth` plugin. */
+const OFFLINE_SESSIONS_PATH = '/v1/offline-sessions/revoke';
 
 const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 60_000;

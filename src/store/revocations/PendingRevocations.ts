@@ -1,7 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { InputError, isError } from '@backstage/errors';
 import { chunk } from 'lodash';
-import { isStorableSub } from '../../gate/util/entityRef';
+import { isStorableSub } from '../../settings/entityRef';
 import { RateLimit } from '../../gate/util/RateLimit';
 import {
   joinRevocations,

@@ -4,7 +4,7 @@ import { Socket } from 'node:net';
 import cookieParser from 'cookie-parser';
 import type { Request, Response } from 'express';
 import { createCookieNames } from '../read/cookieHeader';
-import { removeCookies, setRequestHeader } from './requestHeaders';
+import { removeCookies, setRequestHeader } from './forward';
 
 /** Makes a request as Node's parser does, which derives the other properties from the raw headers when they are read. */
 function requestWith(...rawHeaders: string[]): IncomingMessage {

@@ -16,8 +16,3 @@ export function isFullEntityRef(value: unknown): value is string {
     /^[^\s:/]+:[^\s:/]+\/[^\s/]+$/u.test(value)
   );
 }
-
-/** Returns the key that all spellings of a user have in common: an operator may spell a user differently from the token. */
-export function userKey(userEntityRef: string): string {
-  return userEntityRef.toLocaleLowerCase('en-US');
-}

@@ -2,18 +2,17 @@ import { createServer, IncomingMessage, Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Duplex, PassThrough } from 'node:stream';
 import { rawUpgrade } from '../../__tests__/__testUtils__/rawUpgrade';
+import { userTokenOf } from '../../__tests__/__testUtils__/upgradeServices';
+import type { GateServices } from '../GateServices';
 import { answerUpgrade } from './dispatchUpgrade';
-import { Decisions } from '../Decision';
-import { Refusal } from '../Refusal';
-import { UpgradeGuard } from './UpgradeGuard';
+import { createGateServices } from '../../__tests__/__testUtils__/createGateServices';
+import { UpgradeGate } from './UpgradeGate';
 
 const HEAD = Buffer.from('head');
 const ADMITTED = {} as never;
-const guardedPlugins = { guardsUpgrades: () => true };
+const JANE = userTokenOf('user:default/jane');
 
-type Admit = ConstructorParameters<
-  typeof UpgradeGuard
->[0]['upgradeGate']['admit'];
+type Admit = UpgradeGate['admit'];
 
 /** Admits an upgrade with an `Authorization`. */
 const admitAuthorized: Admit = async (req, socket) => {
@@ -24,32 +23,29 @@ const admitAuthorized: Admit = async (req, socket) => {
   return undefined;
 };
 
-/** Creates a server behind a guard. */
+/** Creates a server behind a gate that admits upgrades in its own way. */
 function createGuarded(
   admit = admitAuthorized,
-  isEnforced = true,
-  findOrder: () => Promise<Refusal | undefined> = async () => undefined,
+  replaced: Parameters<typeof createGateServices>[0] = {},
+  mode: 'enforce' | 'report-only' = 'enforce',
 ) {
   const decidedTargets: string[] = [];
   const logged: unknown[] = [];
-  const decisions = new Decisions();
-  const guard = new UpgradeGuard({
-    upgradeGate: {
-      admit: (req, socket, target) => {
-        decidedTargets.push(target.originalUrl);
-        return admit(req, socket, target);
-      },
-    },
-    findOrder,
-    services: {
-      decisions,
-      logger: {
-        error: (...line: unknown[]) => logged.push(line),
-        info: () => {},
-      } as never,
-      plugins: guardedPlugins as never,
-      source: { current: { isEnforced } as never },
-    },
+  const gateServices = createGateServices(replaced);
+  gateServices.policy = { mode };
+  gateServices.tokens.set(JANE, {
+    type: 'user',
+    userEntityRef: 'user:default/jane',
+  });
+  const { plugins, services } = gateServices;
+  const { decisions, logger } = services;
+  jest.spyOn(logger, 'error').mockImplementation((...line) => {
+    logged.push(line);
+  });
+  const guard = new UpgradeGate(services);
+  jest.spyOn(guard, 'admit').mockImplementation((req, socket, target) => {
+    decidedTargets.push(target.originalUrl);
+    return admit(req, socket, target);
   });
   const server = createServer();
   guard.guard(server);
@@ -61,7 +57,7 @@ function createGuarded(
     }
     guard.decided(req, true);
   };
-  return { decidedTargets, guard, handOn, logged, server };
+  return { decidedTargets, guard, handOn, logged, plugins, server };
 }
 
 let servers: Server[] = [];
@@ -113,7 +109,7 @@ function createListening(admit: Admit) {
   return { ...guarded, heard, socket, upgrade };
 }
 
-describe('UpgradeGuard', () => {
+describe('UpgradeGate and the listeners of a server', () => {
   it('has upgrades below /api judged before any listener hears of them', async () => {
     const { decidedTargets, server } = createGuarded();
     let heard = 0;
@@ -188,32 +184,53 @@ describe('UpgradeGuard', () => {
   });
 
   it('keeps nothing from anybody in report-only', async () => {
-    const { handOn, server } = createGuarded(async () => ADMITTED, false);
+    const { handOn, server } = createGuarded(
+      async () => ADMITTED,
+      {},
+      'report-only',
+    );
     handOn('bearer');
     server.on('upgrade', answering(400));
-    expect(await statusAt(server, '/x')).toBe(400);
+    expect(await statusAt(server, '/x', `Authorization: Bearer ${JANE}`)).toBe(
+      400,
+    );
     expect(await statusAt(server, '/api/x')).toBe(400);
   });
 
-  it.each([
-    ['of a locked user', async () => Refusal.because('locked')],
+  it.each<[string, Partial<GateServices>]>([
+    [
+      'of a locked user',
+      {
+        revocations: {
+          isLoaded: true,
+          isLocked: () => true,
+          isRevoked: () => true,
+        } as never,
+      },
+    ],
     [
       'whose tokens can not be looked up',
-      async () => {
-        throw new TypeError('not thought of');
+      {
+        tokens: {
+          read() {
+            throw new TypeError('not thought of');
+          },
+        } as never,
       },
     ],
   ])(
     '[P96] keeps an upgrade outside /api from listeners of plugins in report-only %s',
-    async (_, findOrder) => {
+    async (_, replaced) => {
       const { handOn, server } = createGuarded(
         async () => ADMITTED,
-        false,
-        findOrder,
+        { replaced },
+        'report-only',
       );
       handOn('bearer');
       server.on('upgrade', answering(400));
-      expect(await statusAt(server, '/x')).toBe(404);
+      expect(
+        await statusAt(server, '/x', `Authorization: Bearer ${JANE}`),
+      ).toBe(404);
     },
   );
 
@@ -230,8 +247,8 @@ describe('UpgradeGuard', () => {
   });
 
   it('passes an upgrade on that no gate is to decide about', async () => {
-    const { decidedTargets, server } = createGuarded();
-    jest.spyOn(guardedPlugins, 'guardsUpgrades').mockReturnValueOnce(false);
+    const { decidedTargets, plugins, server } = createGuarded();
+    jest.spyOn(plugins, 'guardsUpgrades').mockReturnValueOnce(false);
     server.on('upgrade', answering(403));
     expect(await statusAt(server, '/api/x')).toBe(403);
     expect(decidedTargets).toEqual([]);

@@ -1,5 +1,5 @@
 import { Refusal } from '../Refusal';
-import { NegativeTokenCache } from './NegativeTokenCache';
+import { NegativeTokenCache } from './explainFailure';
 
 const refusal = Refusal.because('invalid-token', 'signature');
 

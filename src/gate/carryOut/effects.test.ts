@@ -1,6 +1,6 @@
 import type { GateRequest } from '../read/GateRequest';
 import { run } from '../verify/steps';
-import { findResourceMetadata } from './resourceMetadata';
+import { findResourceMetadata } from './effects';
 
 const EXTERNAL = 'https://example.com/api/mcp-actions';
 const METADATA = '/.well-known/oauth-protected-resource/api/mcp-actions';

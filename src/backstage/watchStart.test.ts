@@ -1,0 +1,24 @@
+import { createLifecycleMiddleware } from '@backstage/backend-defaults/httpRouter';
+import { ConfigReader } from '@backstage/config';
+import { watchStart } from './watchStart';
+
+it('a plugin is up from its start, for which Backstage limits the wait, until it stops', async () => {
+  const lifecycle = { addStartupHook: jest.fn(), addShutdownHook: jest.fn() };
+  const run = (added: jest.Mock) =>
+    Promise.all(added.mock.calls.map(([hook]) => hook()));
+  const backend = { lifecycle: { startupRequestPauseTimeout: '10ms' } };
+  const config = new ConfigReader({ backend });
+  const plugin = watchStart(
+    createLifecycleMiddleware({ config, lifecycle }),
+    lifecycle,
+  );
+  expect(plugin.isUp()).toBe(false);
+  await expect(plugin.started()).rejects.toThrow('has not started up yet');
+  expect(plugin.isUp()).toBe(false);
+  const started = plugin.started();
+  await run(lifecycle.addStartupHook);
+  await started;
+  expect(plugin.isUp()).toBe(true);
+  await run(lifecycle.addShutdownHook);
+  expect(plugin.isUp()).toBe(false);
+});
