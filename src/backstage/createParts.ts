@@ -28,12 +28,13 @@ import { Plugins } from '../gate/plugins/Plugins';
 import { PolicyFiles } from '../settings/files/PolicyFiles';
 import { PolicySource } from '../settings/PolicySource';
 import { createUserSignOut } from '../store/revocations/createUserSignOut';
-import { IssuerClock } from '../gate/sessions/Revocation';
+import { IssuerClock } from '../store/revocations/IssuerClock';
 import { OfflineSessions } from '../store/revocations/OfflineSessions';
 import { Revocations } from '../store/revocations/Revocations';
 import { Usage } from '../store/usage/Usage';
 import { atOnce } from '../operators/pieces';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
+import { createClientAddress } from './createClientAddress';
 import { MissingFeature, readBackstageVersion } from './releaseFeatures';
 
 const backstage = readBackstageVersion();
@@ -57,6 +58,7 @@ export async function createParts(rootServices: RootServices) {
   const signOutUser = createUserSignOut({ ...services, offlineSessions });
   const apiGate = createApiGate({
     ...services,
+    clientAddressOf: createClientAddress(rootServices.config),
     cookieTypes: new Set([tokenTypes.user.typParam]),
     keyEndpoints: new KeyEndpoints({
       logger: rootServices.logger,

@@ -11,7 +11,6 @@ import type { Decisions } from './Decision';
 import type { GateObserver } from './GateObserver';
 import type { Policy } from './rules/Policy';
 import type {
-  IssuerClock,
   Revocation,
   RevocationList,
   SessionClaims,
@@ -53,7 +52,8 @@ export interface GateServices {
     'assertCallerKnown' | 'hasKeysOf' | 'observe'
   >;
   ownIssuer: Pick<OwnIssuer, 'trusts'>;
-  issuerClock: Pick<IssuerClock, 'observe'>;
+  /** Records the `iat` of tokens that have verified, in seconds since the epoch. */
+  issuerClock: { observe(iat: number | undefined): void };
 
   // The cookie and the sessions.
   /** `undefined`: no cookie is read. */

@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
-import express from 'express';
 import type { CookieIssuer } from './cookie/CookieIssuer';
 import { DefaultCookieIssuer } from './cookie/DefaultCookieIssuer';
 import { GateCookie } from './cookie/GateCookie';
@@ -24,6 +23,7 @@ import { RateLimit } from './util/RateLimit';
 /** The services that a backend system hands to its gate. */
 type FromSystem = Pick<
   GateServices,
+  | 'clientAddressOf'
   | 'cookieTypes'
   | 'issuerClock'
   | 'keyEndpoints'
@@ -81,9 +81,6 @@ function createServices(system: FromSystem): GateServices {
     signOutsByOthers: new RateLimit({ max: 10, intervalMs: 1_000 }),
     sockets: new SessionSockets({ revocations, source }),
     decisions: new Decisions(),
-    clientAddressOf: createClientAddress(
-      config.getOptional('backend.trustProxy'),
-    ),
   };
   services.cookieIssuer = new DefaultCookieIssuer({
     cookie,
@@ -114,24 +111,4 @@ async function isAccepted(
   } catch {
     return false;
   }
-}
-
-/**
- * Makes a function that returns the address of the client of a request that does not pass Express, as Express's `req.ip` has
- * it: without `trustProxy` the address of the socket, since any client can send an `X-Forwarded-For`.
- *
- * @param trustProxy - `backend.trustProxy`, which Backstage hands to Express
- */
-export function createClientAddress(
-  trustProxy: unknown,
-): (req: IncomingMessage) => string | undefined {
-  const app = express().set('trust proxy', trustProxy);
-  // Express computes `ip` by a getter, which reads these properties of a request.
-  return ({ headers, socket }) =>
-    Reflect.get(app.request, 'ip', {
-      app,
-      headers,
-      socket,
-      connection: socket,
-    });
 }

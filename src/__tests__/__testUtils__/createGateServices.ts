@@ -19,7 +19,8 @@ import { RateLimit } from '../../gate/util/RateLimit';
 import { Plugins } from '../../gate/plugins/Plugins';
 import { createUserSignOut } from '../../store/revocations/createUserSignOut';
 import type { OfflineSessions } from '../../store/revocations/OfflineSessions';
-import { IssuerClock, Revocation } from '../../gate/sessions/Revocation';
+import type { Revocation } from '../../gate/sessions/Revocation';
+import { IssuerClock } from '../../store/revocations/IssuerClock';
 import { Revocations } from '../../store/revocations/Revocations';
 import { createPolicy } from './createPolicy';
 

@@ -39,7 +39,6 @@ import { KeyEndpoints } from '../../gate/verify/KeyEndpoints';
 import { Refusal, RefusalReason, REFUSALS } from '../../gate/Refusal';
 import { GateReport } from '../../operators/reports/GateReport';
 import { Plugins } from '../../gate/plugins/Plugins';
-import { OFFLINE_SESSIONS_PATH } from '../../gate/read/requestLine';
 import { TokenLimits } from '../../gate/rules/TokenLimits';
 import { DatabaseRevocationStore } from '../../store/revocations/DatabaseRevocationStore';
 import { Revocations } from '../../store/revocations/Revocations';
@@ -227,7 +226,7 @@ function flakyOfflineSessions() {
     isGone: false,
     feature: rootHttpRouterServiceFactory({
       configure({ app, applyDefaults }) {
-        app.use(`/api/auth${OFFLINE_SESSIONS_PATH}`, (_req, res, next) =>
+        app.use('/api/auth/v1/offline-sessions/revoke', (_req, res, next) =>
           state.isGone ? res.sendStatus(500) : next(),
         );
         applyDefaults();

@@ -24,8 +24,9 @@ import { Refusal } from '../../gate/Refusal';
 import { DatabaseRevocationStore } from '../../store/revocations/DatabaseRevocationStore';
 import type { RevocationStore } from '../../store/revocations/RevocationStore';
 import { createUserSignOut } from '../../store/revocations/createUserSignOut';
-import { IssuerClock } from '../../gate/sessions/Revocation';
+import { IssuerClock } from '../../store/revocations/IssuerClock';
 import { Revocations } from '../../store/revocations/Revocations';
+import { createClientAddress } from '../createClientAddress';
 import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
 import { DatabaseConnections } from '../../store/DatabaseConnections';
 import { ALL_PLUGINS, LegacyPlugins } from './LegacyPlugins';
@@ -102,6 +103,7 @@ export async function createLegacyApiGate(
   const issuerClock = new IssuerClock();
   const apiGate = createApiGate({
     config,
+    clientAddressOf: createClientAddress(config),
     // The `auth` plugin of this system may give its tokens no type.
     cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
     issuerClock,

@@ -4,8 +4,6 @@ import {
   endOf,
   isSubtree,
   openedMethods,
-  PluginPath,
-  prefixOf,
   segmentsOf,
 } from './AllowRule';
 import { isCookieEndpoint } from '../read/requestLine';
@@ -46,41 +44,15 @@ export class AllowList {
     return rule && isCookieEndpoint(path) ? undefined : rule;
   }
 
-  /** Returns the rules that each open every path that a rule opens for a method, whether or not they have ended. */
-  covering(rule: PluginPath, method: string): AllowRule[] {
-    const rules: AllowRule[] = [];
-    const tree = this.#trees.get(rule.plugin)?.get(method);
-    const search = {
-      segments: segmentsOf(rule),
-      isSubtree: isSubtree(rule),
-      accepts(found: AllowRule) {
-        rules.push(found);
-        // The search goes on to the next one.
-        return false;
-      },
-    };
-    if (tree) {
-      find(tree.root, search);
-    }
-    return rules;
+  /** Returns the first rule that a search accepts among the rules of a plugin for a method. */
+  find(plugin: string, method: string, search: Search): AllowRule | undefined {
+    const tree = this.#trees.get(plugin)?.get(method);
+    return tree && find(tree.root, search);
   }
 
-  /**
-   * Returns the time until which the rules together open every path that a rule opens for a method; `-Infinity` if they do not.
-   *
-   * `*` has infinitely many values, so that several rules cover an exact path only if one of them does. A subtree is the same as
-   * the segment below its path and the subtree below that segment, which different rules may cover.
-   */
-  coveredUntil(rule: PluginPath, method: string): number {
-    const depth = this.#trees.get(rule.plugin)?.get(method)?.depth ?? 0;
-    if (!isSubtree(rule) || segmentsOf(rule).length >= depth) {
-      return Math.max(...this.covering(rule, method).map(endOf));
-    }
-    const path = `${prefixOf(rule)}/${ANY_SEGMENT}`;
-    return Math.min(
-      this.coveredUntil({ ...rule, path }, method),
-      this.coveredUntil({ ...rule, path: `${path}/**` }, method),
-    );
+  /** Returns the largest number of segments that a rule of a plugin for a method has. */
+  depthOf(plugin: string, method: string): number {
+    return this.#trees.get(plugin)?.get(method)?.depth ?? 0;
   }
 
   #add(rule: AllowRule, method: string) {
@@ -113,7 +85,7 @@ interface RuleNode {
   any?: RuleNode;
 }
 
-interface Search {
+export interface Search {
   /** A segment `*` finds the child for any segment only, since no node has it among its literals. */
   segments: readonly string[];
   /** Whether the rule has to cover everything below the path, and not the path itself. */

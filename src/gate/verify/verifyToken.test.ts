@@ -15,7 +15,7 @@ import { KeyEndpoints } from './KeyEndpoints';
 import { DecodedToken, decodeToken, Token } from '../read/token';
 import { TokenCache } from './TokenCache';
 import { Refusal } from '../Refusal';
-import { IssuerClock } from '../sessions/Revocation';
+import { IssuerClock } from '../../store/revocations/IssuerClock';
 import type { VerifiedToken } from '../judge/findRefused';
 import { run } from './steps';
 import { findSessionRefusal, verifyToken } from './verifyToken';

@@ -16,6 +16,7 @@ import type { Plugins } from '../../gate/plugins/Plugins';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { withDefaults } from '../../gate/rules/TokenLimits';
 import type { TokenEntry } from '../../gate/rules/GateSettings';
+import { coveredUntil } from '../../settings/expectations/coverage';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { PolicySource } from '../../settings/PolicySource';
 import type {
@@ -194,7 +195,7 @@ function isCovered(
   const paths = prefix === '' ? ['/**'] : [prefix, `${prefix}/**`];
   return paths.every(each =>
     ALL_METHODS.every(
-      method => allowList.coveredUntil({ plugin, path: each }, method) > now(),
+      method => coveredUntil(allowList, { plugin, path: each }, method) > now(),
     ),
   );
 }

@@ -13,6 +13,7 @@ import {
 } from '../../gate/rules/AllowRule';
 import { judge, Judgement } from '../../gate/judge/judge';
 import { Refusal } from '../../gate/Refusal';
+import { findCovering } from './coverage';
 import { RULE_PATH } from '../read/readAllowRules';
 import {
   classifyRoute,
@@ -103,7 +104,7 @@ export function explainRequest(
   if (denyList.match(route, now).length > 0) {
     return { ...closed, because: 'denied' };
   }
-  const covering = allowList.covering({ plugin, path }, method);
+  const covering = findCovering(allowList, { plugin, path }, method);
   const unmet = covering.find(rule => rule.unmet);
   return unmet && !isCookieEndpoint(path)
     ? { ...closed, because: 'requirement-not-met', rule: unmet }

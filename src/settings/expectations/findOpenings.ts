@@ -8,6 +8,7 @@ import {
 } from '../../gate/rules/AllowRule';
 import { AllowList } from '../../gate/rules/AllowList';
 import { DenyRule, hasMethod } from '../../gate/rules/DenyList';
+import { coveredUntil, findCovering } from './coverage';
 
 /** A path of one plugin that a list of rules opens, and another one does not, not as long, or with another requirement. */
 export interface Opening extends Omit<AllowRule, 'reason'> {
@@ -46,9 +47,10 @@ export function findOpenings(
     );
     for (const rule of list.rules.filter(each => each.requires === requires)) {
       for (const method of new Set(openedMethods(rule))) {
-        const otherUntil = other.coveredUntil(rule, method);
+        const otherUntil = coveredUntil(other, rule, method);
         if (endOf(rule) > otherUntil && !isRepeated(rule, method, list)) {
-          const [same] = otherUntil > now ? [] : all.covering(rule, method);
+          const [same] =
+            otherUntil > now ? [] : findCovering(all, rule, method);
           const opening: Opening = {
             ...omit(rule, 'reason'),
             methods: [],
@@ -68,9 +70,9 @@ export function findOpenings(
 
 /** Whether another rule of a list opens the same paths as long: a wider one, or an equal one before it. */
 function isRepeated(rule: AllowRule, method: string, list: AllowList): boolean {
-  return list
-    .covering(rule, method)
-    .some(other => other !== rule && endOf(other) >= endOf(rule));
+  return findCovering(list, rule, method).some(
+    other => other !== rule && endOf(other) >= endOf(rule),
+  );
 }
 
 /**
@@ -93,7 +95,7 @@ export function withoutDenied(
   );
   const isOpened = (rule: AllowRule, method: string) => {
     const path = rule.path.toLowerCase();
-    return denied.coveredUntil({ ...rule, path }, method) < endOf(rule);
+    return coveredUntil(denied, { ...rule, path }, method) < endOf(rule);
   };
   return allow.map(rule => ({
     ...rule,

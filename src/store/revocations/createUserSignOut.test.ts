@@ -1,5 +1,6 @@
 import { createUserSignOut } from './createUserSignOut';
-import { IssuerClock, Revocation } from '../../gate/sessions/Revocation';
+import type { Revocation } from '../../gate/sessions/Revocation';
+import { IssuerClock } from './IssuerClock';
 
 const NOON = Date.parse('2026-11-25T12:00:00Z');
 const noon = NOON / 1000;

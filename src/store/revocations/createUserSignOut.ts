@@ -1,6 +1,6 @@
+import type { IssuerClock } from './IssuerClock';
 import type { OfflineSessions, OfflineSessionsAnswer } from './OfflineSessions';
 import {
-  IssuerClock,
   LONGEST_SESSION_SECONDS,
   Revocation,
   SessionClaims,
