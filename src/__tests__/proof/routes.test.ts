@@ -313,6 +313,7 @@ it('[P111] a logout is a sign-out where auth is installed, by V5', () => {
 });
 
 it('[P111] the limits of an external token refuse by T11, T12 and R12', () => {
+  const wrong: unknown[] = [];
   const { atExpress } = createReaders();
   for (const method of METHODS) {
     for (const url of TARGETS) {
@@ -341,20 +342,16 @@ it('[P111] the limits of an external token refuse by T11, T12 and R12', () => {
         'ci-n1': [undefined, LATER],
         'ci-n2': ended,
       };
-      const found = Object.keys(expected).map(subject => [
-        subject,
-        [
-          tokenLimits.findRefusal(subject, request, request.now),
-          tokenLimits.endFor(subject, request, request.now),
-        ],
-      ]);
-      expect({ method, url, ...Object.fromEntries(found) }).toEqual({
-        method,
-        url,
-        ...expected,
-      });
+      for (const [subject, [refusal, end]] of Object.entries(expected)) {
+        const found = tokenLimits.findRefusal(subject, request, request.now);
+        const foundEnd = tokenLimits.endFor(subject, request, request.now);
+        if (found !== refusal || foundEnd !== end) {
+          wrong.push({ method, url, subject, found, foundEnd });
+        }
+      }
     }
   }
+  expect(wrong.slice(0, 10)).toEqual([]);
 });
 
 /** Where a cookie is used: whether the plugin has declared the path for GET and HEAD, and whether the operator trusts it. */
