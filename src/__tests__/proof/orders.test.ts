@@ -197,6 +197,9 @@ describe('[P96] in report-only, a request that the gate refuses for another reas
       }
     }
     expect(track).toHaveBeenCalledTimes(2);
+    gate.asked.length = 0;
+    await find({ authorization: locked.full }, { pluginId: 'app' });
+    expect(gate.asked).toEqual(['app']);
   });
 
   it('ends by more texts like tokens than a client has use for', async () => {

@@ -118,6 +118,9 @@ const onlyOf = (path: string) => [{ plugin: 'here', path, methods: ['GET'] }];
 function createReaders(installed = INSTALLED, deny: DenyRule[] = []) {
   const { services } = createGateServices({ installed });
   const policy = createPolicy({
+    // It enforces from this instant on.
+    mode: 'report-only',
+    until: new Date(NOW),
     allow,
     deny,
     trustedPaths: [
@@ -218,12 +221,14 @@ it.each([
   for (const [upgrade, headers] of Object.entries(UPGRADES)) {
     for (const method of METHODS) {
       for (const url of targets) {
-        const { isUpgrade, route } = readers[door]({ method, url, headers });
+        const request = readers[door]({ method, url, headers });
+        const { isEnforced, isUpgrade, route } = request;
         const found = typeof route === 'object' ? route.reason! : route;
         const expected = routeOf(door, { method, url }, upgrade);
         seen.add(found);
         const isWebSocket = method === 'GET' && /^webs/i.test(headers.upgrade);
         if (
+          !isEnforced ||
           found !== expected ||
           isUpgrade !== (door === 'atServer' || isWebSocket)
         ) {
@@ -313,6 +318,7 @@ it('[P111] a logout is a sign-out where auth is installed, by V5', () => {
 });
 
 it('[P111] the limits of an external token refuse by T11, T12 and R12', () => {
+  const wrong: unknown[] = [];
   const { atExpress } = createReaders();
   for (const method of METHODS) {
     for (const url of TARGETS) {
@@ -335,26 +341,23 @@ it('[P111] the limits of an external token refuse by T11, T12 and R12', () => {
           (isIn('/a/**') ? [undefined, Infinity] : restricted),
         ci: ended,
         'ci-': ended,
+        cx: [undefined, Infinity],
         'ci-a': [undefined, LATER],
         'ci-a-b': isNamed ? [undefined, LATER] : restricted,
         'ci-n': ended,
         'ci-n1': [undefined, LATER],
         'ci-n2': ended,
       };
-      const found = Object.keys(expected).map(subject => [
-        subject,
-        [
-          tokenLimits.findRefusal(subject, request, request.now),
-          tokenLimits.endFor(subject, request, request.now),
-        ],
-      ]);
-      expect({ method, url, ...Object.fromEntries(found) }).toEqual({
-        method,
-        url,
-        ...expected,
-      });
+      for (const [subject, [refusal, end]] of Object.entries(expected)) {
+        const found = tokenLimits.findRefusal(subject, request, request.now);
+        const foundEnd = tokenLimits.endFor(subject, request, request.now);
+        if (found !== refusal || foundEnd !== end) {
+          wrong.push({ method, url, subject, found, foundEnd });
+        }
+      }
     }
   }
+  expect(wrong.slice(0, 10)).toEqual([]);
 });
 
 /** Where a cookie is used: whether the plugin has declared the path for GET and HEAD, and whether the operator trusts it. */

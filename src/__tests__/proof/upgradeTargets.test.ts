@@ -1,7 +1,6 @@
 import { posix } from 'node:path';
 import express from 'express';
 import { isEqual } from 'lodash';
-import { mountAt } from '../../backstage/createFront';
 import { NO_PLUGIN, readUpgradeTarget } from '../../gate/read/mountedRequest';
 
 /** The pieces of which the targets are made. */
@@ -66,7 +65,7 @@ const isOfApi = (path: string) => /^\/+api([/?#]|$)/i.test(path);
 function createReader() {
   const app = express().disable('x-powered-by');
   let found: object | undefined;
-  mountAt(app, ({ baseUrl, params }) => {
+  app.use('/api/:gatedPluginId', ({ baseUrl, params }) => {
     found = { baseUrl, plugin: params.gatedPluginId };
   });
   return (target: string) => {
