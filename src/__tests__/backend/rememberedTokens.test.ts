@@ -1,11 +1,15 @@
+import { httpAuthServiceFactory } from '@backstage/backend-defaults/httpAuth';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
-import type {
+import {
   AuthService,
+  coreServices,
+  createServiceFactory,
   HttpAuthService,
 } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import type { Request } from 'express';
 import { accessWith, staticToken } from '../__testUtils__/externalAccess';
+import { ownHttpAuth } from '../__testUtils__/ownHttpAuth';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import {
   bearer as bearerOf,
@@ -19,6 +23,7 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../__testUtils__/signedBackends';
+import { verificationsDuring } from '../__testUtils__/verificationsDuring';
 import { withSubject } from '../__testUtils__/withSubject';
 
 const USER = 'user:default/jane';
@@ -244,4 +249,83 @@ it('[P50] gives no request the credentials that a handler has changed, of a user
     handle = answerPrincipal;
     expect(await send(bearer(text))).toEqual(before);
   }
+});
+
+it.each([
+  ['by default', {}, 1],
+  ['without the cache', { tokenCache: false }, 3],
+])('verifies a token %s', async (_, apiGate, expected) => {
+  const own = await backends.start({
+    features: [recordingPlugin('hello').feature],
+    apiGate,
+  });
+  token = await own.sign();
+  const verified = await verificationsDuring(async () => {
+    for (let i = 0; i < 3; i += 1) {
+      expect(await own.statusOf('/api/hello/x', bearerOf(token))).toBe(200);
+    }
+  });
+  expect(verified).toBe(expected);
+});
+
+it("uses an app's own httpAuth unchanged, and logs that the cache is off", async () => {
+  let asked = 0;
+  const { deps, factory } = httpAuthServiceFactory as any;
+  const own = await backends.start({
+    features: [
+      recordingPlugin('hello').feature,
+      createServiceFactory({
+        service: coreServices.httpAuth,
+        deps,
+        factory: async (...args: unknown[]) => {
+          const httpAuth = await factory(...args);
+          const credentials = httpAuth.credentials.bind(httpAuth);
+          httpAuth.credentials = (...request: unknown[]) => {
+            asked += 1;
+            return credentials(...request);
+          };
+          return httpAuth;
+        },
+      } as never) as never,
+    ],
+  });
+  expect(await own.statusOf('/api/hello/x', bearerOf(await own.sign()))).toBe(
+    200,
+  );
+  expect(asked).toBeGreaterThan(0);
+  const [line, ...others] = own.logged('its own httpAuth service', 'info');
+  expect(line.message).toMatch(/ set ENABLE_CORE_HTTPAUTH_OVERRIDE=true$/);
+  expect(others).toEqual([]);
+});
+
+it("accepts Backstage's own cookie by an httpAuth that reads the token in another header", async () => {
+  const policies = [{ path: '/static', allow: 'user-cookie' }] as const;
+  const hello = recordingPlugin('hello', { policies: [...policies] });
+  const own = await backends.start({
+    features: [hello.feature, ownHttpAuth('x-access-token')],
+  });
+  token = await own.sign();
+  const headerLines = [bearerOf(token), `X-Access-Token: ${token}`];
+  const stock = await own.stockCookie('hello', ...headerLines);
+  expect(await own.statusOf('/api/hello/static', `Cookie: ${stock}`)).toBe(200);
+});
+
+it("accepts no other token than the one that an app's own httpAuth has verified", async () => {
+  const hello = recordingPlugin('hello');
+  backend = await backends.start({
+    features: [hello.feature, ownHttpAuth('x-access-token')],
+  });
+  token = await backend.sign();
+  const forged = withSubject(token, 'user:default/eve');
+  const present = (presented: string) =>
+    backend.get(
+      '/api/hello/x',
+      bearerOf(presented),
+      `X-Access-Token: ${token}`,
+    );
+
+  const { status, headers } = await present(forged);
+  expect([status, headers['set-cookie']]).toEqual([401, undefined]);
+  expect(hello.handled).toHaveLength(0);
+  expect((await present(token)).status).toBe(200);
 });

@@ -4,6 +4,12 @@ import type { Request, Response } from 'express';
 import { answeringProvider } from '../__testUtils__/authProvider';
 import { accessWith, staticToken } from '../__testUtils__/externalAccess';
 import { flakyDatabase } from '../__testUtils__/flakyDatabase';
+import {
+  identityProvider,
+  identityProviderConfig,
+  IdentityProviderSession,
+  Laptop,
+} from '../__testUtils__/identityProvider';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import {
   bearer,
@@ -370,4 +376,38 @@ describe('a backend without the auth plugin', () => {
     await new Promise(resolve => setTimeout(resolve, 600));
     expect(other.logged('has no API gate')).toHaveLength(1);
   });
+});
+
+it("a session of the identity provider's signs the same browser in again after a sign-out everywhere, until it ends there", async () => {
+  const jane = 'user:default/jane';
+  const session = new IdentityProviderSession();
+  const { endSessions, url } = await backends.start({
+    features: [
+      identityProvider(jane, session),
+      recordingPlugin('hello').feature,
+    ],
+    config: identityProviderConfig,
+  });
+  const laptop = new Laptop(url);
+  await laptop.signIn();
+  const statusWith = async (token?: string) =>
+    (await laptop.fetch('/api/hello/x', { Authorization: `Bearer ${token}` }))
+      .status;
+  const { token } = await laptop.loadPage();
+  expect(await statusWith(token)).toBe(200);
+
+  await endSessions(token!, jane);
+  expect(await statusWith(token)).toBe(401);
+  // The cookie of the session was refused, and cleared.
+  expect((await laptop.fetch('/api/hello/x')).status).toBe(401);
+
+  // A sign-out ends everything that was issued up to its second.
+  await new Promise(resolve => setTimeout(resolve, 1_100));
+  const reloaded = await laptop.loadPage();
+  expect(await statusWith(reloaded.token)).toBe(200);
+
+  session.end();
+  expect(await laptop.loadPage()).toEqual({ status: 401, token: undefined });
+  // The token from before stays valid until it expires.
+  expect(await statusWith(reloaded.token)).toBe(200);
 });

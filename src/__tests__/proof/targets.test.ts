@@ -7,7 +7,7 @@ import { ExpressRequest } from '../../gate/read/GateRequest';
 
 /** The pieces of which the targets are made. */
 const PIECES = ['/', '.', '%2e', '%2f', ';', '\\', '#', '?', 'a', 'A'];
-/** `npm test` has a tenth of the targets, and follows one of the longest through one of the three Express, unless a rule may name it. */
+/** `npm test` has a tenth of the targets. It follows each of the longest through one of the three Express, or through all where a rule may name it. */
 const [MAX_PIECES, SHARES] =
   process.env.PROPERTIES === 'long' ? [6, 1] : [5, 3];
 
