@@ -1,13 +1,13 @@
 import { productSources, readDocument } from '../__testUtils__/documents';
 
 /** The most lines of the core, which is the folder `src/gate`. */
-const BUDGET = 7_400;
+const BUDGET = 7_000;
 
 /** The most that a reader of the gate must read. When the code gets smaller, these limits follow it. */
 const LIMITS = {
   'types of the core that bundle services': 1,
-  'lines of src without tests': 23640,
-  'files of src without tests': 198,
+  'lines of src without tests': 23520,
+  'files of src without tests': 196,
   'files of src without tests that are under 20 lines': 3,
 };
 
