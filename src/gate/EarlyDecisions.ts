@@ -28,7 +28,7 @@ export class EarlyDecisions {
 
   constructor(
     private readonly services: GateServices,
-    private readonly upgradeGate: Pick<UpgradeGate, 'decided'>,
+    private readonly upgradeGate: Pick<UpgradeGate, 'guardServerOf'>,
   ) {}
 
   /**
@@ -60,7 +60,7 @@ export class EarlyDecisions {
       if (!goesOn || !isPreflight) {
         if (goesOn) {
           carryOut(request, judgement);
-          upgradeGate.decided(req, true);
+          upgradeGate.guardServerOf(req, true);
         }
         // At a mount of Express, and outside of it.
         const { headers, method, originalUrl: url } = req;

@@ -75,6 +75,7 @@ export const REFUSALS = {
   restricted: forbidden('The token is restricted to other requests'),
   denied: forbidden('The configuration of this backend denies this request'),
   'token-ended': unauthorized('Invalid credentials'),
+  // On a release that can't verify tokens of services for a plugin that is not installed: `backstage/uninstalledPluginAuth.ts`.
   'not-installed': { status: 404, message: 'Not found' },
   starting: unavailable('Service has not started up yet'),
   'keys-unavailable': unavailable(
@@ -155,7 +156,7 @@ export class Refusal extends Error {
     };
   }
 
-  /** Whether the same credential can never succeed later. */
+  /** Whether the answer is a 401, so that the client has to present another credential. */
   get isFinal(): boolean {
     return this.status === 401;
   }

@@ -25,7 +25,7 @@ type NextArguments = [error?: Error] | undefined;
  */
 export function createGate(
   services: GateServices,
-  upgradeGate: Pick<UpgradeGate, 'decided'>,
+  upgradeGate: Pick<UpgradeGate, 'guardServerOf'>,
   earlyDecisions?: Pick<EarlyDecisions, 'find'>,
 ): RequestHandler {
   return (req, res, next) => {
@@ -51,7 +51,7 @@ export function createGate(
       ended = fail(error);
     }
     const end = (args: NextArguments): void => {
-      upgradeGate.decided(req, args?.length === 0);
+      upgradeGate.guardServerOf(req, args?.length === 0);
       if (args) {
         next(...args);
       }
@@ -60,7 +60,7 @@ export function createGate(
     // of a handler behind the gate is no refusal.
     if (ended && 'then' in ended) {
       // Upgrades may arrive at the server while the decision waits.
-      upgradeGate.decided(req, false);
+      upgradeGate.guardServerOf(req, false);
       ended.then(end);
     } else {
       end(ended);
@@ -68,7 +68,7 @@ export function createGate(
   };
 }
 
-/** Refuses a request about which the gate has failed to decide. Returns the error that answers it. */
+/** Refuses a request about which the gate has failed to decide, in report-only too. Returns the error that answers it. */
 export function failClosed(
   res: Response,
   { logger }: GateServices,

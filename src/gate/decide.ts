@@ -15,7 +15,7 @@ import { externalSubjectOf } from './verify/verifyToken';
 
 /**
  * Decides whether a request or an upgrade may pass, and carries out what may have to be waited for. The request itself, and the headers
- * of its answer, are changed later. An unexpected error becomes a refusal, so that it ends closed.
+ * of its answer, are changed later. An unexpected error becomes a refusal like any other, so that it ends closed where the gate enforces.
  *
  * @returns a promise only if something has to be waited for
  */

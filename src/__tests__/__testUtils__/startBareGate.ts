@@ -40,7 +40,7 @@ export async function startBareGate(
   /** The calls of the upgrade guard for a request: `false` while the gate decides, then whether the request goes on. */
   const guarded: boolean[] = [];
   const handler = createGate(services, {
-    decided: (_req, goesOn) => guarded.push(goesOn),
+    guardServerOf: (_req, goesOn) => guarded.push(goesOn),
   });
   /** The requests that the gate passed. */
   const handled: (Pick<Request, 'method' | 'headers' | 'rawHeaders'> & {

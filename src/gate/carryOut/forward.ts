@@ -15,7 +15,7 @@ import { isUser } from '../verify/verifyToken';
 
 /**
  * Changes a request as it goes on to the handlers behind the gate. Nothing else in the gate changes a request, and every request
- * that goes on comes through here: no handler of this backend sees the gate's cookie.
+ * that the gate lets go on comes through here: no handler of this backend sees the gate's cookie.
  * In report-only, a refused request goes on as it came, but without the gate's cookie and the credential header.
  */
 export function forward(request: GateRequest, judgement: Judgement): void {

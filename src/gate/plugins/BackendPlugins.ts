@@ -18,7 +18,7 @@ export interface TargetPlugin {
   isRegistered: boolean;
   /** Whether the plugin, or the gateway in front of it, is up. */
   isUp(): boolean;
-  /** Resolves once the plugin is up; rejects with a `ServiceUnavailableError` if that takes too long. */
+  /** Resolves once the plugin is up; if that takes too long, rejects with an error of which `toRefusal` makes `starting`. */
   started(): Promise<void>;
   /**
    * Who serves the plugin's keys and its cookie endpoint, in front of all handlers: Backstage's own router, or its gateway.

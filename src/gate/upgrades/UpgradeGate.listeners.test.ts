@@ -55,7 +55,7 @@ function createGuarded(
     if (reason) {
       decisions.set(req, { reason } as never);
     }
-    guard.decided(req, true);
+    guard.guardServerOf(req, true);
   };
   return { decidedTargets, guard, handOn, logged, plugins, server };
 }
@@ -263,7 +263,7 @@ describe('UpgradeGate and the listeners of a server', () => {
 
   it('needs no server for a request that is injected', () => {
     const { guard } = createGuarded();
-    expect(() => guard.decided({ socket: {} } as never, true)).not.toThrow();
+    expect(() => guard.guardServerOf({ socket: {} } as never, true)).not.toThrow();
   });
 
   it('closes the socket of a listener that throws, and logs the kind of error', async () => {

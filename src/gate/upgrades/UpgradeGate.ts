@@ -175,7 +175,7 @@ export class UpgradeGate {
    * Every listener that is added from then on belongs to a plugin, such as those of http-proxy-middleware and of older `signals`.
    * Some of them take paths outside `/api` too, without a credential. They get the upgrades below `/api` only.
    */
-  decided(req: IncomingMessage, goesOn: boolean): void {
+  guardServerOf(req: IncomingMessage, goesOn: boolean): void {
     const { server } = req.socket as { server?: Server };
     if (!server || this.#guarded.get(server)?.own) {
       return;
