@@ -67,7 +67,10 @@ function createScene({
     ...replaced,
   };
   const app = express();
-  app.use('/api/:gatedPluginId', createGate(services, { decided: () => {} }));
+  app.use(
+    '/api/:gatedPluginId',
+    createGate(services, { guardServerOf: () => {} }),
+  );
   return async (
     target: string,
     credential: string,

@@ -263,7 +263,9 @@ describe('UpgradeGate and the listeners of a server', () => {
 
   it('needs no server for a request that is injected', () => {
     const { guard } = createGuarded();
-    expect(() => guard.guardServerOf({ socket: {} } as never, true)).not.toThrow();
+    expect(() =>
+      guard.guardServerOf({ socket: {} } as never, true),
+    ).not.toThrow();
   });
 
   it('closes the socket of a listener that throws, and logs the kind of error', async () => {
