@@ -1,7 +1,7 @@
 import { posix } from 'node:path';
 import express from 'express';
 import { isEqual } from 'lodash';
-import { isDoubtful, readUpgradeTarget } from '../../gate/read/mountedRequest';
+import { NO_PLUGIN, readUpgradeTarget } from '../../gate/read/mountedRequest';
 
 /** The pieces of which the targets are made. */
 const PIECES = [
@@ -88,7 +88,7 @@ it('[P11] an upgrade is outside of /api if no listener finds /api in its target,
       if (found !== undefined) {
         wrong.push({ target, found });
       }
-    } else if (isDoubtful(read)) {
+    } else if (read.params.gatedPluginId === NO_PLUGIN) {
       seen.doubtful += 1;
       const isOfPlugin = PLAIN.test(target) && readByExpress(target);
       if (isOfPlugin || ELSEWHERE.test(target)) {
