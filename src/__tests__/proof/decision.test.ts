@@ -111,6 +111,16 @@ const FOUND: Record<string, Partial<State>> = {
     header: 'user',
     protocols: FIVE,
   },
+  'six protocols are too many, whatever else authenticates': {
+    door: 'upgrade',
+    header: 'user',
+    protocols: [...FIVE, 'text'],
+  },
+  'the refusal of a user comes before that of another token in front of it': {
+    door: 'upgrade',
+    route: 'rule',
+    protocols: ['narrow external', 'revoked'],
+  },
   'a cut token does not hide the refusal of another': {
     door: 'upgrade',
     route: 'rule',

@@ -157,6 +157,9 @@ describe('[P111] a sign-out asks other plugins about a token', () => {
     } as never);
     expect(await send(COOKIE_ENDPOINT, signOut, 'DELETE')).toBe(reason);
     expect(revoked).toEqual(wait === 0 && row !== 'T9' ? ['cookie'] : []);
+    // A token that authenticates is this plugin's to verify.
+    const other = missing ? 'keys-unavailable' : 'invalid-token';
+    expect(await send('/here/data', signOut)).toBe(other);
   });
 });
 
