@@ -111,7 +111,7 @@ export function createBackend(
   const app = express();
   app.use(
     '/api/:gatedPluginId',
-    createGate(services, { decided: () => {} }),
+    createGate(services, { guardServerOf: () => {} }),
     (req: Request, res: Response) => finish(req).then(() => res.end()),
   );
   app.use((_: Error, req: Request, res: Response, _next: NextFunction) =>
