@@ -27,7 +27,7 @@ describe('mountGate', () => {
   async function serveBehind(decide: (plugin: string) => Error | undefined) {
     const judged: string[] = [];
     const upgradeGate = {
-      decided: () => {},
+      guardServerOf: () => {},
       guard: jest.fn(),
       stop: jest.fn(),
     };

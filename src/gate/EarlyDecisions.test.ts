@@ -14,7 +14,7 @@ async function start(change: (req: IncomingMessage) => void = () => {}) {
   const principal = { type: 'service', subject: TOKEN };
   state.tokens.set(TOKEN, principal);
   await state.loadRevocations();
-  const early = new EarlyDecisions(state.services, { decided: () => {} });
+  const early = new EarlyDecisions(state.services, { guardServerOf: () => {} });
   const app = express();
   app.use('/api/:gatedPluginId', early.decide);
   app.use((req, res) => {

@@ -252,7 +252,10 @@ function createScene(state: State, isRemembering: boolean) {
     gate.starting.set(state.plugin === 'down' ? plugin : 'auth', starts);
   }
   const app = express();
-  app.use('/api/:gatedPluginId', createGate(services, { decided: () => {} }));
+  app.use(
+    '/api/:gatedPluginId',
+    createGate(services, { guardServerOf: () => {} }),
+  );
   return { app, record, source, upgradeGate: new UpgradeGate(services) };
 }
 

@@ -43,7 +43,7 @@ function createScene() {
   const app = express();
   app.use(
     '/api/:gatedPluginId',
-    createGate(gate.services, { decided: () => {} }),
+    createGate(gate.services, { guardServerOf: () => {} }),
   );
   const send = async (target: string, headers: object, method = 'GET') => {
     revoked.length = 0;
