@@ -341,7 +341,7 @@ describe('the question about a request', () => {
     );
     expect(await explain('GET /api/pub/x', 'added')).toEqual({
       error:
-        'No external token can have the subject added: compare it with backend.auth.externalAccess',
+        'No external token can have the subject added (did you mean external:added?): compare it with backend.auth.externalAccess',
     });
   });
 });

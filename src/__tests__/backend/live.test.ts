@@ -253,7 +253,7 @@ describe('[P72] the requests of api-gate check --live', () => {
     );
     const result = await checkLive(text, url, '--mock-env', '--times', '1');
     expect(linesOf(result)[0]).toMatch(
-      /^Not asked, since they hold variables that are not set: GET \/api\/hello\/mock-env\S+, the plugin mock-env/,
+      /^Not asked, since they hold variables that are not set: GET \/api\/hello\/\$\{NAME\}, the plugin \$\{PLUGIN\}/,
     );
     expect(seen).toHaveLength(1);
     expect(result.code).toBe(0);
