@@ -68,7 +68,7 @@ function isPublic(pluginId: string, request: IncomingMessage): boolean {
     ? readUpgradeTarget(request.url!)
     : (request as Request);
   const route = {
-    plugin: pluginId,
+    pluginId,
     method: requestMethod(request),
     path: mounted && pathBelowPlugin(mounted, pluginId),
     isInstalled: true,
