@@ -37,7 +37,7 @@ export async function startBareGate(
     },
   });
   Object.assign(services, options.replaced);
-  /** The calls of the upgrade guard for a request: `false` while the gate decides, then whether the request goes on. */
+  /** The calls of `guardServerOf` for a request: `false` while the gate decides, then whether the request goes on. */
   const guarded: boolean[] = [];
   const handler = createGate(services, {
     guardServerOf: (_req, goesOn) => guarded.push(goesOn),

@@ -75,8 +75,9 @@ export function hasMethod(
   method: string,
 ): boolean {
   const isGet = method === 'HEAD' || method === WEBSOCKET;
-  const all = ['*', method, ...(isGet ? ['GET'] : [])];
-  return all.some(each => methods.includes(each));
+  return methods.some(
+    each => each === '*' || each === method || (isGet && each === 'GET'),
+  );
 }
 
 /** Returns whether a rule that matches a request refuses it: any without a token, and one whose token the rule is for. */

@@ -15,8 +15,7 @@ import {
   RouteClass,
   RoutePolicy,
 } from '../../gate/rules/classifyRoute';
-import { judgeAnonymous } from './explainRequest';
-import { findNearestRule } from './explainRequest';
+import { findNearestRule, judgeAnonymous } from './explainRequest';
 
 /**
  * Finds the expectations that the allow rules do not fulfil once the gate enforces. The check assumes that each plugin is

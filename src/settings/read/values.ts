@@ -78,7 +78,8 @@ export function didYouMean(text: string, names: Iterable<string>): string {
   for (let errors = 1; errors <= Math.min(2, text.length / 3); errors += 1) {
     meant ??= known.find(name => differsBy(errors, text, name));
   }
-  meant ??= known.find(name => bareOf(name) === bareOf(text));
+  const bare = bareOf(text);
+  meant ??= known.find(name => bareOf(name) === bare);
   return meant === undefined ? '' : ` (did you mean ${meant}?)`;
 }
 
