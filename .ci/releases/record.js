@@ -1,5 +1,6 @@
 // Records what a run of `.ci/releases/run` found: `node .ci/releases/record.js 2026-03 attacks`. The table of the documentation is
 // made of that by `writeTable.js`.
+const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const path = require('node:path');
 
@@ -30,3 +31,8 @@ if (what === 'packed') {
 const sorted = Object.fromEntries(Object.entries(results).sort());
 fs.mkdirSync(path.dirname(resultsFile), { recursive: true });
 fs.writeFileSync(resultsFile, `${JSON.stringify(sorted, null, 2)}\n`);
+execFileSync(process.execPath, [
+  require.resolve('prettier/bin/prettier.cjs'),
+  '--write',
+  resultsFile,
+]);

@@ -103,8 +103,8 @@ export function carryOut(
     setRefusalHeaders(res, refusal!, request.decisionId, resourceMetadata);
     return [refusal!.error];
   }
-  for (const session of judgement.sessions) {
-    const release = services.sockets.track(request.req.socket, session);
+  for (const end of judgement.socketEnds) {
+    const release = services.sockets.track(request.req.socket, end);
     // A handler may take the socket from Express. If it answers instead, the connection goes on to other requests.
     res.once('finish', release);
   }

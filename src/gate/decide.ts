@@ -32,7 +32,7 @@ function* decideInSteps(request: GateRequest): Steps<Judgement> {
     if (request.isUpgrade && !judgement.refusal) {
       const { verified } = judgement;
       // A new rule that denies the upgrade ends its socket.
-      judgement.sessions.push(() => {
+      judgement.socketEnds.push(() => {
         const { current } = request.services.source;
         const rules = current.denyList.match(request, current.now());
         return rules.some(rule => denies(rule, verified)) ? 0 : Infinity;

@@ -76,11 +76,13 @@ function handOn(
 ): void {
   const { answer, places, req } = request;
   // Shared caches recognise `Authorization`, and no other header that holds a credential.
-  answer.isPrivate ||= places.isBound;
-  const staysHere = places.isBound && isSentOn(request);
+  answer.isPrivate ||= places.ignoresAuthorization;
+  const staysHere = places.ignoresAuthorization && isSentOn(request);
   // Handlers that do not allow limited access would accept Backstage's cookie if it was a bearer token.
   const isOwned =
-    places.isBound && req.headers.authorization && kind !== 'user-cookie';
+    places.ignoresAuthorization &&
+    req.headers.authorization &&
+    kind !== 'user-cookie';
   if (staysHere) {
     // Nothing of this backend's goes to the other server.
     removeCookies(req, BACKSTAGE_AUTH_COOKIES);
@@ -89,7 +91,7 @@ function handOn(
     bindToken(req, token);
   } else if (
     kind === 'cookie' ||
-    (kind === 'bearer' && places.isBound) ||
+    (kind === 'bearer' && places.ignoresAuthorization) ||
     (authProtocol && token !== (readBearer(req) ?? token))
   ) {
     const value = token ? `Bearer ${token}` : undefined;

@@ -15,7 +15,7 @@ import { GateCookie, MAX_TOKEN_BYTES } from './GateCookie';
 
 const HOUR_MS = 60 * 60 * 1000;
 
-// The cookie is sent to a client that may be none to keep it this many times for one token.
+// How often, for one token, the cookie is sent to a client that may not store cookies.
 const MAX_UNRETURNED = 10;
 
 /** The default issuer, which keeps the gate's cookie at the token that the frontend uses. */

@@ -3,7 +3,7 @@ import type { CredentialKind, PassReason, TokenKind } from '../Decision';
 import type { PresentedToken } from '../read/token';
 import type { AllowRule } from '../rules/AllowRule';
 import { denies } from '../rules/DenyList';
-import type { Session } from '../sessions/SessionSockets';
+import type { SocketEnd } from '../sessions/SessionSockets';
 import type { GateRequest } from '../read/GateRequest';
 import { Refusal } from '../Refusal';
 import {
@@ -36,8 +36,8 @@ export class Judgement {
   /** The token that authenticates the request, which goes on to the handler. */
   presented: PresentedToken | undefined = undefined;
   verified: VerifiedToken | undefined = undefined;
-  /** The sessions with which the socket of an upgrade is closed. */
-  sessions: Session[] = [];
+  /** Ends the socket of an upgrade. */
+  socketEnds: SocketEnd[] = [];
   signOut: SignOut | undefined = undefined;
   answer: GateAnswer | undefined = undefined;
   /** The address at which a client that is refused reads how to sign in. */
@@ -84,7 +84,7 @@ export function judge(
   if (route !== 'protected') {
     const opened = new Judgement('allow-rule', 'none', removesUserCookie);
     opened.rule = route;
-    opened.sessions = isUpgrade ? sessionsOf(found) : [];
+    opened.socketEnds = isUpgrade ? socketEndsOf(found) : [];
     return opened;
   }
   const { outcome, presented } = found.find(isAuthenticated)!;
@@ -102,7 +102,7 @@ export function judge(
   const passed = new Judgement(kind, kind, removesUserCookie || isUpgrade);
   passed.presented = presented;
   passed.verified = verified;
-  passed.sessions = isUpgrade ? sessionsOf(found) : [];
+  passed.socketEnds = isUpgrade ? socketEndsOf(found) : [];
   return passed;
 }
 
@@ -155,8 +155,8 @@ function judgeSignOut(found: readonly FoundToken[]): Judgement {
   return judgement;
 }
 
-/** Returns the sessions that end the socket of an upgrade: of the token that authenticates it or, under a rule, of each valid token. */
-function sessionsOf(found: readonly FoundToken[]) {
+/** Returns what ends the socket of an upgrade: the session of the token that authenticates it or, under a rule, of each valid token. */
+function socketEndsOf(found: readonly FoundToken[]) {
   const own = found.find(isAuthenticated);
   return (own ? [own] : found)
     .filter(({ presented }) => presented.kind !== 'user-cookie')

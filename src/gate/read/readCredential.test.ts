@@ -130,7 +130,7 @@ describe('readCredential with a credential header', () => {
     const presented = readCredential(req, places, () => true);
     return presented instanceof Refusal
       ? [presented.reason, presented.detail]
-      : [presented.kind, presented.token, places.isBound];
+      : [presented.kind, presented.token, places.ignoresAuthorization];
   };
   const malformed = ['invalid-token', 'malformed'];
 

@@ -26,7 +26,7 @@ export interface CredentialPlaces {
   /** Whether the server behind the handler reads `Authorization`, and the protocols of an upgrade. */
   isForeignPath: boolean;
   /** Whether `Authorization` is no credential for the gate: `httpAuth` reads the token that the gate has bound to the request. */
-  isBound: boolean;
+  ignoresAuthorization: boolean;
 }
 
 /**
@@ -50,16 +50,17 @@ export function readPlaces(
   // An ingress with a password of its own sends another scheme with every request, which must not refuse a cookie.
   const isOtherScheme =
     header !== undefined && /^(?!bearer\b)./i.test(headers.authorization ?? '');
-  const isBound = headerToken !== undefined || isForeignPath || isOtherScheme;
-  return { cookie, headerToken, isForeignPath, isBound };
+  const ignoresAuthorization =
+    headerToken !== undefined || isForeignPath || isOtherScheme;
+  return { cookie, headerToken, isForeignPath, ignoresAuthorization };
 }
 
 /** Returns the bearer token of a request, in the credential header or in an `Authorization` that is the gate's to read. */
 export function findBearer(
   req: IncomingMessage,
-  { headerToken, isBound }: CredentialPlaces,
+  { headerToken, ignoresAuthorization }: CredentialPlaces,
 ): string | undefined {
-  return isBound ? headerToken || undefined : readBearer(req);
+  return ignoresAuthorization ? headerToken || undefined : readBearer(req);
 }
 
 /** The token that authenticates a request, and where the request has it. */
@@ -94,7 +95,7 @@ export function readCredential(
   if (places.headerToken !== undefined) {
     return Refusal.because('invalid-token', 'malformed');
   }
-  if (req.headers.authorization && !places.isBound) {
+  if (req.headers.authorization && !places.ignoresAuthorization) {
     return Refusal.because('unsupported-scheme');
   }
   let kind: TokenKind = 'cookie';

@@ -49,7 +49,7 @@ export function readTokens(request: GateRequest): PresentedToken[] {
   // The cookie endpoint renews Backstage's cookie, and would keep one of a revoked session.
   const isRenewal = isCookieEndpoint(path);
   const presented = readRequestToken(request);
-  return places.isBound || isRenewal
+  return places.ignoresAuthorization || isRenewal
     ? [
         presented,
         ...readElsewhere(request),
@@ -98,11 +98,14 @@ export function readUpgradeTokens(
     other.refused = Refusal.because('cross-site');
   }
   const protocols = readProtocols(req);
-  const isFinal =
+  const ignoresProtocols =
     places.isForeignPath ||
     places.headerToken !== undefined ||
     credential === Refusal.because('repeated-authorization');
-  if (protocols.length === 0 || (isFinal && protocols.length <= MAX_TOKENS)) {
+  if (
+    protocols.length === 0 ||
+    (ignoresProtocols && protocols.length <= MAX_TOKENS)
+  ) {
     return [other];
   }
   const isBearer = other.kind === 'bearer';
@@ -176,7 +179,7 @@ function readRenewable(request: GateRequest): PresentedToken[] {
  */
 function readElsewhere(request: GateRequest): PresentedToken[] {
   const { isUpgrade, places, req } = request;
-  if (!places.isBound) {
+  if (!places.ignoresAuthorization) {
     return [];
   }
   const bearer = readBearer(req);

@@ -54,9 +54,7 @@ export class Token {
   readonly isCompact: boolean;
   /** The verdicts of plugins. A token that has not verified has none. A list takes a sixth of the memory of a map. */
   verdicts: readonly Verdict[] = [];
-  /**
-   * The time by `performance.now()` from which the browser's cookie is to be set again; `undefined` if this replica has not set it.
-   */
+  /** When the browser's cookie is to be set again, by `performance.now()`; `undefined` if this replica has not set it. */
   renewCookieAt: number | undefined;
   /** The number of times that the cookie was sent to clients that have not returned it. */
   sentCookies = 0;

@@ -38,13 +38,8 @@ export interface GateSettings {
     /** Whether the log line and the audit event of a refusal have the client's address. */
     clientAddress: boolean;
   };
-  /** `undefined`: no token is remembered. */
-  tokenCache:
-    | {
-        /** How long a verified token is remembered at most. */
-        ttlMs: number;
-      }
-    | undefined;
+  /** How long a verified token is remembered at most, in milliseconds. `undefined`: no token is. */
+  tokenCache: { ttlMs: number } | undefined;
 }
 
 /** An entry of `auth.apiGate.tokens`, checked: it limits the external tokens of one subject. */

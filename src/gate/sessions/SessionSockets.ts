@@ -8,8 +8,8 @@ import { RevocationList, SessionClaims, userKey } from './Revocation';
  */
 export type SocketSession = SessionClaims | (() => number);
 
-/** `not-admitted` marks an upgrade that only report-only has let through, until report-only ends. */
-export type Session = SocketSession | 'not-admitted';
+/** Ends a socket. `not-admitted` marks an upgrade that only report-only has let through, until report-only ends. */
+export type SocketEnd = SocketSession | 'not-admitted';
 
 /** Calls back when the gate begins to enforce refusals, and after each change of the configuration. */
 export interface PolicyChanges {
@@ -17,9 +17,9 @@ export interface PolicyChanges {
   onReload(callback: () => void): void;
 }
 
-/** A socket that was opened for a session. Several sessions may share one. */
+/** A socket, and one of the things that may end it. */
 interface Tracked {
-  session: Session;
+  by: SocketEnd;
   socket: Duplex;
   cancelEnd: () => void;
 }
@@ -41,16 +41,16 @@ export class SessionSockets {
   }
 
   /**
-   * Closes a socket once its session has ended.
+   * Closes a socket once it has to end.
    *
    * @returns a function that stops tracking the socket
    */
-  track(socket: Duplex, session: Session): () => void {
+  track(socket: Duplex, by: SocketEnd): () => void {
     if (socket.destroyed) {
       return () => {};
     }
-    const tracked = { session, socket, cancelEnd: () => {} };
-    const user = typeof session === 'object' ? userKey(session.sub) : '';
+    const tracked = { by, socket, cancelEnd: () => {} };
+    const user = typeof by === 'object' ? userKey(by.sub) : '';
     const sockets = this.#open.get(user) ?? new Set<Tracked>();
     this.#open.set(user, sockets.add(tracked));
     const release = () => {
@@ -79,10 +79,9 @@ export class SessionSockets {
 
   #closeIfEnded(tracked: Tracked) {
     const { revocations, source } = this.options;
-    const { session } = tracked;
-    const isRevoked =
-      typeof session === 'object' && revocations.isRevoked(session);
-    const end = isRevoked ? -Infinity : this.#endOf(session);
+    const { by } = tracked;
+    const isRevoked = typeof by === 'object' && revocations.isRevoked(by);
+    const end = isRevoked ? -Infinity : this.#endOf(by);
     tracked.cancelEnd();
     if (Date.now() < end) {
       // By then, the end of a token without a session may be another one.
@@ -95,11 +94,11 @@ export class SessionSockets {
     }
   }
 
-  /** Returns the end of a session that is not revoked. */
-  #endOf(session: Session): number {
-    if (typeof session === 'function') {
-      return session();
+  /** Returns the end of a socket whose session is not revoked, in milliseconds since 1970. */
+  #endOf(by: SocketEnd): number {
+    if (typeof by === 'function') {
+      return by();
     }
-    return session === 'not-admitted' ? -Infinity : session.exp * 1000;
+    return by === 'not-admitted' ? -Infinity : by.exp * 1000;
   }
 }

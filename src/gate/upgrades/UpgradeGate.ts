@@ -22,10 +22,17 @@ export interface AdmittedUpgrade {
   judgement: Judgement;
 }
 
-/** The gate for upgrades: in front of all listeners for `upgrade` at the servers of a backend, as upgrades do not pass Express. */
+/**
+ * The gate for upgrades: in front of all listeners for `upgrade` at the servers of a backend, as upgrades do not pass Express.
+ *
+ * `decide` reads the tokens of an `UpgradeRequest` (`readTokens`), verifies them (`verifyTokens`), judges (`judge`) and, in report-only,
+ * looks for orders (`applyOrders`). `conclude` records the decision and changes the headers (`forward`). This class answers, or passes the
+ * upgrade to the listeners. Backstage's own listener calls the handler that a plugin has declared, through `createWebSocketGate`.
+ * `SessionSockets` closes the socket when its session ends.
+ */
 export class UpgradeGate {
-  /** Per server: the listeners that existed before plugin code ran; `own` is missing until then. */
-  readonly #guarded = new WeakMap<Server, { own?: Set<unknown> }>();
+  /** Per server: the listeners that existed before plugin code ran; `early` is missing until then. */
+  readonly #guarded = new WeakMap<Server, { early?: Set<unknown> }>();
   readonly #waiting = new Set<Duplex>();
   readonly #admissions = new WeakMap<IncomingMessage, AdmittedUpgrade>();
   #isStopped = false;
@@ -64,8 +71,8 @@ export class UpgradeGate {
       return true;
     }
     const all = listenersOf(server);
-    const own = this.#guarded.get(server)?.own;
-    const hearing = own ? all.filter(listener => own.has(listener)) : all;
+    const early = this.#guarded.get(server)?.early;
+    const hearing = early ? all.filter(each => early.has(each)) : all;
     if (hearing.length === all.length) {
       return false;
     }
@@ -108,11 +115,11 @@ export class UpgradeGate {
     }
     this.#waiting.add(socket);
     try {
-      const admitted =
+      const goesOn =
         !this.services.plugins.guardsUpgrades(target) ||
         (await this.admit(req, socket, target));
-      if (this.#waiting.delete(socket) && admitted && !socket.destroyed) {
-        this.#keepOwn(server);
+      if (this.#waiting.delete(socket) && goesOn && !socket.destroyed) {
+        this.#keepEarly(server);
         await dispatchUpgrade(server, listenersOf(server), req, socket, head);
       }
     } catch (error) {
@@ -155,8 +162,8 @@ export class UpgradeGate {
       answerUpgrade(socket, refusal.status, headers);
       return undefined;
     }
-    for (const session of judgement.sessions) {
-      this.services.sockets.track(socket, session);
+    for (const end of judgement.socketEnds) {
+      this.services.sockets.track(socket, end);
     }
     const admitted = { request, judgement };
     this.#admissions.set(req, admitted);
@@ -177,20 +184,20 @@ export class UpgradeGate {
    */
   guardServerOf(req: IncomingMessage, goesOn: boolean): void {
     const { server } = req.socket as { server?: Server };
-    if (!server || this.#guarded.get(server)?.own) {
+    if (!server || this.#guarded.get(server)?.early) {
       return;
     }
     this.guard(server);
     const { decisions } = this.services;
     if (goesOn && decisions.get(req)?.reason !== 'built-in-public') {
-      this.#keepOwn(server);
+      this.#keepEarly(server);
     }
   }
 
-  #keepOwn(server: Server): void {
+  #keepEarly(server: Server): void {
     const guarded = this.#guarded.get(server);
-    if (guarded && !guarded.own) {
-      guarded.own = new Set(server.rawListeners(UPGRADE));
+    if (guarded && !guarded.early) {
+      guarded.early = new Set(server.rawListeners(UPGRADE));
     }
   }
 

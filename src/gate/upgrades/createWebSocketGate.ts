@@ -90,8 +90,9 @@ async function prepare(
     : judgement;
   if (rule && authenticated) {
     reportExternalToken(request, authenticated.verified!);
-    for (const session of authenticated.sessions) {
-      request.services.sockets.track(upgrade.socket, session);
+    // The server's gate has tracked the tokens of users only.
+    for (const end of authenticated.socketEnds) {
+      request.services.sockets.track(upgrade.socket, end);
     }
   }
   const context = authenticated

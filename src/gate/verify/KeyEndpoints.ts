@@ -34,10 +34,7 @@ const NEW_MS = 30_000;
  *
  * Discovery returns an address for every plugin id, and Backstage fetches keys from it for every id in a token, even a made-up
  * one. So the endpoint of an unknown plugin is probed first, within a {@link NewcomerLimit}. And Backstage reports an unreachable
- * endpoint like a forged signature, so that the probe distinguishes the two after a failed verification.
- *
- * It reports a token whose key it has not fetched yet like a forged one, too. So the gate keeps when it has first seen each key
- * of user tokens.
+ * endpoint, and a key that it has not fetched yet, like a forged signature: the probe distinguishes them after a failed verification.
  */
 export class KeyEndpoints {
   readonly #answers = new Map<string, Promise<KeyAnswer>>();

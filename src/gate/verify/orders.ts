@@ -19,8 +19,8 @@ import { findSessionRefusal, Verification, verifyAsRead } from './verifyToken';
 type Searched = Verification & { req: IncomingMessage };
 
 /**
- * Changes a judgement that refuses, if report-only is to carry it out: if the request holds a token of a user who is
- * locked out, or of a session that was revoked. On a protected route, and for an upgrade, such a token ends in 401. On other routes the
+ * Changes a judgement that refuses into an order, a refusal that report-only carries out too, if the request holds a token of a user who
+ * is locked out, or of a session that was revoked. On a protected route, and for an upgrade, such a token ends in 401. On other routes the
  * same happens as if the gate enforced: a cookie is removed, and the refusal for any other token is carried out. That includes a sign-out
  * that is not in force everywhere, since this replica has revoked the session.
  *
@@ -48,7 +48,7 @@ export function* applyOrders(
   } else if (ends) {
     judgement.reason = refusal.asOrder();
   } else if (isUpgrade) {
-    judgement.sessions = ['not-admitted', ...sessions];
+    judgement.socketEnds = ['not-admitted', ...sessions];
   }
 }
 

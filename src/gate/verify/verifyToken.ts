@@ -64,10 +64,6 @@ export function verifyAsRead(
   return verifyToken(request, isLimited ? 'user-cookie' : 'bearer', token);
 }
 
-function hasVerdict({ verdicts }: Token, pluginId: string): boolean {
-  return verdicts.some(({ key }) => key === pluginId);
-}
-
 function* verify(
   request: Verification,
   kind: TokenKind,
@@ -85,9 +81,10 @@ function* verify(
     return Refusal.because('invalid-token', 'expired');
   }
   // Look up no failure of a bearer that the plugin has accepted. The same token may have failed in a cookie, which takes only users.
+  const isAccepted =
+    kind === 'bearer' && token.verdicts.some(({ key }) => key === plugin.id);
   const known =
-    !(kind === 'bearer' && hasVerdict(token, plugin.id)) &&
-    invalidTokens.get(failureKey(plugin.id, kind, token));
+    !isAccepted && invalidTokens.get(failureKey(plugin.id, kind, token));
   if (known) {
     return known;
   }
@@ -119,13 +116,13 @@ function* verify(
     return Refusal.because('untrusted-issuer').of(userToken?.sub);
   }
   if (remembered) {
-    return describe(remembered, token, request);
+    return toVerifiedToken(remembered, token, request);
   }
   services.issuerClock.observe(userToken?.iat);
   keyEndpoints.observe(userToken);
   tokens.remember(token);
   // The cache may have read the same text as another token since, and keeps that one: it holds whether a browser has the cookie.
-  return describe(credentials, tokens.read(token.text), request);
+  return toVerifiedToken(credentials, tokens.read(token.text), request);
 }
 
 /**
@@ -177,8 +174,8 @@ function isSubject(
   );
 }
 
-/** Returns a verified token with what the list of revocations, or `auth.apiGate.tokens` for an external one, say of it now. */
-function describe(
+/** Returns a verified token, excluded if its session has ended, or if `auth.apiGate.tokens` excludes it from this request. */
+function toVerifiedToken(
   credentials: VerifiedToken['credentials'],
   token: Token,
   request: Verification,

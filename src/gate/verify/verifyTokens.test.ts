@@ -204,8 +204,8 @@ describe('[P82] an external token of a public request', () => {
     gate.policy.tokens = [{ subject: 'ci', only: [rule] }];
     gate.tokens.set('static', { type: 'service', subject: 'ci' });
     gate.tokens.set('other', { type: 'service', subject: 'plugin:search' });
-    const { refusal, sessions } = await judgeWith(headers);
-    return { asked: gate.asked, refusal, sessions };
+    const { refusal, socketEnds } = await judgeWith(headers);
+    return { asked: gate.asked, refusal, socketEnds };
   }
 
   it.each([
@@ -222,7 +222,7 @@ describe('[P82] an external token of a public request', () => {
     expect(await judgeLimited(headers)).toEqual({
       asked,
       refusal: undefined,
-      sessions: [],
+      socketEnds: [],
     });
   });
 

@@ -15,7 +15,7 @@ import { findSessionRefusal, verifyAsRead, verifyToken } from './verifyToken';
 
 /**
  * Finds out what the tokens of a request are, one after the other, as long as the judgement may depend on the next one. This is the only
- * step that waits for Backstage: for its `httpAuth`, for keys, and for discovery. It never throws: an unexpected error is the refusal
+ * step that asks Backstage about tokens: its `httpAuth`, keys and discovery. It never throws: an unexpected error is the refusal
  * `failed` of the token.
  */
 export function* verifyTokens(
