@@ -11,12 +11,22 @@ import { folderWith, writeInto } from './runCli';
 import { freePort } from './freePort';
 import { until } from './until';
 
-const FILE = 'app-config.yaml';
+export const FILE = 'app-config.yaml';
 
-/** The main file of a backend as the template for new apps has it. */
-const MAIN = `
+/** The time between two readings of a configuration that is from a server. */
+const RELOAD_MS = 250;
+
+/** Has a backend read its configuration also from a server, as Backstage documents it. */
+const REMOTE = `
+  const { rootConfigServiceFactory } = require('@backstage/backend-defaults/rootConfig');
+  const reloadInterval = { milliseconds: ${RELOAD_MS} };
+  backend.add(rootConfigServiceFactory({ remote: { reloadInterval } }));`;
+
+/** Creates the main file of a backend as the template for new apps has it. */
+const mainWith = (rootConfig: string) => `
   const { createBackend } = require('@backstage/backend-defaults');
   const backend = createBackend();
+  ${rootConfig}
   backend.add(require('@backstage/plugin-auth-backend').default);
   backend.add(require('@backstage/plugin-auth-backend-module-guest-provider').default);
   backend.add(require(${JSON.stringify(path.resolve(__dirname, '../..'))}).default);
@@ -28,12 +38,12 @@ export type BackendProcess = Awaited<ReturnType<typeof startBackendProcess>>;
 /**
  * Starts the process, with a file of configuration that has more settings.
  *
- * @param addFiles - writes more files of the configuration into a folder, and returns their names
+ * @param configs - returns the names of the files of the configuration, and the addresses of servers; writes more files into a folder
  */
 export async function startBackendProcess(
   config: JsonObject,
   env: Record<string, string> = {},
-  addFiles: (folder: string) => string[] = () => [],
+  configs: (folder: string) => string[] = () => [FILE],
 ) {
   const port = await freePort();
   const filesWith = (settings: JsonObject) => ({
@@ -52,13 +62,14 @@ export async function startBackendProcess(
     ),
   });
   const folder = folderWith(filesWith(config));
-  const names = [FILE, ...addFiles(folder)];
+  const names = configs(folder);
+  const main = mainWith(names.some(name => URL.canParse(name)) ? REMOTE : '');
   const nodeTransform =
     require.resolve('@backstage/cli-node/config/nodeTransform.cjs');
   const child = spawn(
     process.execPath,
     [
-      ...['-r', nodeTransform, '-e', MAIN, '--', 'backend'],
+      ...['-r', nodeTransform, '-e', main, '--', 'backend'],
       ...names.flatMap(name => ['--config', name]),
     ],
     {

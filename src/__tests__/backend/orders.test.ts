@@ -1,6 +1,11 @@
 import path from 'node:path';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
-import type { BackendFeature } from '@backstage/backend-plugin-api';
+import {
+  BackendFeature,
+  BackstageCredentials,
+  BackstageUserPrincipal,
+  createServiceFactory,
+} from '@backstage/backend-plugin-api';
 import {
   AuthenticationError,
   ServiceUnavailableError,
@@ -38,10 +43,10 @@ import { CachingHttpAuth } from '../../gate/verify/CachingHttpAuth';
 import { KeyEndpoints } from '../../gate/verify/KeyEndpoints';
 import { Refusal, RefusalReason, REFUSALS } from '../../gate/Refusal';
 import { GateReport } from '../../operators/reports/GateReport';
+import { LONGEST_SESSION_SECONDS } from '../../gate/sessions/Revocation';
 import { Plugins } from '../../gate/plugins/Plugins';
-import { TokenLimits } from '../../gate/rules/TokenLimits';
+import { rootSystemMetadataServiceRef } from '../../backstage/backstageFeatures';
 import { DatabaseRevocationStore } from '../../store/revocations/DatabaseRevocationStore';
-import { Revocations } from '../../store/revocations/Revocations';
 
 const backends = signedBackends();
 jest.setTimeout(120_000);
@@ -68,7 +73,14 @@ interface Tokens {
   forged: string;
   /** A token of a plugin in another backend, whose key endpoint fails. */
   remote: string;
+  /** A token of that plugin for one that is not installed. */
+  absent: string;
+  /** A token of a plugin that the gate looks up among those of other backends. */
+  unknown: string;
 }
+
+/** The backends that the requests are sent to. */
+type Scene = 'usual' | 'reduced release' | 'list not loaded';
 
 interface Case {
   /** The header lines of a request; `undefined` where no request is refused for the reason. */
@@ -81,9 +93,9 @@ interface Case {
   /** A request that goes on reaches no handler: what answers it depends on the release. */
   hasNoHandler?: boolean;
   /** Fails while the request is sent. */
-  fault?: 'database' | 'offlineSessions';
-  /** Brings about the state in which the gate refuses for the reason. */
-  during?: () => { mockRestore(): void };
+  fault?: 'database' | 'offlineSessions' | 'system';
+  /** The backend that refuses for the reason. Default: the usual one. */
+  at?: Scene;
 }
 
 const fail = (error: unknown) => async () => {
@@ -154,25 +166,12 @@ const CASES: Record<RefusalReason, Case> = {
     upgrade: ({ own }) => [protocol(ENDED), bearer(own)],
   },
   'not-installed': {
-    request: ({ stock }) => [bearer(CI), stock],
-    upgrade: ({ stock }) => [protocol(CI), stock],
-    during() {
-      const { targetOf } = Plugins.prototype;
-      return jest
-        .spyOn(Plugins.prototype, 'targetOf')
-        .mockImplementation(function changed(this: Plugins, req) {
-          const target = targetOf.call(this, req);
-          return {
-            ...target,
-            httpAuthFor(claims) {
-              if (!claims) {
-                throw Refusal.because('not-installed');
-              }
-              return target.httpAuthFor(claims);
-            },
-          };
-        });
-    },
+    at: 'reduced release',
+    to: 'GET /api/absent/x',
+    request: ({ absent, stock }) => [bearer(absent), stock],
+    upgrade: ({ absent, stock }) => [protocol(absent), stock],
+    upgradeTo: '/api/absent/ws',
+    hasNoHandler: true,
   },
   starting: {
     to: 'GET /api/late/x',
@@ -186,12 +185,9 @@ const CASES: Record<RefusalReason, Case> = {
     upgrade: ({ remote, stock }) => [protocol(remote), stock],
   },
   'revocations-unavailable': {
+    at: 'list not loaded',
     request: ({ john, stock }) => [bearer(john), stock],
     upgrade: ({ john, own }) => [protocol(john), bearer(own)],
-    during: () =>
-      jest
-        .spyOn(Revocations.prototype, 'isLoaded', 'get')
-        .mockReturnValue(false),
   },
   'sign-out-not-stored': {
     to: SIGN_OUT,
@@ -204,14 +200,9 @@ const CASES: Record<RefusalReason, Case> = {
     fault: 'offlineSessions',
   },
   failed: {
-    request: ({ stock }) => [bearer(CI), stock],
-    upgrade: ({ own }) => [protocol(CI), bearer(own)],
-    during: () =>
-      jest
-        .spyOn(TokenLimits.prototype, 'findRefusal')
-        .mockImplementation(() => {
-          throw new TypeError('not thought of');
-        }),
+    request: ({ stock, unknown }) => [bearer(unknown), stock],
+    upgrade: ({ own, unknown }) => [protocol(unknown), bearer(own)],
+    fault: 'system',
   },
 };
 
@@ -236,12 +227,91 @@ function flakyOfflineSessions() {
   return state;
 }
 
-/** Starts a backend with a user who is locked out. */
+/** Replaces the service that lists the plugins of other backends, and breaks it while `isGone`. */
+function flakySystem() {
+  const state = {
+    isGone: false,
+    feature: createServiceFactory({
+      service: rootSystemMetadataServiceRef,
+      deps: {},
+      factory: () => ({
+        async getInstalledPlugins() {
+          if (state.isGone) {
+            throw new TypeError('not thought of');
+          }
+          return [{ pluginId: 'remote' }];
+        },
+      }),
+    }),
+  };
+  return state;
+}
+
+/** Loads the gate as on a release that keeps the parts of its `auth` service to itself: see `RELEASE_FEATURES`. */
+function loadReducedGate() {
+  const auth = '@backstage/backend-defaults/auth';
+  jest.doMock(auth, () => ({
+    ...jest.requireActual(auth),
+    authServiceFactory: {},
+  }));
+  const loaded = {} as { feature: BackendFeature; report: typeof GateReport };
+  jest.isolateModules(() => {
+    loaded.feature = require('../..').default;
+    loaded.report = require('../../operators/reports/GateReport').GateReport;
+  });
+  jest.dontMock(auth);
+  return loaded;
+}
+
+const onDisk = (directory: string) => ({
+  backend: {
+    database: { client: 'better-sqlite3', connection: { directory } },
+  },
+});
+
+/** Runs statements on the database of the `auth` plugin. */
+async function runSql(directory: string, ...statements: string[]) {
+  const database = createKnex({
+    client: 'better-sqlite3',
+    connection: { filename: path.join(directory, 'auth.sqlite') },
+    useNullAsDefault: true,
+  });
+  for (const statement of statements) {
+    await database.raw(statement);
+  }
+  await database.destroy();
+}
+
+/** Creates a database with a list of revocations whose first page has a lock, and whose second page can't be read. */
+async function createBrokenList(sub: string): Promise<string> {
+  const directory = temporaryFolder();
+  const exp = now() + 3600 + LONGEST_SESSION_SECONDS;
+  await runSql(
+    directory,
+    'create table list (id, scope, sub, iat, exp, recorded_at, primary key (recorded_at, id)) without rowid',
+    `insert into list values ('a', 'lock', '${sub}', ${now()}, ${exp}, 1)`,
+    `with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000)
+      insert into list select printf('%04d', i), 'session', 'user:default/other', i, ${exp}, 2 from n`,
+    `create view api_gate_revocations as
+      select id, scope, iif(id = '1000', json(sub), sub) as sub, iat, exp, recorded_at from list`,
+  );
+  return directory;
+}
+
+/**
+ * Starts a backend with a user who is locked out.
+ *
+ * @param options.isListBroken - whether the database can read only a part of the list of revocations
+ */
 async function start(
   mode: string,
   features: BackendFeature[] = [],
-  options: SignedBackendOptions = {},
+  {
+    isListBroken = false,
+    ...options
+  }: SignedBackendOptions & { isListBroken?: boolean } = {},
 ) {
+  const LOCKED = 'user:default/u1';
   const hello = openPlugin('hello');
   const live = webSocketPlugin('live', {
     '/ws': 'unauthenticated',
@@ -271,6 +341,7 @@ async function start(
           startup: { plugins: { late: { onPluginBootFailure: 'continue' } } },
         },
       },
+      isListBroken && onDisk(await createBrokenList(LOCKED)),
       options.config,
     ),
     apiGate: {
@@ -284,32 +355,46 @@ async function start(
       foreignAuthorization: [{ plugin: 'hello', path: '/foreign' }],
       signOut: { scope: 'user', offlineSessions: 'end' },
       tokens: [
-        { subject: 'ci', only: [{ plugin: 'hello', path: '/other' }] },
+        {
+          subject: 'ci',
+          only: [
+            { plugin: 'hello', path: '/other' },
+            { plugin: 'live', path: '/first' },
+          ],
+        },
         { subject: 'ended', until: '2020-01-01' },
       ],
     },
   });
+  const ofPlugin = (sub: string, aud: string) =>
+    createForge(backends.key, '').token({
+      header: { typ: 'vnd.backstage.plugin' },
+      claims: { sub, aud },
+    });
   let users = 0;
   const issue = async (): Promise<Tokens> => {
     users += 1;
     const claims = { sub: `user:default/u${users}`, iat: now() - 60 };
     const own = await backend.sign(claims);
     const john = await backend.sign({ sub: `user:default/john${users}` });
+    const credentials = await hello.auth.authenticate(own);
+    const { token } = await hello.auth.getLimitedUserToken(
+      credentials as BackstageCredentials<BackstageUserPrincipal>,
+    );
     return {
       own,
       untrusted: await backend.sign({ ...claims, iss: 'https://other' }),
-      stock: `Cookie: ${await backend.stockCookie('hello', bearer(own))}`,
+      stock: `Cookie: backstage-auth=${token}`,
       john,
       forged: forge(john),
-      remote: createForge(backends.key, '').token({
-        header: { typ: 'vnd.backstage.plugin' },
-        claims: { sub: 'remote', aud: 'hello' },
-      }),
+      remote: ofPlugin('remote', 'hello'),
+      absent: ofPlugin('remote', 'absent'),
+      unknown: ofPlugin('unknown', 'hello'),
     };
   };
   // Without handlers, the plugin listens from its first request on.
   // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
-  await backend.get('/api/live/first', bearer(await backend.guest()));
+  await backend.get('/api/live/first', bearer(CI));
   const lock = async (userEntityRef: string) => {
     const lockedUntil = new Date(Date.now() + 3600_000).toISOString();
     const body = { userEntityRef, lockedUntil };
@@ -318,7 +403,9 @@ async function start(
     expect(status).toBe(201);
   };
   const locked = await issue();
-  await lock('user:default/u1');
+  if (!isListBroken) {
+    await lock(LOCKED);
+  }
   return {
     ...backend,
     hello,
@@ -329,7 +416,8 @@ async function start(
       const { john, forged, ...tokens } = await issue();
       if (user === 'signed out') {
         const { status } = await backend.signOut(cookie(tokens.own));
-        expect(status).toBe(204);
+        // It is in force at this replica, also where the list can't be written.
+        expect(status).toBe(isListBroken ? 503 : 204);
       }
       return { ...tokens, ...(user === 'locked' && locked), john, forged };
     },
@@ -341,25 +429,45 @@ type Backend = Awaited<ReturnType<typeof start>>;
 describe.each(['report-only', 'enforce'])(
   '[P96] a request that is refused anyway, in %s',
   mode => {
-    let backend: Backend;
-    let decided: jest.SpyInstance;
+    let scenes: Record<Scene, Backend>;
+    const decided = jest.fn<void, Parameters<GateReport['decided']>>();
+    function recordDecisions(of: GateReport) {
+      const report = of.decided;
+      jest.spyOn(of, 'decided').mockImplementation(function record(
+        this: GateReport,
+        ...args
+      ) {
+        decided(...args);
+        return report.apply(this, args);
+      });
+    }
     const faults = {
       database: flakyDatabase(),
       offlineSessions: flakyOfflineSessions(),
+      system: flakySystem(),
     };
     beforeAll(async () => {
-      decided = jest.spyOn(GateReport.prototype, 'decided');
-      backend = await start(mode, map(faults, 'feature'));
+      const reduced = loadReducedGate();
+      for (const { prototype } of [GateReport, reduced.report]) {
+        recordDecisions(prototype);
+      }
+      scenes = {
+        usual: await start(mode, map(faults, 'feature')),
+        'reduced release': await start(mode, [reduced.feature], {
+          withGate: false,
+        }),
+        'list not loaded': await start(mode, [], { isListBroken: true }),
+      };
     });
-    afterAll(() => decided.mockRestore());
+    afterAll(() => jest.restoreAllMocks());
     afterAll(backends.stopAll);
 
     /** Sends a request or an upgrade, and returns its status, the gate's decision, and whether a handler ran. */
     async function send(door: 'request' | 'upgrade', sent: Case, user: User) {
-      const { during, fault, to = HELLO, upgradeTo = LIVE } = sent;
+      const { at = 'usual', fault, to = HELLO, upgradeTo = LIVE } = sent;
+      const backend = scenes[at];
       const lines = sent[door]!(await backend.tokensOf(user));
       const before = backend.handled();
-      const state = during?.();
       const breakFault = (isGone: boolean) =>
         fault && Object.assign(faults[fault], { isGone });
       breakFault(true);
@@ -370,11 +478,10 @@ describe.each(['report-only', 'enforce'])(
           ? await backend.upgradeOnce(upgradeTo, ...lines)
           : await backend.request(method, target, lines);
       breakFault(false);
-      state?.mockRestore();
       // The backend fetches its keys over HTTP, too.
       const { outcome, reason } = decided.mock.calls
         .map(([, decision]) => decision)
-        .find(({ plugin }) => plugin !== 'auth');
+        .find(({ plugin }) => plugin !== 'auth')!;
       return {
         status,
         decision: `${outcome}: ${reason}`,
@@ -557,16 +664,8 @@ describe('in report-only', () => {
 
   it('[P97] a list that is at fault is emptied as the page has it, and then refuses nobody', async () => {
     const directory = temporaryFolder();
-    const port = await freePort();
-    const onDisk = {
-      port,
-      config: {
-        backend: {
-          database: { client: 'better-sqlite3', connection: { directory } },
-        },
-      },
-    };
-    const before = await start('report-only', [], onDisk);
+    const options = { port: await freePort(), config: onDisk(directory) };
+    const before = await start('report-only', [], options);
     const ended = [
       await before.tokensOf('locked'),
       await before.tokensOf('signed out'),
@@ -577,20 +676,14 @@ describe('in report-only', () => {
       );
     expect(await statuses(before)).toEqual([401, 401]);
     await backends.stopAll();
-    const database = createKnex({
-      client: 'better-sqlite3',
-      connection: { filename: path.join(directory, 'auth.sqlite') },
-      useNullAsDefault: true,
-    });
     const [sql] = blocksAfter(
       'docs/switch-off.md',
       'If the list is at fault',
       'sql',
     );
-    await database.raw(sql);
-    await database.destroy();
+    await runSql(directory, sql);
     const after = await backends.start({
-      ...onDisk,
+      ...options,
       apiGate: { mode: 'report-only' },
       features: [openPlugin('hello').feature],
     });

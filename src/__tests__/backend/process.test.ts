@@ -4,10 +4,12 @@ import { merge } from 'lodash';
 import type { PolicyReport } from '../../operators/reports/describePolicy';
 import {
   BackendProcess,
+  FILE,
   startBackendProcess,
   untilTaken,
 } from '../__testUtils__/backendProcess';
 import { bearer, POLICY } from '../__testUtils__/requestParts';
+import { serve } from '../__testUtils__/serve';
 import { until as untilWithin } from '../__testUtils__/until';
 
 jest.setTimeout(60_000);
@@ -27,6 +29,7 @@ afterEach(async () => {
 });
 
 const RULE = { plugin: 'hello', path: '/health' };
+const OTHER = { ...RULE, path: '/other' };
 const withRule = (rule: JsonObject) => ({
   auth: { apiGate: { allow: [rule] } },
 });
@@ -41,6 +44,19 @@ const WITHOUT_GATE = {
     },
   },
 };
+
+async function readPolicy(backend: BackendProcess): Promise<PolicyReport> {
+  const { body } = await backend.get(POLICY, bearer(READER));
+  return JSON.parse(body);
+}
+
+/** Returns the statuses of two paths of a plugin that is not installed, which is 404 for whom the gate lets through. */
+const statusesOf = (backend: BackendProcess) =>
+  Promise.all(
+    [RULE, OTHER].map(({ plugin, path }) =>
+      backend.statusOf(`/api/${plugin}${path}`),
+    ),
+  );
 
 describe('a backend in a process of its own', () => {
   it('stays, live and not ready, while its configuration is wrong, and comes up after a restart with what the error asks for', async () => {
@@ -93,30 +109,24 @@ describe('a backend in a process of its own', () => {
       APP_CONFIG_auth_apiGate_allow: JSON.stringify([RULE]),
     });
     await until(async () => (await backend.probe())[0] === 200);
-    const read = async (): Promise<PolicyReport> => {
-      const { body } = await backend.get(POLICY, bearer(READER));
-      return JSON.parse(body);
-    };
     const expectPolicy = async (policy: Partial<PolicyReport>) => {
-      expect(await read()).toMatchObject({
+      expect(await readPolicy(backend)).toMatchObject({
         mode: 'enforce',
         allow: [RULE],
         filesNewerThanPolicy: [],
         ...policy,
       });
-      // A plugin that is not installed is 404 for whom the gate lets through.
-      expect(await backend.statusOf('/api/hello/health')).toBe(404);
-      expect(await backend.statusOf('/api/hello/other')).toBe(401);
+      expect(await statusesOf(backend)).toEqual([404, 401]);
     };
     const allow = { path: 'auth.apiGate.allow', file: 'env', entries: 1 };
     await expectPolicy({ lists: [{ ...allow, replaces: [] }], tokens: [] });
 
-    const file = 'app-config.yaml';
+    const file = FILE;
     const tokens = [{ subject: 'reader', until: '2040-01-01' }];
-    const inFile = { allow: [{ ...RULE, path: '/other' }], tokens };
+    const inFile = { allow: [OTHER], tokens };
     backend.write(merge({ auth: { apiGate: inFile } }, WITHOUT_GATE));
     await untilTaken(join(backend.folder, file), async () => {
-      const policy = await read();
+      const policy = await readPolicy(backend);
       return policy.tokens.length > 0;
     });
     await expectPolicy({
@@ -126,6 +136,76 @@ describe('a backend in a process of its own', () => {
       ],
     });
   });
+
+  it.each([
+    ['report-only', []],
+    ['enforce', []],
+    ['enforce', [FILE]],
+  ])(
+    '[P100][P101] in %s, follows a server that has its configuration beside the files %j, and keeps its policy while the server is at fault',
+    async (mode, files) => {
+      let answer = { status: 200, text: '' };
+      let answered = 0;
+      const server = await serve((_req, res) => {
+        answered += 1;
+        res.writeHead(answer.status).end(answer.text);
+      });
+      const backend = await start(WITHOUT_GATE, {}, () => [
+        ...files,
+        `${server.url}/${FILE}`,
+      ]);
+      const textWith = (...allow: JsonObject[]) =>
+        backend.textOf(
+          merge({ auth: { apiGate: { mode, allow } } }, WITHOUT_GATE),
+        );
+      const expectPolicy = async (rules: JsonObject[], problem?: unknown) => {
+        const report = await readPolicy(backend);
+        expect(report).toMatchObject({ mode, allow: rules });
+        expect(report.problem).toEqual(problem);
+        expect(report.filesNewerThanPolicy ?? []).toEqual([]);
+        const closed = mode === 'enforce' ? 401 : 404;
+        const health = rules.length > 0 ? 404 : closed;
+        expect(await statusesOf(backend)).toEqual([health, closed]);
+      };
+      const change = async (...rules: JsonObject[]) => {
+        answer = { status: 200, text: textWith(...rules) };
+        // Beside files, a change waits until these are complete.
+        await untilWithin(async () => {
+          const { allow } = await readPolicy(backend);
+          return allow.length === rules.length;
+        }, 10_000);
+        await expectPolicy(rules);
+      };
+
+      /** Waits until the backend has read the answer: the second reading begins after it is done with the first. */
+      const readTwice = async () => {
+        const before = answered;
+        await until(() => answered >= before + 2);
+      };
+
+      answer.text = textWith(RULE);
+      await until(async () => (await backend.probe())[0] === 200);
+      await expectPolicy([RULE]);
+      for (const [status, text] of [
+        [200, ''],
+        [200, '# Nothing\n'],
+        [200, `${textWith(OTHER)}  broken: {`],
+        [500, textWith(OTHER)],
+      ] as const) {
+        answer = { status, text };
+        await readTwice();
+        await expectPolicy([RULE]);
+      }
+      answer = { status: 200, text: backend.textOf(WITHOUT_GATE) };
+      await until(
+        async () => (await readPolicy(backend)).problem !== undefined,
+      );
+      const gone = `auth.apiGate is gone from ${server.url}/${FILE}`;
+      await expectPolicy([RULE], expect.stringContaining(gone));
+      await change();
+      await change(RULE);
+    },
+  );
 
   it.each([
     [401, {}],

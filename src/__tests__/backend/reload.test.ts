@@ -10,6 +10,7 @@ import path from 'node:path';
 import type { PolicyReport } from '../../operators/reports/describePolicy';
 import {
   BackendProcess,
+  FILE,
   startBackendProcess,
   untilTaken,
 } from '../__testUtils__/backendProcess';
@@ -19,7 +20,6 @@ import { until } from '../__testUtils__/until';
 jest.setTimeout(150_000);
 
 const MODES = ['report-only', 'enforce'];
-const FILE = 'app-config.yaml';
 const READER = 'token-of-a-reader-of-the-policy';
 const BESIDE = 'app: { title: Beside }';
 const GONE = /^auth\.apiGate is gone from app-config\.yaml/;
@@ -67,7 +67,7 @@ function addFiles(folder: string): string[] {
   writeFileSync(path.join(folder, 'beside.yaml'), BESIDE);
   mountConfigMap(folder, 1);
   symlinkSync('..data/configmap.yaml', path.join(folder, 'configmap.yaml'));
-  return ['app-config.local.yaml', 'beside.yaml', 'configmap.yaml'];
+  return [FILE, 'app-config.local.yaml', 'beside.yaml', 'configmap.yaml'];
 }
 
 /** A backend, with its files and what a test asks of it. */

@@ -194,7 +194,7 @@ describe('[P101] a change', () => {
     expect(take()).toEqual([['b', []]]);
   });
 
-  it.each(['https://config.example.com/gate', 'env', 'mock-config'])(
+  it.each(['https://config.example.com/gate.yaml', 'env', 'mock-config'])(
     'of %s is taken immediately',
     async context => {
       const { change, take } = await start([], [source(context, gate('a'))]);

@@ -42,7 +42,9 @@ export class ConfigChanges {
     private readonly config: RootConfigService,
     private readonly take: (config: Config, unreadable: string[]) => void,
   ) {
-    this.#isFromFiles = readFiles(config).some(({ file }) => extname(file));
+    this.#isFromFiles = readFiles(config).some(
+      ({ file }) => extname(file) && !URL.canParse(file),
+    );
     if (this.#isFromFiles) {
       void this.#compare();
     }

@@ -123,7 +123,7 @@ it('reads the data of each file, that of the strongest first', () => {
 
 it.each([
   [
-    'MergedConfigSource{FileConfigSource{path="/app/app-config.yaml"}, FileConfigSource{path="/app/b c.yaml"}, EnvConfigSource{count=0}}',
+    'MergedConfigSource{FileConfigSource{path="/app/app-config.yaml"}, FileConfigSource{path="/app/b c.yaml"}, RemoteConfigSource{path="https://config.example.com/c.yaml"}, EnvConfigSource{count=0}}',
     ['/app/app-config.yaml', '/app/b c.yaml'],
   ],
   ['EnvConfigSource{count=1}', []],

@@ -73,9 +73,8 @@ function readLengths(value: unknown, path: string): [string, number][] {
 
 /** Returns the paths of the files that a source reads. Only the text form of Backstage's sources has them. */
 export function pathsOf(source: ConfigSource): string[] {
-  return [...String(source).matchAll(/path="([^"]+)"/g)].map(
-    ([, file]) => file,
-  );
+  const files = String(source).matchAll(/FileConfigSource{path="([^"]+)"/g);
+  return Array.from(files, ([, file]) => file);
 }
 
 /** Returns the paths of the configuration files that the command line names, or of Backstage's default ones, the weakest first. */
