@@ -43,7 +43,7 @@ export class ConfigChanges {
     private readonly take: (config: Config, unreadable: string[]) => void,
   ) {
     this.#isFromFiles = readFiles(config).some(
-      ({ file }) => extname(file) && !URL.canParse(file),
+      ({ file }) => extname(file) && !/^https?:/.test(file),
     );
     if (this.#isFromFiles) {
       void this.#compare();
