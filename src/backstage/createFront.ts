@@ -28,13 +28,12 @@ export function mountAt(
  * of a stock backend. Its CORS answers preflights, which have no credential, and lets pages of another origin read a 401. A request that
  * goes on does not pass this middleware, since the app has it too, and other listeners may have CORS of their own.
  */
-export function createFront(options: {
-  gate: Pick<ApiGate, 'config' | 'earlyDecisions' | 'logger'>;
+export function createFront(
+  gate: Pick<ApiGate, 'config' | 'earlyDecisions' | 'logger'>,
   /** The gate in Express, which carries out the early decisions. */
-  mount: RequestHandler;
-  answerError: ErrorRequestHandler;
-}): Express {
-  const { gate, mount, answerError } = options;
+  mount: RequestHandler,
+  answerError: ErrorRequestHandler,
+): Express {
   const { config, earlyDecisions, logger } = gate;
   const { decide } = earlyDecisions;
   const front = express();
@@ -79,5 +78,8 @@ export function createFront(options: {
   );
   mountAt(front, mount);
   front.use(asPlugin(NO_PLUGIN, mount), answerError);
+  logger.info(
+    'API gate decides about requests before the listeners of the server, because the app is not the only one',
+  );
   return front;
 }

@@ -18,45 +18,30 @@ const KEPT_TIMES = 20;
 const KEPT_MS_PER_RULE = 10;
 const MAX_KEPT_MS = 10_000;
 
-/** A report, for those who ask before it is too old. */
 interface SharedReport {
   policy: Policy;
   answers: Promise<ReportAnswers>;
   keptUntil: number;
 }
 
-/** Returns a function that returns the answers that others have got, unless they are too old or the policy has changed. */
-function shareReport(gate: GateParts): () => Promise<ReportAnswers> {
-  const { config, files, source } = gate;
+/** Makes the answers about the policy. Readers share a report, unless it is too old or the policy has changed. */
+export function createPolicyAnswers(gate: GateParts) {
+  const { config, plugins, source } = gate;
+  // Backstage reads these at the start only.
+  const externalSubjects = readExternalSubjects(config);
   let shared: SharedReport | undefined;
   // Findings are about the settings of other plugins, too.
   config.subscribe?.(() => {
     shared = undefined;
   });
 
-  const make = async (report: Pick<SharedReport, 'keptUntil'>) => {
-    const filesNewerThanPolicy = await files.findNewer();
-    const begin = performance.now();
-    const described = await inPieces(gate.describePolicy());
-    const end = performance.now();
-    const keptMs = Math.max(
-      (end - begin) * KEPT_TIMES,
-      described.allow.length * KEPT_MS_PER_RULE,
-    );
-    report.keptUntil = end + Math.min(keptMs, MAX_KEPT_MS);
-    return new ReportAnswers(
-      { ...described, filesNewerThanPolicy },
-      gate.describeProcess,
-    );
-  };
-
-  return () => {
+  const read = () => {
     if (
       shared?.policy !== source.current ||
       performance.now() >= shared.keptUntil
     ) {
       const report = { policy: source.current, keptUntil: Infinity };
-      const answers = make(report);
+      const answers = makeAnswers(gate, report);
       answers.catch(() => {
         report.keptUntil = 0;
       });
@@ -64,21 +49,11 @@ function shareReport(gate: GateParts): () => Promise<ReportAnswers> {
     }
     return shared.answers;
   };
-}
 
-export function createPolicyAnswers(gate: GateParts) {
-  const { config, plugins, source } = gate;
-  // Backstage reads these at the start only.
-  const externalSubjects = readExternalSubjects(config);
-  const read = shareReport(gate);
   return {
     read,
 
-    /**
-     * Explains what comes of a request, as the command `api-gate explain` does.
-     *
-     * @param subject - that of an external token; without one, the answer is about a request without a credential
-     */
+    /** Explains what comes of a request, without a credential or with an external token of a subject, as `api-gate explain` does. */
     async explain(text: string, subject?: string): Promise<Explained> {
       const request = readRequest(text);
       if (!request) {
@@ -95,4 +70,24 @@ export function createPolicyAnswers(gate: GateParts) {
       });
     },
   };
+}
+
+/** Makes a report, and has it kept for a time that depends on it. */
+async function makeAnswers(
+  gate: GateParts,
+  report: Pick<SharedReport, 'keptUntil'>,
+): Promise<ReportAnswers> {
+  const filesNewerThanPolicy = await gate.files.findNewer();
+  const begin = performance.now();
+  const described = await inPieces(gate.describePolicy());
+  const end = performance.now();
+  const keptMs = Math.max(
+    (end - begin) * KEPT_TIMES,
+    described.allow.length * KEPT_MS_PER_RULE,
+  );
+  report.keptUntil = end + Math.min(keptMs, MAX_KEPT_MS);
+  return new ReportAnswers(
+    { ...described, filesNewerThanPolicy },
+    gate.describeProcess,
+  );
 }
