@@ -35,7 +35,6 @@ export function createFront(
   answerError: ErrorRequestHandler,
 ): Express {
   const { config, earlyDecisions, logger } = gate;
-  const { decide } = earlyDecisions;
   const front = express();
   front.disable('x-powered-by');
   front.set('trust proxy', config.getOptional('backend.trustProxy'));
@@ -45,9 +44,9 @@ export function createFront(
     res.locals = {};
     next(earlyDecisions.find(req)?.goesOn ? 'router' : undefined);
   });
-  mountAt(front, decide);
+  mountAt(front, earlyDecisions.decide);
   // A listener may normalise a target that Express reads as one outside of `/api`. Such a target needs a credential, as for upgrades.
-  const decideDoubtful = asPlugin(NO_PLUGIN, decide);
+  const decideDoubtful = asPlugin(NO_PLUGIN, earlyDecisions.decide);
   front.use((req, res, next) =>
     res.locals.goesOn === undefined && readUpgradeTarget(req.url)
       ? decideDoubtful(req, res, next)

@@ -37,8 +37,6 @@ import type { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createClientAddress } from './createClientAddress';
 import { MissingFeature, readBackstageVersion } from './releaseFeatures';
 
-const backstage = readBackstageVersion();
-
 interface RootServices {
   config: RootConfigService;
   instance: RootInstanceMetadataService;
@@ -98,7 +96,7 @@ async function createServices(rootServices: RootServices) {
   return {
     ...rootServices,
     audit: new GateAudit(logger, plugins),
-    backstage,
+    backstage: readBackstageVersion(),
     files: new PolicyFiles(config),
     issuerClock: new IssuerClock(),
     plugins,
@@ -117,8 +115,7 @@ async function createServices(rootServices: RootServices) {
 }
 
 function createReports(services: Services) {
-  const { config, missingFeatures, plugins, revocations, source, usage } =
-    services;
+  const { plugins, revocations, source, usage } = services;
   const metrics = new GateMetrics(services);
   const observer = new GateReport({ ...services, metrics });
   const { refusals } = observer;
@@ -132,12 +129,11 @@ function createReports(services: Services) {
     const shown = { ...services, policy, refusals, uses };
     const reportOnly = describeReportOnly(shown);
     const findings = yield* findFindingsInPieces({
-      config,
+      ...services,
       gate: policy.config,
       authBackend,
       areOrdersLoaded: revocations.isLoaded,
       installed: plugins.installedIds(),
-      missingFeatures,
       now: new Date(),
       missingRevocations: revocations.missing,
       stopping: reportOnly && nameStopping(reportOnly),

@@ -26,7 +26,7 @@ interface SharedReport {
 
 /** Makes the answers about the policy. Readers share a report, unless it is too old or the policy has changed. */
 export function createPolicyAnswers(gate: GateParts) {
-  const { config, plugins, source } = gate;
+  const { config, files, plugins, source } = gate;
   // Backstage reads these at the start only.
   const externalSubjects = readExternalSubjects(config);
   let shared: SharedReport | undefined;
@@ -35,13 +35,29 @@ export function createPolicyAnswers(gate: GateParts) {
     shared = undefined;
   });
 
+  const make = async (report: Pick<SharedReport, 'keptUntil'>) => {
+    const filesNewerThanPolicy = await files.findNewer();
+    const begin = performance.now();
+    const described = await inPieces(gate.describePolicy());
+    const end = performance.now();
+    const keptMs = Math.max(
+      (end - begin) * KEPT_TIMES,
+      described.allow.length * KEPT_MS_PER_RULE,
+    );
+    report.keptUntil = end + Math.min(keptMs, MAX_KEPT_MS);
+    return new ReportAnswers(
+      { ...described, filesNewerThanPolicy },
+      gate.describeProcess,
+    );
+  };
+
   const read = () => {
     if (
       shared?.policy !== source.current ||
       performance.now() >= shared.keptUntil
     ) {
       const report = { policy: source.current, keptUntil: Infinity };
-      const answers = makeAnswers(gate, report);
+      const answers = make(report);
       answers.catch(() => {
         report.keptUntil = 0;
       });
@@ -52,14 +68,12 @@ export function createPolicyAnswers(gate: GateParts) {
 
   return {
     read,
-
     /** Explains what comes of a request, without a credential or with an external token of a subject, as `api-gate explain` does. */
     async explain(text: string, subject?: string): Promise<Explained> {
       const request = readRequest(text);
       if (!request) {
-        return {
-          error: `Write one request of at most ${MAX_REQUEST_LENGTH} characters, such as GET /api/catalog/entities`,
-        };
+        const error = `Write one request of at most ${MAX_REQUEST_LENGTH} characters, such as GET /api/catalog/entities`;
+        return { error };
       }
       const { report } = await read();
       return explainInWords(request, subject?.trim() || undefined, {
@@ -70,24 +84,4 @@ export function createPolicyAnswers(gate: GateParts) {
       });
     },
   };
-}
-
-/** Makes a report, and has it kept for a time that depends on it. */
-async function makeAnswers(
-  gate: GateParts,
-  report: Pick<SharedReport, 'keptUntil'>,
-): Promise<ReportAnswers> {
-  const filesNewerThanPolicy = await gate.files.findNewer();
-  const begin = performance.now();
-  const described = await inPieces(gate.describePolicy());
-  const end = performance.now();
-  const keptMs = Math.max(
-    (end - begin) * KEPT_TIMES,
-    described.allow.length * KEPT_MS_PER_RULE,
-  );
-  report.keptUntil = end + Math.min(keptMs, MAX_KEPT_MS);
-  return new ReportAnswers(
-    { ...described, filesNewerThanPolicy },
-    gate.describeProcess,
-  );
 }

@@ -1,8 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Server } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
-import { connect, Server as AnyServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { AddressInfo, connect, Server as AnyServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readHttpServerOptions } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootConfigService } from '@backstage/backend-plugin-api';

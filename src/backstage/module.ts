@@ -114,8 +114,7 @@ export const authModuleApiGate = createBackendModule({
           }),
         );
         const answers = createPolicyAnswers(gate);
-        const { config } = gate;
-        httpRouter.use(createPolicyRouter({ ...answers, access, config }));
+        httpRouter.use(createPolicyRouter({ ...gate, ...answers, access }));
         // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
         lifecycle.addStartupHook(() => {
           gate.offlineSessions

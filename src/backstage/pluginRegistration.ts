@@ -3,7 +3,6 @@ import {
   coreServices,
   createServiceFactory,
   createServiceRef,
-  DiscoveryService,
   LifecycleService,
   LoggerService,
   RootConfigService,
@@ -80,16 +79,14 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     }
     // An allow rule must also open the plugin's barrier. Barrier policies are prefixes for all methods and can't be removed, so
     // add them only once the gate enforces.
-    const opened = new Set<string>();
+    const openOnce = memoize((path: string) =>
+      policies.openBarrier(httpRouter, path),
+    );
     const openBarriers = () => {
       const { openRules } = source.current;
       // Frontends sign out without a bearer token. The stock handler behind clears Backstage's own cookie.
-      const paths = [COOKIE_PATH, ...barrierPathsFor(id, openRules)];
-      for (const path of paths) {
-        if (!opened.has(path)) {
-          opened.add(path);
-          policies.openBarrier(httpRouter, path);
-        }
+      for (const path of [COOKIE_PATH, ...barrierPathsFor(id, openRules)]) {
+        openOnce(path);
       }
     };
     source.onEnforced(() => {
@@ -101,10 +98,16 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     plugins.register({ ...services, id, ...watchStart(config, lifecycle) });
 
     if (!plugins.isInstalled('auth') && !revocations.isSyncing) {
-      logAuthBaseUrl(discovery, logger);
-      revocations.follow(
-        new RemoteRevocationStore({ auth, discovery, logger }),
-      );
+      // A wrong address would show only as 503 for every user token.
+      discovery
+        .getBaseUrl('auth')
+        .catch(error => `no address (${isError(error) ? error.name : 'error'})`)
+        .then(address =>
+          logger.info(
+            `API gate: the auth plugin is not installed in this backend. Discovery has it at ${address}: from there come the keys of users, and the sessions that have ended`,
+          ),
+        );
+      revocations.follow(new RemoteRevocationStore(services));
     }
     return {};
   },
@@ -153,17 +156,4 @@ function checkCredentialSettings(
       `API gate: this backend has its own httpAuth service for the plugin ${pluginId}. A token in ${credentialHeader} ${pluginId === PROXY_PLUGIN ? 'opens none' : 'replaces the Authorization'} of its requests`,
     );
   }
-}
-
-/** Logs the address: a wrong one would show only as 503 for every user token. */
-async function logAuthBaseUrl(
-  discovery: DiscoveryService,
-  logger: LoggerService,
-) {
-  const address = await discovery
-    .getBaseUrl('auth')
-    .catch(error => `no address (${isError(error) ? error.name : 'error'})`);
-  logger.info(
-    `API gate: the auth plugin is not installed in this backend. Discovery has it at ${address}: from there come the keys of users, and the sessions that have ended`,
-  );
 }

@@ -143,12 +143,8 @@ export function assertNoneStops(
     const isBeside = stopsBeside !== undefined && isInstalled(stopsBeside);
     if (without === 'stops' || isBeside) {
       const version = readBackstageVersion(load) ?? 'is not installed';
-      const [beside, remove] = isBeside
-        ? [
-            ` beside the plugin ${stopsBeside}`,
-            `remove the plugin ${stopsBeside}, or `,
-          ]
-        : ['', ''];
+      const beside = isBeside ? ` beside the plugin ${stopsBeside}` : '';
+      const remove = isBeside ? `remove the plugin ${stopsBeside}, or ` : '';
       throw new Error(
         `API gate does not work with this release of Backstage${beside} (backend-defaults ${version}), which lacks ${missing.join(', ')}. It works with the releases of ${TESTED_RELEASES}. Update backstage-plugin-auth-backend-module-api-gate, ${remove}stay on one of these: its docs/releases.md lists them`,
       );

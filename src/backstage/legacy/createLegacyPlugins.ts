@@ -1,7 +1,6 @@
 import type {
   BackstageCredentials,
-  BackstageServicePrincipal,
-  BackstageUserPrincipal,
+  BackstagePrincipalTypes,
   DatabaseService,
   DiscoveryService,
   LoggerService,
@@ -55,6 +54,7 @@ export function createLegacyPlugins(
   options: LegacyApiGateOptions,
   gatedIds: ReadonlySet<string>,
 ): BackendPlugins {
+  const { discovery } = options;
   const httpAuth = createLegacyHttpAuth(options);
   const httpAuthFor = () => httpAuth;
   return {
@@ -82,11 +82,7 @@ export function createLegacyPlugins(
       gatedIds.has(pluginIdOf(target)) ||
       target.params.gatedPluginId === NO_PLUGIN,
     userKeysPlugin: () => undefined,
-    anyRegistered: () => ({
-      id: 'auth',
-      discovery: options.discovery,
-      httpAuthFor,
-    }),
+    anyRegistered: () => ({ id: 'auth', discovery, httpAuthFor }),
     // The legacy system has no such cookie.
     clearUserCookie: async () => {},
     // If one plugin can't verify a token, none can.
@@ -104,7 +100,7 @@ export function createLegacyHttpAuth({
 }: Pick<LegacyApiGateOptions, 'identity' | 'tokenManager'>): CredentialsReader {
   async function principalOf(
     token: string,
-  ): Promise<BackstageUserPrincipal | BackstageServicePrincipal> {
+  ): Promise<BackstagePrincipalTypes['user' | 'service']> {
     const decoded = decodeToken(token);
     if (decoded?.typ === tokenTypes.limitedUser.typParam) {
       // Such a token is meant for cookies of the new backend system; the identity client does not look at the type.
