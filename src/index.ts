@@ -9,7 +9,7 @@ export { apiGate as default } from './backstage/apiGate';
 export {
   authCookieIssuanceExtensionPoint,
   type AuthCookieIssuanceExtensionPoint,
-} from './backstage/extensionPoint';
+} from './backstage/module';
 export type {
   CookieIssuer,
   CookieIssuerContext,

@@ -10,7 +10,6 @@ const WITH_BACKEND = [
   'cli/Outcome.ts',
   'cli/audit.ts',
   'cli/live.ts',
-  'backstage/extensionPoint.ts',
   'backstage/uninstalledPluginAuth.ts',
   'gate/createApiGate.ts',
   'operators/reports/GateAudit.ts',

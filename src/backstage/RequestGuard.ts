@@ -26,10 +26,7 @@ export class RequestGuard {
       logger: LoggerService;
       /** Whether a listener is the app, or an app that holds it: the gate is in front of all that it does below `/api`. */
       isApp(listener: Function): boolean;
-      /**
-       * Makes the Express app that decides about requests. It answers those that are refused, and calls back for those that go on.
-       * Called for the first request that needs it, since its limit of requests may open a connection to Redis.
-       */
+      /** Called for the first request that needs the front, since its limit of requests may open a connection to Redis. */
       createFront(): Express;
     },
   ) {}
@@ -87,7 +84,7 @@ export class RequestGuard {
     // A handler of Express may emit what it has got.
     forgetExpress();
     try {
-      this.#front ??= this.#createFront();
+      this.#front ??= this.options.createFront();
       this.#front(req as never, res as never, (error?: unknown) => {
         // Listeners expect the objects of Node.
         Object.setPrototypeOf(req, ofReq);
@@ -105,14 +102,5 @@ export class RequestGuard {
       const id = refuseUndecided(refusal, this.options.logger, error);
       res.writeHead(refusal.status, refusal.headersFor(id)).end();
     }
-  }
-
-  #createFront(): Express {
-    const { createFront, logger } = this.options;
-    const front = createFront();
-    logger.info(
-      'API gate decides about requests before the listeners of the server, because the app is not the only one',
-    );
-    return front;
   }
 }

@@ -14,6 +14,7 @@ import { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createParts, GateParts } from './createParts';
 import { triedHooks } from './findServers';
 import { mountGate } from './mountGate';
+import type { presetPrototypes } from './presetPrototypes';
 import {
   assertNoneStops,
   MISSING_SERVER_SEARCH,
@@ -59,14 +60,14 @@ export const apiGateServiceFactory = createServiceFactory({
       ? pageAddressOf(config.getString('backend.baseUrl'))
       : undefined;
     const findingsLog = new FindingsLog(logger, gate.findFindings, page);
-    const presetPrototypes = source.current.config.fasterServer
+    const preset = source.current.config.fasterServer
       ? await loadPresetPrototypes()
       : undefined;
     const stopGate = mountGate({
       gate,
       rootHttpRouter,
       hooksWork,
-      onServer: server => presetPrototypes?.(server, logger),
+      onServer: server => preset?.(server, logger),
     });
     source.onReload(outcome => audit.reloaded(outcome));
     source.start();
@@ -104,12 +105,8 @@ function logMissing({ backstage, logger, missingFeatures }: GateParts): void {
   }
 }
 
-type Loaded = typeof import('./presetPrototypes');
-
 /** Loads code that most backends do not need. From TypeScript, as in development, Node has the exports of a file in `default`. */
-async function loadPresetPrototypes() {
-  const loaded = (await import('./presetPrototypes')) as Loaded & {
-    default?: Loaded;
-  };
+async function loadPresetPrototypes(): Promise<typeof presetPrototypes> {
+  const loaded: any = await import('./presetPrototypes');
   return (loaded.default ?? loaded).presetPrototypes;
 }

@@ -4,14 +4,12 @@ import {
   createServiceRef,
 } from '@backstage/backend-plugin-api';
 
-// Services that some supported releases lack. A backend resolves a service by its id, so that each reference below gets
-// Backstage's own service where the release has it. Elsewhere its default factory is the fallback. Looking at `coreServices`
-// would not do: a second copy of backend-plugin-api names services that the backend does not have.
-
 /**
  * Lists the plugins of all backends of the deployment. Goes in July 2027: releases before August 2026 have no rootSystemMetadata.
  *
- * Fallback: the plugins in `discovery.endpoints`, which is where Backstage's service finds those of other backends.
+ * A backend resolves a service by its id, so that this is Backstage's own service if the release has it. `coreServices` may be of a second
+ * copy of backend-plugin-api, and name a service that the backend does not have. The fallback are the plugins in `discovery.endpoints`,
+ * where Backstage's service finds those of other backends.
  */
 export const rootSystemMetadataServiceRef = createServiceRef<{
   getInstalledPlugins(): Promise<readonly { pluginId: string }[]>;

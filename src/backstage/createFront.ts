@@ -28,15 +28,13 @@ export function mountAt(
  * of a stock backend. Its CORS answers preflights, which have no credential, and lets pages of another origin read a 401. A request that
  * goes on does not pass this middleware, since the app has it too, and other listeners may have CORS of their own.
  */
-export function createFront(options: {
-  gate: Pick<ApiGate, 'config' | 'earlyDecisions' | 'logger'>;
+export function createFront(
+  gate: Pick<ApiGate, 'config' | 'earlyDecisions' | 'logger'>,
   /** The gate in Express, which carries out the early decisions. */
-  mount: RequestHandler;
-  answerError: ErrorRequestHandler;
-}): Express {
-  const { gate, mount, answerError } = options;
+  mount: RequestHandler,
+  answerError: ErrorRequestHandler,
+): Express {
   const { config, earlyDecisions, logger } = gate;
-  const { decide } = earlyDecisions;
   const front = express();
   front.disable('x-powered-by');
   front.set('trust proxy', config.getOptional('backend.trustProxy'));
@@ -46,9 +44,9 @@ export function createFront(options: {
     res.locals = {};
     next(earlyDecisions.find(req)?.goesOn ? 'router' : undefined);
   });
-  mountAt(front, decide);
+  mountAt(front, earlyDecisions.decide);
   // A listener may normalise a target that Express reads as one outside of `/api`. Such a target needs a credential, as for upgrades.
-  const decideDoubtful = asPlugin(NO_PLUGIN, decide);
+  const decideDoubtful = asPlugin(NO_PLUGIN, earlyDecisions.decide);
   front.use((req, res, next) =>
     res.locals.goesOn === undefined && readUpgradeTarget(req.url)
       ? decideDoubtful(req, res, next)
@@ -79,5 +77,8 @@ export function createFront(options: {
   );
   mountAt(front, mount);
   front.use(asPlugin(NO_PLUGIN, mount), answerError);
+  logger.info(
+    'API gate decides about requests before the listeners of the server, because the app is not the only one',
+  );
   return front;
 }

@@ -1,19 +1,16 @@
-import { ConfigReader } from '@backstage/config';
+import type { JsonObject } from '@backstage/types';
 import { createReloadableConfig } from '../__tests__/__testUtils__/reloadableConfig';
-import { createParts, readStartPauseMs } from './createParts';
+import { createParts } from './createParts';
 
 beforeEach(() => jest.useFakeTimers());
 afterEach(() => jest.useRealTimers());
 
-it('reads revocations at the interval of the configuration in force', async () => {
-  const configWith = (pollInterval: string) => ({
-    backend: { baseUrl: 'http://localhost' },
-    auth: { apiGate: { revocation: { pollInterval } } },
-  });
-  const { config, change } = createReloadableConfig(configWith('1s'));
+/** Makes the parts of a gate with one plugin, which does not register. */
+async function create(settings: JsonObject) {
+  const { config, change } = createReloadableConfig(settings);
   const ignore = () => {};
-  const system = { getInstalledPlugins: async () => [] };
-  const { revocations } = await createParts({
+  const system = { getInstalledPlugins: async () => [{ pluginId: 'hello' }] };
+  const parts = await createParts({
     config,
     // Releases differ in what else it has.
     instance: system as never,
@@ -21,6 +18,15 @@ it('reads revocations at the interval of the configuration in force', async () =
     logger: { error: ignore, info: ignore, warn: ignore } as never,
     system,
   });
+  return { ...parts, change };
+}
+
+it('reads revocations at the interval of the configuration in force', async () => {
+  const configWith = (pollInterval: string) => ({
+    backend: { baseUrl: 'http://localhost' },
+    auth: { apiGate: { revocation: { pollInterval } } },
+  });
+  const { change, revocations } = await create(configWith('1s'));
   const read = jest.fn(async () => ({ revocations: [] }));
   await revocations.follow({ read, add: async () => {} });
   const readsIn = async (milliseconds: number) => {
@@ -42,8 +48,14 @@ it.each([
   [{ startupRequestPauseTimeout: { seconds: 2 } }, 2_000],
 ])(
   'requests wait for a plugin by backend.lifecycle %j: %i ms',
-  (lifecycle, ms) =>
-    expect(readStartPauseMs(new ConfigReader({ backend: { lifecycle } }))).toBe(
-      ms,
-    ),
+  async (lifecycle, ms) => {
+    const backend = { baseUrl: 'http://localhost', lifecycle };
+    const { plugins } = await create({ backend });
+    const refused = jest.fn();
+    plugins.installed('hello')!.started().catch(refused);
+    await jest.advanceTimersByTimeAsync(ms - 1);
+    expect(refused).not.toHaveBeenCalled();
+    await jest.advanceTimersByTimeAsync(1);
+    expect(refused).toHaveBeenCalledTimes(1);
+  },
 );

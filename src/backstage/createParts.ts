@@ -6,7 +6,7 @@ import type {
 import { readDurationFromConfig } from '@backstage/config';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { durationToMilliseconds } from '@backstage/types';
-import type { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
+import { map, toLower } from 'lodash';
 import { readExternalTokens } from '../settings/read/readExternalTokens';
 import { KeyEndpoints } from '../gate/verify/KeyEndpoints';
 import { readAuthBackendVersion } from '../operators/findings/backstageSettings';
@@ -19,7 +19,7 @@ import {
   nameStopping,
 } from '../operators/reports/describeReportOnly';
 import { describeReplica } from '../operators/reports/describeReplica';
-import { describeUsage, UsageReport } from '../operators/reports/describeUsage';
+import { describeUsage } from '../operators/reports/describeUsage';
 import { GateAudit } from '../operators/reports/GateAudit';
 import { GateMetrics } from '../operators/reports/GateMetrics';
 import { GateReport, NOT_INSTALLED } from '../operators/reports/GateReport';
@@ -37,8 +37,6 @@ import type { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createClientAddress } from './createClientAddress';
 import { MissingFeature, readBackstageVersion } from './releaseFeatures';
 
-const backstage = readBackstageVersion();
-
 interface RootServices {
   config: RootConfigService;
   instance: RootInstanceMetadataService;
@@ -52,7 +50,7 @@ export type GateParts = Awaited<ReturnType<typeof createParts>>;
 /** Makes the gate of this backend, and the services that only the new backend system has. */
 export async function createParts(rootServices: RootServices) {
   const services = await createServices(rootServices);
-  const { plugins } = services;
+  const { plugins, system } = services;
   const reports = createReports(services);
   const offlineSessions = createOfflineSessions(services);
   const signOutUser = createUserSignOut({ ...services, offlineSessions });
@@ -61,13 +59,10 @@ export async function createParts(rootServices: RootServices) {
     clientAddressOf: createClientAddress(rootServices.config),
     cookieTypes: new Set([tokenTypes.user.typParam]),
     keyEndpoints: new KeyEndpoints({
-      logger: rootServices.logger,
-      plugins,
+      ...services,
       isKnown: async id =>
         plugins.isInstalled(id) ||
-        (await rootServices.system.getInstalledPlugins()).some(
-          ({ pluginId }) => pluginId === id,
-        ),
+        map(await system.getInstalledPlugins(), 'pluginId').includes(id),
     }),
     observer: reports.observer,
     signOutUser,
@@ -85,33 +80,25 @@ export async function createParts(rootServices: RootServices) {
 type Services = Awaited<ReturnType<typeof createServices>>;
 
 async function createServices(rootServices: RootServices) {
-  const { config, instance, missingFeatures, logger, system } = rootServices;
-  const installed = await instance.getInstalledPlugins();
-  const knownPlugins = new Set(
-    [...installed, ...(await system.getInstalledPlugins())].map(
-      ({ pluginId }) => pluginId.toLowerCase(),
-    ),
-  );
-  const source = new PolicySource({
-    config,
-    logger,
-    // The expectations of the policy may name only plugins of this deployment.
-    knownPlugins,
-  });
+  const { config, instance, logger, system } = rootServices;
+  const installed = map(await instance.getInstalledPlugins(), 'pluginId');
+  const others = map(await system.getInstalledPlugins(), 'pluginId');
+  // The expectations of the policy may name only plugins of this deployment.
+  const knownPlugins = new Set(map([...installed, ...others], toLower));
+  const source = new PolicySource({ config, logger, knownPlugins });
   const policies = new DeclaredPolicies();
-  const plugins = new Plugins(
-    installed.map(({ pluginId }) => pluginId),
-    policies,
-    readStartPauseMs(config),
-  );
+  // Backstage lets requests wait that long for a plugin that starts.
+  const key = 'backend.lifecycle.startupRequestPauseTimeout';
+  const pauseMs = config.has(key)
+    ? durationToMilliseconds(readDurationFromConfig(config, { key }))
+    : 5_000;
+  const plugins = new Plugins(installed, policies, pauseMs);
   return {
+    ...rootServices,
     audit: new GateAudit(logger, plugins),
-    backstage,
-    config,
+    backstage: readBackstageVersion(),
     files: new PolicyFiles(config),
     issuerClock: new IssuerClock(),
-    missingFeatures,
-    logger,
     plugins,
     policies,
     revocations: new Revocations({
@@ -128,51 +115,44 @@ async function createServices(rootServices: RootServices) {
 }
 
 function createReports(services: Services) {
-  const { config, missingFeatures, plugins, revocations, source, usage } =
-    services;
-  const describeUse = () =>
-    atOnce(describeUsage(usage, source.current.config, plugins));
+  const { plugins, revocations, source, usage } = services;
   const metrics = new GateMetrics(services);
   const observer = new GateReport({ ...services, metrics });
   const { refusals } = observer;
   const authBackend = readAuthBackendVersion();
-  const find = (
-    policy: ConfiguredPolicy,
-    used: UsageReport | undefined,
-    reportOnly = describeReportOnly({ ...services, policy, refusals }),
-  ) =>
-    findFindingsInPieces({
-      config,
+  function* examine() {
+    // A change of the policy between two pieces would mix two of them.
+    const policy = source.current;
+    const uses = usage.read();
+    yield;
+    const used = yield* describeUsage(usage, policy.config, plugins, uses);
+    const shown = { ...services, policy, refusals, uses };
+    const reportOnly = describeReportOnly(shown);
+    const findings = yield* findFindingsInPieces({
+      ...services,
       gate: policy.config,
       authBackend,
       areOrdersLoaded: revocations.isLoaded,
       installed: plugins.installedIds(),
-      missingFeatures,
       now: new Date(),
       missingRevocations: revocations.missing,
       stopping: reportOnly && nameStopping(reportOnly),
       usage: used,
     });
+    return { findings, policy, reportOnly, used };
+  }
   if (!source.current.isEnforced) {
     metrics.expectWorked([...plugins.installedIds(), NOT_INSTALLED]);
   }
   const describeProcess = () => describeReplica({ ...services, refusals });
   return {
     observer,
-    findFindings: () => atOnce(find(source.current, describeUse())),
+    findFindings: () => atOnce(examine()).findings,
     describeProcess,
     *describePolicy() {
-      // A change of the policy between two pieces would mix two of them.
-      const policy = source.current;
-      const uses = usage.read();
-      yield;
-      const used = yield* describeUsage(usage, policy.config, plugins, uses);
-      const shown = { ...services, policy, refusals, uses };
-      const reportOnly = describeReportOnly(shown);
-      const findings = yield* find(policy, used, reportOnly);
+      const examined = yield* examine();
       const process = describeProcess();
-      const found = { findings, policy, process, reportOnly, used };
-      return yield* describePolicy({ ...services, ...found });
+      return yield* describePolicy({ ...services, ...examined, process });
     },
   };
 }
@@ -205,12 +185,4 @@ function createOfflineSessions(services: Services): OfflineSessions {
       );
     },
   });
-}
-
-/** Returns how long Backstage lets requests wait for a plugin that starts. */
-export function readStartPauseMs(config: RootConfigService): number {
-  const key = 'backend.lifecycle.startupRequestPauseTimeout';
-  return config.has(key)
-    ? durationToMilliseconds(readDurationFromConfig(config, { key }))
-    : 5_000;
 }

@@ -18,16 +18,17 @@ const KEPT_TIMES = 20;
 const KEPT_MS_PER_RULE = 10;
 const MAX_KEPT_MS = 10_000;
 
-/** A report, for those who ask before it is too old. */
 interface SharedReport {
   policy: Policy;
   answers: Promise<ReportAnswers>;
   keptUntil: number;
 }
 
-/** Returns a function that returns the answers that others have got, unless they are too old or the policy has changed. */
-function shareReport(gate: GateParts): () => Promise<ReportAnswers> {
-  const { config, files, source } = gate;
+/** Makes the answers about the policy. Readers share a report, unless it is too old or the policy has changed. */
+export function createPolicyAnswers(gate: GateParts) {
+  const { config, files, plugins, source } = gate;
+  // Backstage reads these at the start only.
+  const externalSubjects = readExternalSubjects(config);
   let shared: SharedReport | undefined;
   // Findings are about the settings of other plugins, too.
   config.subscribe?.(() => {
@@ -50,7 +51,7 @@ function shareReport(gate: GateParts): () => Promise<ReportAnswers> {
     );
   };
 
-  return () => {
+  const read = () => {
     if (
       shared?.policy !== source.current ||
       performance.now() >= shared.keptUntil
@@ -64,27 +65,15 @@ function shareReport(gate: GateParts): () => Promise<ReportAnswers> {
     }
     return shared.answers;
   };
-}
 
-export function createPolicyAnswers(gate: GateParts) {
-  const { config, plugins, source } = gate;
-  // Backstage reads these at the start only.
-  const externalSubjects = readExternalSubjects(config);
-  const read = shareReport(gate);
   return {
     read,
-
-    /**
-     * Explains what comes of a request, as the command `api-gate explain` does.
-     *
-     * @param subject - that of an external token; without one, the answer is about a request without a credential
-     */
+    /** Explains what comes of a request, without a credential or with an external token of a subject, as `api-gate explain` does. */
     async explain(text: string, subject?: string): Promise<Explained> {
       const request = readRequest(text);
       if (!request) {
-        return {
-          error: `Write one request of at most ${MAX_REQUEST_LENGTH} characters, such as GET /api/catalog/entities`,
-        };
+        const error = `Write one request of at most ${MAX_REQUEST_LENGTH} characters, such as GET /api/catalog/entities`;
+        return { error };
       }
       const { report } = await read();
       return explainInWords(request, subject?.trim() || undefined, {

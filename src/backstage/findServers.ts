@@ -1,8 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Server } from 'node:http';
 import { Server as HttpsServer } from 'node:https';
-import { connect, Server as AnyServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { AddressInfo, connect, Server as AnyServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readHttpServerOptions } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
@@ -121,27 +120,19 @@ export async function tryHooks(): Promise<boolean> {
   const stop = watchConnections(seen => {
     isSeen ||= seen === server;
   });
-  let works: boolean | undefined;
-  const fail = () => {
-    works ??= false;
-  };
-  server.on('error', fail);
-  server.on('connection', socket => {
-    socket.destroy();
-    // Node publishes the message after this event.
-    setImmediate(() => {
-      works = isSeen && listeningServers().includes(server);
-    });
-  });
+  // Without a connection, no hook is seen to work.
+  const ignore = () => {};
+  server.on('error', ignore);
+  server.on('connection', socket => socket.destroy());
   server.listen(0, '127.0.0.1', () => {
     const { port } = server.address() as AddressInfo;
-    connect(port, '127.0.0.1').on('error', fail);
+    connect(port, '127.0.0.1').on('error', ignore);
   });
   try {
-    for (let turn = 0; turn < TRIAL_TURNS && works === undefined; turn += 1) {
+    for (let turn = 0; turn < TRIAL_TURNS && !isSeen; turn += 1) {
       await sleep(TURN_MS);
     }
-    return works ?? false;
+    return isSeen && listeningServers().includes(server);
   } finally {
     stop();
     server.close();

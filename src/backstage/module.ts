@@ -1,12 +1,10 @@
 import {
   coreServices,
   createBackendModule,
+  createExtensionPoint,
 } from '@backstage/backend-plugin-api';
 import { ConflictError } from '@backstage/errors';
-import {
-  AuthCookieIssuanceExtensionPoint,
-  authCookieIssuanceExtensionPoint,
-} from './extensionPoint';
+import type { CookieIssuer } from '../gate/cookie/CookieIssuer';
 import { createPolicyRouter } from '../operators/routes/createPolicyRouter';
 import { createUserLookup } from '../operators/routes/createUserLookup';
 import { createRevocationRouter } from '../operators/routes/createRevocationRouter';
@@ -21,9 +19,34 @@ import { apiGateServiceRef } from './apiGateService';
 import { createPolicyAnswers } from './createPolicyAnswers';
 import { DatabaseConnections } from '../store/DatabaseConnections';
 
-type IssuerChoice = Parameters<
-  AuthCookieIssuanceExtensionPoint['setCookieIssuer']
->[0];
+/**
+ * Lets a module of the `auth` plugin replace the issuer of the gate's cookie, or turn issuing off. The issuer does not affect
+ * which requests pass the gate.
+ *
+ * @public
+ */
+export interface AuthCookieIssuanceExtensionPoint {
+  /**
+   * Sets the issuer; `issuer: 'off'` issues no cookie.
+   *
+   * @param options.moduleId - the id of the calling module, for the error below
+   * @throws Error that names both modules if another one has set an issuer before
+   */
+  setCookieIssuer(options: {
+    moduleId: string;
+    issuer: CookieIssuer | 'off';
+  }): void;
+}
+
+/**
+ * The extension point of {@link AuthCookieIssuanceExtensionPoint}.
+ *
+ * @public
+ */
+export const authCookieIssuanceExtensionPoint =
+  createExtensionPoint<AuthCookieIssuanceExtensionPoint>({
+    id: 'auth.apiGate.cookieIssuance',
+  });
 
 const deps = {
   gate: apiGateServiceRef,
@@ -49,7 +72,7 @@ export const authModuleApiGate = createBackendModule({
   moduleId: 'api-gate',
   register(reg) {
     // The issuer that another module sets is kept until the gate can be reached.
-    let chosen: IssuerChoice | undefined;
+    let chosen: { moduleId: string; issuer: CookieIssuer | 'off' } | undefined;
     reg.registerExtensionPoint(authCookieIssuanceExtensionPoint, {
       setCookieIssuer(choice) {
         if (chosen) {
@@ -91,8 +114,7 @@ export const authModuleApiGate = createBackendModule({
           }),
         );
         const answers = createPolicyAnswers(gate);
-        const { config } = gate;
-        httpRouter.use(createPolicyRouter({ ...answers, access, config }));
+        httpRouter.use(createPolicyRouter({ ...gate, ...answers, access }));
         // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
         lifecycle.addStartupHook(() => {
           gate.offlineSessions

@@ -32,7 +32,6 @@ export function mountGate(options: {
     'config' | 'earlyDecisions' | 'handler' | 'logger' | 'upgradeGate'
   >;
   rootHttpRouter: RootHttpRouterService;
-  /** Whether the hooks of Node work by which servers are found. */
   hooksWork: boolean;
   /** Called with each server, once the gate is in front of its listeners. */
   onServer?(server: Server): void;
@@ -43,7 +42,7 @@ export function mountGate(options: {
   const requestGuard = new RequestGuard({
     logger,
     isApp: listener => leadsTo(listener, mount),
-    createFront: () => createFront({ gate, mount, answerError }),
+    createFront: () => createFront(gate, mount, answerError),
   });
   // A plain function, because a router of Express skips all of its handlers for a target without a path, such as `foo://any/api/x`.
   function mount(...[req, res, next]: Parameters<RequestHandler>): void {

@@ -64,9 +64,7 @@ export function presetPrototypes(server: Server, logger: LoggerService): void {
 }
 
 function findApp(server: Server): Express {
-  const [app, ...others] = server.listeners('request') as (Express & {
-    lazyrouter?: unknown;
-  })[];
+  const [app, ...others] = server.listeners('request') as any[];
   check(others.length === 0, 'the server has several listeners for requests');
   check(
     // Express 5 has no `lazyrouter`.

@@ -6,15 +6,16 @@ export type LoadModule = (name: string) => unknown;
 
 const loadOfBackend: LoadModule = createRequire(__filename);
 
-type Kind = 'function' | 'object' | 'string';
+/** Fields of Backstage's exports: module, then path, then type. */
+type Fields = Record<string, Record<string, 'function' | 'object' | 'string'>>;
 
 export type FeatureId = keyof typeof RELEASE_FEATURES;
 
 export interface ReleaseFeature {
-  /** The fields of Backstage's exports that the feature uses: module, then path, then type. */
-  fields?: Record<string, Record<string, Kind>>;
-  /** A field of an export without which Backstage itself does not have what the feature is for. */
-  onlyWith?: { module: string; path: string };
+  /** The fields that the feature uses. */
+  fields?: Fields;
+  /** The fields without which Backstage itself does not have what the feature is for. */
+  onlyWith?: Fields;
   /** The hooks of Node that the feature needs. */
   hooks?: readonly string[];
   /** A clause: the gate's work that ends without the feature. */
@@ -85,8 +86,9 @@ export const RELEASE_FEATURES = {
       },
     },
     onlyWith: {
-      module: '@backstage/backend-defaults/rootHttpRouter',
-      path: 'DefaultRootHttpRouter.prototype.addWebSocketHandler',
+      '@backstage/backend-defaults/rootHttpRouter': {
+        'DefaultRootHttpRouter.prototype.addWebSocketHandler': 'function',
+      },
     },
     lost: "WebSocket handlers at Backstage's router authenticate as they do without the gate, so that no rule opens them",
     without: 'starts closed',
@@ -115,68 +117,42 @@ export const MISSING_SERVER_SEARCH: MissingFeature = {
   missing: RELEASE_FEATURES['server-search'].hooks,
 };
 
-/**
- * Returns the features whose fields this release of Backstage lacks.
- *
- * @throws Error of one line if the gate stops without one of them
- */
+/** Returns the features whose fields this release of Backstage lacks. */
 export function findMissingFeatures(load: LoadModule): MissingFeature[] {
-  const missingFeatures = Object.entries<ReleaseFeature>(RELEASE_FEATURES)
-    .filter(
-      ([, { onlyWith }]) =>
-        !onlyWith ||
-        get(loadOrUndefined(load, onlyWith.module), onlyWith.path) !==
-          undefined,
-    )
-    .map(([id, { fields = {}, lost }]) => {
+  return Object.entries<ReleaseFeature>(RELEASE_FEATURES)
+    .filter(([, { onlyWith }]) => !findMissingFields(load, onlyWith).length)
+    .map(([id, { fields, lost }]) => {
       const missing = findMissingFields(load, fields);
       return { id: id as FeatureId, lost, missing };
     })
     .filter(({ missing }) => missing.length > 0);
-  const stopping = missingFeatures.find(
-    ({ id }) => RELEASE_FEATURES[id].without === 'stops',
-  );
-  if (stopping) {
-    throw createStopError(load, stopping.missing);
-  }
-  return missingFeatures;
 }
 
 /**
- * Refuses a start beside a plugin for which the gate needs a feature that is missing.
+ * Refuses a start without a feature that the gate needs, or that it needs beside a plugin.
  *
- * @throws Error of one line that names the plugin
+ * @throws Error of one line that names what is missing, and the plugin
  */
 export function assertNoneStops(
   missingFeatures: MissingFeature[],
   isInstalled: (pluginId: string) => boolean,
+  load = loadOfBackend,
 ): void {
   for (const { id, missing } of missingFeatures) {
-    const { stopsBeside }: ReleaseFeature = RELEASE_FEATURES[id];
-    if (stopsBeside !== undefined && isInstalled(stopsBeside)) {
-      throw createStopError(loadOfBackend, missing, stopsBeside);
+    const { stopsBeside, without }: ReleaseFeature = RELEASE_FEATURES[id];
+    const isBeside = stopsBeside !== undefined && isInstalled(stopsBeside);
+    if (without === 'stops' || isBeside) {
+      const version = readBackstageVersion(load) ?? 'is not installed';
+      const beside = isBeside ? ` beside the plugin ${stopsBeside}` : '';
+      const remove = isBeside ? `remove the plugin ${stopsBeside}, or ` : '';
+      throw new Error(
+        `API gate does not work with this release of Backstage${beside} (backend-defaults ${version}), which lacks ${missing.join(', ')}. It works with the releases of ${TESTED_RELEASES}. Update backstage-plugin-auth-backend-module-api-gate, ${remove}stay on one of these: its docs/releases.md lists them`,
+      );
     }
   }
 }
 
-function createStopError(
-  load: LoadModule,
-  missing: readonly string[],
-  pluginId?: string,
-): Error {
-  const version = readBackstageVersion(load) ?? 'is not installed';
-  const [beside, remove] = pluginId
-    ? [` beside the plugin ${pluginId}`, `remove the plugin ${pluginId}, or `]
-    : ['', ''];
-  return new Error(
-    `API gate does not work with this release of Backstage${beside} (backend-defaults ${version}), which lacks ${missing.join(', ')}. It works with the releases of ${TESTED_RELEASES}. Update backstage-plugin-auth-backend-module-api-gate, ${remove}stay on one of these: its docs/releases.md lists them`,
-  );
-}
-
-function findMissingFields(
-  load: LoadModule,
-  fields: NonNullable<ReleaseFeature['fields']>,
-): string[] {
+function findMissingFields(load: LoadModule, fields: Fields = {}): string[] {
   return Object.entries(fields).flatMap(([module, paths]) => {
     const exported = loadOrUndefined(load, module);
     return exported === undefined
@@ -213,11 +189,10 @@ function loadOrUndefined(load: LoadModule, name: string): unknown {
   }
 }
 
-/**
- * The features that this release of Backstage lacks. The package's entry point imports this module before all others, which use
- * Backstage's exports as they load.
- */
+/** The features that this release of Backstage lacks. */
 export const missingInBackstage = findMissingFeatures(loadOfBackend);
+// The package's entry point imports this module before all others, which use Backstage's exports as they load.
+assertNoneStops(missingInBackstage, () => false);
 
 export function isMissing(feature: FeatureId): boolean {
   return missingInBackstage.some(({ id }) => id === feature);

@@ -8,9 +8,7 @@ import {
   DatabaseService,
   DiscoveryService,
   HttpAuthService,
-  PluginMetadataService,
   RootConfigService,
-  ServiceRef,
 } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
@@ -35,16 +33,16 @@ const NO_PLUGIN = randomUUID();
 
 // A service factory has fields that its public type does not have. A release may lack them: see RELEASE_FEATURES.
 const createAuthService = authServiceFactory as unknown as {
-  deps: Record<string, ServiceRef<unknown>>;
-  factory(
-    deps: Record<string, unknown> & {
-      config: RootConfigService;
-      plugin: PluginMetadataService;
-      database: DatabaseService;
-      discovery: DiscoveryService;
-    },
-  ): Promise<AuthService>;
+  deps: Record<string, never>;
+  factory(deps: object): Promise<AuthService>;
 };
+
+/** The dependencies of that factory that the gate uses itself. */
+interface AuthDeps {
+  config: RootConfigService;
+  database: DatabaseService;
+  discovery: DiscoveryService;
+}
 
 /**
  * Stands in where no service can be made. Clients of plugins that are not there stop for good at a 404, also without a signed answer,
@@ -79,14 +77,12 @@ export const uninstalledPluginAuthServiceRef =
         ? createServiceFactory({ service, deps: {}, factory: () => refuse })
         : createServiceFactory({
             service,
-            deps: createAuthService.deps as Record<string, never>,
+            deps: createAuthService.deps,
             factory: deps => createUninstalledPluginAuth(deps as never),
           }),
   });
 
-function createUninstalledPluginAuth(
-  deps: Parameters<typeof createAuthService.factory>[0],
-): UninstalledPluginAuth {
+function createUninstalledPluginAuth(deps: AuthDeps): UninstalledPluginAuth {
   const cache = new LRUCache<string, Promise<HttpAuthService>>({
     max: MAX_PLUGINS,
   });

@@ -116,6 +116,7 @@ describe('[P98] a listener for requests beside the app', () => {
       { ...passed, url: LIVE },
     ]);
     expect(logged('API gate refused a request')).toHaveLength(3);
+    expect(logged('because the app is not the only one')).toHaveLength(1);
   });
 
   it.each(EVENTS)('gets each %s in report-only, recorded once', async event => {

@@ -1,9 +1,4 @@
-import type {
-  DatabaseService,
-  DiscoveryService,
-  LoggerService,
-  RootConfigService,
-} from '@backstage/backend-plugin-api';
+import type { LoggerService } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { RequestHandler, Router } from 'express';
 import { findKey } from 'lodash';
@@ -27,32 +22,18 @@ import { createUserSignOut } from '../../store/revocations/createUserSignOut';
 import { IssuerClock } from '../../store/revocations/IssuerClock';
 import { Revocations } from '../../store/revocations/Revocations';
 import { createClientAddress } from '../createClientAddress';
-import { createLegacyHttpAuth, LegacyVerifiers } from './createLegacyHttpAuth';
 import { DatabaseConnections } from '../../store/DatabaseConnections';
-import { ALL_PLUGINS, LegacyPlugins } from './LegacyPlugins';
+import {
+  ALL_PLUGINS,
+  createLegacyPlugins,
+  LegacyApiGateOptions,
+} from './createLegacyPlugins';
 
 /** Without a database, the list in memory is complete for this process. */
 const NO_STORE: RevocationStore = {
   read: async () => ({ revocations: [] }),
   add: async () => {},
 };
-
-/**
- * The services of a legacy backend that the gate uses. The environment of its `auth` plugin has all of them.
- *
- * @public
- */
-export interface LegacyApiGateOptions extends LegacyVerifiers {
-  /** The configuration with `auth.apiGate`. The gate follows the changes of one that `loadBackendConfig` returned. */
-  config: RootConfigService;
-  discovery: DiscoveryService;
-  logger: LoggerService;
-  /**
-   * The database in which replicas share revoked sessions, in a table of its own. Default: none, so that a sign-out is in force
-   * only in the process that answered it, until that process stops.
-   */
-  database?: Pick<DatabaseService, 'getClient'>;
-}
 
 /**
  * Makes the Express handlers of one gate. With no id, the handler is for a whole `apiRouter` or for its `notFoundHandler()`;
@@ -80,10 +61,9 @@ export type LegacyApiGate = (pluginId?: string) => RequestHandler;
 export async function createLegacyApiGate(
   options: LegacyApiGateOptions,
 ): Promise<LegacyApiGate> {
-  const { config, database, discovery } = options;
+  const { config, database } = options;
   const logger = options.logger.child({ service: 'apiGate' });
   await assertVerifying(options);
-
   const source = new PolicySource({ config, logger, isLegacy: true });
   const settings = source.current.config;
   assertNoSettingsOfNewSystem(settings);
@@ -98,27 +78,28 @@ export async function createLegacyApiGate(
         )
       : NO_STORE,
   );
-  const httpAuth = createLegacyHttpAuth(options);
-  const plugins = new LegacyPlugins({ discovery, httpAuth });
-  const issuerClock = new IssuerClock();
-  const apiGate = createApiGate({
+  const gatedIds = new Set<string>();
+  const plugins = createLegacyPlugins(options, gatedIds);
+  const services = {
     config,
+    issuerClock: new IssuerClock(),
+    logger,
+    plugins,
+    revocations,
+    source,
+  };
+  const apiGate = createApiGate({
+    ...services,
     clientAddressOf: createClientAddress(config),
     // The `auth` plugin of this system may give its tokens no type.
     cookieTypes: new Set([tokenTypes.user.typParam, undefined]),
-    issuerClock,
-    keyEndpoints: new KeyEndpoints({ isKnown: refusePlugin, logger, plugins }),
-    logger,
-    observer: new GateReport({ logger, plugins }),
-    plugins,
-    revocations,
+    keyEndpoints: new KeyEndpoints({ ...services, isKnown: refusePlugin }),
+    observer: new GateReport(services),
     signOutUser: createUserSignOut({
-      issuerClock,
+      ...services,
       // The route that ends them accepts tokens of the new backend system only.
       offlineSessions: undefined,
-      revocations,
     }),
-    source,
   });
 
   source.start();
@@ -135,7 +116,7 @@ export async function createLegacyApiGate(
       'API gate has no database: a sign-out is in force in the process that answers it only, until that stops',
     );
   }
-  return createMounts(apiGate, plugins.gatedIds);
+  return createMounts(apiGate, gatedIds);
 }
 
 /** Makes the handlers of one gate. The id of each plugin that has one is added to `gatedIds`. */
@@ -188,7 +169,7 @@ function assertNoSettingsOfNewSystem(settings: ApiGateConfig) {
 }
 
 /** @throws Error if a token that nobody signed is accepted, as `ServerTokenManager.noop()` does */
-async function assertVerifying({ tokenManager }: LegacyVerifiers) {
+async function assertVerifying({ tokenManager }: LegacyApiGateOptions) {
   try {
     await tokenManager.authenticate('nobody-signed-this');
   } catch {

@@ -3,9 +3,5 @@
  *
  * @packageDocumentation
  */
-export {
-  createLegacyApiGate,
-  type LegacyApiGate,
-  type LegacyApiGateOptions,
-} from './createLegacyApiGate';
-export type { LegacyVerifiers } from './createLegacyHttpAuth';
+export { createLegacyApiGate, type LegacyApiGate } from './createLegacyApiGate';
+export type { LegacyApiGateOptions } from './createLegacyPlugins';

@@ -1,6 +1,5 @@
-import { createLifecycleMiddleware } from '@backstage/backend-defaults/httpRouter';
 import { ConfigReader } from '@backstage/config';
-import { watchStart } from './watchStart';
+import { watchStart } from './pluginRegistration';
 
 it('a plugin is up from its start, for which Backstage limits the wait, until it stops', async () => {
   const lifecycle = { addStartupHook: jest.fn(), addShutdownHook: jest.fn() };
@@ -8,10 +7,7 @@ it('a plugin is up from its start, for which Backstage limits the wait, until it
     Promise.all(added.mock.calls.map(([hook]) => hook()));
   const backend = { lifecycle: { startupRequestPauseTimeout: '10ms' } };
   const config = new ConfigReader({ backend });
-  const plugin = watchStart(
-    createLifecycleMiddleware({ config, lifecycle }),
-    lifecycle,
-  );
+  const plugin = watchStart(config, lifecycle);
   expect(plugin.isUp()).toBe(false);
   await expect(plugin.started()).rejects.toThrow('has not started up yet');
   expect(plugin.isUp()).toBe(false);

@@ -1,6 +1,6 @@
 import { unsignedToken } from '../../__tests__/__testUtils__/unsignedToken';
 import { substituteRequest } from '../../gate/read/readCredential';
-import { createLegacyHttpAuth } from './createLegacyHttpAuth';
+import { createLegacyHttpAuth } from './createLegacyPlugins';
 
 const JANE = 'user:default/jane';
 const user = unsignedToken('vnd.backstage.user', { sub: JANE });
