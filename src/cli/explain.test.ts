@@ -295,6 +295,8 @@ describe('api-gate explain', () => {
     }
   });
 
+  const LISTS = { allow: [], closed: [], openedInCode: [], unknown: [] };
+
   it('adds whether the plugin opens the path in code', async () => {
     const closed = ['/entity/:a/badge', '/x'].map(path => ({
       plugin: 'badges',
@@ -302,7 +304,7 @@ describe('api-gate explain', () => {
       yaml: '-',
     }));
     const { url } = await serve((_req, res) =>
-      res.end(JSON.stringify({ closed, installed: ['badges'], unknown: [] })),
+      res.end(JSON.stringify({ ...LISTS, closed, installed: ['badges'] })),
     );
     const policy = ['--policy', url];
     expect(await explain('/api/badges/Entity/a/badge', ...policy)).toContain(
@@ -327,9 +329,7 @@ describe('api-gate explain', () => {
       const { url } = await serve(({ headers }, res) => {
         const mayRead = headers.authorization === 'Bearer let-me-read';
         res.writeHead(mayRead ? 200 : 401);
-        res.end(
-          JSON.stringify({ allow, closed: [], installed: ['x'], unknown: [] }),
-        );
+        res.end(JSON.stringify({ ...LISTS, allow, installed: ['x'] }));
       });
       const policy = ['--policy', url, '--token-env', 'POLICY_TOKEN'];
       const args = unmet === undefined ? [] : policy;

@@ -1,9 +1,14 @@
 import type { Config } from '@backstage/config';
-import { compact, difference, differenceBy, filter, partition } from 'lodash';
-import { parse } from 'yaml';
+import {
+  compact,
+  difference,
+  differenceBy,
+  filter,
+  partition,
+  sortBy,
+} from 'lodash';
+import { isCookieEndpoint, isUnambiguousPath } from '../gate/read/requestLine';
 import { PLUGIN_ID } from '../gate/rules/AllowRule';
-import { readAllowRules } from '../settings/read/readAllowRules';
-import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { holdsText } from '../settings/read/requirements';
 import { isTrue } from '../settings/read/values';
 import {
@@ -26,7 +31,6 @@ import { isRecordableText } from '../operators/reports/proposeRule';
 import { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
 import { MAX_PATH_LENGTH } from '../operators/hideTokens';
 import { shorten } from '../settings/logLine';
-import { firstLineOf } from './Command';
 import type { ProposalFacts, ProposedSetting } from './proposeSettings';
 
 const MAX_LINES = 200;
@@ -35,10 +39,7 @@ const MAX_LINE_BYTES = 500;
 const nameOf = ({ plugin, method, path }: WorkedRequests) =>
   `${plugin}${path} ${method}`;
 
-/**
- * Proposes allow rules, each as a comment: for requests that worked without a credential in report-only, and for webhooks that the
- * configuration names.
- */
+/** Proposes allow rules, each as a comment: for requests that worked in report-only, and for webhooks of the configuration. */
 export function proposeAllow(facts: ProposalFacts): ProposedSetting {
   const { declared, root } = facts;
   const get = createGet(root);
@@ -62,11 +63,10 @@ function proposeRules(facts: ProposalFacts, get: Get): string[] {
   const seen = (declared?.reportOnly?.worked ?? []).map(withSafePath);
   const installed = declared?.installed ?? ['events'];
   const webhooks = installed.includes('events') ? readWebhooks(get) : [];
-  const all = [...seen, ...differenceBy(webhooks, seen, nameOf)]
-    .flatMap(worked => describeWorked(worked, policy, false) ?? [])
-    .map(worked => withValidRule(worked, root))
-    .sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-  const [rules, others] = partition(all, 'yaml');
+  const all = [...seen, ...differenceBy(webhooks, seen, nameOf)].flatMap(
+    worked => describeWorked(worked, policy, false) ?? [],
+  );
+  const [rules, others] = partition(sortBy(all, nameOf), 'yaml');
   return [
     ...(rules.length > 0 ? ['# allow:'] : []),
     ...limit(
@@ -90,23 +90,10 @@ function withSafePath({ yaml, ...worked }: WorkedRequests): WorkedRequests {
     PLUGIN_ID.test(worked.plugin) &&
     path !== undefined &&
     path.length <= MAX_PATH_LENGTH &&
-    isRecordableText(path);
+    isUnambiguousPath(path) &&
+    isRecordableText(path) &&
+    !isCookieEndpoint(path);
   return isSafe ? worked : others;
-}
-
-/** Replaces a rule that the gate would not accept by the reason. */
-function withValidRule(worked: WorkedRequests, root: Config): WorkedRequests {
-  const { yaml, ...others } = worked;
-  if (yaml === undefined) {
-    return worked;
-  }
-  try {
-    const rules = parse(yaml.replace(/^# /, ''));
-    readAllowRules(rules, `${CONFIG_KEY}.allow`, root);
-    return worked;
-  } catch (error) {
-    return { ...others, why: firstLineOf(error) };
-  }
 }
 
 /** Returns the webhooks of modules that verify the sender, if the configuration names them. Nobody may have called them yet. */
