@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { Config, ConfigReader } from '@backstage/config';
-import { ConfigSources } from '@backstage/config-loader';
-import { get, noop, pick, pickBy } from 'lodash';
+import { ConfigSources, EnvFunc } from '@backstage/config-loader';
+import { compact, get, noop, pick, pickBy } from 'lodash';
 import { pathsOf } from '../settings/files/configFiles';
 import {
   createLocate,
@@ -33,7 +33,6 @@ import {
   refuseUnreadFiles,
 } from './unreadFiles';
 
-/** Describes the mode if `--mock-env` leaves it out. */
 export const UNKNOWN_MODE = `${CONFIG_KEY}.mode is not known, since it or until holds a variable that is not set`;
 
 /** The configuration that a backend with these files would have. */
@@ -42,7 +41,6 @@ export type LoadedConfig = ReturnType<typeof readGate>;
 /**
  * Reads the configuration, and lists the files that it is from.
  *
- * @param declared - the policy of the running backend, where it is known
  * @throws CliError if the backend would not start with this configuration, or if other files may belong to it
  */
 export async function loadConfig(
@@ -53,12 +51,11 @@ export async function loadConfig(
   const read = await readSources(options);
   const { sources, files } = read;
   const names = files.map(file => formatLocation({ file }));
-  const others = sources.some(source => source.path === undefined)
-    ? ['variables of the environment (APP_CONFIG_…)']
-    : [];
-  output.error(`Read ${[...names, ...others].join(', ')}`);
+  const hasOthers = sources.some(source => source.path === undefined);
+  const others = hasOthers && 'variables of the environment (APP_CONFIG_…)';
   const last = files.slice(1).at(-1) ?? '';
   output.error(
+    `Read ${compact([...names, others]).join(', ')}`,
     path.basename(last) === 'app-config.yaml' &&
       `${formatLocation({ file: last })} is read last, and overrides the others: give it first, as the backend has it`,
     await describeUnset(options),
@@ -69,16 +66,13 @@ export async function loadConfig(
   }
   const loaded = readGate(read, options, declared);
   const { text, ...mode } = describeMode(loaded);
-  output.error(text);
   const unread = findUnreadFiles(files);
   output.add({
     ...mode,
     files: names,
     unread: unread.map(({ file }) => formatLocation({ file })),
   });
-  if (unread.length > 0) {
-    output.error(`Not read: ${formatUnread(unread)}`);
-  }
+  output.error(text, unread.length > 0 && `Not read: ${formatUnread(unread)}`);
   return loaded;
 }
 
@@ -93,7 +87,6 @@ async function describeUnset(options: Options) {
     : `Variables that are not set are left out of ${CONFIG_KEY}.${unset.join(', ')}: set them as the backend has them, or give --mock-env`;
 }
 
-/** Describes the mode, as text and for `--json`. */
 function describeMode({ gate, isMissing, leftOut }: LoadedConfig) {
   if (isMissing) {
     const text = `${CONFIG_KEY} is in none of the files read: with these, the gate enforces and has no rule`;
@@ -152,7 +145,6 @@ export function readGate(
       leftOut,
       /** Whether no source has `auth.apiGate`. */
       isMissing: root.getOptional(CONFIG_KEY) === undefined,
-      /** The policy of a running backend; `undefined` if it is not known. */
       declared,
     };
   } catch (error) {
@@ -164,7 +156,6 @@ export function readGate(
   }
 }
 
-/** Returns the ids of the plugins of other backends, in lower case. */
 export function pluginsElsewhere(root: Config): string[] {
   const endpoints = root.getOptionalConfigArray('discovery.endpoints') ?? [];
   return endpoints.flatMap(endpoint =>
@@ -174,30 +165,28 @@ export function pluginsElsewhere(root: Config): string[] {
 
 /** @throws CliError if a file can not be read */
 export async function readSources(options: Options) {
+  const { sources, files } = await readWith(options);
   if (!options['mock-env']) {
-    const { sources, files } = await readWith(options);
     return { sources, mocked: sources, files };
   }
-  const valueOf = (name: string) => process.env[name]?.trim();
-  const read = await readWith(options, name => valueOf(name) ?? mockOf(name));
-  const empty = await readWith(options, name => valueOf(name) ?? '');
-  const sources = read.sources.map((source, i) => ({
+  const { sources: mocked } = await readWith(
+    options,
+    async name => process.env[name]?.trim() ?? mockOf(name),
+  );
+  const merged = mocked.map((source, i) => ({
     ...source,
-    data: withDefaults(source.data, empty.sources[i].data),
+    data: withDefaults(source.data, sources[i].data),
   }));
-  return { sources, mocked: read.sources, files: read.files };
+  return { sources: merged, mocked, files };
 }
 
-async function readWith(
-  { config = [] }: Options,
-  valueOf?: (name: string) => string,
-) {
+async function readWith({ config = [] }: Options, substitutionFunc?: EnvFunc) {
   const files: string[] = [];
   try {
     const source = ConfigSources.default({
       argv: config.flatMap(file => ['--config', file]),
       watch: false,
-      ...(valueOf && { substitutionFunc: async name => valueOf(name) }),
+      substitutionFunc,
     });
     files.push(...pathsOf(source));
     for await (const { configs } of source.readConfigData()) {
