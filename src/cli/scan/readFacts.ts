@@ -162,7 +162,6 @@ function parseText(text: string): Node {
   }
 }
 
-/** Returns the text of a literal. */
 function textOf(node?: Node): string | undefined {
   const isTemplate = node?.quasis?.length === 1;
   const value = isTemplate ? node.quasis[0].value.cooked : node?.value;
@@ -187,7 +186,6 @@ function literalOf(
     : undefined;
 }
 
-/** Returns the id of the plugin that a call creates, or creates a module for. */
 function pluginOf(call?: Node): string {
   return literalOf(call?.arguments[0])?.pluginId ?? '?';
 }

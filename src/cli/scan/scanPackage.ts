@@ -1,14 +1,13 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { omit, pick, sum, uniq } from 'lodash';
-import { firstLineOf } from '../Command';
+import { CliError, firstLineOf } from '../Command';
 import type { Package } from './findPackages';
 import { Facts, readFacts } from './readFacts';
 
 /** The most JavaScript of a package that is read. Plugins have about 0.1 MB, and the catalog 1 MB. */
 const MAX_MB = 10;
 
-/** The result of the scan of one package. */
 export interface PackageScan extends Omit<Facts, 'uses'> {
   name: string;
   version: string;
@@ -59,8 +58,7 @@ function readFiles(scanned: Package, facts: Facts): void {
     facts.doubts.push({ doubt, at: line ? `${place}:${line}` : place });
   };
   if (problem) {
-    addDoubt(problem);
-    return;
+    throw new CliError(problem);
   }
   if (role === 'backend') {
     // Its build is an archive, and few backends have a router of their own.
@@ -74,11 +72,12 @@ function readFiles(scanned: Package, facts: Facts): void {
   const dist = isSource ? path.join(folder, 'dist') : folder;
   const files = listFiles(dist, /\.[cm]?js$/);
   if (files.length === 0) {
-    addDoubt(isSource ? `not built: ${build}` : 'no JavaScript');
-  } else if (sum(files.map(file => statSync(file).size)) > MAX_MB * 1024 ** 2) {
-    addDoubt(`more than ${MAX_MB} MB of JavaScript`);
-    return;
-  } else if (isSource && newest(listFiles(src, /\.tsx?$/)) > newest(files)) {
+    throw new CliError(isSource ? `not built: ${build}` : 'no JavaScript');
+  }
+  if (sum(files.map(file => statSync(file).size)) > MAX_MB * 1024 ** 2) {
+    throw new CliError(`more than ${MAX_MB} MB of JavaScript`);
+  }
+  if (isSource && newest(listFiles(src, /\.tsx?$/)) > newest(files)) {
     addDoubt(`dist is older than src: ${build}`);
   }
   for (const file of files) {
