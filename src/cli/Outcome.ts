@@ -16,7 +16,6 @@ export interface Outcome {
   status?: number;
 }
 
-/** Returns the outcome of a request. Having no answer is one too. */
 export async function outcomeOf(asked: Promise<GetAnswer>): Promise<Outcome> {
   try {
     return judge(await asked);
@@ -28,7 +27,7 @@ export async function outcomeOf(asked: Promise<GetAnswer>): Promise<Outcome> {
   }
 }
 
-/** Returns the exit code for the codes of outcomes: one answer of something else weighs more than one that shows nothing. */
+/** Returns the exit code of several outcomes: an answer of something else weighs more than one that shows nothing. */
 export function exitCodeFor(codes: Outcome['code'][]): Outcome['code'] {
   return ([1, 2] as const).find(code => codes.includes(code)) ?? 0;
 }

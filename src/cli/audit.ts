@@ -80,7 +80,6 @@ function requestsFor(paths: readonly AuditedPath[]) {
   ];
 }
 
-/** Asks a Backstage for paths. Returns the exit code. */
 export async function auditPaths(
   address: string,
   print: Lines['out'],

@@ -1,4 +1,4 @@
-import { compact, map, pick, some } from 'lodash';
+import { compact, map, partition, pick, some } from 'lodash';
 import {
   findListSources,
   formatListSource,
@@ -44,16 +44,12 @@ dangerous.
   --token-env NAME     the variable with the token for --policy
   --scan PATH          with --policy, adds what plugins open in code and a scan lacks: the .json file that api-gate
                        scan --json made, or a folder with it as opens.json
-  --live URL           also asks the running backend at this address, which is its backend.baseUrl, whether the gate
-                       is there, and whether the expectations hold of which a GET or HEAD request can show that. It
-                       sends at most two requests a second, no credential and no other method, and follows no redirect
+  --live URL           also asks the running backend with this backend.baseUrl whether the gate is there, and, by GET
+                       and HEAD without a credential, two requests a second, whether the expectations hold
   --times NUMBER       the requests that show whether the gate is at each replica; default: 20
 
-Exit code: 0 nothing found; 1 an expectation does not hold, or report-only has ended, or with --mock-env a variable
-decides whether the gate refuses, or no file has auth.apiGate, or the gate is missing at --live; 2 the backend would
-not start, or the one of --live can not be asked, or CI is set and there is an app-config*.local.yaml that has
-auth.apiGate, or --no-config is given and a file has it, or, without --config, a file beside those that were read
-has it.`,
+Exit code: 0 nothing found; 1 something is not as meant; 2 the backend would not start, or can not be asked, or other
+files may be its configuration.`,
   async run(options, output) {
     readChoice(options, 'format', ['text', 'github']);
     const failOn = readChoice(options, 'fail-on', ['findings']);
@@ -89,8 +85,10 @@ function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
   const print = (level: 'error' | 'warning', problem: Problem) =>
     output.problem(level, { ...problem, location: locate(problem.message) });
   const failures = findFailedExpectations(gate);
-  const failed = failures.map(({ message }) => message);
-  failed.push(...findModeFailures(options, loaded));
+  const failed = [
+    ...map(failures, 'message'),
+    ...findModeFailures(options, loaded),
+  ];
   for (const message of failed) {
     print('error', { message });
   }
@@ -101,27 +99,18 @@ function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
       print('warning', { message });
     }
   }
-  const findings = findCheckable(loaded);
-  for (const finding of findings) {
-    const message = formatFinding(finding);
-    if (finding.accepted) {
-      output.out(`accepted: ${message}`);
-    } else {
-      print('warning', { message, finding: finding.id });
-    }
+  const [accepted, others] = partition(findCheckable(loaded), 'accepted');
+  output.out(...accepted.map(each => `accepted: ${formatFinding(each)}`));
+  for (const each of others) {
+    print('warning', { message: formatFinding(each), finding: each.id });
   }
-  const open = findings.filter(({ accepted }) => !accepted).length;
-
   const total = gate.expect.length;
   const holding = total - failures.length;
-  output.add({
-    accepted: findings.filter(({ accepted }) => accepted),
-    expectations: { total, holding },
-  });
+  output.add({ accepted, expectations: { total, holding } });
   output.out(
-    `${holding} of ${total} expectations hold, ${open} ${open === 1 ? 'finding' : 'findings'}`,
+    `${holding} of ${total} expectations hold, ${others.length} ${others.length === 1 ? 'finding' : 'findings'}`,
   );
-  return { failed: failed.length, open };
+  return { failed: failed.length, open: others.length };
 }
 
 /** Finds why it is not as meant, or not known, whether the gate refuses. */
@@ -184,7 +173,6 @@ function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
   );
 }
 
-/** Describes what only a running backend has. */
 function describeMissing({ leftOut, root }: LoadedConfig): string[] {
   const baseUrl = root.getOptionalString('backend.baseUrl') ?? '';
   return compact([

@@ -108,7 +108,6 @@ export const NOT_COMPARED = {
     'what a handler lets a user do',
 };
 
-/** Compares all settings. The lines with `+` come first. */
 export function compareSettings(
   before: LoadedConfig,
   after: LoadedConfig,
@@ -182,11 +181,7 @@ function range<T>(
   };
 }
 
-/**
- * Compares findings. The index of an entry may differ.
- *
- * @param extentOf - nothing for a finding that is left out
- */
+/** Compares findings, without those that have no extent. The index of an entry may differ. */
 function findings(
   kind: string,
   extentOf: (finding: Finding) => number | undefined,

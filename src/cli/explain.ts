@@ -26,8 +26,8 @@ path is the one that the client sends, with its escapes; WEBSOCKET stands for an
                      GET …/api/auth/api-gate/v1/policy of a running backend
   --token-env NAME   the variable with the token for --policy
 
-Exit code: 0; 1 if no file has auth.apiGate, or with --exit-code if the request is refused; 2 where the
-configuration can not be read, or where a file has auth.apiGate that is not read without --config.`,
+Exit code: 0; 1 if no file has auth.apiGate, or with --exit-code if the request is refused; 2 if the configuration
+can not be read, or other files may be the configuration.`,
   hasArguments: true,
   async run(options, output, args) {
     const request = readRequest(args.join(' '));

@@ -27,8 +27,7 @@ already, the block has only what is missing there.
                      tokens, from GET …/api/auth/api-gate/v1/policy of a running backend in report-only
   --token-env NAME   the variable with the token for --policy
 
-Exit code: 0, or 2 where the configuration can not be read, or where a file has auth.apiGate that is not
-read without --config.`,
+Exit code: 0, or 2 if the configuration can not be read, or other files may be the configuration.`,
   async run(options, output) {
     const declared = await fetchPolicy(options);
     if (declared?.reportOnly && !declared.reportOnly.worked) {

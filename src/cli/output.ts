@@ -33,7 +33,6 @@ export interface Lines {
   end(exitCode: number): void;
 }
 
-/** Returns a line as people read it. */
 const toText = (line: string) => printable(nameUnset(line));
 
 export function formatProblem(level: Level, { message, location }: Problem) {
@@ -111,7 +110,6 @@ export function showProgress(text: string): void {
   }
 }
 
-/** Returns a place as fields of the result of `--json`. */
 export function placeFields(location: Location | undefined) {
   return (
     location && {

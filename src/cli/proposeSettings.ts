@@ -13,7 +13,6 @@ import { holdsMock } from './mockEnv';
 import { proposeAllow } from './proposeAllow';
 
 export interface ProposedSetting {
-  /** Below `auth.apiGate`. */
   key: string;
   comments: string[];
   /** The lines of YAML that the configuration lacks. Some are comments. */
@@ -23,7 +22,6 @@ export interface ProposedSetting {
 export interface ProposalFacts extends LoadedConfig {
   /** `auth.apiGate` of the configuration. */
   present: Record<string, unknown>;
-  /** Ids of the plugins that are known to be installed. */
   installed: readonly string[];
   /** Reads the settings as a backend would that reads one file more, and throws if it would not start. */
   readWith(data: object): ApiGateConfig;
@@ -52,7 +50,6 @@ const PLAIN_SUBJECT = /^[\w.:@/-]+$/;
 /** Returns whether a line sets anything. */
 export const isActive = (line: string) => /^ *[^ #]/.test(line);
 
-/** Returns the lines of all settings that the configuration lacks. */
 export function proposeSettings(facts: ProposalFacts): string[] {
   return [
     proposeMode(facts),
