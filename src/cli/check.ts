@@ -19,11 +19,9 @@ import { isEnforced } from '../gate/rules/Policy';
 import { withDefaults } from '../gate/rules/TokenLimits';
 import { AUDITED_PATHS } from './audit';
 import { CliError, Command, Options, readChoice } from './Command';
-import { fetchPolicy } from './fetchPolicy';
 import { readDependedPlugins } from './init';
 import { checkLive, readTimes } from './live';
 import { LoadedConfig, loadConfig, UNKNOWN_MODE } from './loadConfig';
-import { isModeUnknown } from './mockEnv';
 import { placeFields, Lines, Problem } from './output';
 
 export const check: Command = {
@@ -54,9 +52,8 @@ files may be its configuration.`,
     readChoice(options, 'format', ['text', 'github']);
     const failOn = readChoice(options, 'fail-on', ['findings']);
     const times = readTimes(options);
-    const declared = await fetchPolicy(options);
-    const loaded = await loadConfig(options, output, declared);
-    const { isMissing, leftOut, locate } = loaded;
+    const loaded = await loadConfig(options, output);
+    const { declared, isMissing, leftOut, locate } = loaded;
     if (options['no-config'] && !isMissing) {
       throw new CliError(
         `--no-config expects that no file has ${CONFIG_KEY}: leave the option out`,
@@ -115,7 +112,7 @@ function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
 
 /** Finds why it is not as meant, or not known, whether the gate refuses. */
 function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
-  const { gate, isMissing, leftOut, root } = loaded;
+  const { gate, isMissing, isModeUnknown, root } = loaded;
   const misspelt = Object.keys(asObject(root.getOptional('auth'))).filter(key =>
     didYouMean(key, ['apiGate']),
   );
@@ -123,7 +120,7 @@ function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
     gate.until &&
       isEnforced(gate, Date.now()) &&
       `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
-    isModeUnknown(leftOut) &&
+    isModeUnknown &&
       `${UNKNOWN_MODE}: write both values, or set the variable as the backend has it`,
     isMissing &&
       !options['no-config'] &&

@@ -21,7 +21,7 @@ import { formatDenial } from '../operators/reports/denials';
 import { withEnd } from '../operators/reports/describePolicy';
 import { Compare, compareAll, Difference } from './Difference';
 import type { LoadedConfig } from './loadConfig';
-import { CHECKED_LISTS, holdsMock, isModeUnknown, MODE_KEYS } from './mockEnv';
+import { CHECKED_LISTS, holdsMock, MODE_KEYS, pathOf } from './mockEnv';
 
 /** The names of lines about requests: if a requirement differs, if an end differs, and else. */
 const KINDS = {
@@ -160,16 +160,12 @@ export function findUnknown(
         : [],
     );
   });
-  const mode = isModeUnknown(after.leftOut) && `${CONFIG_KEY}.mode or until`;
+  const mode = after.isModeUnknown && `${CONFIG_KEY}.mode or until`;
   return compact([mode, ...others, ...entries]).map(path => ({
     sign: '+',
     kind: 'not known',
     text: `${path} holds a variable that is not set`,
   }));
-}
-
-function pathOf(key: string): string {
-  return `${CONFIG_KEY}.${key}`;
 }
 
 /** Reads the entries of a list with made-up values, without their reasons. */

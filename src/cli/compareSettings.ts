@@ -17,7 +17,6 @@ import {
 import { compareExternalAccess, compareLimits } from './compareTokens';
 import { Compare, compareAll, Difference } from './Difference';
 import { formatMode, LoadedConfig } from './loadConfig';
-import { isModeUnknown } from './mockEnv';
 
 /** How each setting of `auth.apiGate` is compared that decides what somebody may do. */
 const OF_GATE: Record<string, Compare> = {
@@ -123,7 +122,7 @@ function compareModes(before: LoadedConfig, after: LoadedConfig): Difference[] {
   const [old, now] = [before, after].map(({ gate }) =>
     isEnforced(gate, Date.now()) ? -Infinity : +(gate.until ?? Infinity),
   );
-  if (now === old || isModeUnknown(after.leftOut)) {
+  if (now === old || after.isModeUnknown) {
     return [];
   }
   const at = formatMode(after.gate);

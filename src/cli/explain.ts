@@ -7,7 +7,6 @@ import {
 } from '../operators/reports/explainInWords';
 import { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
 import { CliError, Command } from './Command';
-import { fetchPolicy } from './fetchPolicy';
 import { loadConfig } from './loadConfig';
 
 export const explain: Command = {
@@ -37,8 +36,7 @@ can not be read, or other files may be the configuration.`,
       );
     }
     const loaded = await loadConfig(options, output);
-    const { gate, isMissing, placeOf, root } = loaded;
-    const declared = await fetchPolicy(options);
+    const { declared, gate, isMissing, placeOf, root } = loaded;
     const unmet = declared?.allow.flatMap(rule =>
       rule.unmet ? rule.requires : [],
     );

@@ -5,7 +5,6 @@ import { asObject } from '../settings/read/values';
 import { dayOf, formatDay } from '../store/usage/Use';
 import { printable } from '../settings/logLine';
 import { CliError, Command } from './Command';
-import { fetchPolicy } from './fetchPolicy';
 import { loadConfig, readGate } from './loadConfig';
 import { formatLocation } from '../settings/files/locate';
 import { isActive, ProposalFacts, proposeSettings } from './proposeSettings';
@@ -29,14 +28,13 @@ already, the block has only what is missing there.
 
 Exit code: 0, or 2 if the configuration can not be read, or other files may be the configuration.`,
   async run(options, output) {
-    const declared = await fetchPolicy(options);
+    const loaded = await loadConfig(options, output);
+    const { declared, root, sources } = loaded;
     if (declared?.reportOnly && !declared.reportOnly.worked) {
       throw new CliError(
         'The policy has no list of the requests that worked, since the token is that of a reader: name with --token-env the token of an operator or of a service',
       );
     }
-    const loaded = await loadConfig(options, output, declared);
-    const { root, sources } = loaded;
     const facts: ProposalFacts = {
       ...loaded,
       present: asObject(root.getOptional(CONFIG_KEY)),

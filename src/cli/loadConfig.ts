@@ -16,10 +16,9 @@ import {
 } from '../settings/read/readApiGateConfig';
 import { asObject, didYouMean } from '../settings/read/values';
 import { CliError, firstLineOf, Options } from './Command';
-import type { DeclaredInCode } from './fetchPolicy';
+import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import {
   holdsMock,
-  isModeUnknown,
   mockOf,
   noteUnset,
   withDefaults,
@@ -46,8 +45,8 @@ export type LoadedConfig = ReturnType<typeof readGate>;
 export async function loadConfig(
   options: Options,
   output: Lines,
-  declared?: DeclaredInCode,
 ): Promise<LoadedConfig> {
+  const declared = await fetchPolicy(options);
   const read = await readSources(options);
   const { sources, files } = read;
   const names = files.map(file => formatLocation({ file }));
@@ -87,12 +86,12 @@ async function describeUnset(options: Options) {
     : `Variables that are not set are left out of ${CONFIG_KEY}.${unset.join(', ')}: set them as the backend has them, or give --mock-env`;
 }
 
-function describeMode({ gate, isMissing, leftOut }: LoadedConfig) {
+function describeMode({ gate, isMissing, isModeUnknown }: LoadedConfig) {
   if (isMissing) {
     const text = `${CONFIG_KEY} is in none of the files read: with these, the gate enforces and has no rule`;
     return { mode: 'not-configured', text };
   }
-  return isModeUnknown(leftOut)
+  return isModeUnknown
     ? { mode: 'unknown', text: UNKNOWN_MODE }
     : { ...pick(gate, 'mode', 'until'), text: formatMode(gate) };
 }
@@ -117,9 +116,9 @@ export function readGate(
 ) {
   const locate = createLocate(sources);
   const root = ConfigReader.fromConfigs(sources);
-  const { config, leftOut } = options['mock-env']
+  const { config, leftOut, isModeUnknown } = options['mock-env']
     ? withoutMocked(root, ConfigReader.fromConfigs(mocked))
-    : { config: root, leftOut: [] };
+    : { config: root, leftOut: [], isModeUnknown: false };
   try {
     const gate = readApiGateConfig(config, {
       knownPlugins:
@@ -143,6 +142,8 @@ export function readGate(
       },
       /** Config paths that were left out, since they hold variables that are not set. */
       leftOut,
+      /** Whether a variable that is not set decides whether the gate refuses. */
+      isModeUnknown,
       /** Whether no source has `auth.apiGate`. */
       isMissing: root.getOptional(CONFIG_KEY) === undefined,
       declared,

@@ -20,6 +20,8 @@ export const MODE_KEYS = ['mode', 'until'];
 /** Lists that `--mock-env` checks even if they hold a variable that is not set. */
 export const CHECKED_LISTS = ['allow', 'expect'];
 
+export const pathOf = (key: string) => `${CONFIG_KEY}.${key}`;
+
 const MOCKS = /mock-env-of-[0-9a-f]*-that-is-not-set/g;
 
 /**
@@ -75,9 +77,10 @@ export function withoutMocked(root: Config, mocked: Config) {
       unset(data, path);
     }
   };
-  const pathOf = (key: string) => `${CONFIG_KEY}.${key}`;
   // The backend may have another value than the default. Neither setting is valid without the other.
-  if (holdsMock(pick(get(mocked.getOptional(), CONFIG_KEY), MODE_KEYS))) {
+  const mode = pick(get(mocked.getOptional(), CONFIG_KEY), MODE_KEYS);
+  const isModeUnknown = holdsMock(mode);
+  if (isModeUnknown) {
     leaveOut(MODE_KEYS.map(pathOf));
   }
   const others = omit(asObject(valueAt(CONFIG_KEY)), 'findings', CHECKED_LISTS);
@@ -99,10 +102,5 @@ export function withoutMocked(root: Config, mocked: Config) {
   if (holdsMock(valueAt('app.baseUrl'))) {
     leaveOut(['app.baseUrl']);
   }
-  return { config: new ConfigReader(data), leftOut };
-}
-
-/** Whether a variable that is not set decides whether the gate refuses. */
-export function isModeUnknown(leftOut: string[]): boolean {
-  return MODE_KEYS.some(key => leftOut.includes(`${CONFIG_KEY}.${key}`));
+  return { config: new ConfigReader(data), leftOut, isModeUnknown };
 }

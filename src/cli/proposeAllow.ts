@@ -31,7 +31,7 @@ import { isRecordableText } from '../operators/reports/proposeRule';
 import { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
 import { MAX_PATH_LENGTH } from '../operators/hideTokens';
 import { shorten } from '../settings/logLine';
-import type { ProposalFacts, ProposedSetting } from './proposeSettings';
+import type { ProposalFacts } from './proposeSettings';
 
 const MAX_LINES = 200;
 const MAX_LINE_BYTES = 500;
@@ -40,21 +40,14 @@ const nameOf = ({ plugin, method, path }: WorkedRequests) =>
   `${plugin}${path} ${method}`;
 
 /** Proposes allow rules, each as a comment: for requests that worked in report-only, and for webhooks of the configuration. */
-export function proposeAllow(facts: ProposalFacts): ProposedSetting {
+export function proposeAllow(facts: ProposalFacts): string[] {
   const { declared, root } = facts;
   const get = createGet(root);
   const isDisabled =
     isTrue(get(NO_BARRIERS)) || declared?.reportOnly?.note !== undefined;
-  return {
-    key: 'allow',
-    comments: [
-      'Requests that need no credential. Each rule is a comment, because anonymous requests are also those of attackers.',
-      'Remove `# ` in front of `allow:` and of each rule that you mean, and add its reason.',
-    ],
-    lines: isDisabled
-      ? [`# ${POLICY_DISABLED}`]
-      : [...proposeRules(facts, get), ...describeOpenInConfig(get)],
-  };
+  return isDisabled
+    ? [`# ${POLICY_DISABLED}`]
+    : [...proposeRules(facts, get), ...describeOpenInConfig(get)];
 }
 
 function proposeRules(facts: ProposalFacts, get: Get): string[] {

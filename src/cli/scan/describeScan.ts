@@ -2,8 +2,7 @@ import { uniq } from 'lodash';
 import { isEnforced } from '../../gate/rules/Policy';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { LoadedConfig } from '../loadConfig';
-import { isModeUnknown } from '../mockEnv';
-import type { Opening } from './readFacts';
+import type { Opening } from './FactsReader';
 import type { PackageScan } from './scanPackage';
 
 /** An entry of the scan's report about which an operator has to decide. */
@@ -100,14 +99,14 @@ function describeRule(
   if (allow === 'user-cookie') {
     return '';
   }
-  const { gate, leftOut, root } = config;
+  const { gate, isModeUnknown, root } = config;
   if (setting && !root.getOptional(setting)) {
     return 'not set here';
   }
   if (plugin === 'app' || plugin === 'auth') {
     return 'the gate leaves it open, to sign in';
   }
-  const isSure = isEnforced(gate, Date.now()) && !isModeUnknown(leftOut);
+  const isSure = isEnforced(gate, Date.now()) && !isModeUnknown;
   return (
     seeRules('allow', [plugin], config) ||
     `no rule: the gate closes it${isSure ? '' : ' once it enforces'}`

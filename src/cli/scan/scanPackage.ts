@@ -1,14 +1,14 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { omit, pick, sum, uniq } from 'lodash';
+import { pick, sum, uniq } from 'lodash';
 import { CliError, firstLineOf } from '../Command';
 import type { Package } from './findPackages';
-import { Facts, readFacts } from './readFacts';
+import { FactsReader } from './FactsReader';
 
 /** The most JavaScript of a package that is read. Plugins have about 0.1 MB, and the catalog 1 MB. */
 const MAX_MB = 10;
 
-export interface PackageScan extends Omit<Facts, 'uses'> {
+export interface PackageScan extends Omit<FactsReader, 'read' | 'uses'> {
   name: string;
   version: string;
   /** Whether the package asks who the caller is, or what the caller may do. */
@@ -25,31 +25,32 @@ const ASKED = [
 
 /** Scans a package. Whatever of it can't be read is a doubt. */
 export function scanPackage(scanned: Package): PackageScan {
-  const uses = new Set<string>();
-  const facts: Facts = { plugins: [], doubts: [], opens: [], routes: [], uses };
+  const facts = new FactsReader();
+  const { doubts, routes, uses } = facts;
   try {
     readFiles(scanned, facts);
   } catch (error) {
-    facts.doubts.push({ doubt: firstLineOf(error) });
+    doubts.push({ doubt: firstLineOf(error) });
   }
   if (uses.has('rootHttpRouter')) {
-    facts.doubts.push({ doubt: 'routes outside of /api, where no gate is' });
+    doubts.push({ doubt: 'routes outside of /api, where no gate is' });
   }
   const plugins = uniq(facts.plugins);
   const plugin = plugins.length === 1 ? plugins[0] : '?';
   return {
     ...pick(scanned, 'name', 'version'),
-    ...omit(facts, 'uses'),
     plugins,
+    doubts,
     // A policy without a plugin belongs to the package's only plugin.
     opens: facts.opens.map(each =>
       each.plugin === '?' ? { ...each, plugin } : each,
     ),
+    routes,
     asks: ASKED.some(names => names.every(each => uses.has(each))),
   };
 }
 
-function readFiles(scanned: Package, facts: Facts): void {
+function readFiles(scanned: Package, facts: FactsReader): void {
   const { folder, isSource, name, problem, role } = scanned;
   const src = path.join(folder, 'src');
   const build = `yarn workspace ${name} build`;
@@ -82,7 +83,7 @@ function readFiles(scanned: Package, facts: Facts): void {
   }
   for (const file of files) {
     try {
-      readFacts(path.relative(folder, file), readText(file), facts);
+      facts.read(path.relative(folder, file), readText(file));
     } catch (error) {
       const { loc } = error as { loc?: { line: number } };
       addDoubt('no JavaScript that can be parsed', file, loc?.line);
