@@ -1,7 +1,7 @@
 import { attempt, compact, isMatch } from 'lodash';
 import { DECISION_HEADER } from '../gate/Refusal';
 import { CliError } from './Command';
-import type { GetAnswer } from './get';
+import type { Answer } from './get';
 
 /** The beginning of the gate's challenge. What may follow is where an MCP client reads how to sign in. */
 const CHALLENGE = 'Bearer realm="Backstage"';
@@ -16,7 +16,7 @@ export interface Outcome {
   status?: number;
 }
 
-export async function outcomeOf(asked: Promise<GetAnswer>): Promise<Outcome> {
+export async function outcomeOf(asked: Promise<Answer>): Promise<Outcome> {
   try {
     return judge(await asked);
   } catch (error) {
@@ -40,7 +40,7 @@ const BY_STATUS: [status: RegExp, code: Outcome['code'], text: string][] = [
   [/^(?!401)/, 1, ': something else answers for it'],
 ];
 
-export function judge(answer: GetAnswer): Outcome {
+export function judge(answer: Answer): Outcome {
   const { status } = answer;
   const missing = missingParts(answer);
   const [, code, text] = BY_STATUS.find(([own]) => own.test(`${status}`)) ?? [
@@ -54,7 +54,7 @@ export function judge(answer: GetAnswer): Outcome {
 }
 
 /** Names the parts of the gate's 401 that an answer lacks. */
-function missingParts({ method, headers, body }: GetAnswer): string {
+function missingParts({ method, headers, body }: Answer): string {
   const challenge = headers.get('www-authenticate') ?? '';
   return compact([
     !headers.get(DECISION_HEADER) && DECISION_HEADER,

@@ -37,11 +37,9 @@ dangerous.
   --json               prints the result as one JSON object
   --format github      prints annotations for GitHub Actions; default: text
   --fail-on findings   exits with 1 for findings too, unless auth.apiGate.findings.accept names them
-  --policy URL         adds which plugins are installed, what they open in code, and which rules and tokens nobody
-                       uses, from GET …/api/auth/api-gate/v1/policy of a running backend
+  --policy URL         adds a running backend's plugins, what they open, and what is used: …/api/auth/api-gate/v1/policy
   --token-env NAME     the variable with the token for --policy
-  --scan PATH          with --policy, adds what plugins open in code and a scan lacks: the .json file that api-gate
-                       scan --json made, or a folder with it as opens.json
+  --scan PATH          with --policy, adds what an output of scan --json lacks, or a folder with it as opens.json
   --live URL           also asks the running backend with this backend.baseUrl whether the gate is there, and, by GET
                        and HEAD without a credential, two requests a second, whether the expectations hold
   --times NUMBER       the requests that show whether the gate is at each replica; default: 20

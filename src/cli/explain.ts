@@ -17,12 +17,10 @@ path is the one that the client sends, with its escapes; WEBSOCKET stands for an
 
   --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --subject NAME     adds whether a valid external token of that subject passes: no token is needed
-  --exit-code        exits with 1 if the gate refuses the request once it enforces: with the token of --subject,
-                     or without a credential
+  --exit-code        exits with 1 if the gate refuses the request once it enforces
   --json             prints the result as one JSON object
   --mock-env         uses a made-up value for each variable that is not set and has no default
-  --policy URL       adds whether the plugin is installed, and opens the path in code, from
-                     GET …/api/auth/api-gate/v1/policy of a running backend
+  --policy URL       adds a running backend's plugins, and what they open in code: …/api/auth/api-gate/v1/policy
   --token-env NAME   the variable with the token for --policy
 
 Exit code: 0; 1 if no file has auth.apiGate, or with --exit-code if the request is refused; 2 if the configuration

@@ -8,7 +8,7 @@ const INTERVAL_MS = 500;
 /** The gate's 401 has a body of about 200 characters, and in development a stack more. */
 const MAX_LENGTH = 16 * 1024;
 
-export interface GetAnswer {
+export interface Answer {
   method?: 'GET' | 'HEAD';
   status: number;
   headers: Headers;
@@ -16,7 +16,7 @@ export interface GetAnswer {
 }
 
 interface GetOptions {
-  method?: GetAnswer['method'];
+  method?: Answer['method'];
   headers?: Record<string, string>;
   /** The rest of a longer body is not read. */
   maxLength: number;
@@ -31,7 +31,7 @@ interface GetOptions {
 export async function get(
   url: URL,
   { maxLength, method, headers }: GetOptions,
-): Promise<GetAnswer> {
+): Promise<Answer> {
   try {
     const response = await fetch(url, {
       method,

@@ -17,13 +17,11 @@ export const init: Command = {
   help: `api-gate init [--config FILE]...
 
 Prints a block of auth.apiGate to begin with, in report-only, for the backend with these files. It writes no
-file, and the block opens nothing: each allow rule in it is a comment. Where the configuration has auth.apiGate
-already, the block has only what is missing there.
+file. The block opens nothing, and has only what the configuration lacks: each allow rule in it is a comment.
 
   --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --mock-env         uses a made-up value for each variable that is not set and has no default
-  --policy URL       adds the requests that worked without a credential, the installed plugins and the use of
-                     tokens, from GET …/api/auth/api-gate/v1/policy of a running backend in report-only
+  --policy URL       adds what worked at a running backend in report-only, from GET …/api/auth/api-gate/v1/policy
   --token-env NAME   the variable with the token for --policy
 
 Exit code: 0, or 2 if the configuration can not be read, or other files may be the configuration.`,

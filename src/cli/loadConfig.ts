@@ -25,12 +25,7 @@ import {
   withoutMocked,
 } from './mockEnv';
 import type { Lines } from './output';
-import {
-  findUnreadFiles,
-  formatUnread,
-  refuseLocalFiles,
-  refuseUnreadFiles,
-} from './unreadFiles';
+import { findUnreadFiles, formatUnread, refuseOtherFiles } from './unreadFiles';
 
 export const UNKNOWN_MODE = `${CONFIG_KEY}.mode is not known, since it or until holds a variable that is not set`;
 
@@ -59,10 +54,7 @@ export async function loadConfig(
       `${formatLocation({ file: last })} is read last, and overrides the others: give it first, as the backend has it`,
     await describeUnset(options),
   );
-  refuseLocalFiles(files);
-  if (!options.config) {
-    refuseUnreadFiles(files);
-  }
+  refuseOtherFiles(files, options.config !== undefined);
   const loaded = readGate(read, options, declared);
   const { text, ...mode } = describeMode(loaded);
   const unread = findUnreadFiles(files);
@@ -110,10 +102,11 @@ class KnownPlugins extends Set<string> {
 
 /** @throws CliError if the backend would not start with this configuration */
 export function readGate(
-  { sources, mocked, files }: Awaited<ReturnType<typeof readSources>>,
+  read: Awaited<ReturnType<typeof readSources>>,
   options: Options,
   declared?: DeclaredInCode,
 ) {
+  const { sources, mocked } = read;
   const locate = createLocate(sources);
   const root = ConfigReader.fromConfigs(sources);
   const { config, leftOut, isModeUnknown } = options['mock-env']
@@ -126,14 +119,9 @@ export function readGate(
         new KnownPlugins([...declared.installed, ...pluginsElsewhere(root)]),
     });
     return {
+      ...read,
       gate,
       root,
-      /** In the backend's order: a later one overrides an earlier one. An empty file is none. */
-      sources,
-      /** With `--mock-env`, the sources with a made-up value for each variable that is not set, even if it has a default. */
-      mocked,
-      /** The absolute paths of the files that were read, without those that they include. */
-      files,
       locate,
       /** Formats the place of a setting, by its config path; `undefined` if no file has it. */
       placeOf(configPath: string) {
@@ -164,7 +152,12 @@ export function pluginsElsewhere(root: Config): string[] {
   );
 }
 
-/** @throws CliError if a file can not be read */
+/**
+ * Reads the sources of the configuration, the weakest first, and the absolute paths of its files, without those that they include.
+ *
+ * @returns as `mocked`, with `--mock-env`, the sources with a made-up value for each variable that is not set, even if it has a default
+ * @throws CliError if a file can not be read
+ */
 export async function readSources(options: Options) {
   const { sources, files } = await readWith(options);
   if (!options['mock-env']) {

@@ -1,15 +1,6 @@
 import { Config, ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
-import {
-  cloneDeep,
-  get,
-  mergeWith,
-  omit,
-  pick,
-  pickBy,
-  set,
-  unset,
-} from 'lodash';
+import { get, mergeWith, omit, pick, pickBy, set, unset } from 'lodash';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { asObject } from '../settings/read/values';
 import { asList } from '../operators/findings/backstageSettings';
@@ -58,7 +49,7 @@ export function noteUnset(value: unknown): string {
  * a value nor a default.
  */
 export function withDefaults(mocked: JsonObject, data: JsonObject) {
-  return mergeWith(cloneDeep(mocked), data, (list, others) =>
+  return mergeWith({}, mocked, data, (list, others) =>
     // The items of a list do not correspond if Backstage has left one out.
     Array.isArray(list) && list.length !== asList(others).length
       ? list
@@ -68,7 +59,7 @@ export function withDefaults(mocked: JsonObject, data: JsonObject) {
 
 /** Leaves out the settings that can not be checked without the variables that are not set. */
 export function withoutMocked(root: Config, mocked: Config) {
-  const data = cloneDeep(root.getOptional<JsonObject>() ?? {});
+  const data = root.getOptional<JsonObject>() ?? {};
   const valueAt = (path: string) => get(data, path);
   const leftOut: string[] = [];
   const leaveOut = (paths: string[]) => {

@@ -112,9 +112,6 @@ export function showProgress(text: string): void {
 
 export function placeFields(location: Location | undefined) {
   return (
-    location && {
-      file: formatLocation({ file: location.file }),
-      line: location.line,
-    }
+    location && { ...location, file: formatLocation({ file: location.file }) }
   );
 }

@@ -1,12 +1,5 @@
 import type { Config } from '@backstage/config';
-import {
-  compact,
-  difference,
-  differenceBy,
-  filter,
-  partition,
-  sortBy,
-} from 'lodash';
+import { compact, difference, differenceBy, partition, sortBy } from 'lodash';
 import { isCookieEndpoint, isUnambiguousPath } from '../gate/read/requestLine';
 import { PLUGIN_ID } from '../gate/rules/AllowRule';
 import { holdsText } from '../settings/read/requirements';
@@ -129,7 +122,8 @@ function describeOpenInConfig(get: Get): string[] {
     topic =>
       `# POST /api/events/http/${topic}: no rule is proposed, since no module of Backstage's verifies the sender: see docs/recipes/webhooks.md`,
   );
-  const endpoints = filter(readProxyEndpoints(get), 'isPublic').map(
+  const open = readProxyEndpoints(get).filter(({ isPublic }) => isPublic);
+  const endpoints = open.map(
     ({ at }) =>
       `# ${at} is open to everybody: no rule is proposed for the plugin proxy, whose handlers act with credentials of their own`,
   );

@@ -37,34 +37,33 @@ export function formatUnread(unread: ReturnType<typeof findUnreadFiles>) {
     .join('; ');
 }
 
-/** @throws CliError for files without which the command would check another policy than that of a backend which reads them */
-export function refuseUnreadFiles(files: string[]): void {
-  const unread = findUnreadFiles(files);
-  if (unread.length > 0) {
-    const [{ file, problem }, ...others] = unread;
+/**
+ * Refuses files beside those that a command has read, if it would check another policy than that of a backend without them, or with
+ * them.
+ *
+ * @param areNamed - whether the command line has named the files
+ */
+export function refuseOtherFiles(files: string[], areNamed: boolean): void {
+  // A CI job's checkout has files of the repository only. In a pull request, a file for one developer's machine could hide the rules of a
+  // backend that is started with `--config`, and does not read it.
+  const local = filesBeside(files).find(
+    each => LOCAL_FILE.test(each) && problemOf(each) === HAS_GATE,
+  );
+  if (process.env.CI && local) {
+    throw new CliError(
+      'CI is set, and this file has auth.apiGate, which a backend that is started with --config does not read: move the settings to another file, or remove this one from the repository',
+      { file: local },
+    );
+  }
+  const [unread, ...others] = areNamed ? [] : findUnreadFiles(files);
+  if (unread) {
+    const { file, problem } = unread;
     const more = others.length > 0 ? `; ${formatUnread(others)}` : '';
     const example = [...files, file]
       .filter(each => !LOCAL_FILE.test(each))
       .map(each => ` --config ${formatLocation({ file: each })}`);
     throw new CliError(
       `this file ${problem}, and the command has not read it${more}: give each file that the backend reads, in its order, such as${example.join('')}`,
-      { file },
-    );
-  }
-}
-
-/**
- * Refuses files for one developer's machine that have settings of the gate, where a CI job runs: its checkout has files of the
- * repository only. In a pull request, such a file could hide the rules of a backend that is started with `--config`, and does not
- * read it.
- */
-export function refuseLocalFiles(files: string[]): void {
-  const file = filesBeside(files).find(
-    each => LOCAL_FILE.test(each) && problemOf(each) === HAS_GATE,
-  );
-  if (process.env.CI && file) {
-    throw new CliError(
-      'CI is set, and this file has auth.apiGate, which a backend that is started with --config does not read: move the settings to another file, or remove this one from the repository',
       { file },
     );
   }
