@@ -54,7 +54,6 @@ export function firstLineOf(error: unknown): string {
   return (isError(error) ? error.message : String(error)).split('\n')[0];
 }
 
-/** @throws CliError that names an option which the command does not have */
 export function readOptions(
   command: string,
   args: string[],
@@ -76,7 +75,6 @@ export function readOptions(
   }
 }
 
-/** @throws CliError unless the value of an option is one of its choices */
 export function readChoice(
   options: Options,
   name: 'fail-on' | 'format',

@@ -22,14 +22,13 @@ import { CliError, Command, Options, readChoice } from './Command';
 import { readDependedPlugins } from './init';
 import { checkLive, readTimes } from './live';
 import { LoadedConfig, loadConfig, UNKNOWN_MODE } from './loadConfig';
-import { placeFields, Lines, Problem } from './output';
+import { Level, Lines, placeFields } from './output';
 
 export const check: Command = {
   help: `api-gate check [--config FILE]...
 
-Checks the API gate's configuration as a backend with these files would have it: the values below
-auth.apiGate, each expectation of auth.apiGate.expect, and what makes the gate pointless or a rule
-dangerous.
+Checks the API gate's configuration as a backend with these files would have it: its values, its expectations, and
+what makes the gate pointless or a rule dangerous.
 
   --config FILE        as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --no-config          expects that no file has auth.apiGate; without it, check exits with 1 then
@@ -44,11 +43,10 @@ dangerous.
                        and HEAD without a credential, two requests a second, whether the expectations hold
   --times NUMBER       the requests that show whether the gate is at each replica; default: 20
 
-Exit code: 0 nothing found; 1 something is not as meant; 2 the backend would not start, or can not be asked, or other
-files may be its configuration.`,
+Exit code: 0 nothing found; 1 something is not as meant; 2 the backend would not start, or it can not be checked.`,
   async run(options, output) {
     readChoice(options, 'format', ['text', 'github']);
-    const failOn = readChoice(options, 'fail-on', ['findings']);
+    readChoice(options, 'fail-on', ['findings']);
     const times = readTimes(options);
     const loaded = await loadConfig(options, output);
     const { declared, isMissing, leftOut, locate } = loaded;
@@ -65,39 +63,39 @@ files may be its configuration.`,
       leftOut.length > 0 &&
         `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,
     );
-    const { failed, open } = checkConfig(options, loaded, output);
+    const code = checkConfig(options, loaded, output);
     const ofLive =
       options.live === undefined
         ? 0
         : await checkLive(options.live, times, loaded, output);
-    return failed > 0 || (failOn && open > 0) ? 1 : ofLive;
+    return code || ofLive;
   },
 };
 
-/** Prints what does not hold in the configuration, and its findings. Returns how many there are that nobody accepts. */
+/** Prints what does not hold in the configuration, and its findings. Returns the exit code. */
 function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
   const { gate, locate, root } = loaded;
-  const print = (level: 'error' | 'warning', problem: Problem) =>
-    output.problem(level, { ...problem, location: locate(problem.message) });
+  const print = (level: Level, message: string, finding?: string) =>
+    output.problem(level, { message, finding, location: locate(message) });
   const failures = findFailedExpectations(gate);
   const failed = [
     ...map(failures, 'message'),
     ...findModeFailures(options, loaded),
   ];
   for (const message of failed) {
-    print('error', { message });
+    print('error', message);
   }
   for (const source of findListSources(root)) {
     const isEmptied = !source.entries && some(source.replaces, 'entries');
     if (isEmptied && /deny|expect|tokens/.test(source.path)) {
-      const message = `${formatListSource(source)}. Remove the empty list to keep the others`;
-      print('warning', { message });
+      const list = formatListSource(source);
+      print('warning', `${list}. Remove the empty list to keep the others`);
     }
   }
   const [accepted, others] = partition(findCheckable(loaded), 'accepted');
   output.out(...accepted.map(each => `accepted: ${formatFinding(each)}`));
   for (const each of others) {
-    print('warning', { message: formatFinding(each), finding: each.id });
+    print('warning', formatFinding(each), each.id);
   }
   const total = gate.expect.length;
   const holding = total - failures.length;
@@ -105,7 +103,7 @@ function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
   output.out(
     `${holding} of ${total} expectations hold, ${others.length} ${others.length === 1 ? 'finding' : 'findings'}`,
   );
-  return { failed: failed.length, open: others.length };
+  return failed.length > 0 || (options['fail-on'] && others.length > 0) ? 1 : 0;
 }
 
 /** Finds why it is not as meant, or not known, whether the gate refuses. */
@@ -132,12 +130,10 @@ export function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
     authBackend: readAuthBackendVersion(),
     config: root,
     gate,
-    installed: declared?.installed,
     likely: [...map(AUDITED_PATHS, 'plugin'), ...readDependedPlugins('.*')],
     now: new Date(),
     stopping: declared?.reportOnly && nameStopping(declared.reportOnly),
-    unscanned: declared?.unscanned,
-    usage: declared?.usage,
+    ...pick(declared, 'installed', 'unscanned', 'usage'),
   }).filter(
     ({ at, write }) =>
       !leftOut.some(key => at.startsWith(key) || write.includes(key)),

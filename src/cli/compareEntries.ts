@@ -153,12 +153,9 @@ export function findUnknown(
     return (isLeftOut || holdsMock([old, now])) && !isEqual(old, now);
   });
   const entries = CHECKED_LISTS.map(pathOf).flatMap(path => {
-    const former = readEntries(path, before);
-    return readEntries(path, after).flatMap((entry, i) =>
-      holdsMock(entry) && !former.some(other => isEqual(other, entry))
-        ? [`${path}[${i}]`]
-        : [],
-    );
+    const [old, now] = [before, after].map(each => readEntries(path, each));
+    const unknown = differenceWith(now, old, isEqual).filter(holdsMock);
+    return unknown.map(entry => `${path}[${now.indexOf(entry)}]`);
   });
   const mode = after.isModeUnknown && `${CONFIG_KEY}.mode or until`;
   return compact([mode, ...others, ...entries]).map(path => ({

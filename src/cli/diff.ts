@@ -17,15 +17,13 @@ Prints what a change of the configuration lets anybody do (+), and what nobody m
 public, and each other setting that decides. Order, reasons and repetitions make no difference.
 
   --config FILE              as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
-  --against FOLDER           the root of another checkout, which has the same files as they were:
-                             git worktree add --detach FOLDER COMMIT makes it
+  --against FOLDER           the root of another checkout, which git worktree add --detach FOLDER COMMIT makes
   --fail-on new-public|any   exits with 1 for a line with +; or for any difference
   --json                     prints the result as one JSON object
   --mock-env                 uses a made-up value for each variable that is not set and has no default
   --verbose                  also prints which settings are not compared, and why
 
-Exit code: 0; 1 for differences that --fail-on names, or if no file of --config has auth.apiGate; 2 if the files can
-not be compared, or other files may be the configuration.`,
+Exit code: 0; 1 for what --fail-on names, or if no file has auth.apiGate; 2 if the files can not be compared.`,
   async run(options, output) {
     const failOn = readChoice(options, 'fail-on', ['new-public', 'any']);
     const after = await loadConfig(options, output);
@@ -67,11 +65,13 @@ async function readBefore(
   const config = compact(paired.map(({ other }) => other));
   const names = config.map(file => formatLocation({ file }));
   output.add({ against: names });
-  output.error(`Read to compare with: ${names.join(', ')}`);
   const missing = after.files.filter(file => !find(paired, { file })?.other);
-  for (const file of missing) {
-    output.error(`${formatLocation({ file })} is not in ${options.against}`);
-  }
+  output.error(
+    `Read to compare with: ${names.join(', ')}`,
+    ...missing.map(
+      file => `${formatLocation({ file })} is not in ${options.against}`,
+    ),
+  );
   const [unread] = options.config ? [] : findUnreadFiles(config);
   if (unread) {
     throw new CliError(

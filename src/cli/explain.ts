@@ -1,4 +1,4 @@
-import { pick } from 'lodash';
+import { filter, map, pick } from 'lodash';
 import { holdsText, markUnmet } from '../settings/read/requirements';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
 import {
@@ -23,8 +23,7 @@ path is the one that the client sends, with its escapes; WEBSOCKET stands for an
   --policy URL       adds a running backend's plugins, and what they open in code: …/api/auth/api-gate/v1/policy
   --token-env NAME   the variable with the token for --policy
 
-Exit code: 0; 1 if no file has auth.apiGate, or with --exit-code if the request is refused; 2 if the configuration
-can not be read, or other files may be the configuration.`,
+Exit code: 0; 1 if no file has auth.apiGate, or with --exit-code if it is refused; 2 if it can not be explained.`,
   hasArguments: true,
   async run(options, output, args) {
     const request = readRequest(args.join(' '));
@@ -35,13 +34,11 @@ can not be read, or other files may be the configuration.`,
     }
     const loaded = await loadConfig(options, output);
     const { declared, gate, isMissing, placeOf, root } = loaded;
-    const unmet = declared?.allow.flatMap(rule =>
-      rule.unmet ? rule.requires : [],
-    );
+    const unmet = map(filter(declared?.allow, 'unmet'), 'requires');
     // The running backend may have lacked a setting at its start that the files have now.
     const allow = markUnmet(
       gate.allow,
-      key => holdsText(key, root) && !unmet?.includes(key),
+      key => holdsText(key, root) && !unmet.includes(key),
     );
     const explained = explainInWords(request, options.subject, {
       policy: new ConfiguredPolicy({ ...gate, allow }),

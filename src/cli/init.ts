@@ -24,7 +24,7 @@ file. The block opens nothing, and has only what the configuration lacks: each a
   --policy URL       adds what worked at a running backend in report-only, from GET …/api/auth/api-gate/v1/policy
   --token-env NAME   the variable with the token for --policy
 
-Exit code: 0, or 2 if the configuration can not be read, or other files may be the configuration.`,
+Exit code: 0, or 2 if the configuration can not be read.`,
   async run(options, output) {
     const loaded = await loadConfig(options, output);
     const { declared, root, sources } = loaded;

@@ -23,15 +23,11 @@ interface Live extends LoadedConfig {
   output: Lines;
 }
 
-/** @throws CliError unless `--times` is a number in its range, and belongs to `--live` */
 export function readTimes({ live, times }: Options): number {
-  if (times === undefined) {
-    return DEFAULT_TIMES;
-  }
-  if (live === undefined) {
+  if (times !== undefined && live === undefined) {
     throw new CliError('--times belongs to --live: give both, or neither');
   }
-  const number = Number(times);
+  const number = Number(times ?? DEFAULT_TIMES);
   if (!(Number.isInteger(number) && number >= 1 && number <= MAX_TIMES)) {
     throw new CliError(
       `--times must be a whole number from 1 to ${MAX_TIMES}, such as ${DEFAULT_TIMES}`,

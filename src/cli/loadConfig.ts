@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { Config, ConfigReader } from '@backstage/config';
 import { ConfigSources, EnvFunc } from '@backstage/config-loader';
-import { compact, get, noop, pick, pickBy } from 'lodash';
+import { compact, get, map, noop, pick, pickBy } from 'lodash';
 import { pathsOf } from '../settings/files/configFiles';
 import {
   createLocate,
@@ -25,7 +25,7 @@ import {
   withoutMocked,
 } from './mockEnv';
 import type { Lines } from './output';
-import { findUnreadFiles, formatUnread, refuseOtherFiles } from './unreadFiles';
+import { findUnreadFiles, refuseOtherFiles } from './unreadFiles';
 
 export const UNKNOWN_MODE = `${CONFIG_KEY}.mode is not known, since it or until holds a variable that is not set`;
 
@@ -45,11 +45,11 @@ export async function loadConfig(
   const read = await readSources(options);
   const { sources, files } = read;
   const names = files.map(file => formatLocation({ file }));
-  const hasOthers = sources.some(source => source.path === undefined);
-  const others = hasOthers && 'variables of the environment (APP_CONFIG_…)';
+  const hasVariables = sources.some(source => source.path === undefined);
+  const more = hasVariables && 'variables of the environment (APP_CONFIG_…)';
   const last = files.slice(1).at(-1) ?? '';
   output.error(
-    `Read ${compact([...names, others]).join(', ')}`,
+    `Read ${compact([...names, more]).join(', ')}`,
     path.basename(last) === 'app-config.yaml' &&
       `${formatLocation({ file: last })} is read last, and overrides the others: give it first, as the backend has it`,
     await describeUnset(options),
@@ -58,12 +58,9 @@ export async function loadConfig(
   const loaded = readGate(read, options, declared);
   const { text, ...mode } = describeMode(loaded);
   const unread = findUnreadFiles(files);
-  output.add({
-    ...mode,
-    files: names,
-    unread: unread.map(({ file }) => formatLocation({ file })),
-  });
-  output.error(text, unread.length > 0 && `Not read: ${formatUnread(unread)}`);
+  output.add({ ...mode, files: names, unread: map(unread, 'name') });
+  const others = map(unread, 'text').join('; ');
+  output.error(text, others !== '' && `Not read: ${others}`);
   return loaded;
 }
 

@@ -9,12 +9,11 @@ const HOW =
   'give the root of another checkout, which git worktree add --detach FOLDER COMMIT makes';
 
 /**
- * Finds files of this checkout in another one.
+ * Finds files of this checkout in another one: each with `other`, the file at its path there, or `undefined` if that is not there.
  *
  * A file that is outside of its checkout, or the same on both sides, would be compared with itself: a change of it would not be seen.
  *
  * @param files - absolute paths, of which some may not be there
- * @returns each file with `other`, the file at its path below the root of the other checkout; `undefined` if that is not there
  * @throws CliError unless each file, and each file that it includes, is in its checkout
  */
 export function findInOtherCheckout(folders: string[], files: string[]) {

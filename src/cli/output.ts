@@ -11,9 +11,8 @@ export interface Problem {
   finding?: string;
 }
 
-type Level = 'error' | 'warning';
+export type Level = 'error' | 'warning';
 
-/** Where the lines of a command go. */
 export interface Output {
   out(line: string): void;
   error(line: string): void;

@@ -15,9 +15,11 @@ const LOCAL_FILE = /\.local\.ya?ml$/;
 
 /** Finds the files beside those that a command has read, if they have settings of the gate, or may have them. */
 export function findUnreadFiles(files: string[]) {
-  return difference(filesBeside(files), files)
-    .map(file => ({ file, problem: problemOf(file) }))
-    .filter(({ problem }) => problem !== undefined);
+  return difference(filesBeside(files), files).flatMap(file => {
+    const problem = problemOf(file);
+    const name = formatLocation({ file });
+    return problem ? [{ file, name, problem, text: `${name} ${problem}` }] : [];
+  });
 }
 
 /** Names the files beside those that a command has read, which a backend with `--config` may read. */
@@ -31,17 +33,10 @@ export function describeOthers(files: string[]) {
   );
 }
 
-export function formatUnread(unread: ReturnType<typeof findUnreadFiles>) {
-  return unread
-    .map(({ file, problem }) => `${formatLocation({ file })} ${problem}`)
-    .join('; ');
-}
-
 /**
- * Refuses files beside those that a command has read, if it would check another policy than that of a backend without them, or with
- * them.
+ * Refuses files by which the command would check another policy than that of a backend.
  *
- * @param areNamed - whether the command line has named the files
+ * @param areNamed - whether the command line has named the files that were read
  */
 export function refuseOtherFiles(files: string[], areNamed: boolean): void {
   // A CI job's checkout has files of the repository only. In a pull request, a file for one developer's machine could hide the rules of a
@@ -58,7 +53,7 @@ export function refuseOtherFiles(files: string[], areNamed: boolean): void {
   const [unread, ...others] = areNamed ? [] : findUnreadFiles(files);
   if (unread) {
     const { file, problem } = unread;
-    const more = others.length > 0 ? `; ${formatUnread(others)}` : '';
+    const more = others.map(({ text }) => `; ${text}`).join('');
     const example = [...files, file]
       .filter(each => !LOCAL_FILE.test(each))
       .map(each => ` --config ${formatLocation({ file: each })}`);

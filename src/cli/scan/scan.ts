@@ -48,7 +48,6 @@ Exit code: 0; 1 for what --fail-on names; 2 if a folder has no package, or a fil
   },
 };
 
-/** Scans packages. On a terminal it shows how many of them are left. */
 function scanAll(folders: string[]): PackageScan[] {
   const found = folders.flatMap(folder => findPackages(folder));
   const packages = sortBy(uniqBy(found, 'folder'), 'name');

@@ -64,7 +64,7 @@ function readFiles(scanned: Package, facts: FactsReader): void {
   if (role === 'backend') {
     // Its build is an archive, and few backends have a router of their own.
     for (const file of listFiles(src, /(?<!\.test)\.[cm]?[jt]sx?$/)) {
-      if (/httpRouter|addAuthPolicy/i.test(readText(file))) {
+      if (/httpRouter|addAuthPolicy/i.test(readFileSync(file, 'utf8'))) {
         addDoubt('a router in the backend itself', file);
       }
     }
@@ -83,16 +83,13 @@ function readFiles(scanned: Package, facts: FactsReader): void {
   }
   for (const file of files) {
     try {
-      facts.read(path.relative(folder, file), readText(file));
+      const text = readFileSync(file, 'utf8');
+      facts.read(path.relative(folder, file), text);
     } catch (error) {
       const { loc } = error as { loc?: { line: number } };
       addDoubt('no JavaScript that can be parsed', file, loc?.line);
     }
   }
-}
-
-function readText(file: string): string {
-  return readFileSync(file, 'utf8');
 }
 
 function newest(files: string[]): number {
