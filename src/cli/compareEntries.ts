@@ -137,10 +137,7 @@ function isImplied(expectation: Expectation, by: Expectation): boolean {
  * Finds settings that differ and whose effect depends on a variable that is not set: two variables may have one default. Rules and
  * expectations are compared one by one.
  */
-export function findUnknown(
-  before: LoadedConfig,
-  after: LoadedConfig,
-): Difference[] {
+export function findUnknown(before: LoadedConfig, after: LoadedConfig) {
   const others = [
     ...difference(KEYS, [...CHECKED_LISTS, ...MODE_KEYS]).map(pathOf),
     ...['app.baseUrl', 'backend.baseUrl', NO_BARRIERS],
@@ -158,7 +155,7 @@ export function findUnknown(
     return unknown.map(entry => `${path}[${now.indexOf(entry)}]`);
   });
   const mode = after.isModeUnknown && `${CONFIG_KEY}.mode or until`;
-  return compact([mode, ...others, ...entries]).map(path => ({
+  return compact([mode, ...others, ...entries]).map((path): Difference => ({
     sign: '+',
     kind: 'not known',
     text: `${path} holds a variable that is not set`,

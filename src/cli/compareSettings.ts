@@ -103,10 +103,7 @@ export const NOT_COMPARED = {
     'what a handler lets a user do',
 };
 
-export function compareSettings(
-  before: LoadedConfig,
-  after: LoadedConfig,
-): Difference[] {
+export function compareSettings(before: LoadedConfig, after: LoadedConfig) {
   const differences = Object.entries(COMPARED).flatMap(([settings, compare]) =>
     compare(before, after, settings.split(/\[|\.\{/)[0]),
   );
@@ -140,10 +137,7 @@ function list(
 }
 
 /** Compares paths below plugins, of which wider ones include others. */
-function paths(
-  kind: string,
-  pathsOf: (gate: ApiGateConfig) => PluginPath[],
-): Compare {
+function paths(kind: string, pathsOf: (gate: ApiGateConfig) => PluginPath[]) {
   return compareAll(
     [kind],
     ({ gate }) =>

@@ -1,11 +1,11 @@
-import { compact, isEqual } from 'lodash';
+import { compact, difference, isEqual } from 'lodash';
 import { parse } from 'yaml';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { asObject } from '../settings/read/values';
 import { dayOf, formatDay } from '../store/usage/Use';
 import { printable } from '../settings/logLine';
-import { CliError, Command } from './Command';
-import { loadConfig, readGate } from './loadConfig';
+import { CliError, Command, Options } from './Command';
+import { LoadedConfig, loadConfig, readGate } from './loadConfig';
 import { formatLocation } from '../settings/files/locate';
 import { isActive, ProposalFacts, proposeSettings } from './proposeSettings';
 import { describeOthers, parseFile } from './unreadFiles';
@@ -27,7 +27,7 @@ file. The block opens nothing, and has only what the configuration lacks: each a
 Exit code: 0, or 2 if the configuration can not be read.`,
   async run(options, output) {
     const loaded = await loadConfig(options, output);
-    const { declared, root, sources } = loaded;
+    const { declared, root } = loaded;
     if (declared?.reportOnly && !declared.reportOnly.worked) {
       throw new CliError(
         'The policy has no list of the requests that worked, since the token is that of a reader: name with --token-env the token of an operator or of a service',
@@ -37,15 +37,10 @@ Exit code: 0, or 2 if the configuration can not be read.`,
       ...loaded,
       present: asObject(root.getOptional(CONFIG_KEY)),
       installed: declared?.installed ?? readDependedPlugins(),
-      readWith(data) {
-        const block = { context: 'api-gate init', data: data as {} };
-        const read = { ...loaded, sources: [...sources, block] };
-        return readGate(read, options).gate;
-      },
       today: dayOf(Date.now()),
     };
     const lines = formatBlock(facts, options.policy).map(printable);
-    assertOpensNothing(lines.join('\n'), facts);
+    assertOpensNothing(lines.join('\n'), loaded, options);
     output.out(...lines);
     const others = !options.config && describeOthers(loaded.files);
     output.error(others, ...describeNext(facts));
@@ -71,12 +66,16 @@ function formatBlock(facts: ProposalFacts, policy?: string): string[] {
 }
 
 /** @throws Error if the block is no valid configuration, or if it opens anything */
-function assertOpensNothing(text: string, facts: ProposalFacts): void {
-  const block = asObject(parse(text));
-  const others = Object.keys(asObject(asObject(block.auth).apiGate)).filter(
-    key => !KEYS.includes(key),
-  );
-  const isSame = isEqual(facts.readWith(block).allow, facts.gate.allow);
+function assertOpensNothing(
+  text: string,
+  loaded: LoadedConfig,
+  options: Options,
+): void {
+  const data = parse(text) ?? {};
+  const sources = [...loaded.sources, { context: 'api-gate init', data }];
+  const { gate } = readGate({ ...loaded, sources }, options);
+  const others = difference(Object.keys(data.auth?.apiGate ?? {}), KEYS);
+  const isSame = isEqual(gate.allow, loaded.gate.allow);
   if (others.length > 0 || !isSame) {
     throw new Error(`The block would change ${[...others, 'allow'][0]}`);
   }

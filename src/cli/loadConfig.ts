@@ -37,10 +37,7 @@ export type LoadedConfig = ReturnType<typeof readGate>;
  *
  * @throws CliError if the backend would not start with this configuration, or if other files may belong to it
  */
-export async function loadConfig(
-  options: Options,
-  output: Lines,
-): Promise<LoadedConfig> {
+export async function loadConfig(options: Options, output: Lines) {
   const declared = await fetchPolicy(options);
   const read = await readSources(options);
   const { sources, files } = read;

@@ -1,7 +1,7 @@
-import { attempt, compact, difference, find, isError, map, uniq } from 'lodash';
+import { compact, difference, find, map, uniq } from 'lodash';
 import { parse } from 'yaml';
 import { yamlOf } from '../settings/read/readAllowRules';
-import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
+import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
 import { readTokens } from '../settings/read/readTokens';
 import { asObject } from '../settings/read/values';
@@ -16,8 +16,6 @@ export interface ProposalFacts extends LoadedConfig {
   /** `auth.apiGate` of the configuration. */
   present: Record<string, unknown>;
   installed: readonly string[];
-  /** Reads the settings as a backend would that reads one file more, and throws if it would not start. */
-  readWith(data: object): ApiGateConfig;
   /** Today as a number of days since the epoch, in UTC. */
   today: number;
 }
@@ -103,16 +101,14 @@ function proposeMode(facts: ProposalFacts): string[] {
 
 /** Proposes a name with `__Host-` where browsers accept a cookie with it. */
 function proposeCookie(facts: ProposalFacts): string[] {
-  const name = '__Host-token';
   const cookie = asObject(facts.present.cookie);
   const { attributes, enabled } = facts.gate.cookie;
-  const block = { auth: { apiGate: { cookie: { ...cookie, name } } } };
-  const isProposed =
-    cookie.name === undefined &&
-    enabled &&
-    attributes.secure &&
-    !isError(attempt(facts.readWith, block));
-  const lines = isProposed ? ['cookie:', `  name: ${name}`] : [];
+  const isAccepted =
+    enabled && attributes.secure && cookie.domain === undefined;
+  const lines =
+    isAccepted && cookie.name === undefined
+      ? ['cookie:', '  name: __Host-token']
+      : [];
   return formatSetting('cookie', facts, lines, [
     'Browsers accept a cookie of this name from this host only.',
   ]);

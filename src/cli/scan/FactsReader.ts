@@ -171,9 +171,7 @@ function nameOf(node?: Node): string {
 }
 
 /** Returns the texts of an object literal, with `undefined` for what is computed; `undefined` unless all its keys stand there. */
-function literalOf(
-  node?: Node,
-): Record<string, string | undefined> | undefined {
+function literalOf(node?: Node) {
   const properties: Node[] | undefined = node?.properties;
   return properties?.every(each => each.type === 'Property' && !each.computed)
     ? Object.fromEntries(

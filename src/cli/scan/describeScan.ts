@@ -1,4 +1,4 @@
-import { uniq } from 'lodash';
+import { filter, map, uniq, without } from 'lodash';
 import { isEnforced } from '../../gate/rules/Policy';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { LoadedConfig } from '../loadConfig';
@@ -60,9 +60,7 @@ function describeRequests(
   { path, isWebSocket }: Opening,
   routes: PackageScan['routes'],
 ): string {
-  const methods = routes
-    .filter(({ path: other, method }) => other === path && method !== 'USE')
-    .map(({ method }) => method);
+  const methods = without(map(filter(routes, { path }), 'method'), 'USE');
   const isAll = path === '/' || path === '*';
   return isWebSocket
     ? `WEBSOCKET ${path}`

@@ -49,11 +49,7 @@ function isOfBackend({ dependencies, problem, role }: Package): boolean {
 }
 
 /** Reads a package as it is installed for another one; `undefined` if it is not installed. */
-function readInstalled(
-  name: string,
-  from: string,
-  root: string,
-): Package | undefined {
+function readInstalled(name: string, from: string, root: string) {
   const modules = foldersFrom(from)
     .map(each => path.join(each, 'node_modules'))
     .find(each => existsSync(path.join(each, name, 'package.json')));
