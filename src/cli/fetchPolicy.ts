@@ -43,10 +43,8 @@ export async function fetchPolicy({
       `The variable ${variable} that --token-env names is not set: set it to the token, or name another one`,
     );
   }
-  const { status, body } = await get(url, {
-    maxLength: MAX_LENGTH,
-    headers: token ? { Authorization: `Bearer ${token}` } : {},
-  });
+  const headers = token ? { Authorization: `Bearer ${token}` } : undefined;
+  const { status, body } = await get(url, MAX_LENGTH, headers);
   if (status === 401 || status === 403) {
     throw new CliError(
       `${url.origin} answers ${status}: name with --token-env a variable with a token that may read the policy (auth.api-gate.read)`,

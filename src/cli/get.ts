@@ -15,22 +15,17 @@ export interface Answer {
   body: string;
 }
 
-interface GetOptions {
-  method?: Answer['method'];
-  headers?: Record<string, string>;
-  /** The rest of a longer body is not read. */
-  maxLength: number;
-}
-
 /**
  * Sends one request over a connection of its own, which a load balancer may give to any replica. Redirects are returned like other
- * answers, and not followed.
+ * answers, and not followed. The rest of a longer body is not read.
  *
  * @throws CliError with an explanation if no answer arrives
  */
 export async function get(
   url: URL,
-  { maxLength, method, headers }: GetOptions,
+  maxLength: number,
+  headers: Record<string, string> = {},
+  method?: Answer['method'],
 ): Promise<Answer> {
   try {
     const response = await fetch(url, {
@@ -130,10 +125,8 @@ export function createAsk(base: URL, requests: number) {
     next = Date.now() + INTERVAL_MS;
     left -= 1;
     try {
-      return await get(new URL(`${prefixOf(base)}${plugin}${path}`, base), {
-        maxLength: MAX_LENGTH,
-        method,
-      });
+      const url = new URL(`${prefixOf(base)}${plugin}${path}`, base);
+      return await get(url, MAX_LENGTH, {}, method);
     } finally {
       showProgress('');
     }

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { Config, ConfigReader } from '@backstage/config';
 import { ConfigSources, EnvFunc } from '@backstage/config-loader';
-import { compact, get, map, noop, pick, pickBy } from 'lodash';
+import { compact, find, get, map, noop, pick, pickBy } from 'lodash';
 import { pathsOf } from '../settings/files/configFiles';
 import {
   createLocate,
@@ -214,9 +214,8 @@ function assertYaml(file: string): void {
   const yaml = readYaml(file);
   const [error] = yaml?.document.errors ?? [];
   if (yaml && error) {
-    const [, hint = ''] =
-      Object.entries(YAML_HINTS).find(([codes]) => error.code.match(codes)) ??
-      [];
+    const hint =
+      find(YAML_HINTS, (_, codes) => new RegExp(codes).test(error.code)) ?? '';
     throw new CliError(`${firstLineOf(error).replace(/:$/, '')}${hint}`, {
       file,
       line: yaml.lineAt(error.pos[0]),

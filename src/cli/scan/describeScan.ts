@@ -14,7 +14,7 @@ export interface Entry {
   what: string;
   /** The callers that are let in, or the place of a doubt. */
   who?: string;
-  /** What the configuration makes of a policy. */
+  /** The effect of the configuration on a policy. */
   rule?: string;
 }
 

@@ -71,7 +71,6 @@ function readPackage(name: string, folder: string): Package {
   }
 }
 
-/** @param problem - why the package can't be read */
 function createPackage(
   name: string,
   folder: string,
