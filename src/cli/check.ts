@@ -38,7 +38,7 @@ what makes the gate pointless or a rule dangerous.
   --fail-on findings   exits with 1 for findings too, unless auth.apiGate.findings.accept names them
   --policy URL         adds a running backend's plugins, what they open, and what is used: …/api/auth/api-gate/v1/policy
   --token-env NAME     the variable with the token for --policy
-  --scan PATH          with --policy, adds what an output of scan --json lacks, or a folder with it as opens.json
+  --scan PATH          the output of scan --json, or a folder with it as opens.json: with --policy, adds what it lacks
   --live URL           also asks the running backend with this backend.baseUrl whether the gate is there, and, by GET
                        and HEAD without a credential, two requests a second, whether the expectations hold
   --times NUMBER       the requests that show whether the gate is at each replica; default: 20
@@ -92,11 +92,16 @@ function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
       print('warning', `${list}. Remove the empty list to keep the others`);
     }
   }
-  const [accepted, others] = partition(findCheckable(loaded), 'accepted');
-  output.out(...accepted.map(each => `accepted: ${formatFinding(each)}`));
-  for (const each of others) {
-    print('warning', formatFinding(each), each.id);
+  const findings = findCheckable(loaded);
+  for (const finding of findings) {
+    const message = formatFinding(finding);
+    if (finding.accepted) {
+      output.out(`accepted: ${message}`);
+    } else {
+      print('warning', message, finding.id);
+    }
   }
+  const [accepted, others] = partition(findings, 'accepted');
   const total = gate.expect.length;
   const holding = total - failures.length;
   output.add({ accepted, expectations: { total, holding } });

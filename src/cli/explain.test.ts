@@ -313,6 +313,21 @@ describe('api-gate explain', () => {
     expect(await explain('/api/badges/xy', ...policy)).not.toContain('in code');
   });
 
+  it('exits with 2 where the backend would not start with its plugins', async () => {
+    const { url } = await serve((_req, res) =>
+      res.end(JSON.stringify({ ...LISTS, installed: ['catalog'] })),
+    );
+    const cwd = folderWith({
+      'app-config.yaml': `${CONFIG}    expect: [{ plugin: catalgo, is: closed }]\n`,
+    });
+    const request = 'GET /api/catalog/x';
+    const result = await runCliIn(['explain', request, '--policy', url], {
+      cwd,
+    });
+    expect(result.stderr).toContain('(did you mean catalog?)');
+    expect([result.code, result.stdout]).toEqual([2, '']);
+  });
+
   const REQUIRING =
     '      - { plugin: x, path: /a, requires: events.secret }\n';
   const SECRET = `${REQUIRING}events: { secret: xxxxxxxx }\n`;

@@ -17,10 +17,11 @@ const DEFAULT_TIMES = 20;
 const MAX_TIMES = 1000;
 
 /** A running backend, and where to report about it. */
-interface Live extends LoadedConfig {
+interface Live {
   ask: ReturnType<typeof createAsk>;
   base: URL;
   output: Lines;
+  report(expectation: Expectation, text: string): void;
 }
 
 export function readTimes({ live, times }: Options): number {
@@ -71,7 +72,12 @@ export async function checkLive(
     list('only GET and HEAD of one path are sent', notSent),
     list('they hold variables that are not set', notKnown),
   );
-  const live = { ...loaded, ask: createAsk(base, requests), base, output };
+  const report = (expectation: Expectation, text: string) => {
+    const i = loaded.gate.expect.indexOf(expectation);
+    const message = `${CONFIG_KEY}.expect[${i}]${text}`;
+    output.problem('error', { message, location: loaded.locate(message) });
+  };
+  const live = { ask: createAsk(base, requests), base, output, report };
   const code = await askForGate(live, times);
   if (code !== 0) {
     output.out('No expectation is asked where the gate may be missing');
@@ -112,7 +118,7 @@ async function askForGate({ ask, base, output }: Live, times: number) {
 
 /** Finds the expectations of plugins that are not installed, with which a backend does not start. */
 async function askForPlugins(live: Live, expected: Expectation[]) {
-  const { ask, base, output } = live;
+  const { ask, base, output, report } = live;
   const codes: Outcome['code'][] = [];
   const isInstalled = async (plugin: string) =>
     (await outcomeOf(ask(plugin, PLUGIN_KEYS_PATH))).status !== 404;
@@ -129,7 +135,6 @@ async function askForPlugins(live: Live, expected: Expectation[]) {
       const key = request === undefined ? 'plugin' : 'request';
       codes.push(1);
       report(
-        live,
         expectation,
         `.${key} names the plugin ${plugin}, which is not installed at ${nameOf(base)}: correct the id, or remove the expectation until the plugin is installed`,
       );
@@ -140,7 +145,7 @@ async function askForPlugins(live: Live, expected: Expectation[]) {
 
 /** Sends the requests of the expectations as anybody may send them, each once. A public one may have any answer but the gate's. */
 async function askExpected(live: Live, asked: Expectation[]) {
-  const { ask, output } = live;
+  const { ask, output, report } = live;
   const codes: Outcome['code'][] = [];
   for (const expectation of asked) {
     const { plugin, path, is } = expectation;
@@ -153,7 +158,7 @@ async function askExpected(live: Live, asked: Expectation[]) {
       const isRedirect = status !== undefined && status >= 300 && status < 400;
       const why = isRedirect ? `answers ${status}` : text;
       const expected = formatExpected(expectation);
-      report(live, expectation, `: ${expected} should be ${is}, and ${why}`);
+      report(expectation, `: ${expected} should be ${is}, and ${why}`);
       codes.push(code === 0 || isRedirect ? 1 : code);
     }
   }
@@ -161,14 +166,4 @@ async function askExpected(live: Live, asked: Expectation[]) {
     `${asked.length - codes.length} of ${asked.length} expectations that were asked hold there`,
   );
   return codes;
-}
-
-function report(
-  { gate, locate, output }: Live,
-  expectation: Expectation,
-  text: string,
-): void {
-  const i = gate.expect.indexOf(expectation);
-  const message = `${CONFIG_KEY}.expect[${i}]${text}`;
-  output.problem('error', { message, location: locate(message) });
 }
