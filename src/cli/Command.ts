@@ -32,7 +32,6 @@ export type Options = ReturnType<
 export interface Command {
   /** The text of `--help`. The options that it lists are those that the command has. */
   help: string;
-  /** Whether arguments are allowed that belong to no option. */
   hasArguments?: true;
   /** Returns the exit code. */
   run(options: Options, output: Lines, args: string[]): Promise<number>;
@@ -44,7 +43,6 @@ export class CliError extends Error {
 
   constructor(
     message: string,
-    /** The place in the configuration that has to be corrected. */
     readonly location?: Location,
   ) {
     super(message);
@@ -56,7 +54,6 @@ export function firstLineOf(error: unknown): string {
   return (isError(error) ? error.message : String(error)).split('\n')[0];
 }
 
-/** @throws CliError that names an option which the command does not have */
 export function readOptions(
   command: string,
   args: string[],
@@ -78,7 +75,6 @@ export function readOptions(
   }
 }
 
-/** @throws CliError unless the value of an option is one of its choices */
 export function readChoice(
   options: Options,
   name: 'fail-on' | 'format',

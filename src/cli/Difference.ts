@@ -7,7 +7,6 @@ export interface Difference {
   sign: '+' | '-';
   /** The name of the line, such as `public`, `longer` or `no longer expected`. */
   kind: string;
-  /** The request, the subject or the value that differs. */
   text: string;
   /** The config path of the setting. */
   at?: string;
@@ -20,19 +19,13 @@ export function formatDifference(difference: Difference): string {
   return [`${sign} ${kind}`, text, at, note].filter(Boolean).join('  ');
 }
 
-/** Compares what a setting decides in two configurations. */
 export type Compare = (
   before: LoadedConfig,
   after: LoadedConfig,
   path: string,
 ) => Difference[];
 
-/**
- * Compares what two configurations let somebody do.
- *
- * @param kinds - the name of the lines, or that of a line with `+` and that of a line with `-`
- * @param isWithin - whether something includes something else; by default, only what has the same text does
- */
+/** @param kinds - the name of a line with `+`, and of a line with `-` if that differs */
 export function compareAll<T extends { text: string; at?: string }>(
   kinds: [more: string, less?: string],
   allOf: (config: LoadedConfig) => T[],

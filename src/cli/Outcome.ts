@@ -1,7 +1,7 @@
 import { attempt, compact, isMatch } from 'lodash';
 import { DECISION_HEADER } from '../gate/Refusal';
 import { CliError } from './Command';
-import type { GetAnswer } from './get';
+import type { Answer } from './get';
 
 /** The beginning of the gate's challenge. What may follow is where an MCP client reads how to sign in. */
 const CHALLENGE = 'Bearer realm="Backstage"';
@@ -16,8 +16,7 @@ export interface Outcome {
   status?: number;
 }
 
-/** Returns the outcome of a request. Having no answer is one too. */
-export async function outcomeOf(asked: Promise<GetAnswer>): Promise<Outcome> {
+export async function outcomeOf(asked: Promise<Answer>): Promise<Outcome> {
   try {
     return judge(await asked);
   } catch (error) {
@@ -28,7 +27,7 @@ export async function outcomeOf(asked: Promise<GetAnswer>): Promise<Outcome> {
   }
 }
 
-/** Returns the exit code for the codes of outcomes: one answer of something else weighs more than one that shows nothing. */
+/** Returns the exit code of several outcomes: an answer of something else weighs more than one that shows nothing. */
 export function exitCodeFor(codes: Outcome['code'][]): Outcome['code'] {
   return ([1, 2] as const).find(code => codes.includes(code)) ?? 0;
 }
@@ -41,7 +40,7 @@ const BY_STATUS: [status: RegExp, code: Outcome['code'], text: string][] = [
   [/^(?!401)/, 1, ': something else answers for it'],
 ];
 
-export function judge(answer: GetAnswer): Outcome {
+export function judge(answer: Answer): Outcome {
   const { status } = answer;
   const missing = missingParts(answer);
   const [, code, text] = BY_STATUS.find(([own]) => own.test(`${status}`)) ?? [
@@ -55,7 +54,7 @@ export function judge(answer: GetAnswer): Outcome {
 }
 
 /** Names the parts of the gate's 401 that an answer lacks. */
-function missingParts({ method, headers, body }: GetAnswer): string {
+function missingParts({ method, headers, body }: Answer): string {
   const challenge = headers.get('www-authenticate') ?? '';
   return compact([
     !headers.get(DECISION_HEADER) && DECISION_HEADER,

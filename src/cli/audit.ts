@@ -1,14 +1,7 @@
 import { BUILT_IN_PUBLIC } from '../operators/reports/describePolicy';
 import { formatOpening } from '../operators/reports/formatPolicyReport';
 import { CliError, Command } from './Command';
-import {
-  announce,
-  createAsk,
-  GetAnswer,
-  nameOf,
-  prefixOf,
-  readUrl,
-} from './get';
+import { announce, createAsk, Answer, nameOf, prefixOf, readUrl } from './get';
 import { judge } from './Outcome';
 import type { Lines } from './output';
 import audited from './scan/audited.json';
@@ -80,7 +73,6 @@ function requestsFor(paths: readonly AuditedPath[]) {
   ];
 }
 
-/** Asks a Backstage for paths. Returns the exit code. */
 export async function auditPaths(
   address: string,
   print: Lines['out'],
@@ -137,7 +129,7 @@ export async function auditPaths(
  *   credentials barrier
  */
 export function findVerdict(
-  { status, headers, body }: GetAnswer,
+  { status, headers, body }: Answer,
   isGuarded: boolean,
 ): Verdict {
   // A proxy in front redirects browsers to its own sign-in page.

@@ -536,10 +536,12 @@ auth: { apiGate: { mode: ${mode}, tokens: [{ subject: ci, until: 2026-01-01 }] }
 });
 
 describe('api-gate check --policy', () => {
+  const LISTS = { allow: [], closed: [], openedInCode: [], unknown: [] };
   const answers: Record<string, (token?: string) => [number, string]> = {
     '/good': token => [
       token === 'Bearer let-me-read' ? 200 : 401,
       JSON.stringify({
+        ...LISTS,
         closed: [
           { plugin: 'badges', path: '/entity/:a', allow: 'unauthenticated' },
           { plugin: 'techdocs', path: '/static', allow: 'user-cookie' },
@@ -567,7 +569,7 @@ describe('api-gate check --policy', () => {
         },
       }),
     ],
-    '/bare': () => [200, '{"closed":[],"unknown":[],"installed":["hello"]}'],
+    '/bare': () => [200, JSON.stringify({ ...LISTS, installed: ['hello'] })],
     '/reporting': () => {
       const days = { firstSeen: '2026-11-01', lastSeen: '2026-11-02' };
       const request = { plugin: 'hello', method: 'GET', requests: 1, ...days };
@@ -577,8 +579,8 @@ describe('api-gate check --policy', () => {
         { ...request, reason: 'only', subject: 'ci' },
       ];
       const reportOnly = { enforce: 'not yet', because: 'x', worked };
-      const declared = { closed: [], unknown: [], installed: ['hello'] };
-      return [200, JSON.stringify({ ...declared, reportOnly })];
+      const declared = { ...LISTS, installed: ['hello'], reportOnly };
+      return [200, JSON.stringify(declared)];
     },
     '/page': () => [200, '<html>'],
     '/moved': () => [302, ''],

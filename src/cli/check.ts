@@ -1,4 +1,4 @@
-import { compact, map, pick, some } from 'lodash';
+import { compact, map, partition, pick, some } from 'lodash';
 import {
   findListSources,
   formatListSource,
@@ -19,19 +19,16 @@ import { isEnforced } from '../gate/rules/Policy';
 import { withDefaults } from '../gate/rules/TokenLimits';
 import { AUDITED_PATHS } from './audit';
 import { CliError, Command, Options, readChoice } from './Command';
-import { fetchPolicy } from './fetchPolicy';
 import { readDependedPlugins } from './init';
 import { checkLive, readTimes } from './live';
 import { LoadedConfig, loadConfig, UNKNOWN_MODE } from './loadConfig';
-import { isModeUnknown } from './mockEnv';
-import { placeFields, Lines, Problem } from './output';
+import { Level, Lines, placeFields } from './output';
 
 export const check: Command = {
   help: `api-gate check [--config FILE]...
 
-Checks the API gate's configuration as a backend with these files would have it: the values below
-auth.apiGate, each expectation of auth.apiGate.expect, and what makes the gate pointless or a rule
-dangerous.
+Checks the API gate's configuration as a backend with these files would have it: its values, its expectations, and
+what makes the gate pointless or a rule dangerous.
 
   --config FILE        as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --no-config          expects that no file has auth.apiGate; without it, check exits with 1 then
@@ -39,28 +36,20 @@ dangerous.
   --json               prints the result as one JSON object
   --format github      prints annotations for GitHub Actions; default: text
   --fail-on findings   exits with 1 for findings too, unless auth.apiGate.findings.accept names them
-  --policy URL         adds which plugins are installed, what they open in code, and which rules and tokens nobody
-                       uses, from GET …/api/auth/api-gate/v1/policy of a running backend
+  --policy URL         adds a running backend's plugins, what they open, and what is used: …/api/auth/api-gate/v1/policy
   --token-env NAME     the variable with the token for --policy
-  --scan PATH          with --policy, adds what plugins open in code and a scan lacks: the .json file that api-gate
-                       scan --json made, or a folder with it as opens.json
-  --live URL           also asks the running backend at this address, which is its backend.baseUrl, whether the gate
-                       is there, and whether the expectations hold of which a GET or HEAD request can show that. It
-                       sends at most two requests a second, no credential and no other method, and follows no redirect
+  --scan PATH          the output of scan --json, or a folder with it as opens.json: with --policy, adds what it lacks
+  --live URL           also asks the running backend with this backend.baseUrl whether the gate is there, and, by GET
+                       and HEAD without a credential, two requests a second, whether the expectations hold
   --times NUMBER       the requests that show whether the gate is at each replica; default: 20
 
-Exit code: 0 nothing found; 1 an expectation does not hold, or report-only has ended, or with --mock-env a variable
-decides whether the gate refuses, or no file has auth.apiGate, or the gate is missing at --live; 2 the backend would
-not start, or the one of --live can not be asked, or CI is set and there is an app-config*.local.yaml that has
-auth.apiGate, or --no-config is given and a file has it, or, without --config, a file beside those that were read
-has it.`,
+Exit code: 0 nothing found; 1 something is not as meant; 2 the backend would not start, or it can not be checked.`,
   async run(options, output) {
     readChoice(options, 'format', ['text', 'github']);
-    const failOn = readChoice(options, 'fail-on', ['findings']);
+    readChoice(options, 'fail-on', ['findings']);
     const times = readTimes(options);
-    const declared = await fetchPolicy(options);
-    const loaded = await loadConfig(options, output, declared);
-    const { isMissing, leftOut, locate } = loaded;
+    const loaded = await loadConfig(options, output);
+    const { declared, isMissing, leftOut, locate } = loaded;
     if (options['no-config'] && !isMissing) {
       throw new CliError(
         `--no-config expects that no file has ${CONFIG_KEY}: leave the option out`,
@@ -74,31 +63,33 @@ has it.`,
       leftOut.length > 0 &&
         `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,
     );
-    const { failed, open } = checkConfig(options, loaded, output);
+    const code = checkConfig(options, loaded, output);
     const ofLive =
       options.live === undefined
         ? 0
         : await checkLive(options.live, times, loaded, output);
-    return failed > 0 || (failOn && open > 0) ? 1 : ofLive;
+    return code || ofLive;
   },
 };
 
-/** Prints what does not hold in the configuration, and its findings. Returns how many there are that nobody accepts. */
+/** Prints what does not hold in the configuration, and its findings. Returns the exit code. */
 function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
   const { gate, locate, root } = loaded;
-  const print = (level: 'error' | 'warning', problem: Problem) =>
-    output.problem(level, { ...problem, location: locate(problem.message) });
+  const print = (level: Level, message: string, finding?: string) =>
+    output.problem(level, { message, finding, location: locate(message) });
   const failures = findFailedExpectations(gate);
-  const failed = failures.map(({ message }) => message);
-  failed.push(...findModeFailures(options, loaded));
+  const failed = [
+    ...map(failures, 'message'),
+    ...findModeFailures(options, loaded),
+  ];
   for (const message of failed) {
-    print('error', { message });
+    print('error', message);
   }
   for (const source of findListSources(root)) {
     const isEmptied = !source.entries && some(source.replaces, 'entries');
     if (isEmptied && /deny|expect|tokens/.test(source.path)) {
-      const message = `${formatListSource(source)}. Remove the empty list to keep the others`;
-      print('warning', { message });
+      const list = formatListSource(source);
+      print('warning', `${list}. Remove the empty list to keep the others`);
     }
   }
   const findings = findCheckable(loaded);
@@ -107,26 +98,22 @@ function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
     if (finding.accepted) {
       output.out(`accepted: ${message}`);
     } else {
-      print('warning', { message, finding: finding.id });
+      print('warning', message, finding.id);
     }
   }
-  const open = findings.filter(({ accepted }) => !accepted).length;
-
+  const [accepted, others] = partition(findings, 'accepted');
   const total = gate.expect.length;
   const holding = total - failures.length;
-  output.add({
-    accepted: findings.filter(({ accepted }) => accepted),
-    expectations: { total, holding },
-  });
+  output.add({ accepted, expectations: { total, holding } });
   output.out(
-    `${holding} of ${total} expectations hold, ${open} ${open === 1 ? 'finding' : 'findings'}`,
+    `${holding} of ${total} expectations hold, ${others.length} ${others.length === 1 ? 'finding' : 'findings'}`,
   );
-  return { failed: failed.length, open };
+  return failed.length > 0 || (options['fail-on'] && others.length > 0) ? 1 : 0;
 }
 
 /** Finds why it is not as meant, or not known, whether the gate refuses. */
 function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
-  const { gate, isMissing, leftOut, root } = loaded;
+  const { gate, isMissing, isModeUnknown, root } = loaded;
   const misspelt = Object.keys(asObject(root.getOptional('auth'))).filter(key =>
     didYouMean(key, ['apiGate']),
   );
@@ -134,7 +121,7 @@ function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
     gate.until &&
       isEnforced(gate, Date.now()) &&
       `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
-    isModeUnknown(leftOut) &&
+    isModeUnknown &&
       `${UNKNOWN_MODE}: write both values, or set the variable as the backend has it`,
     isMissing &&
       !options['no-config'] &&
@@ -148,12 +135,10 @@ export function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
     authBackend: readAuthBackendVersion(),
     config: root,
     gate,
-    installed: declared?.installed,
     likely: [...map(AUDITED_PATHS, 'plugin'), ...readDependedPlugins('.*')],
     now: new Date(),
     stopping: declared?.reportOnly && nameStopping(declared.reportOnly),
-    unscanned: declared?.unscanned,
-    usage: declared?.usage,
+    ...pick(declared, 'installed', 'unscanned', 'usage'),
   }).filter(
     ({ at, write }) =>
       !leftOut.some(key => at.startsWith(key) || write.includes(key)),
@@ -184,7 +169,6 @@ function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
   );
 }
 
-/** Describes what only a running backend has. */
 function describeMissing({ leftOut, root }: LoadedConfig): string[] {
   const baseUrl = root.getOptionalString('backend.baseUrl') ?? '';
   return compact([

@@ -21,7 +21,7 @@ import { formatDenial } from '../operators/reports/denials';
 import { withEnd } from '../operators/reports/describePolicy';
 import { Compare, compareAll, Difference } from './Difference';
 import type { LoadedConfig } from './loadConfig';
-import { CHECKED_LISTS, holdsMock, isModeUnknown, MODE_KEYS } from './mockEnv';
+import { CHECKED_LISTS, holdsMock, MODE_KEYS, pathOf } from './mockEnv';
 
 /** The names of lines about requests: if a requirement differs, if an end differs, and else. */
 const KINDS = {
@@ -137,10 +137,7 @@ function isImplied(expectation: Expectation, by: Expectation): boolean {
  * Finds settings that differ and whose effect depends on a variable that is not set: two variables may have one default. Rules and
  * expectations are compared one by one.
  */
-export function findUnknown(
-  before: LoadedConfig,
-  after: LoadedConfig,
-): Difference[] {
+export function findUnknown(before: LoadedConfig, after: LoadedConfig) {
   const others = [
     ...difference(KEYS, [...CHECKED_LISTS, ...MODE_KEYS]).map(pathOf),
     ...['app.baseUrl', 'backend.baseUrl', NO_BARRIERS],
@@ -153,23 +150,16 @@ export function findUnknown(
     return (isLeftOut || holdsMock([old, now])) && !isEqual(old, now);
   });
   const entries = CHECKED_LISTS.map(pathOf).flatMap(path => {
-    const former = readEntries(path, before);
-    return readEntries(path, after).flatMap((entry, i) =>
-      holdsMock(entry) && !former.some(other => isEqual(other, entry))
-        ? [`${path}[${i}]`]
-        : [],
-    );
+    const [old, now] = [before, after].map(each => readEntries(path, each));
+    const unknown = differenceWith(now, old, isEqual).filter(holdsMock);
+    return unknown.map(entry => `${path}[${now.indexOf(entry)}]`);
   });
-  const mode = isModeUnknown(after.leftOut) && `${CONFIG_KEY}.mode or until`;
-  return compact([mode, ...others, ...entries]).map(path => ({
+  const mode = after.isModeUnknown && `${CONFIG_KEY}.mode or until`;
+  return compact([mode, ...others, ...entries]).map((path): Difference => ({
     sign: '+',
     kind: 'not known',
     text: `${path} holds a variable that is not set`,
   }));
-}
-
-function pathOf(key: string): string {
-  return `${CONFIG_KEY}.${key}`;
 }
 
 /** Reads the entries of a list with made-up values, without their reasons. */

@@ -17,7 +17,6 @@ import {
 import { compareExternalAccess, compareLimits } from './compareTokens';
 import { Compare, compareAll, Difference } from './Difference';
 import { formatMode, LoadedConfig } from './loadConfig';
-import { isModeUnknown } from './mockEnv';
 
 /** How each setting of `auth.apiGate` is compared that decides what somebody may do. */
 const OF_GATE: Record<string, Compare> = {
@@ -70,7 +69,9 @@ const OF_GATE: Record<string, Compare> = {
   ),
 };
 
-const OF_BACKSTAGE: Record<string, Compare> = {
+/** A test fails for a setting of `config.d.ts` that is neither here nor in {@link NOT_COMPARED}. */
+export const COMPARED: Record<string, Compare> = {
+  ...mapKeys(OF_GATE, (_, key) => `${CONFIG_KEY}.${key}`),
   'backend.auth.{externalAccess,keys}': compareExternalAccess,
   'discovery.endpoints': compareAll(
     ['trusts'],
@@ -93,12 +94,6 @@ const OF_BACKSTAGE: Record<string, Compare> = {
     ),
 };
 
-/** A test fails for a setting of `config.d.ts` that is neither here nor in {@link NOT_COMPARED}. */
-export const COMPARED: Record<string, Compare> = {
-  ...mapKeys(OF_GATE, (_, key) => `${CONFIG_KEY}.${key}`),
-  ...OF_BACKSTAGE,
-};
-
 export const NOT_COMPARED = {
   'auth.apiGate.{allow[],deny[],tokens[],findings.accept[]}.reason':
     'a text for people',
@@ -108,11 +103,7 @@ export const NOT_COMPARED = {
     'what a handler lets a user do',
 };
 
-/** Compares all settings. The lines with `+` come first. */
-export function compareSettings(
-  before: LoadedConfig,
-  after: LoadedConfig,
-): Difference[] {
+export function compareSettings(before: LoadedConfig, after: LoadedConfig) {
   const differences = Object.entries(COMPARED).flatMap(([settings, compare]) =>
     compare(before, after, settings.split(/\[|\.\{/)[0]),
   );
@@ -124,7 +115,7 @@ function compareModes(before: LoadedConfig, after: LoadedConfig): Difference[] {
   const [old, now] = [before, after].map(({ gate }) =>
     isEnforced(gate, Date.now()) ? -Infinity : +(gate.until ?? Infinity),
   );
-  if (now === old || isModeUnknown(after.leftOut)) {
+  if (now === old || after.isModeUnknown) {
     return [];
   }
   const at = formatMode(after.gate);
@@ -146,10 +137,7 @@ function list(
 }
 
 /** Compares paths below plugins, of which wider ones include others. */
-function paths(
-  kind: string,
-  pathsOf: (gate: ApiGateConfig) => PluginPath[],
-): Compare {
+function paths(kind: string, pathsOf: (gate: ApiGateConfig) => PluginPath[]) {
   return compareAll(
     [kind],
     ({ gate }) =>
@@ -182,11 +170,7 @@ function range<T>(
   };
 }
 
-/**
- * Compares findings. The index of an entry may differ.
- *
- * @param extentOf - nothing for a finding that is left out
- */
+/** Compares findings, without those that have no extent. The index of an entry may differ. */
 function findings(
   kind: string,
   extentOf: (finding: Finding) => number | undefined,

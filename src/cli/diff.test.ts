@@ -499,15 +499,12 @@ describe('[P52] diff --against FOLDER', () => {
   it.each<[args: string[], problem: string]>([
     [[], 'must be one folder (none is given): '],
     [['../base', '../base'], 'must be one folder (../base, ../base): '],
-    ...[
-      'git:main',
-      '../base/app-config.yaml',
-      'app-config.yaml/x',
-      '../none',
-    ].map((folder): [string[], string] => [
-      [folder],
-      `must be one folder (${folder}): `,
-    ]),
+    ...['../base/app-config.yaml', 'app-config.yaml/x', '../none'].map(
+      (folder): [string[], string] => [
+        [folder],
+        `must be one folder (${folder}): `,
+      ],
+    ),
     [[''], 'must be one folder (none is given): '],
     [['.'], '. is in this checkout: '],
     [['sub'], 'sub is in this checkout: '],
@@ -519,7 +516,6 @@ describe('[P52] diff --against FOLDER', () => {
     const cwd = checkouts(config, {
       ...config,
       'sub/app-config.yaml': config['app-config.yaml'],
-      'git:main/app-config.yaml': config['app-config.yaml'],
     });
     mkdirSync(path.join(cwd, '../empty'));
     symlinkSync('app', path.join(cwd, '../link'));

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { compact, omit, trim } from 'lodash';
+import { compact, find, omit, trim } from 'lodash';
 import { formatLocation } from '../settings/files/locate';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { CliError, Command, Options, readChoice } from './Command';
@@ -14,21 +14,16 @@ export const diff: Command = {
   help: `api-gate diff [--config FILE]... --against FOLDER
 
 Prints what a change of the configuration lets anybody do (+), and what nobody may do any more (-): what is
-public, and each other setting that decides. The order of rules, their reasons and repetitions make no
-difference. A rule that has ended is not public; where two rules end at different times, the difference is
-shown as longer or shorter.
+public, and each other setting that decides. Order, reasons and repetitions make no difference.
 
   --config FILE              as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
-  --against FOLDER           the root of another checkout, which has the same files as they were:
-                             git worktree add --detach FOLDER COMMIT makes it
+  --against FOLDER           the root of another checkout, which git worktree add --detach FOLDER COMMIT makes
   --fail-on new-public|any   exits with 1 for a line with +; or for any difference
   --json                     prints the result as one JSON object
   --mock-env                 uses a made-up value for each variable that is not set and has no default
   --verbose                  also prints which settings are not compared, and why
 
-Exit code: 0; 1 for differences that --fail-on names, or if no file of --config has auth.apiGate; 2 a file can
-not be read, or is outside of its checkout, or the same in both, or CI is set and there is an app-config*.local.yaml
-that has auth.apiGate, or, without --config, a file beside those that were read has it.`,
+Exit code: 0; 1 for what --fail-on names, or if no file has auth.apiGate; 2 if the files can not be compared.`,
   async run(options, output) {
     const failOn = readChoice(options, 'fail-on', ['new-public', 'any']);
     const after = await loadConfig(options, output);
@@ -70,13 +65,13 @@ async function readBefore(
   const config = compact(paired.map(({ other }) => other));
   const names = config.map(file => formatLocation({ file }));
   output.add({ against: names });
-  output.error(`Read to compare with: ${names.join(', ')}`);
-  const missing = after.files.filter(name =>
-    paired.some(({ file, other }) => file === name && !other),
+  const missing = after.files.filter(file => !find(paired, { file })?.other);
+  output.error(
+    `Read to compare with: ${names.join(', ')}`,
+    ...missing.map(
+      file => `${formatLocation({ file })} is not in ${options.against}`,
+    ),
   );
-  for (const file of missing) {
-    output.error(`${formatLocation({ file })} is not in ${options.against}`);
-  }
   const [unread] = options.config ? [] : findUnreadFiles(config);
   if (unread) {
     throw new CliError(

@@ -295,6 +295,8 @@ describe('api-gate explain', () => {
     }
   });
 
+  const LISTS = { allow: [], closed: [], openedInCode: [], unknown: [] };
+
   it('adds whether the plugin opens the path in code', async () => {
     const closed = ['/entity/:a/badge', '/x'].map(path => ({
       plugin: 'badges',
@@ -302,13 +304,28 @@ describe('api-gate explain', () => {
       yaml: '-',
     }));
     const { url } = await serve((_req, res) =>
-      res.end(JSON.stringify({ closed, installed: ['badges'], unknown: [] })),
+      res.end(JSON.stringify({ ...LISTS, closed, installed: ['badges'] })),
     );
     const policy = ['--policy', url];
     expect(await explain('/api/badges/Entity/a/badge', ...policy)).toContain(
       'The plugin opens /entity/:a/badge in code, and the gate closes it',
     );
     expect(await explain('/api/badges/xy', ...policy)).not.toContain('in code');
+  });
+
+  it('exits with 2 where the backend would not start with its plugins', async () => {
+    const { url } = await serve((_req, res) =>
+      res.end(JSON.stringify({ ...LISTS, installed: ['catalog'] })),
+    );
+    const cwd = folderWith({
+      'app-config.yaml': `${CONFIG}    expect: [{ plugin: catalgo, is: closed }]\n`,
+    });
+    const request = 'GET /api/catalog/x';
+    const result = await runCliIn(['explain', request, '--policy', url], {
+      cwd,
+    });
+    expect(result.stderr).toContain('(did you mean catalog?)');
+    expect([result.code, result.stdout]).toEqual([2, '']);
   });
 
   const REQUIRING =
@@ -327,9 +344,7 @@ describe('api-gate explain', () => {
       const { url } = await serve(({ headers }, res) => {
         const mayRead = headers.authorization === 'Bearer let-me-read';
         res.writeHead(mayRead ? 200 : 401);
-        res.end(
-          JSON.stringify({ allow, closed: [], installed: ['x'], unknown: [] }),
-        );
+        res.end(JSON.stringify({ ...LISTS, allow, installed: ['x'] }));
       });
       const policy = ['--policy', url, '--token-env', 'POLICY_TOKEN'];
       const args = unmet === undefined ? [] : policy;

@@ -1,4 +1,4 @@
-import { pick } from 'lodash';
+import { filter, map, pick } from 'lodash';
 import { holdsText, markUnmet } from '../settings/read/requirements';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
 import {
@@ -7,7 +7,6 @@ import {
 } from '../operators/reports/explainInWords';
 import { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
 import { CliError, Command } from './Command';
-import { fetchPolicy } from './fetchPolicy';
 import { loadConfig } from './loadConfig';
 
 export const explain: Command = {
@@ -18,16 +17,13 @@ path is the one that the client sends, with its escapes; WEBSOCKET stands for an
 
   --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --subject NAME     adds whether a valid external token of that subject passes: no token is needed
-  --exit-code        exits with 1 if the gate refuses the request once it enforces: with the token of --subject,
-                     or without a credential
+  --exit-code        exits with 1 if the gate refuses the request once it enforces
   --json             prints the result as one JSON object
   --mock-env         uses a made-up value for each variable that is not set and has no default
-  --policy URL       adds whether the plugin is installed, and opens the path in code, from
-                     GET …/api/auth/api-gate/v1/policy of a running backend
+  --policy URL       adds a running backend's plugins, and what they open in code: …/api/auth/api-gate/v1/policy
   --token-env NAME   the variable with the token for --policy
 
-Exit code: 0; 1 if no file has auth.apiGate, or with --exit-code if the request is refused; 2 where the
-configuration can not be read, or where a file has auth.apiGate that is not read without --config.`,
+Exit code: 0; 1 if no file has auth.apiGate, or with --exit-code if it is refused; 2 if it can not be explained.`,
   hasArguments: true,
   async run(options, output, args) {
     const request = readRequest(args.join(' '));
@@ -37,15 +33,12 @@ configuration can not be read, or where a file has auth.apiGate that is not read
       );
     }
     const loaded = await loadConfig(options, output);
-    const { gate, isMissing, placeOf, root } = loaded;
-    const declared = await fetchPolicy(options);
-    const unmet = declared?.allow.flatMap(rule =>
-      rule.unmet ? rule.requires : [],
-    );
+    const { declared, gate, isMissing, placeOf, root } = loaded;
+    const unmet = map(filter(declared?.allow, 'unmet'), 'requires');
     // The running backend may have lacked a setting at its start that the files have now.
     const allow = markUnmet(
       gate.allow,
-      key => holdsText(key, root) && !unmet?.includes(key),
+      key => holdsText(key, root) && !unmet.includes(key),
     );
     const explained = explainInWords(request, options.subject, {
       policy: new ConfiguredPolicy({ ...gate, allow }),

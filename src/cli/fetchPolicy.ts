@@ -1,14 +1,11 @@
 import { isString, pick } from 'lodash';
 import type { FindingFacts } from '../operators/findings/Finding';
 import type { PolicyReport } from '../operators/reports/describePolicy';
-import type { WorkedRequests } from '../operators/reports/describeReportOnly';
 import { CliError, Options } from './Command';
 import { get, readUrl } from './get';
 import { findUnscanned, readScans } from './scan/compareScans';
 
-const MAX_REPORT_BYTES = 10 * 1024 * 1024;
-
-const DAY = /^\d{4}-\d{2}-\d{2}$/;
+const MAX_LENGTH = 10 * 1024 * 1024;
 
 const PARTS = [
   'allow',
@@ -24,11 +21,7 @@ const PARTS = [
 export type DeclaredInCode = Pick<PolicyReport, (typeof PARTS)[number]> &
   Pick<FindingFacts, 'unscanned'>;
 
-/**
- * Fetches from the running backend of `--policy`, if that is given, its policy, and finds what the scan of `--scan` lacks.
- *
- * @throws CliError
- */
+/** Fetches the policy of the running backend of `--policy`, if that is given, and finds what the scan of `--scan` lacks. */
 export async function fetchPolicy({
   policy,
   scan,
@@ -50,10 +43,8 @@ export async function fetchPolicy({
       `The variable ${variable} that --token-env names is not set: set it to the token, or name another one`,
     );
   }
-  const { status, body } = await get(url, {
-    maxBytes: MAX_REPORT_BYTES,
-    headers: token ? { Authorization: `Bearer ${token}` } : {},
-  });
+  const headers = token ? { Authorization: `Bearer ${token}` } : undefined;
+  const { status, body } = await get(url, MAX_LENGTH, headers);
   if (status === 401 || status === 403) {
     throw new CliError(
       `${url.origin} answers ${status}: name with --token-env a variable with a token that may read the policy (auth.api-gate.read)`,
@@ -71,43 +62,32 @@ export async function fetchPolicy({
   };
 }
 
+/** Reads a report; `undefined` unless each text is one that later steps read as a text. */
 function parse(body: string): DeclaredInCode | undefined {
   try {
-    const answer = JSON.parse(body);
-    const report = pick(
-      { allow: [], openedInCode: answer.closed, ...answer },
-      PARTS,
-    );
-    const { allow, closed, installed, reportOnly, unknown, usage } = report;
-    const isReport =
-      [...closed, ...report.openedInCode].every(({ plugin, path }: any) =>
-        [plugin, path].every(isString),
-      ) &&
-      allow.every(({ requires = '' }: any) => isString(requires)) &&
-      [installed, unknown].every(names => names.every(isString)) &&
-      (usage === undefined ||
-        [usage.rules, usage.externalTokens].every(list => list.every(isUse))) &&
-      (reportOnly === undefined ||
-        ([reportOnly.enforce, reportOnly.because].every(isString) &&
-          (reportOnly.worked ?? []).every(isWorked)));
-    return isReport ? report : undefined;
+    const report = pick(JSON.parse(body), PARTS);
+    const { allow, closed, installed, openedInCode, unknown } = report;
+    const { reportOnly, usage } = report;
+    const texts = [
+      ...installed,
+      ...unknown,
+      ...allow.map(({ requires = '' }: any) => requires),
+      ...[...closed, ...openedInCode].flatMap(each => [each.plugin, each.path]),
+    ];
+    if (usage) {
+      texts.push(...usage.rules.map(({ yaml = '' }: any) => yaml));
+      texts.push(...usage.externalTokens.map(({ only = '' }: any) => only));
+    }
+    if (reportOnly) {
+      const { because, enforce, worked = [] } = reportOnly;
+      texts.push(because, enforce);
+      for (const { plugin, method, path = '', reason = '' } of worked) {
+        texts.push(plugin, method, path, reason);
+      }
+    }
+    return texts.every(isString) ? report : undefined;
   } catch {
     // The body is not JSON, or has something else in place of a list or an object.
     return undefined;
   }
-}
-
-function isUse(value: { yaml?: unknown; only?: unknown }): boolean {
-  const { yaml = '', only = '' } = value;
-  return typeof value === 'object' && [yaml, only].every(isString);
-}
-
-function isWorked(value: { [key in keyof WorkedRequests]?: unknown }): boolean {
-  const { plugin, method, path = '', status = 0, requests } = value;
-  const { reason = '', subject = '', userAgent = '' } = value;
-  return (
-    [plugin, method, path, reason, subject, userAgent].every(isString) &&
-    [status, requests].every(Number.isFinite) &&
-    [value.firstSeen, value.lastSeen].every(day => DAY.test(String(day)))
-  );
 }

@@ -17,14 +17,10 @@ describe('get', () => {
       res.writeHead(302, { Location: '/elsewhere' });
       res.end('0123456789'.repeat(1_000));
     });
-    const { status, headers, body } = await get(readUrl(`${url}/x`), {
-      maxBytes: 12,
-    });
+    const { status, headers, body } = await get(readUrl(`${url}/x`), 12);
     expect([status, headers.get('location')]).toEqual([302, '/elsewhere']);
     expect(body).toBe('012345678901');
-    expect(
-      (await get(readUrl(url), { maxBytes: 1_000_000 })).body,
-    ).toHaveLength(10_000);
+    expect((await get(readUrl(url), 1_000_000)).body).toHaveLength(10_000);
     expect(seen).toEqual(['GET /x api-gate', 'GET / api-gate']);
   });
 
@@ -33,13 +29,13 @@ describe('get', () => {
       res.write('01234567');
       setTimeout(() => res.write('8901'), 50);
     });
-    const { body } = await get(readUrl(url), { maxBytes: 12 });
+    const { body } = await get(readUrl(url), 12);
     expect(body).toBe('012345678901');
   });
 
   it('returns an answer without a body', async () => {
     const { url } = await serve((_req, res) => res.writeHead(204).end());
-    expect(await get(readUrl(url), { maxBytes: 12 })).toMatchObject({
+    expect(await get(readUrl(url), 12)).toMatchObject({
       status: 204,
       body: '',
     });
@@ -61,7 +57,7 @@ describe('get', () => {
     [async () => 'http://:b@localhost', 'must not hold a user or a password'],
   ])('fails with an explanation (%#)', async (addressOf, message) => {
     const address = await addressOf();
-    const asked = async () => get(readUrl(address), { maxBytes: 12 });
+    const asked = async () => get(readUrl(address), 12);
     await expect(asked()).rejects.toThrow(CliError);
     await expect(asked()).rejects.toThrow(message);
   });

@@ -5,33 +5,28 @@ import { showProgress } from './output';
 const TIMEOUT_MS = 10_000;
 const INTERVAL_MS = 500;
 
-/** The gate's 401 has a body of about 200 bytes, and in development a stack more. */
-const MAX_BYTES = 16 * 1024;
+/** The gate's 401 has a body of about 200 characters, and in development a stack more. */
+const MAX_LENGTH = 16 * 1024;
 
-export interface GetAnswer {
-  /** The method of the request. Default: `GET`. */
+export interface Answer {
   method?: 'GET' | 'HEAD';
   status: number;
   headers: Headers;
   body: string;
 }
 
-interface GetOptions extends Pick<GetAnswer, 'method'> {
-  /** The rest of a longer body is not read. */
-  maxBytes: number;
-  headers?: Record<string, string>;
-}
-
 /**
  * Sends one request over a connection of its own, which a load balancer may give to any replica. Redirects are returned like other
- * answers, and not followed.
+ * answers, and not followed. The rest of a longer body is not read.
  *
  * @throws CliError with an explanation if no answer arrives
  */
 export async function get(
   url: URL,
-  { maxBytes, method, headers }: GetOptions,
-): Promise<GetAnswer> {
+  maxLength: number,
+  headers: Record<string, string> = {},
+  method?: Answer['method'],
+): Promise<Answer> {
   try {
     const response = await fetch(url, {
       method,
@@ -43,25 +38,24 @@ export async function get(
       method,
       status: response.status,
       headers: response.headers,
-      body: await readBeginning(response, maxBytes),
+      body: await readBeginning(response, maxLength),
     };
   } catch (error) {
     throw new CliError(explainFailure(error, url));
   }
 }
 
-async function readBeginning({ body }: Response, maxBytes: number) {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
+async function readBeginning({ body }: Response, maxLength: number) {
+  const decoder = new TextDecoder();
+  let text = '';
   // Leaving the loop cancels the rest of the body.
   for await (const chunk of body ?? []) {
-    chunks.push(chunk);
-    length += chunk.length;
-    if (length >= maxBytes) {
+    text += decoder.decode(chunk, { stream: true });
+    if (text.length >= maxLength) {
       break;
     }
   }
-  return Buffer.concat(chunks).subarray(0, maxBytes).toString('utf8');
+  return text.slice(0, maxLength);
 }
 
 /** Explanations, by a pattern of Node's error codes. */
@@ -83,10 +77,7 @@ const FAILURES = {
 
 /** Describes a failed request in one sentence, without data from the server. */
 export function explainFailure(error: unknown, url: URL): string {
-  const { name, cause } = error as {
-    name?: string;
-    cause?: { code?: unknown };
-  };
+  const { name, cause } = error as Error & { cause?: { code?: unknown } };
   const code = String(cause?.code ?? name);
   const [, explanation = `the request failed (${code})`] =
     Object.entries(FAILURES).find(([codes]) => code.match(codes)) ?? [];
@@ -119,16 +110,12 @@ export function nameOf({ origin, pathname }: URL): string {
   return `${origin}${pathname.replace(/\/$/, '')}`;
 }
 
-/** Announces requests in a sentence without its full stop. */
 export function announce(base: URL, requests: number): string {
   const seconds = Math.ceil((requests * INTERVAL_MS) / 1000);
   return `Sends ${requests} requests without a credential to ${nameOf(base)}, two a second, for about ${seconds} seconds`;
 }
 
-/**
- * Returns a function that sends requests without a credential to plugins, at most two a second. On a terminal it shows how many of
- * them are left.
- */
+/** Returns a function that sends requests without a credential to plugins, at most two a second. */
 export function createAsk(base: URL, requests: number) {
   let next = 0;
   let left = requests;
@@ -138,10 +125,8 @@ export function createAsk(base: URL, requests: number) {
     next = Date.now() + INTERVAL_MS;
     left -= 1;
     try {
-      return await get(new URL(`${prefixOf(base)}${plugin}${path}`, base), {
-        maxBytes: MAX_BYTES,
-        method,
-      });
+      const url = new URL(`${prefixOf(base)}${plugin}${path}`, base);
+      return await get(url, MAX_LENGTH, {}, method);
     } finally {
       showProgress('');
     }

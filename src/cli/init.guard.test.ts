@@ -23,7 +23,8 @@ it.each([
   'api-gate init prints no block if a server got the line %j into it',
   async (line, settings, message) => {
     const policy = {
-      ...{ closed: [], unknown: [], installed: [] },
+      ...{ allow: [], closed: [], openedInCode: [], unknown: [] },
+      installed: [],
       reportOnly: {
         ...{ enforce: 'now', because: 'x' },
         worked: [

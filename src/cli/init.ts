@@ -1,12 +1,11 @@
-import { compact, isEqual } from 'lodash';
+import { compact, difference, isEqual } from 'lodash';
 import { parse } from 'yaml';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { asObject } from '../settings/read/values';
 import { dayOf, formatDay } from '../store/usage/Use';
 import { printable } from '../settings/logLine';
-import { CliError, Command } from './Command';
-import { fetchPolicy } from './fetchPolicy';
-import { loadConfig, readGate } from './loadConfig';
+import { CliError, Command, Options } from './Command';
+import { LoadedConfig, loadConfig, readGate } from './loadConfig';
 import { formatLocation } from '../settings/files/locate';
 import { isActive, ProposalFacts, proposeSettings } from './proposeSettings';
 import { describeOthers, parseFile } from './unreadFiles';
@@ -18,39 +17,30 @@ export const init: Command = {
   help: `api-gate init [--config FILE]...
 
 Prints a block of auth.apiGate to begin with, in report-only, for the backend with these files. It writes no
-file, and the block opens nothing: each allow rule in it is a comment. Where the configuration has auth.apiGate
-already, the block has only what is missing there.
+file. The block opens nothing, and has only what the configuration lacks: each allow rule in it is a comment.
 
   --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
   --mock-env         uses a made-up value for each variable that is not set and has no default
-  --policy URL       adds the requests that worked without a credential, the installed plugins and the use of
-                     tokens, from GET …/api/auth/api-gate/v1/policy of a running backend in report-only
+  --policy URL       adds what worked at a running backend in report-only, from GET …/api/auth/api-gate/v1/policy
   --token-env NAME   the variable with the token for --policy
 
-Exit code: 0, or 2 where the configuration can not be read, or where a file has auth.apiGate that is not
-read without --config.`,
+Exit code: 0, or 2 if the configuration can not be read.`,
   async run(options, output) {
-    const declared = await fetchPolicy(options);
+    const loaded = await loadConfig(options, output);
+    const { declared, root } = loaded;
     if (declared?.reportOnly && !declared.reportOnly.worked) {
       throw new CliError(
         'The policy has no list of the requests that worked, since the token is that of a reader: name with --token-env the token of an operator or of a service',
       );
     }
-    const loaded = await loadConfig(options, output, declared);
-    const { root, sources } = loaded;
     const facts: ProposalFacts = {
       ...loaded,
       present: asObject(root.getOptional(CONFIG_KEY)),
       installed: declared?.installed ?? readDependedPlugins(),
-      readWith(data) {
-        const block = { context: 'api-gate init', data: data as {} };
-        const read = { ...loaded, sources: [...sources, block] };
-        return readGate(read, options).gate;
-      },
       today: dayOf(Date.now()),
     };
     const lines = formatBlock(facts, options.policy).map(printable);
-    assertOpensNothing(lines.join('\n'), facts);
+    assertOpensNothing(lines.join('\n'), loaded, options);
     output.out(...lines);
     const others = !options.config && describeOthers(loaded.files);
     output.error(others, ...describeNext(facts));
@@ -76,12 +66,16 @@ function formatBlock(facts: ProposalFacts, policy?: string): string[] {
 }
 
 /** @throws Error if the block is no valid configuration, or if it opens anything */
-function assertOpensNothing(text: string, facts: ProposalFacts): void {
-  const block = asObject(parse(text));
-  const others = Object.keys(asObject(asObject(block.auth).apiGate)).filter(
-    key => !KEYS.includes(key),
-  );
-  const isSame = isEqual(facts.readWith(block).allow, facts.gate.allow);
+function assertOpensNothing(
+  text: string,
+  loaded: LoadedConfig,
+  options: Options,
+): void {
+  const data = parse(text) ?? {};
+  const sources = [...loaded.sources, { context: 'api-gate init', data }];
+  const { gate } = readGate({ ...loaded, sources }, options);
+  const others = difference(Object.keys(data.auth?.apiGate ?? {}), KEYS);
+  const isSame = isEqual(gate.allow, loaded.gate.allow);
   if (others.length > 0 || !isSame) {
     throw new Error(`The block would change ${[...others, 'allow'][0]}`);
   }

@@ -159,7 +159,9 @@ describe('the JSON of a command', () => {
 
   it('has whether the plugin of a rule is installed, where that is known', async () => {
     const { url } = await serve((_req, res) =>
-      res.end('{"closed":[],"unknown":[],"installed":["hello","catalog"]}'),
+      res.end(
+        '{"allow":[],"closed":[],"openedInCode":[],"unknown":[],"installed":["hello","catalog"]}',
+      ),
     );
     const { allow } = await runValid('check', ...PRODUCTION, '--policy', url);
     expect(allow.map((rule: any) => rule.installed)).toEqual([

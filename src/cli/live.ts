@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { difference, uniqBy } from 'lodash';
+import { groupBy, map, partition, reject, uniqBy } from 'lodash';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { Expectation, formatExpected } from '../settings/read/readExpectations';
 import { isRead, PLUGIN_KEYS_PATH } from '../gate/read/requestLine';
@@ -16,26 +16,20 @@ const ABSENT = 'api-gate-check';
 const DEFAULT_TIMES = 20;
 const MAX_TIMES = 1000;
 
-/** A line names no more requests. */
-const MAX_NUMBERS = 20;
-
-/** A running backend, what it is asked for, and where to report about it. */
-interface Live extends LoadedConfig, ReturnType<typeof planFor> {
+/** A running backend, and where to report about it. */
+interface Live {
   ask: ReturnType<typeof createAsk>;
   base: URL;
   output: Lines;
+  report(expectation: Expectation, text: string): void;
 }
 
-/** @throws CliError unless `--times` is a number in its range, and belongs to `--live` */
 export function readTimes({ live, times }: Options): number {
-  if (times === undefined) {
-    return DEFAULT_TIMES;
-  }
-  if (live === undefined) {
+  if (times !== undefined && live === undefined) {
     throw new CliError('--times belongs to --live: give both, or neither');
   }
-  const number = /^\d+$/.test(times) ? Number(times) : 0;
-  if (number < 1 || number > MAX_TIMES) {
+  const number = Number(times ?? DEFAULT_TIMES);
+  if (!(Number.isInteger(number) && number >= 1 && number <= MAX_TIMES)) {
     throw new CliError(
       `--times must be a whole number from 1 to ${MAX_TIMES}, such as ${DEFAULT_TIMES}`,
     );
@@ -58,47 +52,41 @@ export async function checkLive(
   output: Lines,
 ): Promise<number> {
   const base = readUrl(address);
-  const plan = planFor(loaded);
-  const { plugins, asked, notSent, notKnown } = plan;
+  const elsewhere = pluginsElsewhere(loaded.root);
+  const [notKnown, known] = partition(loaded.gate.expect, holdsMock);
+  const [asked, notSent] = partition(
+    known,
+    ({ request, method }) => request !== undefined && isRead(method),
+  );
+  // The first expectation of each plugin that must be installed at this backend.
+  const ofPlugins = reject(uniqBy(known, 'plugin'), ({ plugin }) =>
+    elsewhere.includes(plugin),
+  );
   const requests =
-    times + (plugins.length && plugins.length + 1) + asked.length;
-  const list = (expected: Expectation[]) =>
-    expected.map(formatExpected).join(', ');
+    times + (ofPlugins.length && ofPlugins.length + 1) + asked.length;
+  const list = (why: string, expected: Expectation[]) =>
+    expected.length > 0 &&
+    `Not asked, since ${why}: ${expected.map(formatExpected).join(', ')}`;
   output.out(
     announce(base, requests),
-    notSent.length > 0 &&
-      `Not asked, since only GET and HEAD of one path are sent: ${list(notSent)}`,
-    notKnown.length > 0 &&
-      `Not asked, since they hold variables that are not set: ${list(notKnown)}`,
+    list('only GET and HEAD of one path are sent', notSent),
+    list('they hold variables that are not set', notKnown),
   );
-  const ask = createAsk(base, requests);
-  const live = { ...loaded, ...plan, ask, base, output };
+  const report = (expectation: Expectation, text: string) => {
+    const i = loaded.gate.expect.indexOf(expectation);
+    const message = `${CONFIG_KEY}.expect[${i}]${text}`;
+    output.problem('error', { message, location: loaded.locate(message) });
+  };
+  const live = { ask: createAsk(base, requests), base, output, report };
   const code = await askForGate(live, times);
   if (code !== 0) {
     output.out('No expectation is asked where the gate may be missing');
     return code;
   }
   return exitCodeFor([
-    ...(await askForPlugins(live)),
-    ...(await askExpected(live)),
+    ...(await askForPlugins(live, ofPlugins)),
+    ...(await askExpected(live, asked)),
   ]);
-}
-
-function planFor({ gate: { expect }, root }: LoadedConfig) {
-  const known = expect.filter(each => !holdsMock(each));
-  const asked = known.filter(
-    ({ request, method }) => request !== undefined && isRead(method),
-  );
-  const elsewhere = pluginsElsewhere(root);
-  return {
-    /** The first one of each plugin that must be installed at this backend. */
-    plugins: uniqBy(known, 'plugin').filter(
-      ({ plugin }) => !elsewhere.includes(plugin),
-    ),
-    asked,
-    notSent: difference(known, asked),
-    notKnown: difference(expect, known),
-  };
 }
 
 /** Sends one request several times, since a load balancer may have one replica without the gate. Returns the exit code. */
@@ -112,58 +100,52 @@ async function askForGate({ ask, base, output }: Live, times: number) {
       throw new CliError(`${name} ${outcomes[0].text}`);
     }
   }
-  for (const text of new Set(outcomes.map(outcome => outcome.text))) {
-    const numbers = outcomes.flatMap((outcome, i) =>
-      outcome.text === text ? [i + 1] : [],
-    );
-    const message = `${name} ${text} (${formatNumbers(numbers, times)})`;
-    if (outcomes[numbers[0] - 1].code === 0) {
+  for (const [text, same] of Object.entries(groupBy(outcomes, 'text'))) {
+    const numbers = same.map(outcome => outcomes.indexOf(outcome) + 1);
+    const which =
+      numbers.length === times
+        ? `all of ${times} requests`
+        : `${numbers.length} of ${times} requests: ${numbers.join(', ')}`;
+    const message = `${name} ${text} (${which})`;
+    if (same[0].code === 0) {
       output.out(message);
     } else {
       output.problem('error', { message });
     }
   }
-  return exitCodeFor(outcomes.map(({ code }) => code));
-}
-
-/** Formats the numbers of the requests that have had one outcome. */
-function formatNumbers(numbers: number[], times: number): string {
-  if (numbers.length === times) {
-    return `all of ${times} requests`;
-  }
-  const named = numbers.slice(0, MAX_NUMBERS).join(', ');
-  const more = numbers.length > MAX_NUMBERS ? ', …' : '';
-  return `${numbers.length} of ${times} requests: ${named}${more}`;
+  return exitCodeFor(map(outcomes, 'code'));
 }
 
 /** Finds the expectations of plugins that are not installed, with which a backend does not start. */
-async function askForPlugins(live: Live): Promise<Outcome['code'][]> {
-  const { ask, base, gate, locate, output, plugins } = live;
+async function askForPlugins(live: Live, expected: Expectation[]) {
+  const { ask, base, output, report } = live;
   const codes: Outcome['code'][] = [];
   const isInstalled = async (plugin: string) =>
     (await outcomeOf(ask(plugin, PLUGIN_KEYS_PATH))).status !== 404;
   // A proxy in front may hide the keys of all plugins.
-  if (plugins.length > 0 && !(await isInstalled('auth'))) {
+  if (expected.length > 0 && !(await isInstalled('auth'))) {
     output.out(
       'The plugins of expectations are not asked for, since the keys of the plugin auth are not found',
     );
     return [];
   }
-  for (const expectation of plugins) {
+  for (const expectation of expected) {
     const { plugin, request } = expectation;
     if (!(await isInstalled(plugin))) {
       const key = request === undefined ? 'plugin' : 'request';
-      const message = `${nameIn(gate, expectation)}.${key} names the plugin ${plugin}, which is not installed at ${nameOf(base)}: correct the id, or remove the expectation until the plugin is installed`;
-      output.problem('error', { message, location: locate(message) });
       codes.push(1);
+      report(
+        expectation,
+        `.${key} names the plugin ${plugin}, which is not installed at ${nameOf(base)}: correct the id, or remove the expectation until the plugin is installed`,
+      );
     }
   }
   return codes;
 }
 
 /** Sends the requests of the expectations as anybody may send them, each once. A public one may have any answer but the gate's. */
-async function askExpected(live: Live): Promise<Outcome['code'][]> {
-  const { ask, asked, gate, locate, output } = live;
+async function askExpected(live: Live, asked: Expectation[]) {
+  const { ask, output, report } = live;
   const codes: Outcome['code'][] = [];
   for (const expectation of asked) {
     const { plugin, path, is } = expectation;
@@ -175,8 +157,8 @@ async function askExpected(live: Live): Promise<Outcome['code'][]> {
       // The gate is there, and does not redirect.
       const isRedirect = status !== undefined && status >= 300 && status < 400;
       const why = isRedirect ? `answers ${status}` : text;
-      const message = `${nameIn(gate, expectation)}: ${formatExpected(expectation)} should be ${is}, and ${why}`;
-      output.problem('error', { message, location: locate(message) });
+      const expected = formatExpected(expectation);
+      report(expectation, `: ${expected} should be ${is}, and ${why}`);
       codes.push(code === 0 || isRedirect ? 1 : code);
     }
   }
@@ -184,8 +166,4 @@ async function askExpected(live: Live): Promise<Outcome['code'][]> {
     `${asked.length - codes.length} of ${asked.length} expectations that were asked hold there`,
   );
   return codes;
-}
-
-function nameIn(gate: LoadedConfig['gate'], expectation: Expectation): string {
-  return `${CONFIG_KEY}.expect[${gate.expect.indexOf(expectation)}]`;
 }

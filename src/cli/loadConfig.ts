@@ -1,8 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { Config, ConfigReader } from '@backstage/config';
-import { ConfigSources } from '@backstage/config-loader';
-import { get, noop, pick, pickBy } from 'lodash';
+import { ConfigSources, EnvFunc } from '@backstage/config-loader';
+import { compact, find, get, map, noop, pick, pickBy } from 'lodash';
 import { pathsOf } from '../settings/files/configFiles';
 import {
   createLocate,
@@ -16,24 +16,17 @@ import {
 } from '../settings/read/readApiGateConfig';
 import { asObject, didYouMean } from '../settings/read/values';
 import { CliError, firstLineOf, Options } from './Command';
-import type { DeclaredInCode } from './fetchPolicy';
+import { DeclaredInCode, fetchPolicy } from './fetchPolicy';
 import {
   holdsMock,
-  isModeUnknown,
   mockOf,
   noteUnset,
   withDefaults,
   withoutMocked,
 } from './mockEnv';
 import type { Lines } from './output';
-import {
-  findUnreadFiles,
-  formatUnread,
-  refuseLocalFiles,
-  refuseUnreadFiles,
-} from './unreadFiles';
+import { findUnreadFiles, refuseOtherFiles } from './unreadFiles';
 
-/** Describes the mode if `--mock-env` leaves it out. */
 export const UNKNOWN_MODE = `${CONFIG_KEY}.mode is not known, since it or until holds a variable that is not set`;
 
 /** The configuration that a backend with these files would have. */
@@ -42,43 +35,29 @@ export type LoadedConfig = ReturnType<typeof readGate>;
 /**
  * Reads the configuration, and lists the files that it is from.
  *
- * @param declared - the policy of the running backend, where it is known
  * @throws CliError if the backend would not start with this configuration, or if other files may belong to it
  */
-export async function loadConfig(
-  options: Options,
-  output: Lines,
-  declared?: DeclaredInCode,
-): Promise<LoadedConfig> {
+export async function loadConfig(options: Options, output: Lines) {
+  const declared = await fetchPolicy(options);
   const read = await readSources(options);
   const { sources, files } = read;
   const names = files.map(file => formatLocation({ file }));
-  const others = sources.some(source => source.path === undefined)
-    ? ['variables of the environment (APP_CONFIG_…)']
-    : [];
-  output.error(`Read ${[...names, ...others].join(', ')}`);
+  const hasVariables = sources.some(source => source.path === undefined);
+  const more = hasVariables && 'variables of the environment (APP_CONFIG_…)';
   const last = files.slice(1).at(-1) ?? '';
   output.error(
+    `Read ${compact([...names, more]).join(', ')}`,
     path.basename(last) === 'app-config.yaml' &&
       `${formatLocation({ file: last })} is read last, and overrides the others: give it first, as the backend has it`,
     await describeUnset(options),
   );
-  refuseLocalFiles(files);
-  if (!options.config) {
-    refuseUnreadFiles(files);
-  }
+  refuseOtherFiles(files, options.config !== undefined);
   const loaded = readGate(read, options, declared);
   const { text, ...mode } = describeMode(loaded);
-  output.error(text);
   const unread = findUnreadFiles(files);
-  output.add({
-    ...mode,
-    files: names,
-    unread: unread.map(({ file }) => formatLocation({ file })),
-  });
-  if (unread.length > 0) {
-    output.error(`Not read: ${formatUnread(unread)}`);
-  }
+  output.add({ ...mode, files: names, unread: map(unread, 'name') });
+  const others = map(unread, 'text').join('; ');
+  output.error(text, others !== '' && `Not read: ${others}`);
   return loaded;
 }
 
@@ -93,13 +72,12 @@ async function describeUnset(options: Options) {
     : `Variables that are not set are left out of ${CONFIG_KEY}.${unset.join(', ')}: set them as the backend has them, or give --mock-env`;
 }
 
-/** Describes the mode, as text and for `--json`. */
-function describeMode({ gate, isMissing, leftOut }: LoadedConfig) {
+function describeMode({ gate, isMissing, isModeUnknown }: LoadedConfig) {
   if (isMissing) {
     const text = `${CONFIG_KEY} is in none of the files read: with these, the gate enforces and has no rule`;
     return { mode: 'not-configured', text };
   }
-  return isModeUnknown(leftOut)
+  return isModeUnknown
     ? { mode: 'unknown', text: UNKNOWN_MODE }
     : { ...pick(gate, 'mode', 'until'), text: formatMode(gate) };
 }
@@ -118,15 +96,16 @@ class KnownPlugins extends Set<string> {
 
 /** @throws CliError if the backend would not start with this configuration */
 export function readGate(
-  { sources, mocked, files }: Awaited<ReturnType<typeof readSources>>,
+  read: Awaited<ReturnType<typeof readSources>>,
   options: Options,
   declared?: DeclaredInCode,
 ) {
+  const { sources, mocked } = read;
   const locate = createLocate(sources);
   const root = ConfigReader.fromConfigs(sources);
-  const { config, leftOut } = options['mock-env']
+  const { config, leftOut, isModeUnknown } = options['mock-env']
     ? withoutMocked(root, ConfigReader.fromConfigs(mocked))
-    : { config: root, leftOut: [] };
+    : { config: root, leftOut: [], isModeUnknown: false };
   try {
     const gate = readApiGateConfig(config, {
       knownPlugins:
@@ -134,14 +113,9 @@ export function readGate(
         new KnownPlugins([...declared.installed, ...pluginsElsewhere(root)]),
     });
     return {
+      ...read,
       gate,
       root,
-      /** In the backend's order: a later one overrides an earlier one. An empty file is none. */
-      sources,
-      /** With `--mock-env`, the sources with a made-up value for each variable that is not set, even if it has a default. */
-      mocked,
-      /** The absolute paths of the files that were read, without those that they include. */
-      files,
       locate,
       /** Formats the place of a setting, by its config path; `undefined` if no file has it. */
       placeOf(configPath: string) {
@@ -150,9 +124,10 @@ export function readGate(
       },
       /** Config paths that were left out, since they hold variables that are not set. */
       leftOut,
+      /** Whether a variable that is not set decides whether the gate refuses. */
+      isModeUnknown,
       /** Whether no source has `auth.apiGate`. */
       isMissing: root.getOptional(CONFIG_KEY) === undefined,
-      /** The policy of a running backend; `undefined` if it is not known. */
       declared,
     };
   } catch (error) {
@@ -164,7 +139,6 @@ export function readGate(
   }
 }
 
-/** Returns the ids of the plugins of other backends, in lower case. */
 export function pluginsElsewhere(root: Config): string[] {
   const endpoints = root.getOptionalConfigArray('discovery.endpoints') ?? [];
   return endpoints.flatMap(endpoint =>
@@ -172,32 +146,35 @@ export function pluginsElsewhere(root: Config): string[] {
   );
 }
 
-/** @throws CliError if a file can not be read */
+/**
+ * Reads the sources of the configuration, the weakest first, and the absolute paths of its files, without those that they include.
+ *
+ * @returns as `mocked`, with `--mock-env`, the sources with a made-up value for each variable that is not set, even if it has a default
+ * @throws CliError if a file can not be read
+ */
 export async function readSources(options: Options) {
+  const { sources, files } = await readWith(options);
   if (!options['mock-env']) {
-    const { sources, files } = await readWith(options);
     return { sources, mocked: sources, files };
   }
-  const valueOf = (name: string) => process.env[name]?.trim();
-  const read = await readWith(options, name => valueOf(name) ?? mockOf(name));
-  const empty = await readWith(options, name => valueOf(name) ?? '');
-  const sources = read.sources.map((source, i) => ({
+  const { sources: mocked } = await readWith(
+    options,
+    async name => process.env[name]?.trim() ?? mockOf(name),
+  );
+  const merged = mocked.map((source, i) => ({
     ...source,
-    data: withDefaults(source.data, empty.sources[i].data),
+    data: withDefaults(source.data, sources[i].data),
   }));
-  return { sources, mocked: read.sources, files: read.files };
+  return { sources: merged, mocked, files };
 }
 
-async function readWith(
-  { config = [] }: Options,
-  valueOf?: (name: string) => string,
-) {
+async function readWith({ config = [] }: Options, substitutionFunc?: EnvFunc) {
   const files: string[] = [];
   try {
     const source = ConfigSources.default({
       argv: config.flatMap(file => ['--config', file]),
       watch: false,
-      ...(valueOf && { substitutionFunc: async name => valueOf(name) }),
+      substitutionFunc,
     });
     files.push(...pathsOf(source));
     for await (const { configs } of source.readConfigData()) {
@@ -237,9 +214,8 @@ function assertYaml(file: string): void {
   const yaml = readYaml(file);
   const [error] = yaml?.document.errors ?? [];
   if (yaml && error) {
-    const [, hint = ''] =
-      Object.entries(YAML_HINTS).find(([codes]) => error.code.match(codes)) ??
-      [];
+    const hint =
+      find(YAML_HINTS, (_, codes) => new RegExp(codes).test(error.code)) ?? '';
     throw new CliError(`${firstLineOf(error).replace(/:$/, '')}${hint}`, {
       file,
       line: yaml.lineAt(error.pos[0]),

@@ -445,7 +445,7 @@ describe('a mistake has a line that says what to write', () => {
   beforeAll(async () => {
     ({ url: policy } = await serve((_req, res) =>
       res.end(
-        '{"closed":[],"unknown":[],"installed":["catalog","hello","scaffolder"]}',
+        '{"allow":[],"closed":[],"openedInCode":[],"unknown":[],"installed":["catalog","hello","scaffolder"]}',
       ),
     ));
   });

@@ -1,16 +1,6 @@
 import { Config, ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
-import {
-  cloneDeep,
-  escapeRegExp,
-  get,
-  mergeWith,
-  omit,
-  pick,
-  pickBy,
-  set,
-  unset,
-} from 'lodash';
+import { get, mergeWith, omit, pick, pickBy, set, unset } from 'lodash';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { asObject } from '../settings/read/values';
 import { asList } from '../operators/findings/backstageSettings';
@@ -21,7 +11,9 @@ export const MODE_KEYS = ['mode', 'until'];
 /** Lists that `--mock-env` checks even if they hold a variable that is not set. */
 export const CHECKED_LISTS = ['allow', 'expect'];
 
-const MOCK = /mock-env-of-[0-9a-f]*-that-is-not-set/;
+export const pathOf = (key: string) => `${CONFIG_KEY}.${key}`;
+
+const MOCKS = /mock-env-of-[0-9a-f]*-that-is-not-set/g;
 
 /**
  * Returns the made-up value of a variable that is not set: another one for each variable. The value is valid as a plugin id and as a
@@ -31,58 +23,43 @@ export function mockOf(name: string): string {
   return `mock-env-of-${Buffer.from(name).toString('hex')}-that-is-not-set`;
 }
 
-export function holdsMock(value: unknown): boolean {
-  return MOCK.test(JSON.stringify(value) ?? '');
-}
-
 const nameOf = (mock: string) => Buffer.from(mock.split('-')[3], 'hex');
+
+const mocksIn = (value: unknown) => JSON.stringify(value)?.match(MOCKS) ?? [];
+
+export function holdsMock(value: unknown): boolean {
+  return mocksIn(value).length > 0;
+}
 
 /** Returns a text with each variable that is not set, as the configuration has it, in place of its made-up value. */
 export function nameUnset(text: string): string {
-  return text.replace(new RegExp(MOCK, 'g'), mock => `\${${nameOf(mock)}}`);
+  return text.replace(MOCKS, mock => `\${${nameOf(mock)}}`);
 }
 
 /** Returns a note for an error about a value, with the variable in it that is not set; empty if there is none. */
 export function noteUnset(value: unknown): string {
-  const [mock] = JSON.stringify(value)?.match(MOCK) ?? [];
+  const [mock] = mocksIn(value);
   const name = mock && nameOf(mock);
   const remedy = `set it, give it a default such as \${${name}:-…}, or write the value itself`;
   return name ? `: the variable ${name} is not set, so ${remedy}` : '';
 }
 
 /**
- * Replaces the made-up values of variables by their defaults. Backstage asks for a variable without its default, so that only a second
- * reading, in which each of these variables is empty, has the defaults.
- *
- * @param mocked - the data with made-up values
- * @param empty - the same data from the second reading
+ * Takes each value from the data without made-up values, if it is there: Backstage leaves out a value with a variable that has neither
+ * a value nor a default.
  */
-export function withDefaults(mocked: JsonObject, empty: JsonObject) {
-  return mergeWith(cloneDeep(mocked), empty, (value, other) => {
-    // Backstage drops the item of a list whose default is empty.
-    if (Array.isArray(value) && value.length !== asList(other).length) {
-      return value;
-    }
-    if (typeof value !== 'string' || !holdsMock(value)) {
-      return undefined;
-    }
-    const literals = value.split(MOCK).map(escapeRegExp);
-    const pattern = new RegExp(`^${literals.join('(.*)')}$`, 's');
-    const [, ...defaults] = String(other).match(pattern) ?? [];
-    return value.replace(
-      new RegExp(MOCK, 'g'),
-      mock => defaults.shift() || mock,
-    );
-  });
+export function withDefaults(mocked: JsonObject, data: JsonObject) {
+  return mergeWith({}, mocked, data, (list, others) =>
+    // The items of a list do not correspond if Backstage has left one out.
+    Array.isArray(list) && list.length !== asList(others).length
+      ? list
+      : undefined,
+  );
 }
 
-/**
- * Leaves out the settings that can not be checked without the variables that are not set.
- *
- * @param mocked - the configuration with made-up values in place of defaults
- */
+/** Leaves out the settings that can not be checked without the variables that are not set. */
 export function withoutMocked(root: Config, mocked: Config) {
-  const data = cloneDeep(root.getOptional<JsonObject>() ?? {});
+  const data = root.getOptional<JsonObject>() ?? {};
   const valueAt = (path: string) => get(data, path);
   const leftOut: string[] = [];
   const leaveOut = (paths: string[]) => {
@@ -91,9 +68,10 @@ export function withoutMocked(root: Config, mocked: Config) {
       unset(data, path);
     }
   };
-  const pathOf = (key: string) => `${CONFIG_KEY}.${key}`;
   // The backend may have another value than the default. Neither setting is valid without the other.
-  if (holdsMock(pick(get(mocked.getOptional(), CONFIG_KEY), MODE_KEYS))) {
+  const mode = pick(get(mocked.getOptional(), CONFIG_KEY), MODE_KEYS);
+  const isModeUnknown = holdsMock(mode);
+  if (isModeUnknown) {
     leaveOut(MODE_KEYS.map(pathOf));
   }
   const others = omit(asObject(valueAt(CONFIG_KEY)), 'findings', CHECKED_LISTS);
@@ -115,10 +93,5 @@ export function withoutMocked(root: Config, mocked: Config) {
   if (holdsMock(valueAt('app.baseUrl'))) {
     leaveOut(['app.baseUrl']);
   }
-  return { config: new ConfigReader(data), leftOut };
-}
-
-/** Whether a variable that is not set decides whether the gate refuses. */
-export function isModeUnknown(leftOut: string[]): boolean {
-  return MODE_KEYS.some(key => leftOut.includes(`${CONFIG_KEY}.${key}`));
+  return { config: new ConfigReader(data), leftOut, isModeUnknown };
 }

@@ -1,21 +1,19 @@
 import { existsSync, lstatSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { compact, intersection } from 'lodash';
+import { attempt, compact, intersection, isError } from 'lodash';
 import { asObject } from '../settings/read/values';
-import { CliError, firstLineOf } from './Command';
+import { CliError } from './Command';
 import { parseFile } from './unreadFiles';
 
 const HOW =
   'give the root of another checkout, which git worktree add --detach FOLDER COMMIT makes';
 
 /**
- * Finds files of this checkout in another one.
+ * Finds files of this checkout in another one: each with `other`, the file at its path there, or `undefined` if that is not there.
  *
  * A file that is outside of its checkout, or the same on both sides, would be compared with itself: a change of it would not be seen.
  *
- * @param folders - the values of `--against`
  * @param files - absolute paths, of which some may not be there
- * @returns each file with `other`, the file at its path below the root of the other checkout; `undefined` if that is not there
  * @throws CliError unless each file, and each file that it includes, is in its checkout
  */
 export function findInOtherCheckout(folders: string[], files: string[]) {
@@ -50,10 +48,8 @@ export function findInOtherCheckout(folders: string[], files: string[]) {
 
 function readRoot(folders: string[]): string {
   const [folder] = folders;
-  // A pull request may add a folder with the name of a commit.
   if (
     folders.length !== 1 ||
-    folder.startsWith('git:') ||
     !existsSync(folder) ||
     !statSync(folder).isDirectory()
   ) {
@@ -76,7 +72,6 @@ export function findRoot(folder: string): string {
   );
 }
 
-/** Lists a folder and all folders above it. */
 export function foldersFrom(folder: string): string[] {
   const above = path.dirname(folder);
   return [folder, ...(above === folder ? [] : foldersFrom(above))];
@@ -84,48 +79,42 @@ export function foldersFrom(folder: string): string[] {
 
 /** Returns whether a path leads to something. A link to nothing does: it is refused later. */
 function isThere(file: string): boolean {
-  try {
-    lstatSync(file);
-    return true;
-  } catch (error) {
-    if (/^(ENOENT|ENOTDIR):/.test(firstLineOf(error))) {
-      return false;
-    }
-    throw error;
-  }
+  return !isError(attempt(lstatSync, file));
 }
 
 /** Reads files and what they include, whether or not Backstage would read it, and returns their paths without symbolic links. */
 function readRealPaths(root: string, files: string[]): string[] {
   const found = new Set<string>();
-  const followed = new Set<string>();
-  const read = (file: string, isText: boolean) => {
+  const followed = new Set(files);
+  const add = (file: string) => {
     if (!existsSync(file)) {
       throw new CliError('this file is not there', { file });
     }
     const real = realpathSync(file);
     assertInside(root, real, file);
     found.add(real);
-    if (isText || followed.has(file)) {
-      return;
-    }
-    followed.add(file);
+  };
+  // The loop comes to the files that it adds.
+  for (const file of followed) {
+    add(file);
     const { data, problem } = parseFile(file);
     if (problem) {
       throw new CliError(`this file ${problem}`, { file });
     }
-    for (const [key, included] of includesOf(data)) {
-      if (included.includes('${')) {
+    for (const [key, name] of includesOf(data)) {
+      if (name.includes('${')) {
         throw new CliError(
-          `this file includes ${included}: write the path without a variable, so that diff finds the file`,
+          `this file includes ${name}: write the path without a variable, so that diff finds the file`,
           { file },
         );
       }
-      read(path.resolve(path.dirname(file), included), key === '$file');
+      const included = path.resolve(path.dirname(file), name);
+      if (key === '$file') {
+        add(included);
+      } else {
+        followed.add(included);
+      }
     }
-  };
-  for (const file of files) {
-    read(file, false);
   }
   return [...found];
 }

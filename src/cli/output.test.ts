@@ -105,6 +105,7 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
 
   it('prints the answer of a --policy server as text', async () => {
     const policy = (text: string) => ({
+      ...{ allow: [], openedInCode: [] },
       closed: [{ plugin: text, path: text, allow: text, yaml: text }],
       unknown: [text],
       installed: [text],

@@ -11,9 +11,8 @@ export interface Problem {
   finding?: string;
 }
 
-type Level = 'error' | 'warning';
+export type Level = 'error' | 'warning';
 
-/** Where the lines of a command go. */
 export interface Output {
   out(line: string): void;
   error(line: string): void;
@@ -33,7 +32,6 @@ export interface Lines {
   end(exitCode: number): void;
 }
 
-/** Returns a line as people read it. */
 const toText = (line: string) => printable(nameUnset(line));
 
 export function formatProblem(level: Level, { message, location }: Problem) {
@@ -111,12 +109,8 @@ export function showProgress(text: string): void {
   }
 }
 
-/** Returns a place as fields of the result of `--json`. */
 export function placeFields(location: Location | undefined) {
   return (
-    location && {
-      file: formatLocation({ file: location.file }),
-      line: location.line,
-    }
+    location && { ...location, file: formatLocation({ file: location.file }) }
   );
 }

@@ -1,9 +1,7 @@
 import type { Config } from '@backstage/config';
-import { compact, difference, differenceBy, filter, partition } from 'lodash';
-import { parse } from 'yaml';
+import { compact, difference, differenceBy, partition, sortBy } from 'lodash';
+import { isCookieEndpoint, isUnambiguousPath } from '../gate/read/requestLine';
 import { PLUGIN_ID } from '../gate/rules/AllowRule';
-import { readAllowRules } from '../settings/read/readAllowRules';
-import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { holdsText } from '../settings/read/requirements';
 import { isTrue } from '../settings/read/values';
 import {
@@ -26,8 +24,7 @@ import { isRecordableText } from '../operators/reports/proposeRule';
 import { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
 import { MAX_PATH_LENGTH } from '../operators/hideTokens';
 import { shorten } from '../settings/logLine';
-import { firstLineOf } from './Command';
-import type { ProposalFacts, ProposedSetting } from './proposeSettings';
+import type { ProposalFacts } from './proposeSettings';
 
 const MAX_LINES = 200;
 const MAX_LINE_BYTES = 500;
@@ -35,25 +32,15 @@ const MAX_LINE_BYTES = 500;
 const nameOf = ({ plugin, method, path }: WorkedRequests) =>
   `${plugin}${path} ${method}`;
 
-/**
- * Proposes allow rules, each as a comment: for requests that worked without a credential in report-only, and for webhooks that the
- * configuration names.
- */
-export function proposeAllow(facts: ProposalFacts): ProposedSetting {
+/** Proposes allow rules, each as a comment: for requests that worked in report-only, and for webhooks of the configuration. */
+export function proposeAllow(facts: ProposalFacts): string[] {
   const { declared, root } = facts;
   const get = createGet(root);
   const isDisabled =
     isTrue(get(NO_BARRIERS)) || declared?.reportOnly?.note !== undefined;
-  return {
-    key: 'allow',
-    comments: [
-      'Requests that need no credential. Each rule is a comment, because anonymous requests are also those of attackers.',
-      'Remove `# ` in front of `allow:` and of each rule that you mean, and add its reason.',
-    ],
-    lines: isDisabled
-      ? [`# ${POLICY_DISABLED}`]
-      : [...proposeRules(facts, get), ...describeOpenInConfig(get)],
-  };
+  return isDisabled
+    ? [`# ${POLICY_DISABLED}`]
+    : [...proposeRules(facts, get), ...describeOpenInConfig(get)];
 }
 
 function proposeRules(facts: ProposalFacts, get: Get): string[] {
@@ -62,11 +49,10 @@ function proposeRules(facts: ProposalFacts, get: Get): string[] {
   const seen = (declared?.reportOnly?.worked ?? []).map(withSafePath);
   const installed = declared?.installed ?? ['events'];
   const webhooks = installed.includes('events') ? readWebhooks(get) : [];
-  const all = [...seen, ...differenceBy(webhooks, seen, nameOf)]
-    .flatMap(worked => describeWorked(worked, policy, false) ?? [])
-    .map(worked => withValidRule(worked, root))
-    .sort((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1));
-  const [rules, others] = partition(all, 'yaml');
+  const all = [...seen, ...differenceBy(webhooks, seen, nameOf)].flatMap(
+    worked => describeWorked(worked, policy, false) ?? [],
+  );
+  const [rules, others] = partition(sortBy(all, nameOf), 'yaml');
   return [
     ...(rules.length > 0 ? ['# allow:'] : []),
     ...limit(
@@ -90,23 +76,10 @@ function withSafePath({ yaml, ...worked }: WorkedRequests): WorkedRequests {
     PLUGIN_ID.test(worked.plugin) &&
     path !== undefined &&
     path.length <= MAX_PATH_LENGTH &&
-    isRecordableText(path);
+    isUnambiguousPath(path) &&
+    isRecordableText(path) &&
+    !isCookieEndpoint(path);
   return isSafe ? worked : others;
-}
-
-/** Replaces a rule that the gate would not accept by the reason. */
-function withValidRule(worked: WorkedRequests, root: Config): WorkedRequests {
-  const { yaml, ...others } = worked;
-  if (yaml === undefined) {
-    return worked;
-  }
-  try {
-    const rules = parse(yaml.replace(/^# /, ''));
-    readAllowRules(rules, `${CONFIG_KEY}.allow`, root);
-    return worked;
-  } catch (error) {
-    return { ...others, why: firstLineOf(error) };
-  }
 }
 
 /** Returns the webhooks of modules that verify the sender, if the configuration names them. Nobody may have called them yet. */
@@ -149,7 +122,8 @@ function describeOpenInConfig(get: Get): string[] {
     topic =>
       `# POST /api/events/http/${topic}: no rule is proposed, since no module of Backstage's verifies the sender: see docs/recipes/webhooks.md`,
   );
-  const endpoints = filter(readProxyEndpoints(get), 'isPublic').map(
+  const open = readProxyEndpoints(get).filter(({ isPublic }) => isPublic);
+  const endpoints = open.map(
     ({ at }) =>
       `# ${at} is open to everybody: no rule is proposed for the plugin proxy, whose handlers act with credentials of their own`,
   );

@@ -1,7 +1,7 @@
-import { attempt, compact, difference, find, isError, map, uniq } from 'lodash';
+import { compact, difference, find, map, uniq } from 'lodash';
 import { parse } from 'yaml';
 import { yamlOf } from '../settings/read/readAllowRules';
-import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
+import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
 import { readTokens } from '../settings/read/readTokens';
 import { asObject } from '../settings/read/values';
@@ -12,21 +12,10 @@ import type { LoadedConfig } from './loadConfig';
 import { holdsMock } from './mockEnv';
 import { proposeAllow } from './proposeAllow';
 
-export interface ProposedSetting {
-  /** Below `auth.apiGate`. */
-  key: string;
-  comments: string[];
-  /** The lines of YAML that the configuration lacks. Some are comments. */
-  lines: string[];
-}
-
 export interface ProposalFacts extends LoadedConfig {
   /** `auth.apiGate` of the configuration. */
   present: Record<string, unknown>;
-  /** Ids of the plugins that are known to be installed. */
   installed: readonly string[];
-  /** Reads the settings as a backend would that reads one file more, and throws if it would not start. */
-  readWith(data: object): ApiGateConfig;
   /** Today as a number of days since the epoch, in UTC. */
   today: number;
 }
@@ -52,22 +41,26 @@ const PLAIN_SUBJECT = /^[\w.:@/-]+$/;
 /** Returns whether a line sets anything. */
 export const isActive = (line: string) => /^ *[^ #]/.test(line);
 
-/** Returns the lines of all settings that the configuration lacks. */
 export function proposeSettings(facts: ProposalFacts): string[] {
   return [
-    proposeMode(facts),
-    proposeCookie(facts),
-    proposePeople(facts),
-    proposeAllow(facts),
-    proposeExpectations(facts),
-    proposeTokens(facts),
-  ].flatMap(setting => formatSetting(setting, facts));
+    ...proposeMode(facts),
+    ...proposeCookie(facts),
+    ...proposePeople(facts),
+    ...formatSetting('allow', facts, proposeAllow(facts), [
+      'Requests that need no credential. Each rule is a comment, because anonymous requests are also those of attackers.',
+      'Remove `# ` in front of `allow:` and of each rule that you mean, and add its reason.',
+    ]),
+    ...proposeExpectations(facts),
+    ...proposeTokens(facts),
+  ];
 }
 
-/** Formats a setting. Where the configuration has its key already, every line is a comment, since a key can't be there twice. */
+/** Formats lines of YAML. Where the configuration has their key already, every line is a comment, since a key can't be there twice. */
 function formatSetting(
-  { key, comments, lines }: ProposedSetting,
+  key: string,
   { placeOf, present }: ProposalFacts,
+  lines: string[],
+  comments: string[],
 ): string[] {
   if (lines.length === 0) {
     return [];
@@ -86,66 +79,59 @@ function formatSetting(
 }
 
 /** Proposes report-only for two weeks. A gate that has settings, or that refuses already, is left as it is. */
-function proposeMode(facts: ProposalFacts): ProposedSetting {
+function proposeMode(facts: ProposalFacts): string[] {
   const { declared, root, today } = facts;
-  const isEnforcing = declared !== undefined && !declared.reportOnly;
-  return {
-    key: 'mode',
-    comments: [
+  if (root.has(CONFIG_KEY) || (declared && !declared.reportOnly)) {
+    return [];
+  }
+  const end = `until: ${formatDay(today + REPORT_ONLY_DAYS)}`;
+  return formatSetting(
+    'mode',
+    facts,
+    ['mode: report-only', end],
+    [
       'Before this day, 00:00 UTC, only locked users and ended sessions are refused. Then the gate enforces by itself. If requests that must work',
       'would stop, write a later day: the log of each start and the policy route list these requests.',
       declared?.reportOnly
         ? shorten(formatEnforce(declared.reportOnly), MAX_BYTES)
         : 'Leave out both lines if the gate refuses already.',
     ],
-    lines:
-      root.has(CONFIG_KEY) || isEnforcing
-        ? []
-        : [
-            'mode: report-only',
-            `until: ${formatDay(today + REPORT_ONLY_DAYS)}`,
-          ],
-  };
+  );
 }
 
 /** Proposes a name with `__Host-` where browsers accept a cookie with it. */
-function proposeCookie(facts: ProposalFacts): ProposedSetting {
-  const name = '__Host-token';
+function proposeCookie(facts: ProposalFacts): string[] {
   const cookie = asObject(facts.present.cookie);
   const { attributes, enabled } = facts.gate.cookie;
-  const block = { auth: { apiGate: { cookie: { ...cookie, name } } } };
-  const isProposed =
-    cookie.name === undefined &&
-    enabled &&
-    attributes.secure &&
-    !isError(attempt(facts.readWith, block));
-  return {
-    key: 'cookie',
-    comments: ['Browsers accept a cookie of this name from this host only.'],
-    lines: isProposed ? ['cookie:', `  name: ${name}`] : [],
-  };
+  const isAccepted =
+    enabled && attributes.secure && cookie.domain === undefined;
+  const lines =
+    isAccepted && cookie.name === undefined
+      ? ['cookie:', '  name: __Host-token']
+      : [];
+  return formatSetting('cookie', facts, lines, [
+    'Browsers accept a cookie of this name from this host only.',
+  ]);
 }
 
 /** Proposes the settings that only a person can fill in. */
-function proposePeople({ present }: ProposalFacts): ProposedSetting {
-  const hasOperators = 'operators' in present;
-  return {
-    key: hasOperators ? 'readers' : 'operators',
-    comments: [
-      hasOperators
-        ? 'Others who may open the page of the gate:'
-        : 'TODO: name the users and groups that may open the page of the gate, and end the sessions of others.',
-    ],
-    lines: compact([
-      !hasOperators && "operators: [] # such as ['group:default/platform']",
-      !('readers' in present) &&
-        "# readers: ['group:default/security'] # may open the page, and end nothing",
-    ]),
-  };
+function proposePeople(facts: ProposalFacts): string[] {
+  const readers =
+    !('readers' in facts.present) &&
+    "# readers: ['group:default/security'] # may open the page, and end nothing";
+  if ('operators' in facts.present) {
+    return formatSetting('readers', facts, compact([readers]), [
+      'Others who may open the page of the gate:',
+    ]);
+  }
+  const operators = "operators: [] # such as ['group:default/platform']";
+  return formatSetting('operators', facts, compact([operators, readers]), [
+    'TODO: name the users and groups that may open the page of the gate, and end the sessions of others.',
+  ]);
 }
 
 /** Proposes that whole plugins stay closed. One where requests have worked waits for the decision of a person. */
-function proposeExpectations(facts: ProposalFacts): ProposedSetting {
+function proposeExpectations(facts: ProposalFacts): string[] {
   const { declared, gate, installed, root } = facts;
   const decided = map([...gate.allow, ...gate.expect], 'plugin');
   const worked = (declared?.reportOnly?.worked ?? []).flatMap(
@@ -162,18 +148,14 @@ function proposeExpectations(facts: ProposalFacts): ProposedSetting {
         'requests worked there without a credential: see allow');
     return doubt ? `  # ${line} # ${doubt}` : `  ${line}`;
   });
-  return {
-    key: 'expect',
-    comments: [
-      'Plugins that must never become public, not even in part. With a rule for one of them, the backend does not start, and',
-      '`api-gate check` fails. Requests to them that work in report-only are meant to stop.',
-    ],
-    lines: withKey('expect', lines),
-  };
+  return formatSetting('expect', facts, withKey('expect', lines), [
+    'Plugins that must never become public, not even in part. With a rule for one of them, the backend does not start, and',
+    '`api-gate check` fails. Requests to them that work in report-only are meant to stop.',
+  ]);
 }
 
 /** Proposes an end for each external token that never ends, and as a comment the requests that it has made. */
-function proposeTokens(facts: ProposalFacts): ProposedSetting {
+function proposeTokens(facts: ProposalFacts): string[] {
   const decided = map(facts.gate.tokens, 'subject');
   const { named } = readExternalSubjects(facts.root);
   const until = formatDay(facts.today + TOKEN_DAYS);
@@ -188,14 +170,10 @@ function proposeTokens(facts: ProposalFacts): ProposedSetting {
         ]
       : [`  # TODO: an entry for the subject ${JSON.stringify(subject)}`],
   );
-  return {
-    key: 'tokens',
-    comments: [
-      'Tokens of backend.auth.externalAccess never end by themselves. From its day on, the token of an entry is refused: write',
-      'the day by which you will have renewed it.',
-    ],
-    lines: withKey('tokens', lines),
-  };
+  return formatSetting('tokens', facts, withKey('tokens', lines), [
+    'Tokens of backend.auth.externalAccess never end by themselves. From its day on, the token of an entry is refused: write',
+    'the day by which you will have renewed it.',
+  ]);
 }
 
 /** Adds the key of a list, which is a comment if all entries are. */

@@ -44,55 +44,47 @@ export async function run(argv: string[], output: Output): Promise<number> {
     output.out(HELP);
     return name === undefined ? 2 : 0;
   }
-  try {
-    return await runCommand(name, args, output);
-  } catch (error) {
-    // Exit code 1 would mean a finding.
-    const text =
-      error instanceof CliError
-        ? formatProblem('error', error)
-        : `error: ${isError(error) ? error.stack : String(error)}`;
-    createTextLines(output).error(...text.split('\n'));
-    return 2;
-  }
-}
-
-async function runCommand(name: string, args: string[], output: Output) {
-  const command = COMMANDS.get(name);
-  if (!command) {
-    throw new CliError(
-      `${name} is no command${didYouMean(name, COMMANDS.keys())}: use ${[...COMMANDS.keys()].join(', ')}`,
-    );
-  }
-  const { values, positionals } = readOptions(name, args, command.help);
-  if (values.help) {
-    output.out(command.help);
-    return 0;
-  }
-  if (positionals.length > 0 && !command.hasArguments) {
-    throw new CliError(
-      `api-gate ${name} takes no argument "${positionals[0]}": give files with --config`,
-    );
-  }
-  const isForGitHub = values.format === 'github';
-  if (values.json && isForGitHub) {
-    throw new CliError('--json and --format github exclude each other');
-  }
-  const lines =
-    (values.json && createJsonLines(name, output)) ||
-    (isForGitHub && createGitHubLines(output)) ||
-    createTextLines(output);
+  const text = createTextLines(output);
+  let lines = text;
   let exitCode = 2;
   try {
+    const command = COMMANDS.get(name);
+    if (!command) {
+      throw new CliError(
+        `${name} is no command${didYouMean(name, COMMANDS.keys())}: use ${[...COMMANDS.keys()].join(', ')}`,
+      );
+    }
+    const { values, positionals } = readOptions(name, args, command.help);
+    if (values.help) {
+      output.out(command.help);
+      return 0;
+    }
+    if (positionals.length > 0 && !command.hasArguments) {
+      throw new CliError(
+        `api-gate ${name} takes no argument "${positionals[0]}": give files with --config`,
+      );
+    }
+    if (values.json && values.format === 'github') {
+      throw new CliError('--json and --format github exclude each other');
+    }
+    if (values.json) {
+      lines = createJsonLines(name, output);
+    } else if (values.format === 'github') {
+      lines = createGitHubLines(output);
+    }
     exitCode = await command.run(values, lines, positionals);
   } catch (error) {
-    if (!(values.json || isForGitHub) || !(error instanceof CliError)) {
-      throw error;
+    // Exit code 1 would mean a finding.
+    if (!(error instanceof CliError)) {
+      const stack = isError(error) ? error.stack : error;
+      text.error(...`error: ${stack}`.split('\n'));
+    } else if (lines === text) {
+      text.error(formatProblem('error', error));
+    } else {
+      lines.problem('error', error);
     }
-    lines.problem('error', error);
-  } finally {
-    lines.end(exitCode);
   }
+  lines.end(exitCode);
   return exitCode;
 }
 

@@ -15,9 +15,11 @@ const LOCAL_FILE = /\.local\.ya?ml$/;
 
 /** Finds the files beside those that a command has read, if they have settings of the gate, or may have them. */
 export function findUnreadFiles(files: string[]) {
-  return difference(filesBeside(files), files)
-    .map(file => ({ file, problem: problemOf(file) }))
-    .filter(({ problem }) => problem !== undefined);
+  return difference(filesBeside(files), files).flatMap(file => {
+    const problem = problemOf(file);
+    const name = formatLocation({ file });
+    return problem ? [{ file, name, problem, text: `${name} ${problem}` }] : [];
+  });
 }
 
 /** Names the files beside those that a command has read, which a backend with `--config` may read. */
@@ -31,40 +33,32 @@ export function describeOthers(files: string[]) {
   );
 }
 
-export function formatUnread(unread: ReturnType<typeof findUnreadFiles>) {
-  return unread
-    .map(({ file, problem }) => `${formatLocation({ file })} ${problem}`)
-    .join('; ');
-}
-
-/** @throws CliError for files without which the command would check another policy than that of a backend which reads them */
-export function refuseUnreadFiles(files: string[]): void {
-  const unread = findUnreadFiles(files);
-  if (unread.length > 0) {
-    const [{ file, problem }, ...others] = unread;
-    const more = others.length > 0 ? `; ${formatUnread(others)}` : '';
+/**
+ * Refuses files by which the command would check another policy than that of a backend.
+ *
+ * @param areNamed - whether the command line has named the files that were read
+ */
+export function refuseOtherFiles(files: string[], areNamed: boolean): void {
+  // A CI job's checkout has files of the repository only. In a pull request, a file for one developer's machine could hide the rules of a
+  // backend that is started with `--config`, and does not read it.
+  const local = filesBeside(files).find(
+    each => LOCAL_FILE.test(each) && problemOf(each) === HAS_GATE,
+  );
+  if (process.env.CI && local) {
+    throw new CliError(
+      'CI is set, and this file has auth.apiGate, which a backend that is started with --config does not read: move the settings to another file, or remove this one from the repository',
+      { file: local },
+    );
+  }
+  const [unread, ...others] = areNamed ? [] : findUnreadFiles(files);
+  if (unread) {
+    const { file, problem } = unread;
+    const more = others.map(({ text }) => `; ${text}`).join('');
     const example = [...files, file]
       .filter(each => !LOCAL_FILE.test(each))
       .map(each => ` --config ${formatLocation({ file: each })}`);
     throw new CliError(
       `this file ${problem}, and the command has not read it${more}: give each file that the backend reads, in its order, such as${example.join('')}`,
-      { file },
-    );
-  }
-}
-
-/**
- * Refuses files for one developer's machine that have settings of the gate, where a CI job runs: its checkout has files of the
- * repository only. In a pull request, such a file could hide the rules of a backend that is started with `--config`, and does not
- * read it.
- */
-export function refuseLocalFiles(files: string[]): void {
-  const file = filesBeside(files).find(
-    each => LOCAL_FILE.test(each) && problemOf(each) === HAS_GATE,
-  );
-  if (process.env.CI && file) {
-    throw new CliError(
-      'CI is set, and this file has auth.apiGate, which a backend that is started with --config does not read: move the settings to another file, or remove this one from the repository',
       { file },
     );
   }

@@ -1,5 +1,5 @@
 import type { AuditedPath } from '../../../src/cli/audit';
-import type { Opening } from '../../../src/cli/scan/readFacts';
+import type { Opening } from '../../../src/cli/scan/FactsReader';
 import { isBelow } from '../../../src/operators/findings/backstageSettings';
 import type { PackageScan } from '../../../src/cli/scan/scanPackage';
 

@@ -21,7 +21,8 @@ const startWith = (apiGate: JsonObject, config: JsonObject = {}) =>
 
 /** Runs `api-gate check` with the policy of a backend that has the plugin `hello`, and returns its output. */
 async function checkWith(auth: JsonObject): Promise<string> {
-  const policy = { closed: [], installed: ['hello'], unknown: [] };
+  const lists = { allow: [], closed: [], openedInCode: [], unknown: [] };
+  const policy = { ...lists, installed: ['hello'] };
   const { url } = await serve((_req, res) => res.end(JSON.stringify(policy)));
   const backend = { baseUrl: 'http://localhost:7007' };
   const cwd = folderWith({

@@ -380,7 +380,7 @@ describe('[P72] the requests of api-gate check --live', () => {
     requests = 0;
     const missing = await checkLive(GATED, url, '--times', '100');
     expect(linesOf(missing)[3]).toMatch(
-      /\(25 of 100 requests: 4, 8, .*, 80, …\)$/,
+      /\(25 of 100 requests: 4, 8, .*, 96, 100\)$/,
     );
     expect(missing.code).toBe(1);
   });
@@ -433,7 +433,7 @@ describe('[P72] the requests of api-gate check --live', () => {
     expect(result.code).toBe(1);
   });
 
-  it.each(['0', '1001', '1e2', ''])('are not sent %s times', async times => {
+  it.each(['0', '1001', '1.5', ''])('are not sent %s times', async times => {
     const { code, stderr } = await checkLive(BASE, url, '--times', times);
     expect(stderr).toContain(
       'error: --times must be a whole number from 1 to 1000',

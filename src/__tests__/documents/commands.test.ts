@@ -169,7 +169,8 @@ describe('a command of the documents that calls api-gate, on a generated app', (
     ({ url: policy } = await serve((_req, res) =>
       res.end(
         JSON.stringify({
-          ...{ closed: [], unknown: [], installed: ['catalog', 'hello'] },
+          ...{ allow: [], closed: [], openedInCode: [], unknown: [] },
+          installed: ['catalog', 'hello'],
           reportOnly: {
             ...{ enforce: 'not yet', because: 'requests still worked' },
             worked: [
@@ -371,7 +372,7 @@ it('the block of docs/cli.md is what api-gate init prints', async () => {
     { plugin: 'proxy', method: 'GET', requests: 7 },
   ].map(each => ({ ...each, ...seen }));
   const policy = {
-    ...{ closed: [], unknown: [] },
+    ...{ allow: [], closed: [], openedInCode: [], unknown: [] },
     installed: ['badges', 'catalog', 'events', 'scaffolder', 'search'],
     reportOnly: {
       enforce: 'not yet',

@@ -539,7 +539,7 @@ describeWithBash('the workflow of docs/ci.md', () => {
       ...([
         'diff',
         2,
-        '--against must be one folder (git:origin/main): ',
+        '--against git:origin/main is in this checkout: ',
       ] as const),
     ],
     [

@@ -7,11 +7,7 @@ import type { Difference } from '../Difference';
 import { describeScan, Entry } from './describeScan';
 import type { PackageScan } from './scanPackage';
 
-/**
- * Reads an earlier scan from a `.json` file, or from `opens.json` in a folder.
- *
- * @throws CliError unless it is the output of `api-gate scan --json`
- */
+/** Reads an earlier scan from a `.json` file, or from `opens.json` in a folder. */
 export function readScans(place: string): PackageScan[] {
   const isFile = place.endsWith('.json');
   const file = isFile ? place : path.join(place, 'opens.json');
@@ -41,15 +37,20 @@ function findNew(
 ): Difference[] {
   const keyOf = ({ kind, name, what, who }: Entry) =>
     `${kind}\n${name}\n${kind !== 'no check' && what}\n${kind === 'opens' && who}`;
-  const left = countBy(before.flatMap(describeScan), keyOf);
-  return after.flatMap(describeScan).flatMap(entry => {
-    const { kind, name, version, what, who } = entry;
-    const key = keyOf(entry);
-    left[key] = (left[key] ?? 0) - 1;
-    const to = kind === 'opens' ? `to ${who}` : who;
-    const text = compact([`${name} ${version}`, what, to]).join('  ');
-    return left[key] < 0 ? [{ sign, kind, text }] : [];
-  });
+  const left = countBy(
+    before.flatMap(scan => describeScan(scan)),
+    keyOf,
+  );
+  return after
+    .flatMap(scan => describeScan(scan))
+    .flatMap(entry => {
+      const { kind, name, version, what, who } = entry;
+      const key = keyOf(entry);
+      left[key] = (left[key] ?? 0) - 1;
+      const to = kind === 'opens' ? `to ${who}` : who;
+      const text = compact([`${name} ${version}`, what, to]).join('  ');
+      return left[key] < 0 ? [{ sign, kind, text }] : [];
+    });
 }
 
 /** Finds what plugins have declared in a running backend, and a scan of their packages neither names nor doubts. */

@@ -1,9 +1,8 @@
-import { uniq } from 'lodash';
+import { filter, map, uniq, without } from 'lodash';
 import { isEnforced } from '../../gate/rules/Policy';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { LoadedConfig } from '../loadConfig';
-import { isModeUnknown } from '../mockEnv';
-import type { Opening } from './readFacts';
+import type { Opening } from './FactsReader';
 import type { PackageScan } from './scanPackage';
 
 /** An entry of the scan's report about which an operator has to decide. */
@@ -15,13 +14,14 @@ export interface Entry {
   what: string;
   /** The callers that are let in, or the place of a doubt. */
   who?: string;
-  opening?: Opening;
-  /** The plugins that check nobody. */
-  plugins?: string[];
+  /** The effect of the configuration on a policy. */
+  rule?: string;
 }
 
-export function describeScan(scan: PackageScan): Entry[] {
-  const { asks, doubts, name, opens, plugins, routes, version } = scan;
+export function describeScan(
+  { asks, doubts, name, opens, plugins, routes, version }: PackageScan,
+  config?: LoadedConfig,
+): Entry[] {
   const entries = [
     ...doubts.map(({ doubt, at }): Entry => ({
       ...{ kind: "can't tell", name, version, what: doubt },
@@ -30,11 +30,12 @@ export function describeScan(scan: PackageScan): Entry[] {
     ...opens.map((opening): Entry => {
       const { plugin, allow, setting } = opening;
       const who = allow === 'user-cookie' ? 'users with a cookie' : 'anybody';
+      const named = plugin === '?' ? name : plugin;
       return {
-        ...{ kind: 'opens', version, opening },
-        name: plugin === '?' ? name : plugin,
+        ...{ kind: 'opens', name: named, version },
         what: describeRequests(opening, routes),
         who: setting ? `${who}, if ${setting}` : who,
+        rule: config && describeRule(named, opening, config),
       };
     }),
   ];
@@ -43,10 +44,12 @@ export function describeScan(scan: PackageScan): Entry[] {
     const reads = /^(GET|HEAD|WEBSOCKET)$/;
     const changing = asked.filter(({ method }) => !reads.test(method)).length;
     const computed = asked.filter(({ path }) => path === undefined).length;
+    const denials =
+      config && (seeRules('deny', plugins, config) || 'no deny rule');
     entries.push({
-      ...{ kind: 'no check', version, plugins },
+      ...{ kind: 'no check', version },
       name: plugins.includes('?') ? name : plugins.join(','),
-      what: `${changing} of ${asked.length} routes change something${computed ? `, ${computed} with a computed path` : ''}; no check of a permission or a user in the package`,
+      what: `${changing} of ${asked.length} routes change something${computed ? `, ${computed} with a computed path` : ''}; no check of a permission or a user in the package${denials ? `: ${denials}` : ''}`,
     });
   }
   return entries;
@@ -57,26 +60,23 @@ function describeRequests(
   { path, isWebSocket }: Opening,
   routes: PackageScan['routes'],
 ): string {
-  const methods = routes
-    .filter(({ path: other, method }) => other === path && method !== 'USE')
-    .map(({ method }) => method);
+  const methods = without(map(filter(routes, { path }), 'method'), 'USE');
   const isAll = path === '/' || path === '*';
   return isWebSocket
     ? `WEBSOCKET ${path}`
     : [...uniq(methods).sort(), isAll ? '/**' : path].join(' ');
 }
 
-/** Formats scans as a table. */
 export function formatScans(scans: PackageScan[], config?: LoadedConfig) {
-  const rows = scans.flatMap(describeScan).map(entry => {
-    const { kind, name, version, what, who = '', opening, plugins } = entry;
-    if (opening) {
-      return [name, version, what, who, describeRule(name, opening, config)];
-    }
-    return plugins
-      ? [name, version, `${what}${describeDenials(plugins, config)}`]
-      : [name, version, `${kind}: ${what} ${who}`];
-  });
+  const rows = scans
+    .flatMap(scan => describeScan(scan, config))
+    .map(({ kind, name, version, what, who = '', rule = '' }) => {
+      if (kind === 'opens') {
+        return [name, version, what, who, rule];
+      }
+      const doubt = kind === "can't tell" ? `${kind}: ` : '';
+      return [name, version, `${doubt}${what} ${who}`];
+    });
   // A sentence does not widen its column.
   const widths = [0, 1, 2, 3].map(i =>
     Math.max(0, ...rows.map(row => (i < row.length - 1 ? row[i].length : 0))),
@@ -89,34 +89,26 @@ export function formatScans(scans: PackageScan[], config?: LoadedConfig) {
   );
 }
 
-/** Describes what the configuration makes of a policy that a plugin declares. */
 function describeRule(
   plugin: string,
   { allow, setting }: Opening,
-  config?: LoadedConfig,
+  config: LoadedConfig,
 ): string {
-  if (!config || allow === 'user-cookie') {
+  if (allow === 'user-cookie') {
     return '';
   }
-  const { gate, leftOut, root } = config;
+  const { gate, isModeUnknown, root } = config;
   if (setting && !root.getOptional(setting)) {
     return 'not set here';
   }
   if (plugin === 'app' || plugin === 'auth') {
     return 'the gate leaves it open, to sign in';
   }
-  const isSure = isEnforced(gate, Date.now()) && !isModeUnknown(leftOut);
+  const isSure = isEnforced(gate, Date.now()) && !isModeUnknown;
   return (
     seeRules('allow', [plugin], config) ||
     `no rule: the gate closes it${isSure ? '' : ' once it enforces'}`
   );
-}
-
-/** Describes which deny rules name the plugins of a package that checks nobody. */
-function describeDenials(plugins: string[], config?: LoadedConfig): string {
-  return config
-    ? `: ${seeRules('deny', plugins, config) || 'no deny rule'}`
-    : '';
 }
 
 function seeRules(

@@ -14,11 +14,7 @@ const LEFT_OUT =
 const HOW =
   'run this in packages/backend, or give the folder of a backend or a plugin';
 
-/**
- * Finds a package, and what it depends on that may use Backstage's backend, itself or through another package, as it is installed.
- *
- * @throws CliError if the folder has no such package
- */
+/** Finds a package, and what it depends on that may use Backstage's backend, itself or through another package, as it is installed. */
 export function findPackages(folder: string): Package[] {
   if (!existsSync(path.join(folder, 'package.json'))) {
     throw new CliError(`${folder} has no package.json: ${HOW}`);
@@ -32,7 +28,7 @@ export function findPackages(folder: string): Package[] {
       const each = readInstalled(name, from.folder, root);
       // A plugin may go without an optional package.
       if (!each && from === own && !/plugin|library/.test(own.role)) {
-        found.set(name, createPackage(name, name, {}, 'not installed'));
+        found.set(name, createPackage(name, name, 'not installed'));
       } else if (each && isOfBackend(each) && !found.has(each.folder)) {
         found.set(each.folder, each);
       }
@@ -53,11 +49,7 @@ function isOfBackend({ dependencies, problem, role }: Package): boolean {
 }
 
 /** Reads a package as it is installed for another one; `undefined` if it is not installed. */
-function readInstalled(
-  name: string,
-  from: string,
-  root: string,
-): Package | undefined {
+function readInstalled(name: string, from: string, root: string) {
   const modules = foldersFrom(from)
     .map(each => path.join(each, 'node_modules'))
     .find(each => existsSync(path.join(each, name, 'package.json')));
@@ -65,32 +57,25 @@ function readInstalled(
     return undefined;
   }
   const folder = realpathSync(path.join(modules, name));
-  const isLink = folder !== path.join(realpathSync(modules), name);
-  const problem = `a link out of the repository, to ${folder}`;
-  return isLink && !isInside(root, folder)
-    ? createPackage(name, folder, {}, problem)
-    : readPackage(name, folder);
+  return [root, realpathSync(modules)].some(each => isInside(each, folder))
+    ? readPackage(name, folder)
+    : createPackage(name, folder, `a link out of the repository, to ${folder}`);
 }
 
 function readPackage(name: string, folder: string): Package {
   try {
     const text = readFileSync(path.join(folder, 'package.json'), 'utf8');
-    return createPackage(name, folder, JSON.parse(text));
+    return createPackage(name, folder, undefined, JSON.parse(text));
   } catch {
-    return createPackage(name, folder, {}, 'no valid package.json');
+    return createPackage(name, folder, 'no valid package.json');
   }
 }
 
-/**
- * @param folder - without symbolic links
- * @param manifest - the content of its `package.json`
- * @param problem - why the package can't be read
- */
 function createPackage(
   name: string,
   folder: string,
-  manifest: unknown,
   problem?: string,
+  manifest?: unknown,
 ) {
   const { main, exports, ...others } = asObject(manifest);
   const isInstalled = folder.includes(`${path.sep}node_modules${path.sep}`);

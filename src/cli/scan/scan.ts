@@ -18,8 +18,7 @@ are read, or of a plugin; default: the working directory.
   --config FILE     as for the backend, in its order: adds which rules of auth.apiGate name these plugins
   --mock-env        uses a made-up value for each variable that is not set and has no default
   --json            prints all routes too, as JSON
-  --against PATH    prints what has changed since an earlier scan: the .json file that --json made, or a folder with
-                    it as opens.json
+  --against PATH    an earlier output of --json, or a folder with it as opens.json: prints what has changed
   --fail-on opens   with --against, exits with 1 for more that is open, or that can't be told
 
 Exit code: 0; 1 for what --fail-on names; 2 if a folder has no package, or a file of an option can not be read.`,
@@ -49,7 +48,6 @@ Exit code: 0; 1 for what --fail-on names; 2 if a folder has no package, or a fil
   },
 };
 
-/** Scans packages. On a terminal it shows how many of them are left. */
 function scanAll(folders: string[]): PackageScan[] {
   const found = folders.flatMap(folder => findPackages(folder));
   const packages = sortBy(uniqBy(found, 'folder'), 'name');

@@ -1,15 +1,14 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
-import { omit, pick, sum, uniq } from 'lodash';
-import { firstLineOf } from '../Command';
+import { pick, sum, uniq } from 'lodash';
+import { CliError, firstLineOf } from '../Command';
 import type { Package } from './findPackages';
-import { Facts, readFacts } from './readFacts';
+import { FactsReader } from './FactsReader';
 
 /** The most JavaScript of a package that is read. Plugins have about 0.1 MB, and the catalog 1 MB. */
 const MAX_MB = 10;
 
-/** The result of the scan of one package. */
-export interface PackageScan extends Omit<Facts, 'uses'> {
+export interface PackageScan extends Omit<FactsReader, 'read' | 'uses'> {
   name: string;
   version: string;
   /** Whether the package asks who the caller is, or what the caller may do. */
@@ -26,31 +25,32 @@ const ASKED = [
 
 /** Scans a package. Whatever of it can't be read is a doubt. */
 export function scanPackage(scanned: Package): PackageScan {
-  const uses = new Set<string>();
-  const facts: Facts = { plugins: [], doubts: [], opens: [], routes: [], uses };
+  const facts = new FactsReader();
+  const { doubts, routes, uses } = facts;
   try {
     readFiles(scanned, facts);
   } catch (error) {
-    facts.doubts.push({ doubt: firstLineOf(error) });
+    doubts.push({ doubt: firstLineOf(error) });
   }
   if (uses.has('rootHttpRouter')) {
-    facts.doubts.push({ doubt: 'routes outside of /api, where no gate is' });
+    doubts.push({ doubt: 'routes outside of /api, where no gate is' });
   }
   const plugins = uniq(facts.plugins);
   const plugin = plugins.length === 1 ? plugins[0] : '?';
   return {
     ...pick(scanned, 'name', 'version'),
-    ...omit(facts, 'uses'),
     plugins,
+    doubts,
     // A policy without a plugin belongs to the package's only plugin.
     opens: facts.opens.map(each =>
       each.plugin === '?' ? { ...each, plugin } : each,
     ),
+    routes,
     asks: ASKED.some(names => names.every(each => uses.has(each))),
   };
 }
 
-function readFiles(scanned: Package, facts: Facts): void {
+function readFiles(scanned: Package, facts: FactsReader): void {
   const { folder, isSource, name, problem, role } = scanned;
   const src = path.join(folder, 'src');
   const build = `yarn workspace ${name} build`;
@@ -59,13 +59,12 @@ function readFiles(scanned: Package, facts: Facts): void {
     facts.doubts.push({ doubt, at: line ? `${place}:${line}` : place });
   };
   if (problem) {
-    addDoubt(problem);
-    return;
+    throw new CliError(problem);
   }
   if (role === 'backend') {
     // Its build is an archive, and few backends have a router of their own.
     for (const file of listFiles(src, /(?<!\.test)\.[cm]?[jt]sx?$/)) {
-      if (/httpRouter|addAuthPolicy/i.test(readText(file))) {
+      if (/httpRouter|addAuthPolicy/i.test(readFileSync(file, 'utf8'))) {
         addDoubt('a router in the backend itself', file);
       }
     }
@@ -74,25 +73,23 @@ function readFiles(scanned: Package, facts: Facts): void {
   const dist = isSource ? path.join(folder, 'dist') : folder;
   const files = listFiles(dist, /\.[cm]?js$/);
   if (files.length === 0) {
-    addDoubt(isSource ? `not built: ${build}` : 'no JavaScript');
-  } else if (sum(files.map(file => statSync(file).size)) > MAX_MB * 1024 ** 2) {
-    addDoubt(`more than ${MAX_MB} MB of JavaScript`);
-    return;
-  } else if (isSource && newest(listFiles(src, /\.tsx?$/)) > newest(files)) {
+    throw new CliError(isSource ? `not built: ${build}` : 'no JavaScript');
+  }
+  if (sum(files.map(file => statSync(file).size)) > MAX_MB * 1024 ** 2) {
+    throw new CliError(`more than ${MAX_MB} MB of JavaScript`);
+  }
+  if (isSource && newest(listFiles(src, /\.tsx?$/)) > newest(files)) {
     addDoubt(`dist is older than src: ${build}`);
   }
   for (const file of files) {
     try {
-      readFacts(path.relative(folder, file), readText(file), facts);
+      const text = readFileSync(file, 'utf8');
+      facts.read(path.relative(folder, file), text);
     } catch (error) {
       const { loc } = error as { loc?: { line: number } };
       addDoubt('no JavaScript that can be parsed', file, loc?.line);
     }
   }
-}
-
-function readText(file: string): string {
-  return readFileSync(file, 'utf8');
 }
 
 function newest(files: string[]): number {

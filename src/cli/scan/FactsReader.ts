@@ -9,19 +9,6 @@ export interface Opening extends Omit<DeclaredPolicy, 'allow'> {
   at: string;
 }
 
-/** The facts that the scan reads in a package's JavaScript. A place, `at`, is a file and its line. */
-export interface Facts {
-  /** The ids of the plugins that it creates, or creates modules for. */
-  plugins: string[];
-  /** Why it may open more. */
-  doubts: { doubt: string; at?: string }[];
-  opens: Opening[];
-  /** A path is absent if it is computed. */
-  routes: { method: string; path?: string; at: string }[];
-  /** The names of the services that it asks Backstage for, and of what it calls. */
-  uses: Set<string>;
-}
-
 /** A node of the syntax tree. Which keys it has depends on its type: https://github.com/estree/estree. */
 type Node = { type: string } & Record<string, any>;
 
@@ -31,30 +18,48 @@ const ROUTES = /^(all|delete|get|head|patch|post|put|use)$/;
 const SETTING =
   /^config\.get(?:Optional)?Boolean\(["']([\w.-]+)["']\)(?: \?\? false)?$/;
 
-class FactsReader {
+/** Reads the JavaScript of one package. A place, `at`, is a file and its line. */
+export class FactsReader {
+  /** The ids of the plugins that the package creates, or creates modules for. */
+  readonly plugins: string[] = [];
+  /** Why it may open more. */
+  readonly doubts: { doubt: string; at?: string }[] = [];
+  readonly opens: Opening[] = [];
+  /** A path is absent if it is computed. */
+  readonly routes: { method: string; path?: string; at: string }[] = [];
+  /** The names of the services that it asks Backstage for, and of what it calls. */
+  readonly uses = new Set<string>();
   /** The nodes around the visited one, the nearest one last. */
-  readonly #around: Node[] = [];
+  #around: Node[] = [];
+  #file = '';
+  #text = '';
 
-  constructor(
-    private readonly file: string,
-    private readonly text: string,
-    private readonly facts: Facts,
-  ) {}
+  /**
+   * Parses a file, and executes nothing of it.
+   *
+   * @throws SyntaxError with the line as `loc.line`, or RangeError for code that is nested too deeply
+   */
+  read(file: string, text: string): void {
+    this.#file = file;
+    this.#text = text;
+    this.#around = [];
+    this.#visit(parseText(text));
+  }
 
-  visit(node: Node): void {
+  #visit(node: Node): void {
     const name = node.name ?? textOf(node);
     if (DECLARES.test(name) && !this.#isCalled(node)) {
       const doubt = `${name} is handed on`;
-      this.facts.doubts.push({ doubt, at: this.#placeOf(node) });
+      this.doubts.push({ doubt, at: this.#placeOf(node) });
     } else if (node.type === 'CallExpression') {
       this.#readCall(nameOf(node.callee), node);
     } else if (node.property && nameOf(node.object) === 'coreServices') {
-      this.facts.uses.add(nameOf(node));
+      this.uses.add(nameOf(node));
     }
     this.#around.push(node);
     for (const child of Object.values(node).flat()) {
       if (typeof child?.type === 'string') {
-        this.visit(child);
+        this.#visit(child);
       }
     }
     this.#around.pop();
@@ -69,18 +74,18 @@ class FactsReader {
   }
 
   #readCall(name: string, call: Node): void {
-    this.facts.uses.add(name);
+    this.uses.add(name);
     if (DECLARES.test(name)) {
       this.#readPolicy(call, name === 'addWebSocketHandler');
     } else if (CREATES.test(name)) {
-      this.facts.plugins.push(pluginOf(call));
+      this.plugins.push(pluginOf(call));
     } else if (ROUTES.test(name)) {
       this.#readRoute(name.toUpperCase(), call);
     }
   }
 
   #readPolicy(call: Node, isWebSocket: boolean): void {
-    const { doubts, opens, routes } = this.facts;
+    const { doubts, opens, routes } = this;
     const at = this.#placeOf(call);
     const options = literalOf(call.arguments[0]);
     // Backstage wants a credential for a WebSocket without a policy.
@@ -110,10 +115,10 @@ class FactsReader {
     if (type !== 'IfStatement' || !this.#around.includes(consequent)) {
       return undefined;
     }
-    const constants = [...this.text.matchAll(/\bconst (\w+) = ([^;]+);/g)].map(
+    const constants = [...this.#text.matchAll(/\bconst (\w+) = ([^;]+);/g)].map(
       ([, name, value]) => ({ name, value }),
     );
-    const tested = this.text.slice(test.start, test.end);
+    const tested = this.#text.slice(test.start, test.end);
     const condition = tested.replace(/ === true$/, '');
     const named = constants.filter(({ name }) => name === condition);
     const value = named.length === 1 ? named[0].value : condition;
@@ -132,23 +137,14 @@ class FactsReader {
     if (handler && isPath && (isRouter || /^\//.test(textOf(path) ?? ''))) {
       const at = this.#placeOf(call);
       for (const each of path.elements ?? [path]) {
-        this.facts.routes.push({ method, path: textOf(each), at });
+        this.routes.push({ method, path: textOf(each), at });
       }
     }
   }
 
   #placeOf({ loc }: Node): string {
-    return `${this.file}:${loc.start.line}`;
+    return `${this.#file}:${loc.start.line}`;
   }
-}
-
-/**
- * Adds what a file says to the facts of its package. The file is parsed, and not executed.
- *
- * @throws SyntaxError with the line as `loc.line`, or RangeError for code that is nested too deeply
- */
-export function readFacts(file: string, text: string, facts: Facts): void {
-  new FactsReader(file, text, facts).visit(parseText(text));
 }
 
 /** Parses a text as an ES module, or else as CommonJS, which may have what a module may not. */
@@ -162,7 +158,6 @@ function parseText(text: string): Node {
   }
 }
 
-/** Returns the text of a literal. */
 function textOf(node?: Node): string | undefined {
   const isTemplate = node?.quasis?.length === 1;
   const value = isTemplate ? node.quasis[0].value.cooked : node?.value;
@@ -176,9 +171,7 @@ function nameOf(node?: Node): string {
 }
 
 /** Returns the texts of an object literal, with `undefined` for what is computed; `undefined` unless all its keys stand there. */
-function literalOf(
-  node?: Node,
-): Record<string, string | undefined> | undefined {
+function literalOf(node?: Node) {
   const properties: Node[] | undefined = node?.properties;
   return properties?.every(each => each.type === 'Property' && !each.computed)
     ? Object.fromEntries(
@@ -187,7 +180,6 @@ function literalOf(
     : undefined;
 }
 
-/** Returns the id of the plugin that a call creates, or creates a module for. */
 function pluginOf(call?: Node): string {
   return literalOf(call?.arguments[0])?.pluginId ?? '?';
 }
