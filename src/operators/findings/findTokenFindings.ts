@@ -44,11 +44,10 @@ function findUnrestricted(get: Get): Possible[] {
 }
 
 /** Finds `jwks` entries that accept any subject of their issuer, because no default in `auth.apiGate.tokens` limits all of these subjects. */
-function findUnlisted({ config, gate, isLegacy }: FindingFacts): Possible[] {
+function findUnlisted({ config, gate }: FindingFacts): Possible[] {
   return readExternalSubjects(config).issuers.map(
     ({ at, prefix, url }) =>
       prefix !== '' &&
-      !isLegacy &&
       !findDefault(prefix, gate.tokens) && {
         id: 'issuer-without-default',
         at: `${at}${isText(url) ? ` (${withoutSecrets(url)})` : ''}`,

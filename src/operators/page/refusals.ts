@@ -3,22 +3,21 @@ import { PLUGIN_ID } from '../../gate/rules/AllowRule';
 import type { PolicyReport } from '../reports/describePolicy';
 import { formatWorked } from '../reports/describeReportOnly';
 import { titleOfWorked } from '../reports/formatPolicyReport';
-import { atOnce, Pieces } from '../pieces';
-import { Html, html } from './html';
-import type { Asked } from './renderPage';
+import type { Pieces } from '../pieces';
+import { Content, html } from './html';
 import {
   code,
   Column,
   counted,
   filtered,
   form,
-  Late,
   note,
   number,
   preformatted,
   table,
   tag,
   time,
+  View,
 } from './parts';
 
 type Refused = PolicyReport['refusals']['last'][number];
@@ -55,59 +54,62 @@ const LAST: readonly Column<Refused>[] = [
   ],
 ];
 
-/** Renders the refusals of this process; in report-only, first what has worked and will stop working. */
-export function* renderRefusals(report: PolicyReport): Pieces<Late> {
-  const { last } = report.refusals;
-  const worked = renderWorked(report);
-  const hour = yield* renderHour(report.refusals);
-  const shown = yield* table(LAST, last);
-  const title = html`<h3>
-    The last ${counted(last.length, 'refusal')} of this process
-  </h3>`;
-  return asked => [
+/**
+ * Renders the refusals of this process; in report-only, first what has worked and will stop working. If an id was asked for, only its refusal
+ * is rendered.
+ */
+export function* renderRefusals(view: View): Pieces<Content> {
+  const { filter, id, report } = view;
+  const { last, minutes, since } = report.refusals;
+  const find = form('refusals', 'Find', view, 'id');
+  if (id !== '') {
+    const found = last.filter(refused => refused.id === id);
+    const missing = `No refusal with the id ${id} is among the last ${last.length} of this process: the log has it.`;
+    return [
+      find,
+      found.length > 0
+        ? yield* table(LAST, found, '')
+        : note('warned', missing),
+    ];
+  }
+  const hour = yield* table(
+    HOUR,
+    countByReason(minutes),
+    filter,
+    html`None since ${time(since)}.`,
+  );
+  const title = `The last ${counted(last.length, 'refusal')} of this process`;
+  return [
     report.reportOnly && [
       html`<h3>${titleOfWorked(report)}</h3>`,
-      worked(asked),
+      yield* renderWorked(report.reportOnly, filter),
     ],
     html`<h3>The last hour</h3>`,
-    hour(asked),
-    renderFind(asked),
-    last.length > 0 && [title, shown(asked)],
+    hour,
+    find,
+    last.length > 0 && [
+      html`<h3>${title}</h3>`,
+      yield* table(LAST, last, filter),
+    ],
   ];
 }
 
-/** Renders the form for the id of a refusal, and the refusal if an id was asked for. */
-function renderFind(asked: Asked): Html {
-  const { id, process } = asked;
-  const { last } = process.refusals;
-  const found = last.filter(refused => refused.id === id);
-  const missing =
-    id !== '' &&
-    note(
-      'warned',
-      `No refusal with the id ${id} is among the last ${last.length} of this process: the log has it.`,
-    );
-  return html`${form('refusals', 'Find', asked, 'id')}
-  ${found.length > 0 ? atOnce(table(LAST, found))({ ...asked, filter: '' }) : missing}`;
+function renderWorked(
+  { worked }: NonNullable<PolicyReport['reportOnly']>,
+  filter: string,
+): Pieces<Content> {
+  const none = worked
+    ? 'No request in 30 days.'
+    : 'Operators see the requests.';
+  return filtered(worked ?? [], filter, formatWorked, none, preformatted);
 }
 
-function renderWorked({ reportOnly }: PolicyReport): Late {
-  const { worked } = reportOnly ?? {};
-  const lines = worked?.map(each => html`${formatWorked(each)}`) ?? [];
-  return filtered(
-    lines,
-    preformatted,
-    worked ? 'No request in 30 days.' : 'Operators see the requests.',
-  );
-}
-
-function renderHour(refusals: PolicyReport['refusals']): Pieces<Late> {
-  const { minutes, since } = refusals;
+/** Adds up the refusals for each reason, the most frequent one first. */
+function countByReason(minutes: PolicyReport['refusals']['minutes']) {
   const counts = minutes.flatMap(({ reasons }) => Object.entries(reasons));
   const rows = map(groupBy(counts, 0), (ofReason, reason) => ({
     reason,
     requests: sumBy(ofReason, ([, requests]) => requests),
   }));
-  const sorted = orderBy(rows, 'requests', 'desc');
-  return table(HOUR, sorted, html`None since ${time(since)}.`);
+  return orderBy(rows, 'requests', 'desc');
 }

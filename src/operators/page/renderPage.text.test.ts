@@ -144,6 +144,9 @@ it('marks what is good, closed, or needs a look', () => {
   expect(marksOf(createOddReport(), { id: 'x' })).toEqual([
     ...head,
     'warned: No refusal with the id x is among the last 1 of this process: the log has it.',
+  ]);
+  expect(marksOf(createOddReport(), { id: '9f3c2a7be1d04c55' })).toEqual([
+    ...head,
     'warned: not yet refused',
   ]);
   const explained = { error: 'no request' };

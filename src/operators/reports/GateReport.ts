@@ -37,9 +37,9 @@ export class GateReport implements GateObserver {
 
   decided(decided: DecidedRequest, decision: Decision, error?: Error): void {
     const { metrics, usage } = this.options;
-    const { isAnonymous = false, outcome, rule } = decision;
+    const { credential, isAnonymous = false, outcome, reason, rule } = decision;
     const plugin = this.#labelOf(decision.plugin);
-    metrics?.decided(plugin, decision);
+    metrics?.decisions.add(1, { plugin, outcome, reason, credential });
     if (rule) {
       usage?.ruleUsed(rule, decided.method, isAnonymous);
     }
@@ -81,17 +81,17 @@ export class GateReport implements GateObserver {
   }
 
   verified(seconds: number): void {
-    this.options.metrics?.verified(seconds);
+    this.options.metrics?.verification.record(seconds);
   }
 
   cookieIssued(plugin: string, userEntityRef: string): void {
     const { audit, metrics } = this.options;
-    metrics?.cookieIssued();
+    metrics?.cookies.add(1, { outcome: 'issued', reason: 'due' });
     audit?.cookieIssued(plugin, userEntityRef);
   }
 
   cookieNotIssued: GateObserver['cookieNotIssued'] = reason => {
-    this.options.metrics?.cookieNotIssued(reason);
+    this.options.metrics?.cookies.add(1, { outcome: 'refused', reason });
   };
 
   signedOut: GateObserver['signedOut'] = (plugin, ended) => {
@@ -109,7 +109,7 @@ export class GateReport implements GateObserver {
     const presented = recordableReasonOf(decision);
     watchAnswer(decided, (kind, status) => {
       refusal.answer = kind;
-      metrics?.answered(plugin, kind);
+      metrics?.wouldRefuse.add(1, { plugin, answer: kind });
       if (kind === 'worked') {
         const answered = path && { path, status };
         const worked = { plugin, method, ...answered, ...presented };

@@ -28,16 +28,11 @@ import type { ReportOnlyReport } from './describeReportOnly';
 import type { ProcessReport } from './describeReplica';
 import type { UsageReport } from './describeUsage';
 
-type Described = Result<ReturnType<typeof describePolicy>>;
-
-type Optional = 'problem' | 'reportOnly' | 'until' | 'usage';
-
 /** The paths that can be reached without signing in, and why. docs/reference/http-api.md describes each field. */
-export type PolicyReport = Omit<Described, Optional> &
-  Partial<Pick<Described, Optional>> & {
-    /** Present in the answer of the policy route only. */
-    filesNewerThanPolicy?: string[];
-  };
+export type PolicyReport = Result<ReturnType<typeof describePolicy>> & {
+  /** Present in the answer of the policy route only. */
+  filesNewerThanPolicy?: string[];
+};
 
 /** A rule in a report. `installed` is absent where it is not known whether its plugin is. */
 export type ReportedRule = ReturnType<typeof withEnd<AllowRule>> & {
@@ -88,6 +83,7 @@ export function* describePolicy(options: {
   used: UsageReport | undefined;
 }) {
   const { findings, plugins, policies, policy, source } = options;
+  const { reportOnly, used: usage } = options;
   const { config, hash, isEnforced, loadedAt, now } = policy;
   const beyond = yield* mapInPieces(policy.openRules, ({ until, ...rule }) =>
     isBeyondPlugin(rule, options) ? [rule] : [],
@@ -96,9 +92,9 @@ export function* describePolicy(options: {
     hash,
     loadedAt: loadedAt.toISOString(),
     mode: config.mode,
-    until: config.until?.toISOString(),
+    ...(config.until && { until: config.until.toISOString() }),
     enforced: isEnforced,
-    problem: source.problem,
+    ...(source.problem !== undefined && { problem: source.problem }),
     needsRestart: source.needsRestart,
     lists: source.lists,
     allow: yield* mapInPieces(config.allow, (rule): ReportedRule => ({
@@ -124,8 +120,8 @@ export function* describePolicy(options: {
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: beyond.flat(),
     ...options.process,
-    reportOnly: options.reportOnly,
-    usage: options.used,
+    ...(reportOnly && { reportOnly }),
+    ...(usage && { usage }),
   };
 }
 

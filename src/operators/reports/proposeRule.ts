@@ -53,20 +53,13 @@ export function recordablePathOf(
 }
 
 /** Returns why a request that presented a credential would be refused, and whose external token it was. No user is recorded. */
-export function recordableReasonOf({
-  detail,
-  reason,
-  subject,
-}: Decision): Pick<WorkedRequest, 'reason' | 'subject'> {
-  switch (reason) {
-    case 'missing-credentials':
-      return {};
-    case 'restricted':
-    case 'token-ended':
-      return { reason: detail ?? reason, subject };
-    default:
-      return { reason };
+export function recordableReasonOf({ detail, reason, subject }: Decision) {
+  if (reason === 'missing-credentials') {
+    return {};
   }
+  return reason === 'restricted' || reason === 'token-ended'
+    ? { reason: detail ?? reason, subject }
+    : { reason };
 }
 
 /** Returns whether a path or a segment is one that a rule may have, and holds nothing like a token or the address of a person. */

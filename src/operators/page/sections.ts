@@ -2,6 +2,7 @@ import { compact, uniqBy } from 'lodash';
 import { formatRule } from '../../settings/read/readAllowRules';
 import { findDefault } from '../../gate/rules/TokenLimits';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import type { Finding } from '../findings/Finding';
 import type { PolicyReport } from '../reports/describePolicy';
 import {
   formatLimits,
@@ -10,19 +11,20 @@ import {
   notesOf,
 } from '../reports/formatPolicyReport';
 import type { Pieces } from '../pieces';
-import { html } from './html';
+import { Content, html } from './html';
 import {
   code,
   Column,
   counted,
   filtered,
-  Late,
   list,
+  note,
   number,
   preformatted,
   table,
   tag,
   time,
+  View,
 } from './parts';
 
 /** Routes outside of `/api`, which the gate does not see. */
@@ -83,24 +85,75 @@ const TOKENS: readonly Column<TokenRow>[] = [
   ],
 ];
 
+const FINDINGS: readonly Column<Finding>[] = [
+  [
+    'Finding',
+    ({ accepted, id }) => [
+      code(id),
+      accepted && tag('closed', 'accepted: ', accepted.reason),
+    ],
+  ],
+  ['At', ({ at }) => code(at)],
+  ['Why', ({ why }) => why],
+  ['Write', ({ write }) => write],
+];
+
+const EXPECTED: readonly Column<PolicyReport['expect'][number]>[] = [
+  [
+    'Expected',
+    ({ plugin, request }) =>
+      request === undefined ? `Everything of ${plugin}` : code(request),
+  ],
+  ['Is', ({ is }) => is],
+  [
+    'Holds',
+    ({ holds }) =>
+      holds ? 'yes' : tag('warned', 'not any more: its rule has ended'),
+  ],
+];
+
+const TITLES: Record<string, string> = {
+  operators: 'May end sessions of others, lock users out, and read this page',
+  readers: 'May read this page',
+  issuers: 'Whose user tokens are accepted besides its own',
+  credentialHeader: 'May hold the token in place of Authorization',
+  foreignAuthorization: 'Where Authorization is for another server',
+  cookie: 'Where the cookie authenticates, and for how long',
+  signOut: 'What a sign-out ends',
+};
+
+type Setting = [key: string, value: unknown];
+
+const SETTINGS: readonly Column<Setting>[] = [
+  [
+    'Setting',
+    ([key]) => [TITLES[key], html`<small>${CONFIG_KEY}.${key}</small>`],
+  ],
+  ['Value', ([, value]) => formatValue(value)],
+];
+
+/** Renders what to change: each finding, with what to write instead. */
+export function renderFindings({ report, filter }: View): Pieces<Content> {
+  const none = 'No setting makes the gate pointless, and no rule is dangerous.';
+  return table(FINDINGS, report.findings, filter, none);
+}
+
 /** Renders what can be reached without signing in: by a rule, without one, and outside of the gate. */
-export function* renderExposure(report: PolicyReport): Pieces<Late> {
+export function* renderExposure({ report, filter }: View): Pieces<Content> {
   const { allow, installed, usage } = report;
   const rows = allow.map((rule, index) => ({
     ...rule,
     index,
     use: usage?.rules[index],
   }));
-  const rules = yield* table(RULES, rows, 'No rule opens anything.');
-  const others = listBesideRules(report).map(([title, lines]) => ({
-    title: html`<h3>${title}</h3>`,
-    items: filtered(
-      lines.map(line => html`${line}`),
-      list,
-    ),
-  }));
-  return asked => [
-    rules(asked),
+  const rules = yield* table(RULES, rows, filter, 'No rule opens anything.');
+  const others: Content[] = [];
+  for (const [title, lines] of listBesideRules(report)) {
+    others.push(html`<h3>${title}</h3>`);
+    others.push(yield* filtered(lines, filter, line => line, '', list));
+  }
+  return [
+    rules,
     usage &&
       html`<p class="muted">
         Use is that of
@@ -108,7 +161,7 @@ export function* renderExposure(report: PolicyReport): Pieces<Late> {
         since
         ${time(usage.since)}${!usage.complete && '; the record is not complete'}.
       </p>`,
-    others.map(({ title, items }) => [title, items(asked)]),
+    others,
     html`<h3>Outside of /api, where the gate is not</h3>`,
     list(OUTSIDE),
     html`<p>
@@ -118,8 +171,19 @@ export function* renderExposure(report: PolicyReport): Pieces<Late> {
   ];
 }
 
+/** Renders what operators expect to be public or closed, and whether it is. */
+export function* renderExpected({ report, filter }: View): Pieces<Content> {
+  const { enforced, expect } = report;
+  const none = `Nothing is written down in ${CONFIG_KEY}.expect.`;
+  const warning = 'What has to be closed is closed once you enforce.';
+  return [
+    expect.length > 0 && !enforced && note('warned', warning),
+    yield* table(EXPECTED, expect, filter, none),
+  ];
+}
+
 /** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
-export function renderTokens(report: PolicyReport): Pieces<Late> {
+export function* renderTokens({ report, filter }: View): Pieces<Content> {
   const { enforced, tokens, usage } = report;
   const used = usage?.externalTokens ?? [];
   const rows = uniqBy([...used, ...tokens], 'subject').map(({ subject }) => ({
@@ -131,11 +195,18 @@ export function renderTokens(report: PolicyReport): Pieces<Late> {
     use: used.find(token => token.subject === subject),
   }));
   const none = 'No external token is configured, and none was seen.';
-  const warning =
-    tokens.length > 0 &&
-    !enforced &&
-    'What a token may do is not in force in report-only.';
-  return table(TOKENS, rows, none, warning);
+  const warning = 'What a token may do is not in force in report-only.';
+  return [
+    tokens.length > 0 && !enforced && note('warned', warning),
+    yield* table(TOKENS, rows, filter, none),
+  ];
+}
+
+/** Renders who may do what, and whom the gate trusts. */
+export function renderSettings({ report, filter }: View): Pieces<Content> {
+  const settings: Record<string, unknown> = report.settings;
+  const rows = Object.keys(TITLES).map((key): Setting => [key, settings[key]]);
+  return table(SETTINGS, rows, filter);
 }
 
 /** Formats the last day with a request. `days` is the time of observation. */
@@ -153,4 +224,21 @@ function formatYaml(title: string, yaml: string | undefined) {
       ${preformatted(yaml.split('\n'))}
     </details>`
   );
+}
+
+function formatValue(value: unknown): Content {
+  if (typeof value !== 'object') {
+    return value === undefined ? 'none' : String(value);
+  }
+  const { plugin, path, ...others } = value as Record<string, unknown>;
+  if (plugin !== undefined) {
+    return code(`/api/${plugin}${path}`);
+  }
+  const items = Object.entries(others)
+    .filter(([, each]) => each !== undefined)
+    .map(([key, each]) => [
+      !Array.isArray(value) && `${key}: `,
+      formatValue(each),
+    ]);
+  return list(items) ?? 'none';
 }
