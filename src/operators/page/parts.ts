@@ -11,19 +11,20 @@ import { Content, Html, html } from './html';
 /** The most rows of a table, and items of a list, that a page shows. A filter shows others: the whole would be a megabyte. */
 const MAX_SHOWN = 100;
 
-export type Column<Row> = readonly [title: string, cell: (row: Row) => Content];
+/** The cells of a table's rows, by the title of the column. */
+export type Columns<Row> = Record<string, (row: Row) => Content>;
 
 /** Makes a table, which narrow screens show as a list of its rows. It has no column that is empty in all rows that it shows. */
 export function table<Row>(
-  columns: readonly Column<Row>[],
+  columns: Columns<Row>,
   rows: readonly Row[],
   filter: string,
   none?: Content,
 ): Pieces<Content> {
-  const cellsOf = (row: Row) => columns.map(([, cell]) => cell(row));
+  const cellsOf = (row: Row) => Object.values(columns).map(cell => cell(row));
   return filtered(rows, filter, cellsOf, none, shown => {
-    const used = columns
-      .map(([title], column) => ({ title, column }))
+    const used = Object.keys(columns)
+      .map((title, column) => ({ title, column }))
       .filter(({ column }) => shown.some(row => !isEmpty(row[column])));
     const body = shown.map(row => {
       // A narrow screen shows no empty cell.

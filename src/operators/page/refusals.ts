@@ -7,7 +7,7 @@ import type { Pieces } from '../pieces';
 import { Content, html } from './html';
 import {
   code,
-  Column,
+  Columns,
   counted,
   filtered,
   form,
@@ -22,37 +22,28 @@ import {
 
 type Refused = PolicyReport['refusals']['last'][number];
 
-const HOUR: readonly Column<{ reason: string; requests: number }>[] = [
-  ['Reason', ({ reason }) => code(reason)],
-  ['Requests', ({ requests }) => number(requests)],
-];
+const HOUR: Columns<{ reason: string; requests: number }> = {
+  Reason: ({ reason }) => code(reason),
+  Requests: ({ requests }) => number(requests),
+};
 
-const LAST: readonly Column<Refused>[] = [
-  ['Time', refused => time(refused.time)],
-  ['Id', ({ id }) => html`<code class="id">${id}</code>`],
-  [
-    'Request',
-    ({ method, path, plugin }) =>
-      PLUGIN_ID.test(plugin)
-        ? code(`${method} /api/${plugin}${path}`)
-        : // The ids of these are not kept.
-          [code(`${method} /api/…${path}`), ` (${plugin})`],
+const LAST: Columns<Refused> = {
+  Time: refused => time(refused.time),
+  Id: ({ id }) => html`<code class="id">${id}</code>`,
+  Request: ({ method, path, plugin }) =>
+    PLUGIN_ID.test(plugin)
+      ? code(`${method} /api/${plugin}${path}`)
+      : // The ids of these are not kept.
+        [code(`${method} /api/…${path}`), ` (${plugin})`],
+  Reason: ({ detail, outcome, reason, rule }) => [
+    reason,
+    detail && `, ${detail}`,
+    rule && [', ', code(rule)],
+    outcome === 'would-refuse' && tag('warned', 'not yet refused'),
   ],
-  [
-    'Reason',
-    ({ detail, outcome, reason, rule }) => [
-      reason,
-      detail && `, ${detail}`,
-      rule && [', ', code(rule)],
-      outcome === 'would-refuse' && tag('warned', 'not yet refused'),
-    ],
-  ],
-  [
-    'Client',
-    ({ address, subject, userAgent }) =>
-      compact([subject, address, userAgent]).join(', '),
-  ],
-];
+  Client: ({ address, subject, userAgent }) =>
+    compact([subject, address, userAgent]).join(', '),
+};
 
 /**
  * Renders the refusals of this process; in report-only, first what has worked and will stop working. If an id was asked for, only its refusal

@@ -81,8 +81,9 @@ function renderHead(report: PolicyReport): Html {
     ${needsRestart.length > 0 && note('warned', `A restart is needed for ${needsRestart.join(', ')}.`)}
     ${newer.length > 0 && note('warned', `The backend has not read the last change of ${newer.join(', ')}.`)}
     <dl class="facts">
-      ${facts(report).map(
+      ${Object.entries(describeProcess(report)).map(
         ([name, value]) =>
+          value !== '' &&
           html`<div>
             <dt>${name}</dt>
             <dd>${value}</dd>
@@ -92,27 +93,16 @@ function renderHead(report: PolicyReport): Html {
   </header>`;
 }
 
-function facts(report: PolicyReport) {
+function describeProcess(report: PolicyReport): Record<string, Content> {
   const { hash, loadedAt, replica, revocations } = report;
-  return [
-    ['Policy', html`<code>${hash}</code>, in force since ${time(loadedAt)}`],
-    [
-      'Replica',
-      html`${replica.host}, process ${replica.pid}, since
-      ${time(replica.startedAt)}`,
-    ],
-    [
-      'Versions',
-      `gate ${replica.gate}${replica.backstage ? `, backend-defaults ${replica.backstage}` : ''}, Node ${replica.node}`,
-    ],
-    ...(replica.missingFeatures.length > 0
-      ? [['Lacks on this release', replica.missingFeatures.join(', ')] as const]
-      : []),
-    [
-      'Sign-outs and locks',
-      `${counted(revocations.sessions, 'session')} ended, ${counted(revocations.lockedUsers, 'user')} locked out`,
-    ],
-  ] as const;
+  return {
+    Policy: html`<code>${hash}</code>, in force since ${time(loadedAt)}`,
+    Replica: html`${replica.host}, process ${replica.pid}, since
+    ${time(replica.startedAt)}`,
+    Versions: `gate ${replica.gate}${replica.backstage ? `, backend-defaults ${replica.backstage}` : ''}, Node ${replica.node}`,
+    'Lacks on this release': replica.missingFeatures.join(', '),
+    'Sign-outs and locks': `${counted(revocations.sessions, 'session')} ended, ${counted(revocations.lockedUsers, 'user')} locked out`,
+  };
 }
 
 function* renderAsk(view: View): Pieces<Content> {

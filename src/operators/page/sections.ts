@@ -1,4 +1,4 @@
-import { compact, uniqBy } from 'lodash';
+import { compact, pickBy, uniqBy } from 'lodash';
 import { formatRule } from '../../settings/read/readAllowRules';
 import { findDefault } from '../../gate/rules/TokenLimits';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
@@ -14,7 +14,7 @@ import type { Pieces } from '../pieces';
 import { Content, html } from './html';
 import {
   code,
-  Column,
+  Columns,
   counted,
   filtered,
   list,
@@ -48,69 +48,51 @@ interface TokenRow {
   use?: NonNullable<PolicyReport['usage']>['externalTokens'][number];
 }
 
-const RULES: readonly Column<RuleRow>[] = [
-  [
-    'Public by rule',
-    rule => [
-      code(formatRule(rule)),
-      html`<small>${CONFIG_KEY}.allow[${rule.index}]</small>`,
-    ],
+const RULES: Columns<RuleRow> = {
+  'Public by rule': rule => [
+    code(formatRule(rule)),
+    html`<small>${CONFIG_KEY}.allow[${rule.index}]</small>`,
   ],
-  ['Reason', ({ reason }) => reason],
-  ['Requests in 30 days', ({ use }) => use && number(use.requests30d)],
-  ['Last use', ({ use }) => use && formatLastUse(use)],
-  [
-    'Limits',
-    rule => {
-      const notes = notesOf(rule).join('; ');
-      const isOff = rule.ended || rule.unmet || rule.installed === false;
-      return isOff ? tag('warned', notes) : notes;
-    },
-  ],
-];
+  Reason: ({ reason }) => reason,
+  'Requests in 30 days': ({ use }) => use && number(use.requests30d),
+  'Last use': ({ use }) => use && formatLastUse(use),
+  Limits: rule => {
+    const notes = notesOf(rule).join('; ');
+    const isOff = rule.ended || rule.unmet || rule.installed === false;
+    return isOff ? tag('warned', notes) : notes;
+  },
+};
 
-const TOKENS: readonly Column<TokenRow>[] = [
-  ['Subject', ({ subject }) => code(subject)],
-  ['Calls', ({ use }) => use?.plugins.join(', ')],
-  ['Handlers call for it', ({ use }) => use?.delegatedTo.join(', ')],
-  ['Requests in 30 days', ({ use }) => use && number(use.requests30d)],
-  ['Last use', ({ use }) => use && formatLastUse(use)],
-  ['May', ({ limits }) => list(limits)],
-  [
-    'Could be narrowed to',
-    ({ use }) => [
-      formatYaml('Plugins', use?.yaml),
-      formatYaml('Requests', use?.only),
-    ],
+const TOKENS: Columns<TokenRow> = {
+  Subject: ({ subject }) => code(subject),
+  Calls: ({ use }) => use?.plugins.join(', '),
+  'Handlers call for it': ({ use }) => use?.delegatedTo.join(', '),
+  'Requests in 30 days': ({ use }) => use && number(use.requests30d),
+  'Last use': ({ use }) => use && formatLastUse(use),
+  May: ({ limits }) => list(limits),
+  'Could be narrowed to': ({ use }) => [
+    formatYaml('Plugins', use?.yaml),
+    formatYaml('Requests', use?.only),
   ],
-];
+};
 
-const FINDINGS: readonly Column<Finding>[] = [
-  [
-    'Finding',
-    ({ accepted, id }) => [
-      code(id),
-      accepted && tag('closed', 'accepted: ', accepted.reason),
-    ],
+const FINDINGS: Columns<Finding> = {
+  Finding: ({ accepted, id }) => [
+    code(id),
+    accepted && tag('closed', 'accepted: ', accepted.reason),
   ],
-  ['At', ({ at }) => code(at)],
-  ['Why', ({ why }) => why],
-  ['Write', ({ write }) => write],
-];
+  At: ({ at }) => code(at),
+  Why: ({ why }) => why,
+  Write: ({ write }) => write,
+};
 
-const EXPECTED: readonly Column<PolicyReport['expect'][number]>[] = [
-  [
-    'Expected',
-    ({ plugin, request }) =>
-      request === undefined ? `Everything of ${plugin}` : code(request),
-  ],
-  ['Is', ({ is }) => is],
-  [
-    'Holds',
-    ({ holds }) =>
-      holds ? 'yes' : tag('warned', 'not any more: its rule has ended'),
-  ],
-];
+const EXPECTED: Columns<PolicyReport['expect'][number]> = {
+  Expected: ({ plugin, request }) =>
+    request === undefined ? `Everything of ${plugin}` : code(request),
+  Is: ({ is }) => is,
+  Holds: ({ holds }) =>
+    holds ? 'yes' : tag('warned', 'not any more: its rule has ended'),
+};
 
 const TITLES: Record<string, string> = {
   operators: 'May end sessions of others, lock users out, and read this page',
@@ -124,13 +106,10 @@ const TITLES: Record<string, string> = {
 
 type Setting = [key: string, value: unknown];
 
-const SETTINGS: readonly Column<Setting>[] = [
-  [
-    'Setting',
-    ([key]) => [TITLES[key], html`<small>${CONFIG_KEY}.${key}</small>`],
-  ],
-  ['Value', ([, value]) => formatValue(value)],
-];
+const SETTINGS: Columns<Setting> = {
+  Setting: ([key]) => [TITLES[key], html`<small>${CONFIG_KEY}.${key}</small>`],
+  Value: ([, value]) => formatValue(value),
+};
 
 /** Renders what to change: each finding, with what to write instead. */
 export function renderFindings({ report, filter }: View): Pieces<Content> {
@@ -148,9 +127,10 @@ export function* renderExposure({ report, filter }: View): Pieces<Content> {
   }));
   const rules = yield* table(RULES, rows, filter, 'No rule opens anything.');
   const others: Content[] = [];
-  for (const [title, lines] of listBesideRules(report)) {
-    others.push(html`<h3>${title}</h3>`);
-    others.push(yield* filtered(lines, filter, line => line, '', list));
+  const lists = pickBy(listBesideRules(report), 'length');
+  for (const [title, lines] of Object.entries(lists)) {
+    const shown = yield* filtered(lines, filter, line => line, '', list);
+    others.push(html`<h3>${title}</h3>`, shown);
   }
   return [
     rules,

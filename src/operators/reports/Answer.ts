@@ -3,16 +3,7 @@ import { once } from 'lodash';
 import type { DecidedRequest } from '../../gate/GateObserver';
 import type { Policy } from '../../gate/rules/Policy';
 
-/**
- * What came of a request that report-only let pass.
- *
- * - `worked`: 2xx, 304, 101 for a WebSocket, and a redirect that leads to no sign-in
- * - `redirected`: a redirect that may lead to a sign-in
- * - `refused`: 401 or 403
- * - `not-found`: 404
- * - `failed`: every other status
- * - `aborted`: the connection has ended without an answer
- */
+/** What came of a request that report-only let pass. {@link kindOf} has the status of each. */
 export type AnswerKind =
   'worked' | 'redirected' | 'refused' | 'not-found' | 'failed' | 'aborted';
 
@@ -59,6 +50,7 @@ export function watchAnswer(
   }
 }
 
+/** Returns what came of a request. The status is 0 if the connection has ended without an answer. */
 function kindOf(
   status: number,
   location: unknown,

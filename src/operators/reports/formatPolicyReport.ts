@@ -31,9 +31,6 @@ export function pageAddressOf(baseUrl: string): string {
 export type TextReport = Partial<PolicyReport> &
   Pick<PolicyReport, 'allow' | 'enforced'>;
 
-/** A title, and a line for each entry below it. */
-type Section = readonly [title: string, lines: readonly string[]];
-
 /**
  * Formats a report as one block of text, for the log of the start.
  *
@@ -65,55 +62,45 @@ export function formatReport(
   const { allow, enforced, reportOnly, tokens = [], usage } = report;
   const withPlaces = (list: string, lines: string[]) =>
     lines.map((line, i) => `${placeOf(`${CONFIG_KEY}.${list}[${i}]`)}${line}`);
-  const sections: Section[] = [
-    ['Public by rule', withPlaces('allow', allow.map(formatOpening))],
-    [
-      `Limits of external tokens${enforced ? '' : ' once you enforce'}`,
+  const sections = {
+    'Public by rule': withPlaces('allow', allow.map(formatOpening)),
+    [`Limits of external tokens${enforced ? '' : ' once you enforce'}`]:
       withPlaces('tokens', tokens.map(formatToken)),
-    ],
     ...listBesideRules(report),
-    [
-      titleOfWorked(report),
-      (reportOnly?.worked ?? []).map(each => formatWorked(hideToken(each))),
-    ],
-    ['Use, at the running backend', usage ? formatUsage(usage) : []],
-  ];
+    [titleOfWorked(report)]: (reportOnly?.worked ?? []).map(each =>
+      formatWorked(hideToken(each)),
+    ),
+    'Use, at the running backend': usage ? formatUsage(usage) : [],
+  };
   return [
     ...(allow.length ? [] : ['No allow rules.']),
     ...(reportOnly ? [formatEnforce(reportOnly)] : []),
-    ...sections.flatMap(section),
+    ...Object.entries(sections).flatMap(([title, lines]) =>
+      lines.length ? [`${title}:`, ...lines.map(line => `  ${line}`)] : [],
+    ),
   ];
 }
 
-/** Returns what is open, or was opened in code, beside the allow rules. */
-export function listBesideRules(report: TextReport): Section[] {
+/** Returns what is open, or was opened in code, beside the allow rules, by the title of each list. */
+export function listBesideRules(report: TextReport): Record<string, string[]> {
   const { allow, builtIn = [], closed = [], deny = [], enforced } = report;
   const { lists = [], opensBeyondPlugins = [], unknown = [] } = report;
-  const sections: Section[] = [
-    [
-      `Denied${enforced ? '' : ' once you enforce'}, except for keys, cookie endpoints and sign-outs`,
+  return {
+    [`Denied${enforced ? '' : ' once you enforce'}, except for keys, cookie endpoints and sign-outs`]:
       formatDenials({ allow, deny }),
-    ],
-    ['Public without a rule', builtIn.map(formatOpening)],
-    ['Lists, by file', lists.map(formatListSource)],
-    [
-      'Newly public once it is enforced',
-      enforced ? [] : opensBeyondPlugins.map(formatRule),
-    ],
-    [
-      `Opened by plugins in code, and closed ${enforced ? 'by the gate' : 'once you enforce'}, except for what your rules name`,
+    'Public without a rule': builtIn.map(formatOpening),
+    'Lists, by file': lists.map(formatListSource),
+    'Newly public once it is enforced': enforced
+      ? []
+      : opensBeyondPlugins.map(formatRule),
+    [`Opened by plugins in code, and closed ${enforced ? 'by the gate' : 'once you enforce'}, except for what your rules name`]:
       closed.map(formatClosed),
-    ],
-    ['Not known what these open themselves', unknown],
-  ];
-  return sections.filter(([, lines]) => lines.length > 0);
+    'Not known what these open themselves': unknown,
+  };
 }
 
 /** Returns the title of the requests that worked in report-only. */
-export function titleOfWorked({
-  reportOnly,
-  until,
-}: Pick<PolicyReport, 'reportOnly' | 'until'>): string {
+export function titleOfWorked({ reportOnly, until }: TextReport): string {
   return `Worked, and will be refused ${until ? `from ${until} on` : 'once you enforce'}; ${reportOnly?.note ?? 'to keep a request public, paste its rule and remove the first #'}`;
 }
 
@@ -167,10 +154,6 @@ export function inBrackets(notes: (string | undefined)[]): string {
   return compact(notes)
     .map(note => `  (${note})`)
     .join('');
-}
-
-function section([title, lines]: Section): string[] {
-  return lines.length ? [`${title}:`, ...lines.map(line => `  ${line}`)] : [];
 }
 
 /**

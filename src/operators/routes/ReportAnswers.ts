@@ -4,10 +4,6 @@ import type { ProcessReport } from '../reports/describeReplica';
 import type { Asked } from '../page/parts';
 import { renderPage } from '../page/renderPage';
 import { inPieces } from '../pieces';
-import type { RouteAccess } from './RouteAccess';
-
-/** The caller that the route has let pass. */
-type Caller = Awaited<ReturnType<RouteAccess['requireReader']>>;
 
 /**
  * Makes the answers of one report, as JSON and as the page. Each has the present state of the process, such as its refusals and its number of
@@ -22,7 +18,10 @@ export class ReportAnswers {
   ) {}
 
   /** @param asked - what a reader asks of the page; the answer without it is JSON */
-  async answer(caller: Caller, asked?: Asked): Promise<Buffer> {
+  async answer(
+    caller: { isOperator: () => Promise<boolean> },
+    asked?: Asked,
+  ): Promise<Buffer> {
     const { reportOnly } = this.report;
     // A rule needs the whole paths of requests that worked. A path may hold a secret, which is not for readers.
     const isWhole = reportOnly === undefined || (await caller.isOperator());
