@@ -164,10 +164,7 @@ export function preformatted(lines: readonly Content[]): Html {
 }
 
 /** Makes a sentence that stands out. */
-export function note(
-  kind: 'good' | 'open' | 'warned',
-  ...content: Content[]
-): Html {
+export function note(kind: 'good' | 'open' | 'warned', content: Content): Html {
   return html`<p class="note ${kind}">${content}</p>`;
 }
 

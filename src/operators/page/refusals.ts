@@ -52,47 +52,39 @@ const LAST: Columns<Refused> = {
 export function* renderRefusals(view: View): Pieces<Content> {
   const { filter, id, report } = view;
   const { last, minutes, since } = report.refusals;
+  const { worked } = report.reportOnly ?? {};
   const find = form('refusals', 'Find', view, 'id');
   if (id !== '') {
     const found = last.filter(refused => refused.id === id);
-    const missing = `No refusal with the id ${id} is among the last ${last.length} of this process: the log has it.`;
+    const none = `No refusal with the id ${id} is among the last ${last.length} of this process: the log has it.`;
     return [
       find,
-      found.length > 0
-        ? yield* table(LAST, found, '')
-        : note('warned', missing),
+      found.length > 0 ? yield* table(LAST, found, '') : note('warned', none),
     ];
   }
-  const hour = yield* table(
-    HOUR,
-    countByReason(minutes),
-    filter,
-    html`None since ${time(since)}.`,
-  );
-  const title = `The last ${counted(last.length, 'refusal')} of this process`;
+  const counts = countByReason(minutes);
+  const none = html`None since ${time(since)}.`;
   return [
     report.reportOnly && [
       html`<h3>${titleOfWorked(report)}</h3>`,
-      yield* renderWorked(report.reportOnly, filter),
+      yield* filtered(
+        worked ?? [],
+        filter,
+        formatWorked,
+        worked ? 'No request in 30 days.' : 'Operators see the requests.',
+        preformatted,
+      ),
     ],
     html`<h3>The last hour</h3>`,
-    hour,
+    yield* table(HOUR, counts, filter, none),
     find,
     last.length > 0 && [
-      html`<h3>${title}</h3>`,
+      html`<h3>
+        The last ${counted(last.length, 'refusal')} of this process
+      </h3>`,
       yield* table(LAST, last, filter),
     ],
   ];
-}
-
-function renderWorked(
-  { worked }: NonNullable<PolicyReport['reportOnly']>,
-  filter: string,
-): Pieces<Content> {
-  const none = worked
-    ? 'No request in 30 days.'
-    : 'Operators see the requests.';
-  return filtered(worked ?? [], filter, formatWorked, none, preformatted);
 }
 
 /** Adds up the refusals for each reason, the most frequent one first. */

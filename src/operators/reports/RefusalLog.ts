@@ -13,15 +13,10 @@ const OTHER_KINDS = '…';
 // Once the ids have so many bytes, they are logged before the second ends, so that they fit a line of the log.
 const MAX_ID_BYTES = 4_000;
 
-interface Refused {
-  refusal: ReportedRefusal;
-  error: Error;
-}
-
 /** The refusals of one kind since the last line. */
 interface Pending {
   beganAt: number;
-  latest?: Refused & { label: string };
+  latest?: { refusal: ReportedRefusal; error: Error; label: string };
   /** The number of refusals before `latest`. */
   omitted: number;
   /** Their ids, without those that were logged by themselves. */
@@ -58,7 +53,7 @@ export class RefusalLog {
     const pending = this.#pending.get(line);
     if (!pending) {
       this.#begin(line);
-      this.#report({ refusal, error });
+      this.#report(refusal, error);
       return;
     }
     if (pending.latest) {
@@ -103,7 +98,7 @@ export class RefusalLog {
     if (latest) {
       this.#begin(line);
       try {
-        this.#report(latest, omitted, ids);
+        this.#report(latest.refusal, latest.error, omitted, ids);
       } catch {
         // An exception in a timer would end the process.
       }
@@ -111,7 +106,8 @@ export class RefusalLog {
   }
 
   #report(
-    { refusal, error }: Refused,
+    refusal: ReportedRefusal,
+    error: Error,
     omitted = 0,
     omittedDecisions: string[] = [],
   ): void {

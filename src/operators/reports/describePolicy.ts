@@ -116,7 +116,7 @@ export function* describePolicy(options: {
     findings,
     installed: plugins.installedIds(),
     openedInCode: policies.all(),
-    closed: listClosed(policies, { allowList: policy.opened, now }),
+    closed: policies.all().filter(declared => isClosed(declared, policy)),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: beyond.flat(),
     ...options.process,
@@ -165,33 +165,24 @@ export function withEnd<T extends { until?: number }>(
   };
 }
 
-/** Lists what plugins have opened in code, and no allow rules in force open as far. */
-function listClosed(
-  policies: DeclaredPolicies,
-  policy: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
-): DeclaredPolicy[] {
-  return policies.all().filter(
-    declared =>
-      // Signing in needs only the built-in public routes of `auth` and `app`.
-      !['auth', 'app'].includes(declared.plugin) &&
-      !isCovered(declared, policy),
-  );
-}
-
-/** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */
-function isCovered(
+/** Returns whether allow rules do not open all that a plugin has opened in code: everything below a path, or one WebSocket handler. */
+function isClosed(
   { plugin, path, isWebSocket }: DeclaredPolicy,
-  { allowList, now }: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
+  { now, opened }: ConfiguredPolicy,
 ): boolean {
+  // Signing in needs only the built-in public routes of `auth` and `app`.
+  if (plugin === 'auth' || plugin === 'app') {
+    return false;
+  }
   if (isWebSocket) {
-    return allowList.match(plugin, WEBSOCKET, path, now()) !== undefined;
+    return opened.match(plugin, WEBSOCKET, path, now()) === undefined;
   }
   // Backstage reads `*` as the whole plugin. A parameter of a path is one segment of any text.
   const prefix = path.replace(/^[*/]$/, '').replace(/:[\w$]+/g, ANY_SEGMENT);
   const paths = prefix === '' ? ['/**'] : [prefix, `${prefix}/**`];
-  return paths.every(each =>
-    ALL_METHODS.every(
-      method => coveredUntil(allowList, { plugin, path: each }, method) > now(),
+  return paths.some(each =>
+    ALL_METHODS.some(
+      method => coveredUntil(opened, { plugin, path: each }, method) <= now(),
     ),
   );
 }

@@ -87,7 +87,7 @@ export function listBesideRules(report: TextReport): Record<string, string[]> {
   const { lists = [], opensBeyondPlugins = [], unknown = [] } = report;
   return {
     [`Denied${enforced ? '' : ' once you enforce'}, except for keys, cookie endpoints and sign-outs`]:
-      formatDenials({ allow, deny }),
+      formatDenials(deny, allow),
     'Public without a rule': builtIn.map(formatOpening),
     'Lists, by file': lists.map(formatListSource),
     'Newly public once it is enforced': enforced

@@ -69,11 +69,10 @@ export class RouteAccess {
 
   /** Accepts services, if the permission allows it. */
   async assertService(req: Request, permission: BasicPermission) {
-    const credentials = await this.services.httpAuth.credentials(req, {
+    const caller = await this.services.httpAuth.credentials(req, {
       allow: ['service'],
     });
-    await this.#requirePermission(credentials, permission);
-    return credentials.principal;
+    return this.#require(permission, caller, []);
   }
 
   /** Accepts services and operators, if the permission to read allows it. */
@@ -149,21 +148,14 @@ export class RouteAccess {
         `This is for services, and for users whom ${settings} names: ${nameOf(principal)} is not among them`,
       );
     }
-    await this.#requirePermission(caller, permission);
-    return principal;
-  }
-
-  async #requirePermission(
-    credentials: BackstageCredentials,
-    permission: BasicPermission,
-  ) {
     const [{ result }] = await this.services.permissions.authorize(
       [{ permission }],
-      { credentials },
+      { credentials: caller },
     );
     if (result !== AuthorizeResult.ALLOW) {
       throw new NotAllowedError(`This needs the permission ${permission.name}`);
     }
+    return principal;
   }
 
   /** Returns whether a caller is a service, or a user whom a setting names, directly or by an ownership reference of Backstage's user info. */
