@@ -1,3 +1,5 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import { isEqual } from 'lodash';
 import type { PolicyReport } from '../reports/describePolicy';
 import type { ProcessReport } from '../reports/describeReplica';
@@ -20,12 +22,13 @@ export class ReportAnswers {
   /** @param asked - what a reader asks of the page; the answer without it is JSON */
   async answer(
     caller: { isOperator: () => Promise<boolean> },
+    isZipped: boolean,
     asked?: Asked,
   ): Promise<Buffer> {
     const { reportOnly } = this.report;
     // A rule needs the whole paths of requests that worked. A path may hold a secret, which is not for readers.
     const isWhole = reportOnly === undefined || (await caller.isOperator());
-    const key = `${asked ? 'page' : 'JSON'} ${isWhole}`;
+    const key = `${asked ? 'page' : 'JSON'} ${isWhole} ${isZipped}`;
     const own = { asked, process: this.describeProcess() };
     const last = this.#last.get(key);
     if (last && isEqual(last.own, own)) {
@@ -35,16 +38,20 @@ export class ReportAnswers {
     const shown = isWhole
       ? report
       : { ...report, reportOnly: { ...reportOnly!, worked: undefined } };
-    const body = render(shown, asked);
+    const body = render(shown, isZipped, asked);
     this.#last.set(key, { own, body });
     return body;
   }
 }
 
-async function render(report: PolicyReport, asked?: Asked): Promise<Buffer> {
-  return Buffer.from(
-    asked
-      ? `${await inPieces(renderPage({ ...asked, report }))}`
-      : JSON.stringify(report),
-  );
+async function render(
+  report: PolicyReport,
+  isZipped: boolean,
+  asked: Asked | undefined,
+): Promise<Buffer> {
+  const text = asked
+    ? `${await inPieces(renderPage({ ...asked, report }))}`
+    : JSON.stringify(report);
+  // zlib runs on threads of its own.
+  return isZipped ? promisify(gzip)(text, { level: 1 }) : Buffer.from(text);
 }
