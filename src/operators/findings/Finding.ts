@@ -33,7 +33,6 @@ export interface FindingFacts {
   likely?: readonly string[];
   /** Whether this replica has read the list of locked users and revoked sessions. `undefined`: not known. */
   areOrdersLoaded?: boolean;
-  /** Whether the backend is on the legacy system. Default: false. */
   isLegacy?: boolean;
   /** The features that the gate does without on this release. */
   missingFeatures?: readonly { id: string; lost: string }[];

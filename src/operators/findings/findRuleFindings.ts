@@ -123,10 +123,7 @@ function readWebhookSecrets(get: Get): ReadonlySet<string> {
   ]);
 }
 
-function findProxyFaults(
-  rule: AllowRule,
-  endpoints: readonly ProxyEndpoint[],
-): Fault[] {
+function findProxyFaults(rule: AllowRule, endpoints: ProxyEndpoint[]): Fault[] {
   return endpoints
     .filter(({ path }) => rule.plugin === 'proxy' && reaches(rule, path))
     .flatMap(({ at, isPublic, secrets }) => [

@@ -16,7 +16,6 @@ import {
   readProxyEndpoints,
 } from './backstageSettings';
 
-/** Finds settings of the gate, of Backstage and of other plugins that make the gate pointless. */
 export function findSettingFindings(facts: Facts): Possible[] {
   const { gate, get, isLegacy } = facts;
   return [

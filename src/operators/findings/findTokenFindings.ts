@@ -12,7 +12,6 @@ import { asObject, isObject, isTrue } from '../../settings/read/values';
 import { asList, isText } from './backstageSettings';
 import { Facts, findAbsentPlugin, findEnd, Possible } from './Finding';
 
-/** Finds external tokens without limits, and entries of `auth.apiGate.tokens` that end soon, that no token has used, or that name an absent plugin. */
 export function findTokenFindings(facts: Facts): Possible[] {
   return [
     ...findUnrestricted(facts),
@@ -62,10 +61,7 @@ function withoutSecrets(name: string): string {
   return name.replace(/\/\/[^/@]*@/, '//').replace(/[?#].*/s, '');
 }
 
-/**
- * Finds tokens that never end: a `static` token itself, and the secret of a `legacy` entry.
- * The tokens of issuers expire.
- */
+/** Finds tokens that never end: a `static` token itself, and the secret of a `legacy` entry. The tokens of issuers expire. */
 function findEndless({ config, gate }: Facts): Possible[] {
   const limits = withDefaults(gate.tokens);
   return readExternalTokens(config).map(({ at, subject, type }): Possible => {
@@ -109,11 +105,7 @@ function findLimits(facts: Facts): Possible[] {
   });
 }
 
-/**
- * Finds deny rules that have ended or end soon, that another rule makes needless, whose plugin is not installed, or that except groups while
- * no token names groups.
- * The gate does not know which paths the handlers of a plugin serve.
- */
+/** Finds deny rules that do not deny what they say. The gate does not know which paths the handlers of a plugin serve. */
 export function findDenyFindings(facts: Facts): Possible[] {
   const { gate, get, now } = facts;
   const omitsGroups = isTrue(get('auth.omitIdentityTokenOwnershipClaim'));

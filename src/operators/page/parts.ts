@@ -59,11 +59,7 @@ function isEmpty(content: Content): boolean {
   );
 }
 
-/**
- * Shows those items whose text has what the reader filters by, and no more than the first of them.
- *
- * @param none - stands in place of an empty list
- */
+/** Shows the first of those items whose text has what the reader filters by, or `none` in place of an empty list. */
 export function* filtered<T, C extends Content>(
   items: readonly T[],
   filter: string,
@@ -163,7 +159,6 @@ export function preformatted(lines: readonly Content[]): Html {
   return html`<pre>${lines.map(line => [line, html`<br />`])}</pre>`;
 }
 
-/** Makes a sentence that stands out. */
 export function note(kind: 'good' | 'open' | 'warned', content: Content): Html {
   return html`<p class="note ${kind}">${content}</p>`;
 }

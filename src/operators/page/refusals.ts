@@ -45,10 +45,7 @@ const LAST: Columns<Refused> = {
     compact([subject, address, userAgent]).join(', '),
 };
 
-/**
- * Renders the refusals of this process; in report-only, first what has worked and will stop working. If an id was asked for, only its refusal
- * is rendered.
- */
+/** Renders the refusals of this process, after what will stop working in report-only; or the refusal alone whose id was asked for. */
 export function* renderRefusals(view: View): Pieces<Content> {
   const { filter, id, report } = view;
   const { last, minutes, since } = report.refusals;

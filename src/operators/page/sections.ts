@@ -40,7 +40,6 @@ type RuleRow = PolicyReport['allow'][number] & {
   use?: NonNullable<PolicyReport['usage']>['rules'][number];
 };
 
-/** A subject with its limits, and with its use where this is recorded. */
 interface TokenRow {
   subject: string;
   /** The requests that its entries and its default allow. */
@@ -111,7 +110,6 @@ const SETTINGS: Columns<Setting> = {
   Value: ([, value]) => formatValue(value),
 };
 
-/** Renders what to change: each finding, with what to write instead. */
 export function renderFindings({ report, filter }: View): Pieces<Content> {
   const none = 'No setting makes the gate pointless, and no rule is dangerous.';
   return table(FINDINGS, report.findings, filter, none);
@@ -151,7 +149,6 @@ export function* renderExposure({ report, filter }: View): Pieces<Content> {
   ];
 }
 
-/** Renders what operators expect to be public or closed, and whether it is. */
 export function* renderExpected({ report, filter }: View): Pieces<Content> {
   const { enforced, expect } = report;
   const none = `Nothing is written down in ${CONFIG_KEY}.expect.`;
@@ -182,7 +179,6 @@ export function* renderTokens({ report, filter }: View): Pieces<Content> {
   ];
 }
 
-/** Renders who may do what, and whom the gate trusts. */
 export function renderSettings({ report, filter }: View): Pieces<Content> {
   const settings: Record<string, unknown> = report.settings;
   const rows = Object.keys(TITLES).map((key): Setting => [key, settings[key]]);

@@ -29,7 +29,7 @@ export function watchAnswer(
 ): void {
   const end = (status: number, location?: unknown) => {
     try {
-      onAnswer(kindOf(status, location, policy), status);
+      onAnswer(kindOf(status, mayLeadToSignIn(location, policy)), status);
     } catch {
       // An exception in a listener would end the process.
     }
@@ -51,16 +51,12 @@ export function watchAnswer(
 }
 
 /** Returns what came of a request. The status is 0 if the connection has ended without an answer. */
-function kindOf(
-  status: number,
-  location: unknown,
-  policy: Policy | undefined,
-): AnswerKind {
+function kindOf(status: number, isSignIn: boolean): AnswerKind {
   if (status >= 200 && status < 300) {
     return 'worked';
   }
   if (REDIRECTS.includes(status)) {
-    return mayLeadToSignIn(location, policy) ? 'redirected' : 'worked';
+    return isSignIn ? 'redirected' : 'worked';
   }
   return KIND_OF_STATUS[status] ?? 'failed';
 }
@@ -69,10 +65,7 @@ function kindOf(
  * Returns whether a redirect may begin a sign-in. Every other origin may be an identity provider's, which the gate can't know, so
  * that only a redirect to an origin of this deployment shows that the client got what it had asked for.
  */
-function mayLeadToSignIn(
-  location: unknown,
-  policy: Policy | undefined,
-): boolean {
+function mayLeadToSignIn(location: unknown, policy?: Policy): boolean {
   const { backendOrigin, trustedOrigins = [] } = policy?.config ?? {};
   // A handler may have set the header in a way that nobody can read later.
   if (typeof location !== 'string' || !URL.canParse(location, backendOrigin)) {
@@ -83,10 +76,7 @@ function mayLeadToSignIn(
 }
 
 /** Calls back with the status that begins the first bytes on a socket, or with 0 if there is none. */
-function watchFirstWrite(
-  socket: Duplex,
-  onStatus: (status: number) => void,
-): void {
+function watchFirstWrite(socket: Duplex, onStatus: (status: number) => void) {
   const { end, write } = socket;
   // The methods stay, since a listener may have replaced them meanwhile.
   const read = once((written: unknown) => {

@@ -38,7 +38,6 @@ export class RefusalLog {
     private readonly options: { logger: LoggerService; audit?: GateAudit },
   ) {}
 
-  /** @param error - answers the request, or would answer it if the gate enforced */
   add(refusal: ReportedRefusal, error: Error): void {
     const { plugin, outcome, reason, detail = '', id } = refusal;
     const kind = `${plugin} ${outcome} ${reason} ${detail}`.trim();

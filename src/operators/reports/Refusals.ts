@@ -29,7 +29,6 @@ export interface ReportedRefusal extends Pick<
 > {
   id: string;
   time: string;
-  /** Id of an installed plugin, or the label for all others. */
   plugin: string;
   method: string;
   path: string;
@@ -88,7 +87,6 @@ export class Refusals {
     return refusal;
   }
 
-  /** Keeps who has made a request that worked last. */
   worked(used: Used, { userAgent }: ReportedRefusal): void {
     this.#userAgents.set(keyOf(used), userAgent);
   }

@@ -31,11 +31,7 @@ export function pageAddressOf(baseUrl: string): string {
 export type TextReport = Partial<PolicyReport> &
   Pick<PolicyReport, 'allow' | 'enforced'>;
 
-/**
- * Formats a report as one block of text, for the log of the start.
- *
- * @param page - the address of the page of the policy, in a backend that has it
- */
+/** Formats a report as one block of text, for the log of the start. */
 export function formatPolicyReport(
   report: PolicyReport,
   page?: string,
@@ -99,7 +95,6 @@ export function listBesideRules(report: TextReport): Record<string, string[]> {
   };
 }
 
-/** Returns the title of the requests that worked in report-only. */
 export function titleOfWorked({ reportOnly, until }: TextReport): string {
   return `Worked, and will be refused ${until ? `from ${until} on` : 'once you enforce'}; ${reportOnly?.note ?? 'to keep a request public, paste its rule and remove the first #'}`;
 }
@@ -113,7 +108,6 @@ function hideToken(worked: WorkedRequests): WorkedRequests {
     : { ...others, path: shown, why: 'the page shows the path to operators' };
 }
 
-/** Formats what a rule opens, or the gate itself, as one line. */
 export function formatOpening(rule: ReportedRule): string {
   return `${formatRule(rule)}${inBrackets([rule.reason, ...notesOf(rule)])}`;
 }
@@ -134,7 +128,6 @@ export function formatToken(token: ReportedToken): string {
   return `${token.subject}: ${formatLimits(token)}`;
 }
 
-/** Formats what an entry of `auth.apiGate.tokens` allows, why, and until when. */
 export function formatLimits(token: ReportedToken): string {
   const { only } = token;
   const requests = Array.isArray(only)
@@ -156,9 +149,7 @@ export function inBrackets(notes: (string | undefined)[]): string {
     .join('');
 }
 
-/**
- * Formats a path that a plugin has opened in code. One that Backstage's own cookie opens needs no rule, which would make it public.
- */
+/** Formats a path that a plugin has opened in code. One that Backstage's own cookie opens needs no rule, which would make it public. */
 function formatClosed(closed: DeclaredPolicy): string {
   const { plugin, path, allow, isWebSocket } = closed;
   const name = `${plugin} ${path}${isWebSocket ? ' (WebSocket)' : ''}`;

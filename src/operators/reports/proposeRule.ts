@@ -169,14 +169,9 @@ export function callPathOf({
 
 /**
  * Proposes the entry of `auth.apiGate.tokens` that allows what the tokens of a subject have called and nothing else, as a comment.
- *
- * @param calls - the recorded requests of the subject
- * @returns `undefined` if no entry would keep all of them working
+ * Returns `undefined` if no entry would keep all of these calls working.
  */
-export function proposeLimits(
-  subject: string,
-  calls: readonly Use[],
-): string | undefined {
+export function proposeLimits(subject: string, calls: readonly Use[]) {
   const rules = new Map<string, AllowRule>();
   for (const { plugin, method, path = '/**' } of calls.map(tokenCallOf)) {
     if (

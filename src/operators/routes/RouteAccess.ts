@@ -47,7 +47,6 @@ export type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 
 type Caller = BackstageCredentials<Principal>;
 
-/** A setting with entity references of users and groups. */
 type People = 'operators' | 'readers';
 
 /**
@@ -67,7 +66,6 @@ export class RouteAccess {
     },
   ) {}
 
-  /** Accepts services, if the permission allows it. */
   async assertService(req: Request, permission: BasicPermission) {
     const caller = await this.services.httpAuth.credentials(req, {
       allow: ['service'],

@@ -166,12 +166,7 @@ function createWriteLimit(services: RevocationRoutes) {
   };
 }
 
-/**
- * Reports what a caller has revoked.
- *
- * @returns the body of the answer
- * @throws ServiceUnavailableError if there is a problem
- */
+/** Audits what a caller has revoked, and returns the body of the answer. Throws a ServiceUnavailableError if there is a problem. */
 function finish(
   { audit }: RevocationRoutes,
   caller: Principal,
