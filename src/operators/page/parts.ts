@@ -102,9 +102,8 @@ export const FIELDS = {
   filter: { label: 'Filter tables and lists by a text', maxlength: 100 },
   id: { label: 'Id of a refusal', maxlength: 64 },
   request: {
-    label: 'Request',
+    label: 'Request, such as POST /api/events/http/github',
     maxlength: MAX_REQUEST_LENGTH,
-    placeholder: 'POST /api/events/http/github',
   },
   subject: {
     label: 'Subject of an external token, or empty',
@@ -120,8 +119,6 @@ export type Asked = Record<keyof typeof FIELDS, string> & {
 /** The report, and what its reader asks for. */
 export type View = Asked & { report: PolicyReport };
 
-type Field = { label: string; maxlength: number; placeholder?: string };
-
 /** Makes a form that asks this page for something, and leads to a section. */
 export function form(
   anchor: string,
@@ -130,12 +127,11 @@ export function form(
   ...names: (keyof typeof FIELDS)[]
 ): Html {
   const fields = names.map(name => {
-    const { label, maxlength, placeholder = '' }: Field = FIELDS[name];
+    const { label, maxlength } = FIELDS[name];
     return html`<label
       >${label}<input
         name="${name}"
         value="${asked[name]}"
-        placeholder="${placeholder}"
         maxlength="${maxlength}"
         autocomplete="off"
         spellcheck="false"

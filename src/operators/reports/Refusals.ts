@@ -17,7 +17,7 @@ const MINUTES = 60;
 const MINUTE_MS = 60_000;
 
 /** The number of different requests whose last client is kept. Clients choose the paths, so the number needs a limit. */
-const MAX_USER_AGENTS = 500;
+const MAX_CLIENTS = 500;
 
 /** The bytes of a subject in a report, which the issuer of a token chooses. The rest of a longer one is left out. */
 const MAX_SUBJECT_BYTES = 1_000;
@@ -48,9 +48,7 @@ export class Refusals {
     max: MINUTES,
   });
   /** The last product that has made a request which worked. */
-  readonly #userAgents = new LRUCache<string, string>({
-    max: MAX_USER_AGENTS,
-  });
+  readonly #userAgents = new LRUCache<string, string>({ max: MAX_CLIENTS });
 
   /** @param plugin - id of an installed plugin, or the label for all others */
   add(
@@ -99,8 +97,7 @@ export class Refusals {
   /** Describes the refusals of this process: in report-only, the requests that would have been refused. */
   describe() {
     const firstMinute = minuteOf(Date.now()) - MINUTES + 1;
-    const timeOf = (milliseconds: number) =>
-      new Date(milliseconds).toISOString();
+    const timeOf = (instant: number) => new Date(instant).toISOString();
     return {
       refusals: {
         since: timeOf(Math.max(this.#startedAt, firstMinute * MINUTE_MS)),

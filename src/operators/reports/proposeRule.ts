@@ -34,28 +34,23 @@ const LIKE_AN_EMAIL = /[^/]@[^/]+\.[a-z]/i;
 const NEVER_PROPOSED = ['kubernetes', 'mcp-actions', 'proxy', 'scaffolder'];
 
 /**
- * Returns the path of a request that may be recorded and proposed: a rule may have it, it holds nothing like a token or the address
- * of a person, and the request has presented no credential. Such a path is plain text in YAML, too.
+ * Returns what may be recorded of a request. Without a credential, that is its path: a rule may have it, and it holds nothing like a token or
+ * the address of a person. Such a path is plain text in YAML, too. With a credential, it is why that would be refused, and whose external
+ * token it was. No user is recorded.
  */
-export function recordablePathOf(
+export function recordableOf(
   { isInstalled, path }: DecidedRequest,
-  { reason }: Decision,
-): string | undefined {
-  const isRecordable =
-    reason === 'missing-credentials' &&
-    isInstalled &&
-    path !== undefined &&
-    path.length <= MAX_PATH_LENGTH &&
-    isUnambiguousPath(path) &&
-    isRecordableText(path) &&
-    !isCookieEndpoint(path);
-  return isRecordable ? path : undefined;
-}
-
-/** Returns why a request that presented a credential would be refused, and whose external token it was. No user is recorded. */
-export function recordableReasonOf({ detail, reason, subject }: Decision) {
+  { detail, reason, subject }: Decision,
+): Pick<WorkedRequest, 'path' | 'reason' | 'subject'> {
   if (reason === 'missing-credentials') {
-    return {};
+    const isRecordable =
+      isInstalled &&
+      path !== undefined &&
+      path.length <= MAX_PATH_LENGTH &&
+      isUnambiguousPath(path) &&
+      isRecordableText(path) &&
+      !isCookieEndpoint(path);
+    return isRecordable ? { path } : {};
   }
   return reason === 'restricted' || reason === 'token-ended'
     ? { reason: detail ?? reason, subject }

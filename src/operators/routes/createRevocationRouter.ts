@@ -156,12 +156,9 @@ function createWriteLimit(services: RevocationRoutes) {
       const seconds = Math.ceil(waitMs / 1000);
       res.setHeader('Retry-After', seconds);
       // Backstage has no error class for 429: its middleware answers with the `statusCode`.
-      throw Object.assign(
-        new Error(
-          `Too many sign-outs by this caller: try again in ${seconds} s`,
-        ),
-        { name: 'TooManyRequestsError', statusCode: 429 },
-      );
+      const message = `Too many sign-outs by this caller: try again in ${seconds} s`;
+      const refused = { name: 'TooManyRequestsError', statusCode: 429 };
+      throw Object.assign(new Error(message), refused);
     }
   };
 }

@@ -5,9 +5,6 @@ import {
 import type { DatabaseConnections } from '../../store/DatabaseConnections';
 import { withTimeout } from '../../gate/util/time';
 
-/** The table of the `auth` plugin with the users to whom it has issued a token. */
-const TABLE = 'user_info';
-
 const TIMEOUT_MS = 5_000;
 
 /**
@@ -19,7 +16,8 @@ export function createUserLookup(
 ) {
   const hasSignedIn = async (userEntityRef: string): Promise<boolean> => {
     const rows = await services.database.run(knex =>
-      knex(TABLE)
+      // The table of the `auth` plugin with the users to whom it has issued a token.
+      knex('user_info')
         .select('user_entity_ref')
         .whereRaw('lower(user_entity_ref) = ?', [userEntityRef])
         .limit(1),

@@ -31,7 +31,9 @@ export async function endUser(
   const [lock, { isStored, offlineSessions }] = await Promise.all([
     lockedUntil === undefined
       ? undefined
-      : replaceLock(locks, userEntityRef, lockedUntil),
+      : replaceLock(locks, userEntityRef, lockedUntil).catch(
+          () => 'failed' as const,
+        ),
     signOutUser(userEntityRef, { offlineSessions: 'end' }),
   ]);
   const scope: 'lock' | 'user' = lock ? 'lock' : 'user';
@@ -54,12 +56,8 @@ async function replaceLock(
   locks: EndUserServices['locks'],
   userEntityRef: string,
   lockedUntil: number,
-): Promise<{ formerLockedUntil?: string } | 'failed'> {
-  try {
-    const former = await locks.find(userEntityRef);
-    await locks.set(userEntityRef, lockedUntil);
-    return former === undefined ? {} : { formerLockedUntil: toInstant(former) };
-  } catch {
-    return 'failed';
-  }
+) {
+  const former = await locks.find(userEntityRef);
+  await locks.set(userEntityRef, lockedUntil);
+  return former === undefined ? {} : { formerLockedUntil: toInstant(former) };
 }
