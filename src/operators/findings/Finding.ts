@@ -34,7 +34,6 @@ export interface FindingFacts {
   /** Whether this replica has read the list of locked users and revoked sessions. `undefined`: not known. */
   areOrdersLoaded?: boolean;
   isLegacy?: boolean;
-  /** The features that the gate does without on this release. */
   missingFeatures?: readonly { id: string; lost: string }[];
   now: Date;
   /** The version of `@backstage/plugin-auth-backend` that is installed. */

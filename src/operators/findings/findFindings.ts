@@ -18,7 +18,6 @@ export function findFindings(facts: FindingFacts): Finding[] {
   return atOnce(findFindingsInPieces(facts));
 }
 
-/** Does the work of {@link findFindings} in pieces. */
 export function* findFindingsInPieces(facts: FindingFacts): Pieces<Finding[]> {
   const { config, gate, now } = facts;
   const known = { ...facts, get: createGet(config) };

@@ -164,11 +164,7 @@ export class GateMetrics {
  */
 export function annotateSpan(decision: Decision): void {
   const { id, outcome, reason, rule, credential } = decision;
-  const span = trace.getActiveSpan();
-  if (!span?.isRecording()) {
-    return;
-  }
-  span.setAttributes({
+  trace.getActiveSpan()?.setAttributes({
     'api_gate.outcome': outcome,
     'api_gate.reason': reason,
     'api_gate.credential': credential,

@@ -21,7 +21,6 @@ interface Pending {
   omitted: number;
   /** Their ids, without those that were logged by themselves. */
   ids: string[];
-  /** The size of the ids as JSON. */
   idBytes: number;
   timer: NodeJS.Timeout;
 }

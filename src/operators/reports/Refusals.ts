@@ -50,7 +50,6 @@ export class Refusals {
   /** The last product that has made a request which worked. */
   readonly #userAgents = new LRUCache<string, string>({ max: MAX_CLIENTS });
 
-  /** @param plugin - id of an installed plugin, or the label for all others */
   add(
     plugin: string,
     { method, reportedPath = '', userAgent }: DecidedRequest,

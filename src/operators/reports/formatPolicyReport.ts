@@ -46,11 +46,7 @@ export function formatPolicyReport(
   return [`API gate: ${mode}`, ...lines.map(line => `  ${line}`)].join('\n');
 }
 
-/**
- * Formats a report as lines of text, for the log of the start and for the command.
- *
- * @param placeOf - returns what stands in front of the entry of a list with this config path
- */
+/** Formats a report as lines of text. `placeOf` returns what stands in front of the entry of a list with a config path. */
 export function formatReport(
   report: TextReport,
   placeOf = (_entry: string) => '',

@@ -183,7 +183,6 @@ export class RouteAccess {
   }
 }
 
-/** Returns the entity reference of a user, or the subject of a service. */
 export function nameOf(principal: Principal): string {
   return principal.type === 'user'
     ? principal.userEntityRef

@@ -20,8 +20,7 @@ export interface EndUserServices {
  * other.
  *
  * @param lockedUntil - seconds since the epoch; the present second lifts a lock
- * @returns `problem`: why not everything has ended everywhere; without one, what became of the refresh tokens, and the end of the
- * lock that was replaced or lifted
+ * @returns `problem`: why not everything has ended everywhere
  */
 export async function endUser(
   { locks, signOutUser }: EndUserServices,
