@@ -111,12 +111,12 @@ export const FIELDS = {
   },
 };
 
-/** What a reader asks for, by the name of the field; empty for nothing. */
+/** The texts that a reader has sent, by field; empty for none. */
 export type Asked = Record<keyof typeof FIELDS, string> & {
   explained: Explained | undefined;
 };
 
-/** The report, and what its reader asks for. */
+/** A report for one reader. */
 export type View = Asked & { report: PolicyReport };
 
 /** Makes a form that asks this page for something, and leads to a section. */

@@ -3,7 +3,7 @@ import { once } from 'lodash';
 import type { DecidedRequest } from '../../gate/GateObserver';
 import type { Policy } from '../../gate/rules/Policy';
 
-/** What came of a request that report-only let pass. {@link kindOf} has the status of each. */
+/** The outcome of a request that report-only let pass. {@link kindOf} has the status of each. */
 export type AnswerKind =
   'worked' | 'redirected' | 'refused' | 'not-found' | 'failed' | 'aborted';
 
