@@ -164,7 +164,11 @@ export class GateMetrics {
  */
 export function annotateSpan(decision: Decision): void {
   const { id, outcome, reason, rule, credential } = decision;
-  trace.getActiveSpan()?.setAttributes({
+  const span = trace.getActiveSpan();
+  if (!span?.isRecording()) {
+    return;
+  }
+  span.setAttributes({
     'api_gate.outcome': outcome,
     'api_gate.reason': reason,
     'api_gate.credential': credential,

@@ -88,7 +88,6 @@ export class Refusals {
     this.#userAgents.set(keyOf(used), userAgent);
   }
 
-  /** Returns the last product that this process has seen make such a request. */
   userAgentOf(used: Used): string | undefined {
     return this.#userAgents.get(keyOf(used));
   }

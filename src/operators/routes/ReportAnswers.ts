@@ -44,11 +44,7 @@ export class ReportAnswers {
   }
 }
 
-async function render(
-  report: PolicyReport,
-  isZipped: boolean,
-  asked: Asked | undefined,
-): Promise<Buffer> {
+async function render(report: PolicyReport, isZipped: boolean, asked?: Asked) {
   const text = asked
     ? `${await inPieces(renderPage({ ...asked, report }))}`
     : JSON.stringify(report);
