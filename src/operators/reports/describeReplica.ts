@@ -4,7 +4,7 @@ import type { Plugins } from '../../gate/plugins/Plugins';
 import type { Revocations } from '../../store/revocations/Revocations';
 import type { Refusals } from './Refusals';
 
-/** The process that answers, and what it has in its memory: nothing of it is from the database. docs/reference/http-api.md describes each field. */
+/** The process that answers, and what it alone has in its memory. docs/reference/http-api.md describes each field. */
 export type ProcessReport = ReturnType<typeof describeReplica>;
 
 export function describeReplica(options: {
