@@ -300,7 +300,10 @@ describe('docs/reference/http-api.md', () => {
     )!;
     const fields = [
       'filesNewerThanPolicy',
-      ...[...body.matchAll(/^ {4}(\w+)[:,]/gm)].map(([, field]) => field),
+      ...[
+        // A field that may be absent is spread under its condition.
+        ...body.matchAll(/^ {4}(?:\.\.\.\(.* && \{ )?(\w+)(?=[:,]| \})/gm),
+      ].map(([, field]) => field),
       ...Object.keys(
         describeReplica({
           backstage: undefined,

@@ -5,6 +5,7 @@ import { didYouMean } from '../../settings/read/values';
 import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
 import { printable } from '../../settings/logLine';
 import { DAY_MS } from '../../gate/util/time';
+import type { Get } from './backstageSettings';
 
 /** An end within this time is reported. */
 const SOON_MS = 7 * DAY_MS;
@@ -32,9 +33,7 @@ export interface FindingFacts {
   likely?: readonly string[];
   /** Whether this replica has read the list of locked users and revoked sessions. `undefined`: not known. */
   areOrdersLoaded?: boolean;
-  /** Whether the backend is on the legacy system. Default: false. */
   isLegacy?: boolean;
-  /** The features that the gate does without on this release. */
   missingFeatures?: readonly { id: string; lost: string }[];
   now: Date;
   /** The version of `@backstage/plugin-auth-backend` that is installed. */
@@ -51,6 +50,9 @@ export interface FindingFacts {
     externalTokens: readonly { subject: string; lastUsed: string | null }[];
   };
 }
+
+/** The facts, with the reader of other settings. */
+export type Facts = FindingFacts & { get: Get };
 
 /** An item whose condition may not hold. */
 export type Possible<T = Finding> = T | false | undefined;

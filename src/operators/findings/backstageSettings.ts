@@ -44,7 +44,6 @@ export const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';
 /** Topics of Backstage's own modules, which verify the sender by the setting that {@link secretOf} names. */
 export const VERIFIED_TOPICS = ['github', 'gitlab', 'azureDevOps'];
 
-/** Returns the config path of the secret by which a module of Backstage's verifies the sender. */
 export function secretOf(topic: string): string {
   return `events.modules.${topic}.webhookSecret`;
 }

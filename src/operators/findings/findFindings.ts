@@ -18,16 +18,15 @@ export function findFindings(facts: FindingFacts): Finding[] {
   return atOnce(findFindingsInPieces(facts));
 }
 
-/** Does the work of {@link findFindings} in pieces. */
 export function* findFindingsInPieces(facts: FindingFacts): Pieces<Finding[]> {
   const { config, gate, now } = facts;
-  const get = createGet(config);
+  const known = { ...facts, get: createGet(config) };
   const findings = compact([
-    ...(yield* findRuleFindings(facts, get)),
+    ...(yield* findRuleFindings(known)),
     ...findEndedExpectations(gate, now),
     ...findReplicaFindings(facts),
     ...findUnscanned(facts),
-    ...findSettingFindings(facts, get),
+    ...findSettingFindings(known),
   ]);
   // The first entry for a finding precedes others.
   const accepting = new Map(

@@ -7,13 +7,7 @@ import { findTexts } from '../../settings/read/requirements';
 import { asObject, didYouMean, isTrue } from '../../settings/read/values';
 import { WEBSOCKET } from '../../gate/read/requestLine';
 import { mapInPieces, Pieces } from '../pieces';
-import {
-  findAbsentPlugin,
-  findEnd,
-  Finding,
-  FindingFacts,
-  Possible,
-} from './Finding';
+import { Facts, findAbsentPlugin, findEnd, Finding, Possible } from './Finding';
 import {
   asList,
   asTexts,
@@ -41,10 +35,8 @@ type Fault = Possible<Pick<Finding, 'id' | 'why' | 'write'>>;
 
 const SECRETS = VERIFIED_TOPICS.map(secretOf);
 
-export function* findRuleFindings(
-  facts: FindingFacts,
-  get: Get,
-): Pieces<Finding[]> {
+export function* findRuleFindings(facts: Facts): Pieces<Finding[]> {
+  const { get } = facts;
   const endpoints = readProxyEndpoints(get);
   const texts = once(() => [...findTexts(facts.config), ...SECRETS]);
   const found = yield* mapInPieces(facts.gate.allow, (rule, i) => {
@@ -55,7 +47,7 @@ export function* findRuleFindings(
       findUnverified(rule, get),
       ...findProxyFaults(rule, endpoints),
       findAbsentPlugin(facts, rule.plugin, at),
-      findRefused(rule, facts, get),
+      findRefused(rule, facts),
       findUnmet(rule, texts),
       findEnd(rule, 'opens', at, facts),
     ]).map(({ id, why, write }) => ({ id, at, why, write }));
@@ -131,10 +123,7 @@ function readWebhookSecrets(get: Get): ReadonlySet<string> {
   ]);
 }
 
-function findProxyFaults(
-  rule: AllowRule,
-  endpoints: readonly ProxyEndpoint[],
-): Fault[] {
+function findProxyFaults(rule: AllowRule, endpoints: ProxyEndpoint[]): Fault[] {
   return endpoints
     .filter(({ path }) => rule.plugin === 'proxy' && reaches(rule, path))
     .flatMap(({ at, isPublic, secrets }) => [
@@ -153,11 +142,7 @@ function findProxyFaults(
     ]);
 }
 
-function findRefused(
-  rule: AllowRule,
-  { isLegacy }: FindingFacts,
-  get: Get,
-): Fault {
+function findRefused(rule: AllowRule, { get, isLegacy }: Facts): Fault {
   const { plugin } = rule;
   const refused = (AUTHORIZED_ROUTES.get(plugin) ?? []).filter(path =>
     reaches(rule, path),

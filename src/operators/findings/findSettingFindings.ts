@@ -1,11 +1,11 @@
-import { isSubtree, PluginPath, prefixOf } from '../../gate/rules/AllowRule';
+import { isSubtree, prefixOf } from '../../gate/rules/AllowRule';
 import {
   ApiGateConfig,
   CONFIG_KEY,
   KEYS,
 } from '../../settings/read/readApiGateConfig';
 import { asObject, isTrue } from '../../settings/read/values';
-import { findAbsentPlugin, Finding, FindingFacts, Possible } from './Finding';
+import { Facts, findAbsentPlugin, Finding, Possible } from './Finding';
 import { findDenyFindings, findTokenFindings } from './findTokenFindings';
 import {
   asList,
@@ -16,9 +16,8 @@ import {
   readProxyEndpoints,
 } from './backstageSettings';
 
-/** Finds settings of the gate, of Backstage and of other plugins that make the gate pointless. */
-export function findSettingFindings(facts: FindingFacts, get: Get): Possible[] {
-  const { gate, isLegacy } = facts;
+export function findSettingFindings(facts: Facts): Possible[] {
+  const { gate, get, isLegacy } = facts;
   return [
     ...findMisplaced(get),
     ...findSignInFindings(get),
@@ -27,10 +26,10 @@ export function findSettingFindings(facts: FindingFacts, get: Get): Possible[] {
     ),
     ...findTrustedPathFindings(facts),
     ...findNamedPlugins(facts),
-    ...findDenyFindings(facts, get),
+    ...findDenyFindings(facts),
     ...(isLegacy
       ? []
-      : [...findTokenFindings(facts, get), ...findAuthFindings(facts, get)]),
+      : [...findTokenFindings(facts), ...findAuthFindings(facts)]),
   ];
 }
 
@@ -49,13 +48,17 @@ function findEndpointFindings(
   endpoint: ProxyEndpoint,
   { foreignAuthorization }: ApiGateConfig,
 ): Possible[] {
-  const { at, forwardsToken, isWebSocket } = endpoint;
-  // Every upgrade reaches the target of an endpoint with `ws: true`, whatever its path.
-  const isForeign =
-    !isWebSocket && foreignAuthorization.some(each => covers(each, endpoint));
+  const { at, forwardsToken, isWebSocket, path } = endpoint;
+  const isWhollyForeign = foreignAuthorization.some(
+    foreign =>
+      foreign.plugin === 'proxy' &&
+      isSubtree(foreign) &&
+      isBelow(path, prefixOf(foreign)),
+  );
   return [
-    !isForeign &&
-      forwardsToken && {
+    forwardsToken &&
+      // Every upgrade reaches the target of an endpoint with `ws: true`, whatever its path.
+      (isWebSocket || !isWhollyForeign) && {
         id: 'token-leaves-house',
         at,
         why: "sends the caller's Backstage token to its target, and the token of the gate's cookie as well",
@@ -71,17 +74,8 @@ function findEndpointFindings(
   ];
 }
 
-/** Returns whether an entry of `foreignAuthorization` covers a whole endpoint. */
-function covers(foreign: PluginPath, { path }: ProxyEndpoint): boolean {
-  return (
-    foreign.plugin === 'proxy' &&
-    isSubtree(foreign) &&
-    isBelow(path, prefixOf(foreign))
-  );
-}
-
 /** Finds absent plugins. A backend does not start where one of `expect` is known not to be installed. */
-function findNamedPlugins(facts: FindingFacts): Possible[] {
+function findNamedPlugins(facts: Facts): Possible[] {
   const { expect, foreignAuthorization } = facts.gate;
   const lists = { expect: facts.installed ? [] : expect, foreignAuthorization };
   return Object.entries(lists).flatMap(([key, entries]) =>
@@ -92,7 +86,7 @@ function findNamedPlugins(facts: FindingFacts): Possible[] {
   );
 }
 
-function findTrustedPathFindings(facts: FindingFacts): Possible[] {
+function findTrustedPathFindings(facts: Facts): Possible[] {
   return facts.gate.trustedPaths.flatMap(({ plugin, path }, i) => {
     const at = `${CONFIG_KEY}.cookie.trustedPaths[${i}] (/api/${plugin}${path})`;
     return [
@@ -115,8 +109,7 @@ const VULNERABLE_SETTINGS = {
     'CVE-2026-32235 and CVE-2026-32236',
 };
 
-function findAuthFindings(facts: FindingFacts, get: Get): Possible[] {
-  const { authBackend = '', gate } = facts;
+function findAuthFindings({ authBackend = '', gate, get }: Facts): Possible[] {
   const isVulnerable = /^0\.(1?\d|2[0-6])\.|^0\.27\.(0|1-)/.test(authBackend);
   return [
     ...Object.entries(VULNERABLE_SETTINGS).map(

@@ -9,13 +9,12 @@ import {
 } from '../../settings/read/readExternalTokens';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { asObject, isObject, isTrue } from '../../settings/read/values';
-import { asList, Get, isText } from './backstageSettings';
-import { findAbsentPlugin, findEnd, FindingFacts, Possible } from './Finding';
+import { asList, isText } from './backstageSettings';
+import { Facts, findAbsentPlugin, findEnd, Possible } from './Finding';
 
-/** Finds external tokens without limits, and entries of `auth.apiGate.tokens` that end soon, that no token has used, or that name an absent plugin. */
-export function findTokenFindings(facts: FindingFacts, get: Get): Possible[] {
+export function findTokenFindings(facts: Facts): Possible[] {
   return [
-    ...findUnrestricted(get),
+    ...findUnrestricted(facts),
     ...findUnlisted(facts),
     ...findEndless(facts),
     ...findLimits(facts),
@@ -23,7 +22,7 @@ export function findTokenFindings(facts: FindingFacts, get: Get): Possible[] {
 }
 
 /** Finds entries of `backend.auth.externalAccess` and `backend.auth.keys` that are valid everywhere. */
-function findUnrestricted(get: Get): Possible[] {
+function findUnrestricted({ get }: Facts): Possible[] {
   return ['backend.auth.externalAccess', 'backend.auth.keys'].flatMap(key =>
     asList(get(key))
       .filter(isObject)
@@ -44,11 +43,10 @@ function findUnrestricted(get: Get): Possible[] {
 }
 
 /** Finds `jwks` entries that accept any subject of their issuer, because no default in `auth.apiGate.tokens` limits all of these subjects. */
-function findUnlisted({ config, gate, isLegacy }: FindingFacts): Possible[] {
+function findUnlisted({ config, gate }: Facts): Possible[] {
   return readExternalSubjects(config).issuers.map(
     ({ at, prefix, url }) =>
       prefix !== '' &&
-      !isLegacy &&
       !findDefault(prefix, gate.tokens) && {
         id: 'issuer-without-default',
         at: `${at}${isText(url) ? ` (${withoutSecrets(url)})` : ''}`,
@@ -63,11 +61,8 @@ function withoutSecrets(name: string): string {
   return name.replace(/\/\/[^/@]*@/, '//').replace(/[?#].*/s, '');
 }
 
-/**
- * Finds tokens that never end: a `static` token itself, and the secret of a `legacy` entry.
- * The tokens of issuers expire.
- */
-function findEndless({ config, gate }: FindingFacts): Possible[] {
+/** Finds tokens that never end: a `static` token itself, and the secret of a `legacy` entry. The tokens of issuers expire. */
+function findEndless({ config, gate }: Facts): Possible[] {
   const limits = withDefaults(gate.tokens);
   return readExternalTokens(config).map(({ at, subject, type }): Possible => {
     const own = limits.filter(entry => entry.subject === subject);
@@ -84,7 +79,7 @@ function findEndless({ config, gate }: FindingFacts): Possible[] {
   });
 }
 
-function findLimits(facts: FindingFacts): Possible[] {
+function findLimits(facts: Facts): Possible[] {
   const { config, gate, usage } = facts;
   const named = readExternalTokens(config).map(({ subject }) => subject);
   return gate.tokens.flatMap((entry, i) => {
@@ -110,14 +105,10 @@ function findLimits(facts: FindingFacts): Possible[] {
   });
 }
 
-/**
- * Finds deny rules that have ended or end soon, that another rule makes needless, whose plugin is not installed, or that except groups while
- * no token names groups.
- * The gate does not know which paths the handlers of a plugin serve.
- */
-export function findDenyFindings(facts: FindingFacts, get: Get): Possible[] {
+/** Finds deny rules that do not deny what they say. The gate does not know which paths the handlers of a plugin serve. */
+export function findDenyFindings(facts: Facts): Possible[] {
+  const { gate, get, now } = facts;
   const omitsGroups = isTrue(get('auth.omitIdentityTokenOwnershipClaim'));
-  const { gate, now } = facts;
   const denyList = new DenyList(gate.deny);
   return gate.deny.flatMap((rule, i): Possible[] => {
     const { except, methods, path, plugin } = rule;

@@ -3,16 +3,7 @@ import { once } from 'lodash';
 import type { DecidedRequest } from '../../gate/GateObserver';
 import type { Policy } from '../../gate/rules/Policy';
 
-/**
- * What came of a request that report-only let pass.
- *
- * - `worked`: 2xx, 304, 101 for a WebSocket, and a redirect that leads to no sign-in
- * - `redirected`: a redirect that may lead to a sign-in
- * - `refused`: 401 or 403
- * - `not-found`: 404
- * - `failed`: every other status
- * - `aborted`: the connection has ended without an answer
- */
+/** The outcome of a request that report-only let pass. {@link kindOf} has the status of each. */
 export type AnswerKind =
   'worked' | 'redirected' | 'refused' | 'not-found' | 'failed' | 'aborted';
 
@@ -38,7 +29,7 @@ export function watchAnswer(
 ): void {
   const end = (status: number, location?: unknown) => {
     try {
-      onAnswer(kindOf(status, location, policy), status);
+      onAnswer(kindOf(status, mayLeadToSignIn(location, policy)), status);
     } catch {
       // An exception in a listener would end the process.
     }
@@ -59,16 +50,13 @@ export function watchAnswer(
   }
 }
 
-function kindOf(
-  status: number,
-  location: unknown,
-  policy: Policy | undefined,
-): AnswerKind {
+/** Returns what came of a request. The status is 0 if the connection has ended without an answer. */
+function kindOf(status: number, isSignIn: boolean): AnswerKind {
   if (status >= 200 && status < 300) {
     return 'worked';
   }
   if (REDIRECTS.includes(status)) {
-    return mayLeadToSignIn(location, policy) ? 'redirected' : 'worked';
+    return isSignIn ? 'redirected' : 'worked';
   }
   return KIND_OF_STATUS[status] ?? 'failed';
 }
@@ -77,10 +65,7 @@ function kindOf(
  * Returns whether a redirect may begin a sign-in. Every other origin may be an identity provider's, which the gate can't know, so
  * that only a redirect to an origin of this deployment shows that the client got what it had asked for.
  */
-function mayLeadToSignIn(
-  location: unknown,
-  policy: Policy | undefined,
-): boolean {
+function mayLeadToSignIn(location: unknown, policy?: Policy): boolean {
   const { backendOrigin, trustedOrigins = [] } = policy?.config ?? {};
   // A handler may have set the header in a way that nobody can read later.
   if (typeof location !== 'string' || !URL.canParse(location, backendOrigin)) {
@@ -91,10 +76,7 @@ function mayLeadToSignIn(
 }
 
 /** Calls back with the status that begins the first bytes on a socket, or with 0 if there is none. */
-function watchFirstWrite(
-  socket: Duplex,
-  onStatus: (status: number) => void,
-): void {
+function watchFirstWrite(socket: Duplex, onStatus: (status: number) => void) {
   const { end, write } = socket;
   // The methods stay, since a listener may have replaced them meanwhile.
   const read = once((written: unknown) => {

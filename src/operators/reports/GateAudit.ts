@@ -1,7 +1,4 @@
-import type {
-  AuditorServiceEventSeverityLevel,
-  LoggerService,
-} from '@backstage/backend-plugin-api';
+import type { LoggerService } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import { InputError } from '@backstage/errors';
 import { isUndefined, omitBy } from 'lodash';
@@ -31,11 +28,7 @@ export class GateAudit {
     }
   }
 
-  /**
-   * Records a revocation by the gate's own route, or one that followed when refresh tokens could be ended after a sign-out.
-   *
-   * @param outcome - what came of it: fields that are `undefined` are left out
-   */
+  /** Records a revocation by the gate's own route, or one that followed when refresh tokens could be ended after a sign-out. */
   revoked(
     { scope, sub }: Pick<Revocation, 'scope' | 'sub'>,
     { error, ...outcome }: { error?: Error; [field: string]: unknown },
@@ -60,7 +53,7 @@ export class GateAudit {
   record(
     plugin: string,
     eventId: string,
-    severityLevel: AuditorServiceEventSeverityLevel,
+    severityLevel: 'low' | 'medium' | 'high',
     meta: JsonObject,
     error?: Error,
   ): void {

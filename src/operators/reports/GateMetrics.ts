@@ -6,8 +6,6 @@ import type { PolicyFiles } from '../../settings/files/PolicyFiles';
 import type { PolicySource } from '../../settings/PolicySource';
 import type { Revocations } from '../../store/revocations/Revocations';
 import type { Usage } from '../../store/usage/Usage';
-import type { NotIssuedReason } from '../../gate/GateObserver';
-import type { AnswerKind } from './Answer';
 
 interface ObservedParts {
   files: Pick<PolicyFiles, 'countNewer'>;
@@ -17,9 +15,6 @@ interface ObservedParts {
   usage: Pick<Usage, 'isComplete' | 'isOn' | 'isShared'>;
 }
 
-/** The unit, the description and the value of each gauge, by its name. */
-type Gauges = Record<string, [string, string, () => number]>;
-
 const A_YEAR_S = 365 * 24 * 60 * 60;
 
 /** Returns the seconds until the first of these times: 0 once it has passed, and a year at most, also where there is none. */
@@ -27,8 +22,86 @@ function secondsUntil(times: number[], now: number): number {
   return clamp((Math.min(...times) - now) / 1000, 0, A_YEAR_S);
 }
 
+type Gauge = [
+  unit: string,
+  description: string,
+  read: (parts: ObservedParts) => number,
+];
+
+const GAUGES: Record<string, Gauge> = {
+  'api_gate.reduced': [
+    '{feature}',
+    'Features that the gate lacks on this release of Backstage or Node',
+    ({ missingFeatures }) => missingFeatures.length,
+  ],
+  'api_gate.revocations.held': [
+    '{revocation}',
+    'Revocations in force at this replica',
+    ({ revocations }) => revocations.size,
+  ],
+  'api_gate.revocations.missing': [
+    '{revocation}',
+    'Revocations in force at this replica that the database has lost',
+    ({ revocations }) => revocations.missing,
+  ],
+  'api_gate.revocations.staleness': [
+    's',
+    'Time since the list of revocations was last read in full, or since the start',
+    ({ revocations }) => revocations.staleness,
+  ],
+  'api_gate.usage.unknown': [
+    '{record}',
+    '1 while the record of used rules and tokens lacks requests, otherwise 0',
+    ({ usage }) => Number(usage.isOn && usage.isShared && !usage.isComplete),
+  ],
+  'api_gate.up': [
+    '{gate}',
+    '1 while the rules refuse, 0 in report-only; without the gate there is no value',
+    ({ source }) => (source.current.isEnforced ? 1 : 0),
+  ],
+  'api_gate.rules.ends_in': [
+    's',
+    'Time until the first allow rule with `until` ends, a year at most; 0 once one has ended',
+    ({ source: { current } }) => {
+      const rules = current.config.allow.filter(({ unmet }) => !unmet);
+      return secondsUntil(rules.map(endOf), current.now());
+    },
+  ],
+  'api_gate.report_only.ends_in': [
+    's',
+    'Time until report-only ends, a year at most; a year once the rules refuse',
+    ({ source }) => {
+      const { config, isEnforced } = source.current;
+      const ends = config.until && !isEnforced ? [+config.until] : [];
+      return secondsUntil(ends, Date.now());
+    },
+  ],
+  'api_gate.policy.hash': [
+    '{hash}',
+    'The hash of the policy in force as a number, equal at replicas with the same settings in force',
+    // A double holds the 48 bits exactly.
+    ({ source }) => Number.parseInt(source.current.hash, 16),
+  ],
+  'api_gate.policy.rejected': [
+    '{policy}',
+    '1 while the configuration is rejected and the policy before it stays in force, otherwise 0',
+    ({ source }) => (source.problem === undefined ? 0 : 1),
+  ],
+  'api_gate.policy.needs_restart': [
+    '{setting}',
+    'Settings whose new value takes effect after a restart',
+    ({ source }) => source.needsRestart.length,
+  ],
+  'api_gate.policy.files_newer': [
+    '{file}',
+    'Configuration files that differ from what the backend has read of them; -1 if that is not known',
+    ({ files }) => files.countNewer(),
+  ],
+};
+
 /**
- * Reports to OpenTelemetry, where the backend has set that up. The number of values of each attribute is bounded.
+ * The metrics of OpenTelemetry, where the backend has set that up. The number of values of each attribute is bounded: `plugin` is the id of
+ * an installed plugin, or the label for all others.
  *
  * OpenTelemetry exports each set of attributes that an observable gauge ever had until the process ends, with its last value. So
  * no observable gauge has attributes, and each is observed every time. Each value is finite: OTLP in JSON has no NaN, and a
@@ -39,12 +112,12 @@ export class GateMetrics {
     'backstage-plugin-auth-backend-module-api-gate',
   );
 
-  readonly #decisions = this.#meter.createCounter('api_gate.decisions', {
+  readonly decisions = this.#meter.createCounter('api_gate.decisions', {
     description: 'Decisions about requests',
     unit: '{decision}',
   });
 
-  readonly #verification = this.#meter.createHistogram(
+  readonly verification = this.#meter.createHistogram(
     'api_gate.verification.duration',
     {
       description: 'Time to verify the credential of one request',
@@ -57,134 +130,32 @@ export class GateMetrics {
     },
   );
 
-  readonly #cookies = this.#meter.createCounter('api_gate.cookies', {
+  readonly cookies = this.#meter.createCounter('api_gate.cookies', {
     description: 'Cookies that were issued, or not',
     unit: '{cookie}',
   });
 
-  readonly #wouldRefuse = this.#meter.createCounter('api_gate.would_refuse', {
+  readonly wouldRefuse = this.#meter.createCounter('api_gate.would_refuse', {
     description:
       'Requests that report-only let pass, once they have their answer',
     unit: '{request}',
   });
 
-  constructor(options: ObservedParts) {
-    const gauges = { ...createGauges(options), ...createPolicyGauges(options) };
-    for (const [name, [unit, description, read]] of Object.entries(gauges)) {
+  constructor(parts: ObservedParts) {
+    for (const [name, gauge] of Object.entries(GAUGES)) {
+      const [unit, description, read] = gauge;
       this.#meter
         .createObservableGauge(name, { description, unit })
-        .addCallback(result => result.observe(read()));
+        .addCallback(result => result.observe(read(parts)));
     }
-  }
-
-  /** @param plugin - id of an installed plugin, or the label for all others */
-  decided(plugin: string, decision: Decision): void {
-    const { outcome, reason, credential } = decision;
-    this.#decisions.add(1, { plugin, outcome, reason, credential });
-  }
-
-  /** @param kind - what came of a request that would have been refused */
-  answered(plugin: string, kind: AnswerKind): void {
-    this.#wouldRefuse.add(1, { plugin, answer: kind });
   }
 
   /** Exports a count of 0, because Prometheus sees no increase in the first value of a series. */
   expectWorked(plugins: string[]): void {
     for (const plugin of plugins) {
-      this.#wouldRefuse.add(0, { plugin, answer: 'worked' });
+      this.wouldRefuse.add(0, { plugin, answer: 'worked' });
     }
   }
-
-  verified(seconds: number): void {
-    this.#verification.record(seconds);
-  }
-
-  cookieIssued(): void {
-    this.#cookies.add(1, { outcome: 'issued', reason: 'due' });
-  }
-
-  cookieNotIssued(reason: NotIssuedReason): void {
-    this.#cookies.add(1, { outcome: 'refused', reason });
-  }
-}
-
-function createGauges({ missingFeatures, revocations }: ObservedParts): Gauges {
-  return {
-    'api_gate.reduced': [
-      '{feature}',
-      'Features that the gate lacks on this release of Backstage or Node',
-      () => missingFeatures.length,
-    ],
-    'api_gate.revocations.held': [
-      '{revocation}',
-      'Revocations in force at this replica',
-      () => revocations.size,
-    ],
-    'api_gate.revocations.missing': [
-      '{revocation}',
-      'Revocations in force at this replica that the database has lost',
-      () => revocations.missing,
-    ],
-    'api_gate.revocations.staleness': [
-      's',
-      'Time since the list of revocations was last read in full, or since the start',
-      () => revocations.staleness,
-    ],
-  };
-}
-
-function createPolicyGauges({ files, source, usage }: ObservedParts): Gauges {
-  return {
-    'api_gate.usage.unknown': [
-      '{record}',
-      '1 while the record of used rules and tokens lacks requests, otherwise 0',
-      () => Number(usage.isOn && usage.isShared && !usage.isComplete),
-    ],
-    'api_gate.up': [
-      '{gate}',
-      '1 while the rules refuse, 0 in report-only; without the gate there is no value',
-      () => (source.current.isEnforced ? 1 : 0),
-    ],
-    'api_gate.rules.ends_in': [
-      's',
-      'Time until the first allow rule with `until` ends, a year at most; 0 once one has ended',
-      () => {
-        const { config, now } = source.current;
-        const rules = config.allow.filter(({ unmet }) => !unmet);
-        return secondsUntil(rules.map(endOf), now());
-      },
-    ],
-    'api_gate.report_only.ends_in': [
-      's',
-      'Time until report-only ends, a year at most; a year once the rules refuse',
-      () => {
-        const { config, isEnforced } = source.current;
-        const ends = config.until && !isEnforced ? [+config.until] : [];
-        return secondsUntil(ends, Date.now());
-      },
-    ],
-    'api_gate.policy.hash': [
-      '{hash}',
-      'The hash of the policy in force as a number, equal at replicas with the same settings in force',
-      // A double holds the 48 bits exactly.
-      () => Number.parseInt(source.current.hash, 16),
-    ],
-    'api_gate.policy.rejected': [
-      '{policy}',
-      '1 while the configuration is rejected and the policy before it stays in force, otherwise 0',
-      () => (source.problem === undefined ? 0 : 1),
-    ],
-    'api_gate.policy.needs_restart': [
-      '{setting}',
-      'Settings whose new value takes effect after a restart',
-      () => source.needsRestart.length,
-    ],
-    'api_gate.policy.files_newer': [
-      '{file}',
-      'Configuration files that differ from what the backend has read of them; -1 if that is not known',
-      () => files.countNewer(),
-    ],
-  };
 }
 
 /**

@@ -7,11 +7,7 @@ import { usedWorked } from '../../store/usage/Use';
 import { watchAnswer } from './Answer';
 import type { GateAudit } from './GateAudit';
 import { annotateSpan, GateMetrics } from './GateMetrics';
-import {
-  callPathOf,
-  recordablePathOf,
-  recordableReasonOf,
-} from './proposeRule';
+import { callPathOf, recordableOf } from './proposeRule';
 import { RefusalLog } from './RefusalLog';
 import { Refusals, ReportedRefusal } from './Refusals';
 
@@ -37,9 +33,9 @@ export class GateReport implements GateObserver {
 
   decided(decided: DecidedRequest, decision: Decision, error?: Error): void {
     const { metrics, usage } = this.options;
-    const { isAnonymous = false, outcome, rule } = decision;
+    const { credential, isAnonymous = false, outcome, reason, rule } = decision;
     const plugin = this.#labelOf(decision.plugin);
-    metrics?.decided(plugin, decision);
+    metrics?.decisions.add(1, { plugin, outcome, reason, credential });
     if (rule) {
       usage?.ruleUsed(rule, decided.method, isAnonymous);
     }
@@ -67,11 +63,7 @@ export class GateReport implements GateObserver {
   };
 
   /** Records that a handler calls a plugin for an external token; with `isCopy`, by a copy of its credentials: see `watchDelegations`. */
-  externalTokenDelegated(
-    subject: string,
-    plugin: string,
-    isCopy: boolean,
-  ): void {
+  externalTokenDelegated(subject: string, plugin: string, isCopy: boolean) {
     const label = this.#labelOf(plugin.toLowerCase());
     this.options.usage?.tokenUsed(
       subject,
@@ -81,17 +73,17 @@ export class GateReport implements GateObserver {
   }
 
   verified(seconds: number): void {
-    this.options.metrics?.verified(seconds);
+    this.options.metrics?.verification.record(seconds);
   }
 
   cookieIssued(plugin: string, userEntityRef: string): void {
     const { audit, metrics } = this.options;
-    metrics?.cookieIssued();
+    metrics?.cookies.add(1, { outcome: 'issued', reason: 'due' });
     audit?.cookieIssued(plugin, userEntityRef);
   }
 
   cookieNotIssued: GateObserver['cookieNotIssued'] = reason => {
-    this.options.metrics?.cookieNotIssued(reason);
+    this.options.metrics?.cookies.add(1, { outcome: 'refused', reason });
   };
 
   signedOut: GateObserver['signedOut'] = (plugin, ended) => {
@@ -105,14 +97,13 @@ export class GateReport implements GateObserver {
   ): void {
     const { metrics, usage } = this.options;
     const { method, plugin } = refusal;
-    const path = recordablePathOf(decided, decision);
-    const presented = recordableReasonOf(decision);
+    const recorded = recordableOf(decided, decision);
     watchAnswer(decided, (kind, status) => {
       refusal.answer = kind;
-      metrics?.answered(plugin, kind);
+      metrics?.wouldRefuse.add(1, { plugin, answer: kind });
       if (kind === 'worked') {
-        const answered = path && { path, status };
-        const worked = { plugin, method, ...answered, ...presented };
+        const answered = recorded.path && { status };
+        const worked = { plugin, method, ...recorded, ...answered };
         usage?.worked(worked);
         this.refusals.worked(usedWorked(worked), refusal);
       }

@@ -13,20 +13,14 @@ const OTHER_KINDS = '…';
 // Once the ids have so many bytes, they are logged before the second ends, so that they fit a line of the log.
 const MAX_ID_BYTES = 4_000;
 
-interface Refused {
-  refusal: ReportedRefusal;
-  error: Error;
-}
-
 /** The refusals of one kind since the last line. */
 interface Pending {
   beganAt: number;
-  latest?: Refused & { label: string };
+  latest?: { refusal: ReportedRefusal; error: Error; label: string };
   /** The number of refusals before `latest`. */
   omitted: number;
   /** Their ids, without those that were logged by themselves. */
   ids: string[];
-  /** The size of the ids as JSON. */
   idBytes: number;
   timer: NodeJS.Timeout;
 }
@@ -43,7 +37,6 @@ export class RefusalLog {
     private readonly options: { logger: LoggerService; audit?: GateAudit },
   ) {}
 
-  /** @param error - answers the request, or would answer it if the gate enforced */
   add(refusal: ReportedRefusal, error: Error): void {
     const { plugin, outcome, reason, detail = '', id } = refusal;
     const kind = `${plugin} ${outcome} ${reason} ${detail}`.trim();
@@ -58,7 +51,7 @@ export class RefusalLog {
     const pending = this.#pending.get(line);
     if (!pending) {
       this.#begin(line);
-      this.#report({ refusal, error });
+      this.#report(refusal, error);
       return;
     }
     if (pending.latest) {
@@ -103,7 +96,7 @@ export class RefusalLog {
     if (latest) {
       this.#begin(line);
       try {
-        this.#report(latest, omitted, ids);
+        this.#report(latest.refusal, latest.error, omitted, ids);
       } catch {
         // An exception in a timer would end the process.
       }
@@ -111,7 +104,8 @@ export class RefusalLog {
   }
 
   #report(
-    { refusal, error }: Refused,
+    refusal: ReportedRefusal,
+    error: Error,
     omitted = 0,
     omittedDecisions: string[] = [],
   ): void {

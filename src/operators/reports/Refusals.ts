@@ -17,7 +17,7 @@ const MINUTES = 60;
 const MINUTE_MS = 60_000;
 
 /** The number of different requests whose last client is kept. Clients choose the paths, so the number needs a limit. */
-const MAX_USER_AGENTS = 500;
+const MAX_CLIENTS = 500;
 
 /** The bytes of a subject in a report, which the issuer of a token chooses. The rest of a longer one is left out. */
 const MAX_SUBJECT_BYTES = 1_000;
@@ -29,7 +29,6 @@ export interface ReportedRefusal extends Pick<
 > {
   id: string;
   time: string;
-  /** Id of an installed plugin, or the label for all others. */
   plugin: string;
   method: string;
   path: string;
@@ -49,11 +48,8 @@ export class Refusals {
     max: MINUTES,
   });
   /** The last product that has made a request which worked. */
-  readonly #userAgents = new LRUCache<string, string>({
-    max: MAX_USER_AGENTS,
-  });
+  readonly #userAgents = new LRUCache<string, string>({ max: MAX_CLIENTS });
 
-  /** @param plugin - id of an installed plugin, or the label for all others */
   add(
     plugin: string,
     { method, reportedPath = '', userAgent }: DecidedRequest,
@@ -88,12 +84,10 @@ export class Refusals {
     return refusal;
   }
 
-  /** Keeps who has made a request that worked last. */
   worked(used: Used, { userAgent }: ReportedRefusal): void {
     this.#userAgents.set(keyOf(used), userAgent);
   }
 
-  /** Returns the last product that this process has seen make such a request. */
   userAgentOf(used: Used): string | undefined {
     return this.#userAgents.get(keyOf(used));
   }
@@ -101,8 +95,7 @@ export class Refusals {
   /** Describes the refusals of this process: in report-only, the requests that would have been refused. */
   describe() {
     const firstMinute = minuteOf(Date.now()) - MINUTES + 1;
-    const timeOf = (milliseconds: number) =>
-      new Date(milliseconds).toISOString();
+    const timeOf = (instant: number) => new Date(instant).toISOString();
     return {
       refusals: {
         since: timeOf(Math.max(this.#startedAt, firstMinute * MINUTE_MS)),

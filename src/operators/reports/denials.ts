@@ -14,10 +14,10 @@ import { formatEnd, inBrackets } from './formatPolicyReport';
 type ReportedDenial = PolicyReport['deny'][number];
 
 /** Formats deny rules, each with the allow rules that open nothing, or less, because of it. */
-export function formatDenials({
-  allow,
-  deny,
-}: Pick<PolicyReport, 'allow' | 'deny'>): string[] {
+export function formatDenials(
+  deny: PolicyReport['deny'],
+  allow: PolicyReport['allow'],
+): string[] {
   return deny.map(denial => {
     const closed = allow.flatMap((rule, i) => {
       const has = (method: string) => hasMethod(denial, method);

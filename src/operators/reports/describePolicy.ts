@@ -28,16 +28,11 @@ import type { ReportOnlyReport } from './describeReportOnly';
 import type { ProcessReport } from './describeReplica';
 import type { UsageReport } from './describeUsage';
 
-type Described = Result<ReturnType<typeof describePolicy>>;
-
-type Optional = 'problem' | 'reportOnly' | 'until' | 'usage';
-
 /** The paths that can be reached without signing in, and why. docs/reference/http-api.md describes each field. */
-export type PolicyReport = Omit<Described, Optional> &
-  Partial<Pick<Described, Optional>> & {
-    /** Present in the answer of the policy route only. */
-    filesNewerThanPolicy?: string[];
-  };
+export type PolicyReport = Result<ReturnType<typeof describePolicy>> & {
+  /** Present in the answer of the policy route only. */
+  filesNewerThanPolicy?: string[];
+};
 
 /** A rule in a report. `installed` is absent where it is not known whether its plugin is. */
 export type ReportedRule = ReturnType<typeof withEnd<AllowRule>> & {
@@ -88,6 +83,7 @@ export function* describePolicy(options: {
   used: UsageReport | undefined;
 }) {
   const { findings, plugins, policies, policy, source } = options;
+  const { reportOnly, used: usage } = options;
   const { config, hash, isEnforced, loadedAt, now } = policy;
   const beyond = yield* mapInPieces(policy.openRules, ({ until, ...rule }) =>
     isBeyondPlugin(rule, options) ? [rule] : [],
@@ -96,9 +92,9 @@ export function* describePolicy(options: {
     hash,
     loadedAt: loadedAt.toISOString(),
     mode: config.mode,
-    until: config.until?.toISOString(),
+    ...(config.until && { until: config.until.toISOString() }),
     enforced: isEnforced,
-    problem: source.problem,
+    ...(source.problem !== undefined && { problem: source.problem }),
     needsRestart: source.needsRestart,
     lists: source.lists,
     allow: yield* mapInPieces(config.allow, (rule): ReportedRule => ({
@@ -120,12 +116,12 @@ export function* describePolicy(options: {
     findings,
     installed: plugins.installedIds(),
     openedInCode: policies.all(),
-    closed: listClosed(policies, { allowList: policy.opened, now }),
+    closed: policies.all().filter(declared => isClosed(declared, policy)),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: beyond.flat(),
     ...options.process,
-    reportOnly: options.reportOnly,
-    usage: options.used,
+    ...(reportOnly && { reportOnly }),
+    ...(usage && { usage }),
   };
 }
 
@@ -169,33 +165,24 @@ export function withEnd<T extends { until?: number }>(
   };
 }
 
-/** Lists what plugins have opened in code, and no allow rules in force open as far. */
-function listClosed(
-  policies: DeclaredPolicies,
-  policy: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
-): DeclaredPolicy[] {
-  return policies.all().filter(
-    declared =>
-      // Signing in needs only the built-in public routes of `auth` and `app`.
-      !['auth', 'app'].includes(declared.plugin) &&
-      !isCovered(declared, policy),
-  );
-}
-
-/** Returns whether allow rules open all that a plugin's policy does: everything below a path, or one WebSocket handler. */
-function isCovered(
+/** Returns whether allow rules do not open all that a plugin has opened in code: everything below a path, or one WebSocket handler. */
+function isClosed(
   { plugin, path, isWebSocket }: DeclaredPolicy,
-  { allowList, now }: Pick<ConfiguredPolicy, 'allowList' | 'now'>,
+  { now, opened }: ConfiguredPolicy,
 ): boolean {
+  // Signing in needs only the built-in public routes of `auth` and `app`.
+  if (plugin === 'auth' || plugin === 'app') {
+    return false;
+  }
   if (isWebSocket) {
-    return allowList.match(plugin, WEBSOCKET, path, now()) !== undefined;
+    return opened.match(plugin, WEBSOCKET, path, now()) === undefined;
   }
   // Backstage reads `*` as the whole plugin. A parameter of a path is one segment of any text.
   const prefix = path.replace(/^[*/]$/, '').replace(/:[\w$]+/g, ANY_SEGMENT);
   const paths = prefix === '' ? ['/**'] : [prefix, `${prefix}/**`];
-  return paths.every(each =>
-    ALL_METHODS.every(
-      method => coveredUntil(allowList, { plugin, path: each }, method) > now(),
+  return paths.some(each =>
+    ALL_METHODS.some(
+      method => coveredUntil(opened, { plugin, path: each }, method) <= now(),
     ),
   );
 }

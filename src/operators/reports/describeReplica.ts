@@ -4,10 +4,9 @@ import type { Plugins } from '../../gate/plugins/Plugins';
 import type { Revocations } from '../../store/revocations/Revocations';
 import type { Refusals } from './Refusals';
 
-/** The process that answers, and what it has in its memory. docs/reference/http-api.md describes each field. */
+/** The process that answers, and what it alone has in its memory. docs/reference/http-api.md describes each field. */
 export type ProcessReport = ReturnType<typeof describeReplica>;
 
-/** Describes this process. Nothing in it is from the database. */
 export function describeReplica(options: {
   /** The version of `@backstage/backend-defaults`; `undefined` where it can't be read. */
   backstage: string | undefined;

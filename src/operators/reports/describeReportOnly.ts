@@ -199,11 +199,10 @@ function nameRequest({ plugin, method, path = '/…' }: WorkedRequest): string {
   return `${method} ${at}`;
 }
 
-export function formatEnforce({
-  enforce,
-  because,
-}: Pick<ReportOnlyReport, 'enforce' | 'because'>): string {
-  return `Enforce: ${enforce}, since ${because}`;
+export function formatEnforce(
+  report: Pick<ReportOnlyReport, 'enforce' | 'because'>,
+): string {
+  return `Enforce: ${report.enforce}, since ${report.because}`;
 }
 
 /** Formats requests that worked: the rule that would keep them as a comment, or why none is proposed. */

@@ -167,10 +167,7 @@ function proposeOnly(subject: string, calls: Use[]): string | undefined {
  * Proposes restrictions that keep working what has worked. Releases before backend-defaults 0.17.8 ask for the called plugins only, but a token
  * that lacks the others would be refused after an update.
  */
-function proposeRestrictions(
-  called: string[],
-  delegatedTo: string[],
-): string | undefined {
+function proposeRestrictions(called: string[], delegatedTo: string[]) {
   const plugins = [...new Set([...called, ...delegatedTo])].sort();
   // Other labels are those of plugins of other backends, and of calls that no restrictions allow.
   if (!plugins.every(id => PLUGIN_ID.test(id))) {

@@ -80,11 +80,7 @@ export function readRequest(text: string) {
     : { method, target };
 }
 
-/**
- * Explains whether a request without a credential passes the gate, why, and which rule would open it.
- *
- * @param subject - adds what comes of the request with a valid external token of this subject
- */
+/** Explains whether a request passes the gate without a credential, why, and which rule would open it; and with a token of `subject`. */
 export function explainInWords(
   request: { method: string; target: string },
   subject: string | undefined,
@@ -164,10 +160,7 @@ function describeInCode(
   );
 }
 
-/**
- * Explains what comes of a request with a valid token of a subject: Backstage's `accessRestrictions` decide first, and then
- * `auth.apiGate.tokens`.
- */
+/** Explains what comes of a request with a valid token. Backstage's `accessRestrictions` decide first, and then `auth.apiGate.tokens`. */
 function explainToken(
   subject: string,
   request: LimitedRequest,

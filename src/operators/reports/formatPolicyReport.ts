@@ -31,14 +31,7 @@ export function pageAddressOf(baseUrl: string): string {
 export type TextReport = Partial<PolicyReport> &
   Pick<PolicyReport, 'allow' | 'enforced'>;
 
-/** A title, and a line for each entry below it. */
-type Section = readonly [title: string, lines: readonly string[]];
-
-/**
- * Formats a report as one block of text, for the log of the start.
- *
- * @param page - the address of the page of the policy, in a backend that has it
- */
+/** Formats a report as one block of text, for the log of the start. */
 export function formatPolicyReport(
   report: PolicyReport,
   page?: string,
@@ -53,11 +46,7 @@ export function formatPolicyReport(
   return [`API gate: ${mode}`, ...lines.map(line => `  ${line}`)].join('\n');
 }
 
-/**
- * Formats a report as lines of text, for the log of the start and for the command.
- *
- * @param placeOf - returns what stands in front of the entry of a list with this config path
- */
+/** Formats a report as lines of text. `placeOf` returns what stands in front of the entry of a list with a config path. */
 export function formatReport(
   report: TextReport,
   placeOf = (_entry: string) => '',
@@ -65,55 +54,44 @@ export function formatReport(
   const { allow, enforced, reportOnly, tokens = [], usage } = report;
   const withPlaces = (list: string, lines: string[]) =>
     lines.map((line, i) => `${placeOf(`${CONFIG_KEY}.${list}[${i}]`)}${line}`);
-  const sections: Section[] = [
-    ['Public by rule', withPlaces('allow', allow.map(formatOpening))],
-    [
-      `Limits of external tokens${enforced ? '' : ' once you enforce'}`,
+  const sections = {
+    'Public by rule': withPlaces('allow', allow.map(formatOpening)),
+    [`Limits of external tokens${enforced ? '' : ' once you enforce'}`]:
       withPlaces('tokens', tokens.map(formatToken)),
-    ],
     ...listBesideRules(report),
-    [
-      titleOfWorked(report),
-      (reportOnly?.worked ?? []).map(each => formatWorked(hideToken(each))),
-    ],
-    ['Use, at the running backend', usage ? formatUsage(usage) : []],
-  ];
+    [titleOfWorked(report)]: (reportOnly?.worked ?? []).map(each =>
+      formatWorked(hideToken(each)),
+    ),
+    'Use, at the running backend': usage ? formatUsage(usage) : [],
+  };
   return [
     ...(allow.length ? [] : ['No allow rules.']),
     ...(reportOnly ? [formatEnforce(reportOnly)] : []),
-    ...sections.flatMap(section),
+    ...Object.entries(sections).flatMap(([title, lines]) =>
+      lines.length ? [`${title}:`, ...lines.map(line => `  ${line}`)] : [],
+    ),
   ];
 }
 
-/** Returns what is open, or was opened in code, beside the allow rules. */
-export function listBesideRules(report: TextReport): Section[] {
+/** Returns what is open, or was opened in code, beside the allow rules, by the title of each list. */
+export function listBesideRules(report: TextReport): Record<string, string[]> {
   const { allow, builtIn = [], closed = [], deny = [], enforced } = report;
   const { lists = [], opensBeyondPlugins = [], unknown = [] } = report;
-  const sections: Section[] = [
-    [
-      `Denied${enforced ? '' : ' once you enforce'}, except for keys, cookie endpoints and sign-outs`,
-      formatDenials({ allow, deny }),
-    ],
-    ['Public without a rule', builtIn.map(formatOpening)],
-    ['Lists, by file', lists.map(formatListSource)],
-    [
-      'Newly public once it is enforced',
-      enforced ? [] : opensBeyondPlugins.map(formatRule),
-    ],
-    [
-      `Opened by plugins in code, and closed ${enforced ? 'by the gate' : 'once you enforce'}, except for what your rules name`,
+  return {
+    [`Denied${enforced ? '' : ' once you enforce'}, except for keys, cookie endpoints and sign-outs`]:
+      formatDenials(deny, allow),
+    'Public without a rule': builtIn.map(formatOpening),
+    'Lists, by file': lists.map(formatListSource),
+    'Newly public once it is enforced': enforced
+      ? []
+      : opensBeyondPlugins.map(formatRule),
+    [`Opened by plugins in code, and closed ${enforced ? 'by the gate' : 'once you enforce'}, except for what your rules name`]:
       closed.map(formatClosed),
-    ],
-    ['Not known what these open themselves', unknown],
-  ];
-  return sections.filter(([, lines]) => lines.length > 0);
+    'Not known what these open themselves': unknown,
+  };
 }
 
-/** Returns the title of the requests that worked in report-only. */
-export function titleOfWorked({
-  reportOnly,
-  until,
-}: Pick<PolicyReport, 'reportOnly' | 'until'>): string {
+export function titleOfWorked({ reportOnly, until }: TextReport): string {
   return `Worked, and will be refused ${until ? `from ${until} on` : 'once you enforce'}; ${reportOnly?.note ?? 'to keep a request public, paste its rule and remove the first #'}`;
 }
 
@@ -126,7 +104,6 @@ function hideToken(worked: WorkedRequests): WorkedRequests {
     : { ...others, path: shown, why: 'the page shows the path to operators' };
 }
 
-/** Formats what a rule opens, or the gate itself, as one line. */
 export function formatOpening(rule: ReportedRule): string {
   return `${formatRule(rule)}${inBrackets([rule.reason, ...notesOf(rule)])}`;
 }
@@ -147,7 +124,6 @@ export function formatToken(token: ReportedToken): string {
   return `${token.subject}: ${formatLimits(token)}`;
 }
 
-/** Formats what an entry of `auth.apiGate.tokens` allows, why, and until when. */
 export function formatLimits(token: ReportedToken): string {
   const { only } = token;
   const requests = Array.isArray(only)
@@ -169,13 +145,7 @@ export function inBrackets(notes: (string | undefined)[]): string {
     .join('');
 }
 
-function section([title, lines]: Section): string[] {
-  return lines.length ? [`${title}:`, ...lines.map(line => `  ${line}`)] : [];
-}
-
-/**
- * Formats a path that a plugin has opened in code. One that Backstage's own cookie opens needs no rule, which would make it public.
- */
+/** Formats a path that a plugin has opened in code. One that Backstage's own cookie opens needs no rule, which would make it public. */
 function formatClosed(closed: DeclaredPolicy): string {
   const { plugin, path, allow, isWebSocket } = closed;
   const name = `${plugin} ${path}${isWebSocket ? ' (WebSocket)' : ''}`;

@@ -9,7 +9,7 @@ import {
   callPathOf,
   proposeLimits,
   proposeRule,
-  recordablePathOf,
+  recordableOf,
 } from './proposeRule';
 
 const missing: Decision = {
@@ -35,7 +35,7 @@ describe('[P60] the path of a request that worked', () => {
     '/eyJ',
     '/x'.repeat(100),
   ])('is recorded if a rule may have it: %s', path => {
-    expect(recordablePathOf(requestTo(path), missing)).toBe(path);
+    expect(recordableOf(requestTo(path), missing)).toEqual({ path });
   });
 
   it.each([
@@ -57,21 +57,19 @@ describe('[P60] the path of a request that worked', () => {
     '/users/jane.doe@mail.example.com/picture',
     '/t/eyJhbGciOiJub25lIn0.e30.',
   ])('is not recorded otherwise: %j', path => {
-    expect(recordablePathOf(requestTo(path), missing)).toBeUndefined();
+    expect(recordableOf(requestTo(path), missing)).toEqual({});
   });
 
   it('is not recorded for a plugin that is not installed, or after a credential', () => {
-    expect(
-      recordablePathOf({ ...requestTo('/x'), isInstalled: false }, missing),
-    ).toBeUndefined();
+    const elsewhere = { ...requestTo('/x'), isInstalled: false };
+    expect(recordableOf(elsewhere, missing)).toEqual({});
     for (const reason of [
       'invalid-token',
       'cross-site',
       'unsupported-scheme',
     ] as const) {
-      expect(
-        recordablePathOf(requestTo('/x'), { ...missing, reason }),
-      ).toBeUndefined();
+      const refused = { ...missing, reason };
+      expect(recordableOf(requestTo('/x'), refused)).toEqual({ reason });
     }
   });
 });

@@ -34,39 +34,27 @@ const LIKE_AN_EMAIL = /[^/]@[^/]+\.[a-z]/i;
 const NEVER_PROPOSED = ['kubernetes', 'mcp-actions', 'proxy', 'scaffolder'];
 
 /**
- * Returns the path of a request that may be recorded and proposed: a rule may have it, it holds nothing like a token or the address
- * of a person, and the request has presented no credential. Such a path is plain text in YAML, too.
+ * Returns what may be recorded of a request. Without a credential, that is its path: a rule may have it, and it holds nothing like a token or
+ * the address of a person. Such a path is plain text in YAML, too. With a credential, it is why that would be refused, and whose external
+ * token it was. No user is recorded.
  */
-export function recordablePathOf(
+export function recordableOf(
   { isInstalled, path }: DecidedRequest,
-  { reason }: Decision,
-): string | undefined {
-  const isRecordable =
-    reason === 'missing-credentials' &&
-    isInstalled &&
-    path !== undefined &&
-    path.length <= MAX_PATH_LENGTH &&
-    isUnambiguousPath(path) &&
-    isRecordableText(path) &&
-    !isCookieEndpoint(path);
-  return isRecordable ? path : undefined;
-}
-
-/** Returns why a request that presented a credential would be refused, and whose external token it was. No user is recorded. */
-export function recordableReasonOf({
-  detail,
-  reason,
-  subject,
-}: Decision): Pick<WorkedRequest, 'reason' | 'subject'> {
-  switch (reason) {
-    case 'missing-credentials':
-      return {};
-    case 'restricted':
-    case 'token-ended':
-      return { reason: detail ?? reason, subject };
-    default:
-      return { reason };
+  { detail, reason, subject }: Decision,
+): Pick<WorkedRequest, 'path' | 'reason' | 'subject'> {
+  if (reason === 'missing-credentials') {
+    const isRecordable =
+      isInstalled &&
+      path !== undefined &&
+      path.length <= MAX_PATH_LENGTH &&
+      isUnambiguousPath(path) &&
+      isRecordableText(path) &&
+      !isCookieEndpoint(path);
+    return isRecordable ? { path } : {};
   }
+  return reason === 'restricted' || reason === 'token-ended'
+    ? { reason: detail ?? reason, subject }
+    : { reason };
 }
 
 /** Returns whether a path or a segment is one that a rule may have, and holds nothing like a token or the address of a person. */
@@ -176,14 +164,9 @@ export function callPathOf({
 
 /**
  * Proposes the entry of `auth.apiGate.tokens` that allows what the tokens of a subject have called and nothing else, as a comment.
- *
- * @param calls - the recorded requests of the subject
- * @returns `undefined` if no entry would keep all of them working
+ * Returns `undefined` if no entry would keep all of these calls working.
  */
-export function proposeLimits(
-  subject: string,
-  calls: readonly Use[],
-): string | undefined {
+export function proposeLimits(subject: string, calls: readonly Use[]) {
   const rules = new Map<string, AllowRule>();
   for (const { plugin, method, path = '/**' } of calls.map(tokenCallOf)) {
     if (

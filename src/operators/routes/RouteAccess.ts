@@ -47,7 +47,6 @@ export type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 
 type Caller = BackstageCredentials<Principal>;
 
-/** A setting with entity references of users and groups. */
 type People = 'operators' | 'readers';
 
 /**
@@ -67,13 +66,11 @@ export class RouteAccess {
     },
   ) {}
 
-  /** Accepts services, if the permission allows it. */
   async assertService(req: Request, permission: BasicPermission) {
-    const credentials = await this.services.httpAuth.credentials(req, {
+    const caller = await this.services.httpAuth.credentials(req, {
       allow: ['service'],
     });
-    await this.#requirePermission(credentials, permission);
-    return credentials.principal;
+    return this.#require(permission, caller, []);
   }
 
   /** Accepts services and operators, if the permission to read allows it. */
@@ -149,21 +146,14 @@ export class RouteAccess {
         `This is for services, and for users whom ${settings} names: ${nameOf(principal)} is not among them`,
       );
     }
-    await this.#requirePermission(caller, permission);
-    return principal;
-  }
-
-  async #requirePermission(
-    credentials: BackstageCredentials,
-    permission: BasicPermission,
-  ) {
     const [{ result }] = await this.services.permissions.authorize(
       [{ permission }],
-      { credentials },
+      { credentials: caller },
     );
     if (result !== AuthorizeResult.ALLOW) {
       throw new NotAllowedError(`This needs the permission ${permission.name}`);
     }
+    return principal;
   }
 
   /** Returns whether a caller is a service, or a user whom a setting names, directly or by an ownership reference of Backstage's user info. */
@@ -193,7 +183,6 @@ export class RouteAccess {
   }
 }
 
-/** Returns the entity reference of a user, or the subject of a service. */
 export function nameOf(principal: Principal): string {
   return principal.type === 'user'
     ? principal.userEntityRef

@@ -156,22 +156,14 @@ function createWriteLimit(services: RevocationRoutes) {
       const seconds = Math.ceil(waitMs / 1000);
       res.setHeader('Retry-After', seconds);
       // Backstage has no error class for 429: its middleware answers with the `statusCode`.
-      throw Object.assign(
-        new Error(
-          `Too many sign-outs by this caller: try again in ${seconds} s`,
-        ),
-        { name: 'TooManyRequestsError', statusCode: 429 },
-      );
+      const message = `Too many sign-outs by this caller: try again in ${seconds} s`;
+      const refused = { name: 'TooManyRequestsError', statusCode: 429 };
+      throw Object.assign(new Error(message), refused);
     }
   };
 }
 
-/**
- * Reports what a caller has revoked.
- *
- * @returns the body of the answer
- * @throws ServiceUnavailableError if there is a problem
- */
+/** Audits what a caller has revoked, and returns the body of the answer. Throws a ServiceUnavailableError if there is a problem. */
 function finish(
   { audit }: RevocationRoutes,
   caller: Principal,

@@ -5,9 +5,6 @@ import {
 import type { DatabaseConnections } from '../../store/DatabaseConnections';
 import { withTimeout } from '../../gate/util/time';
 
-/** The table of the `auth` plugin with the users to whom it has issued a token. */
-const TABLE = 'user_info';
-
 const TIMEOUT_MS = 5_000;
 
 /**
@@ -17,13 +14,34 @@ const TIMEOUT_MS = 5_000;
 export function createUserLookup(
   services: CallServices & { database: Pick<DatabaseConnections, 'run'> },
 ) {
+  const hasSignedIn = async (userEntityRef: string): Promise<boolean> => {
+    const rows = await services.database.run(knex =>
+      // The table of the `auth` plugin with the users to whom it has issued a token.
+      knex('user_info')
+        .select('user_entity_ref')
+        .whereRaw('lower(user_entity_ref) = ?', [userEntityRef])
+        .limit(1),
+    );
+    return rows.length > 0;
+  };
+  const isInCatalog = async (userEntityRef: string): Promise<boolean> => {
+    const body = { entityRefs: [userEntityRef], fields: ['kind'] };
+    const path = '/entities/by-refs';
+    const response = await fetchFromPlugin(services, 'catalog', path, { body });
+    // There may be no catalog, and it may refuse what is no reference for it.
+    if (!response.ok) {
+      await response.body?.cancel();
+      return false;
+    }
+    const { items } = await response.json();
+    return items.some(Boolean);
+  };
   return async (userEntityRef: string): Promise<boolean | undefined> => {
     const answers = await Promise.all(
-      [
-        hasSignedIn(services.database, userEntityRef),
-        isInCatalog(services, userEntityRef),
-      ].map(answer =>
-        withTimeout(answer, TIMEOUT_MS, 'No answer').catch(() => undefined),
+      [hasSignedIn, isInCatalog].map(ask =>
+        withTimeout(ask(userEntityRef), TIMEOUT_MS, 'No answer').catch(
+          () => undefined,
+        ),
       ),
     );
     if (answers.includes(true)) {
@@ -31,36 +49,4 @@ export function createUserLookup(
     }
     return answers.includes(undefined) ? undefined : false;
   };
-}
-
-async function hasSignedIn(
-  database: Pick<DatabaseConnections, 'run'>,
-  userEntityRef: string,
-): Promise<boolean> {
-  const rows = await database.run(knex =>
-    knex(TABLE)
-      .select('user_entity_ref')
-      .whereRaw('lower(user_entity_ref) = ?', [userEntityRef])
-      .limit(1),
-  );
-  return rows.length > 0;
-}
-
-async function isInCatalog(
-  services: CallServices,
-  userEntityRef: string,
-): Promise<boolean> {
-  const response = await fetchFromPlugin(
-    services,
-    'catalog',
-    '/entities/by-refs',
-    { body: { entityRefs: [userEntityRef], fields: ['kind'] } },
-  );
-  // There may be no catalog, and it may refuse what is no reference for it.
-  if (!response.ok) {
-    await response.body?.cancel();
-    return false;
-  }
-  const { items } = await response.json();
-  return items.some(Boolean);
 }

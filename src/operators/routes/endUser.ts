@@ -20,8 +20,7 @@ export interface EndUserServices {
  * other.
  *
  * @param lockedUntil - seconds since the epoch; the present second lifts a lock
- * @returns `problem`: why not everything has ended everywhere; without one, what became of the refresh tokens, and the end of the
- * lock that was replaced or lifted
+ * @returns `problem`: why not everything has ended everywhere
  */
 export async function endUser(
   { locks, signOutUser }: EndUserServices,
@@ -31,7 +30,9 @@ export async function endUser(
   const [lock, { isStored, offlineSessions }] = await Promise.all([
     lockedUntil === undefined
       ? undefined
-      : replaceLock(locks, userEntityRef, lockedUntil),
+      : replaceLock(locks, userEntityRef, lockedUntil).catch(
+          () => 'failed' as const,
+        ),
     signOutUser(userEntityRef, { offlineSessions: 'end' }),
   ]);
   const scope: 'lock' | 'user' = lock ? 'lock' : 'user';
@@ -54,12 +55,8 @@ async function replaceLock(
   locks: EndUserServices['locks'],
   userEntityRef: string,
   lockedUntil: number,
-): Promise<{ formerLockedUntil?: string } | 'failed'> {
-  try {
-    const former = await locks.find(userEntityRef);
-    await locks.set(userEntityRef, lockedUntil);
-    return former === undefined ? {} : { formerLockedUntil: toInstant(former) };
-  } catch {
-    return 'failed';
-  }
+) {
+  const former = await locks.find(userEntityRef);
+  await locks.set(userEntityRef, lockedUntil);
+  return former === undefined ? {} : { formerLockedUntil: toInstant(former) };
 }

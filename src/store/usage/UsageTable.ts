@@ -25,7 +25,7 @@ interface Row extends Count {
 /**
  * The table of the `auth` plugin's database with the requests for each rule or token on each day. All processes add to the same row.
  * The table holds nothing that a client sends but the subject of a token that verified, and the path of a request that worked: see
- * `recordablePathOf`.
+ * `recordableOf`.
  */
 export class UsageTable {
   /** The uses on the days before yesterday. No process writes to these days any more, so they are read once a day. */
