@@ -6,7 +6,8 @@ import type { RevocationPage } from './RevocationStore';
 
 const INTERVAL_MS = 10 * 60_000;
 
-const PAGE_INTERVAL_MS = 2_000;
+/** The wait between two pages, and until the next look whether a reading is due. */
+export const PAGE_INTERVAL_MS = 2_000;
 
 // A sign-out that the store had longer ago is not written back: somebody may have emptied the table meanwhile.
 const WRITE_BACK_MS = 20 * 60_000;
@@ -40,15 +41,6 @@ export class StoreComparison {
   /** The number of revocations that the store had before, and that it has lacked since the last complete reading began. */
   get missing(): number {
     return this.options.list.lostSince(this.#comparedAt).length;
-  }
-
-  /** Returns the wait until the next page, or until the next look whether a reading is due. */
-  waitMs(idleMs: number): number {
-    const untilDueMs = this.#dueAt - performance.now();
-    return Math.max(
-      PAGE_INTERVAL_MS,
-      this.#reading ? 0 : Math.min(idleMs, untilDueMs),
-    );
   }
 
   /**

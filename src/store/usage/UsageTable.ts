@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
 import { chunk, mapValues, pick, sortBy } from 'lodash';
-import { createTable, readDatabaseTime } from '../createTable';
+import { createTable, hashKey, readDatabaseTime } from '../createTable';
 import type { DatabaseConnections } from '../DatabaseConnections';
 import { addDay, Count, dayOf, DAYS_KEPT, keyOf, Use } from './Use';
 
@@ -47,8 +46,7 @@ export class UsageTable {
     const rows = counts.map(count => ({
       ...pick(count, ['kind', 'name', 'plugin', 'requests', 'anonymous']),
       day,
-      // A database may compare text without case, and limits the length of a key.
-      hash: createHash('sha256').update(keyOf(count)).digest('hex'),
+      hash: hashKey(keyOf(count)),
     }));
     // Replicas that lock rows in the same order do not wait for each other in a circle.
     for (const part of chunk(sortBy(rows, 'hash'), ROWS_OF_INSERT)) {
