@@ -102,8 +102,6 @@ function classify(
 /**
  * Reads `auth.apiGate`, and checks that its expectations hold. An expectation that held until a rule ended is no error: a restart,
  * which may be part of an incident, never fails because of a date.
- *
- * @throws InputError of one line that names the config path and what to write instead
  */
 export function readPolicyConfig(
   rootConfig: Config,

@@ -73,13 +73,6 @@ describe('readExpectations', () => {
       `${AT}[0].is must be one of public, closed, denied`,
     ],
     [
-      [
-        { request: 'GET /api/x', is: 'closed' },
-        { request: 'GET /api/x', is: 'public' },
-      ],
-      `${AT}[1] contradicts ${AT}[0]: GET /api/x can not be both closed and public, remove one of them`,
-    ],
-    [
       [{ plugin: 'catalog', request: 'GET /api/catalog/x', is: 'closed' }],
       `${AT}[0] must have either request or plugin: write two expectations`,
     ],

@@ -45,25 +45,17 @@ export function readExpectations(
   configPath: string,
   knownPlugins?: ReadonlySet<string>,
 ): Expectation[] {
-  const firstOf = new Map<string, { path: string; is: string }>();
   return readList(
     value,
     configPath,
     'a list of expectations, such as [{ plugin: catalog, is: closed }]',
     (item, path) => {
       const expectation = readExpectation(item, path);
-      const { plugin, request, is } = expectation;
+      const { plugin, request } = expectation;
       check(
         !knownPlugins || knownPlugins.has(plugin),
         `${path}.${request === undefined ? 'plugin' : 'request'} names the plugin ${plugin}, which is not installed here or in discovery.endpoints${didYouMean(plugin, knownPlugins ?? [])}: correct the id, or remove the expectation`,
       );
-      const expected = formatExpected(expectation);
-      const first = firstOf.get(expected) ?? { path, is };
-      check(
-        first.is === is,
-        `${path} contradicts ${first.path}: ${expected} can not be both ${first.is} and ${is}, remove one of them`,
-      );
-      firstOf.set(expected, first);
       return expectation;
     },
   );
