@@ -1,5 +1,5 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { chunk, sampleSize } from 'lodash';
+import { chunk, shuffle } from 'lodash';
 import { WRITES_AT_A_TIME } from './PendingRevocations';
 import { Revocation, RevocationList } from '../../gate/sessions/Revocation';
 import type { RevocationPage } from './RevocationStore';
@@ -11,7 +11,6 @@ export const PAGE_INTERVAL_MS = 2_000;
 
 // A sign-out that the store had longer ago is not written back: somebody may have emptied the table meanwhile.
 const WRITE_BACK_MS = 20 * 60_000;
-const WRITE_BACK_ROWS = 1_000;
 
 /**
  * Reads all of the store every ten minutes, a page at a time, and compares it with the list. This finds rows that were committed later,
@@ -91,22 +90,19 @@ export class StoreComparison {
       return;
     }
     const earliest = performance.now() - WRITE_BACK_MS;
-    const findLost = () =>
-      list
-        .lostSince(this.#comparedAt)
-        .filter(
-          ({ scope, seenAt = 0 }) => scope !== 'lock' && seenAt >= earliest,
-        );
+    const lost = list
+      .lostSince(this.#comparedAt)
+      .filter(
+        ({ scope, seenAt = 0 }) => scope !== 'lock' && seenAt >= earliest,
+      );
     let written = 0;
-    let lost = findLost();
-    while (lost.length > 0 && !signal.aborted) {
-      // Replicas write different parts, and their polls read what the others have written.
-      const part = sampleSize(lost, WRITE_BACK_ROWS);
-      for (const batch of chunk(part, WRITES_AT_A_TIME)) {
-        await Promise.all(batch.map(write));
+    // Replicas write in different orders, and their polls read what the others have written meanwhile.
+    for (const batch of chunk(shuffle(lost), WRITES_AT_A_TIME)) {
+      const left = batch.filter(({ seenAt = 0 }) => seenAt < this.#comparedAt);
+      if (!signal.aborted) {
+        await Promise.all(left.map(write));
+        written += left.length;
       }
-      written += part.length;
-      lost = findLost();
     }
     if (written > 0) {
       logger.warn(

@@ -1,13 +1,12 @@
 import type { Knex } from 'knex';
-import { chunk, mapValues, pick, sortBy } from 'lodash';
+import { chunk, pick, sortBy } from 'lodash';
 import { createTable, hashKey, readDatabaseTime } from '../createTable';
 import type { DatabaseConnections } from '../DatabaseConnections';
 import { addDay, Count, dayOf, DAYS_KEPT, keyOf, Use } from './Use';
 
 const TABLE = 'api_gate_usage';
 const KEY = ['day', 'hash'];
-const COUNTS = { requests: 'requests', anonymous: 'anonymous' };
-const COLUMNS = [...KEY, 'kind', 'name', 'plugin', ...Object.keys(COUNTS)];
+const COLUMNS = [...KEY, 'kind', 'name', 'plugin', 'requests', 'anonymous'];
 
 // A statement for more rows would block the process for longer, and a slow database could not answer it in time.
 const ROWS_OF_READ = 10_000;
@@ -103,14 +102,12 @@ export class UsageTable {
 
 function addition(knex: Knex, rows: Row[]): Knex.QueryBuilder {
   const added = knex.client.dialect === 'mysql' ? 'values(??)' : 'excluded.??';
+  const sumOf = (column: string) =>
+    knex.raw(`?? + ${added}`, [`${TABLE}.${column}`, column]);
   return knex(TABLE)
     .insert(rows)
     .onConflict(KEY)
-    .merge(
-      mapValues(COUNTS, column =>
-        knex.raw(`?? + ${added}`, [`${TABLE}.${column}`, column]),
-      ),
-    );
+    .merge({ requests: sumOf('requests'), anonymous: sumOf('anonymous') });
 }
 
 function define(table: Knex.CreateTableBuilder): void {
