@@ -4,7 +4,7 @@ import type {
   RootConfigService,
 } from '@backstage/backend-plugin-api';
 import { isError } from '@backstage/errors';
-import { over } from 'lodash';
+import { differenceBy, over } from 'lodash';
 import {
   ApiGateConfig,
   CONFIG_KEY,
@@ -169,15 +169,14 @@ export class PolicySource {
     if (!this.#hasEnforced) {
       return;
     }
-    for (const { plugin, path, unmet } of before.allow) {
-      const isKept = after.allow.some(
-        rule => rule.plugin === plugin && rule.path === path && !rule.unmet,
+    const [opened, kept] = [before, after].map(({ allow }) =>
+      allow.filter(({ unmet }) => !unmet),
+    );
+    const closed = differenceBy(opened, kept, rule => rule.plugin + rule.path);
+    for (const { plugin, path } of closed) {
+      this.options.logger.info(
+        `API gate has closed ${path} of the plugin ${plugin}; the plugin's own auth policy behind it stays open until a restart`,
       );
-      if (!isKept && !unmet) {
-        this.options.logger.info(
-          `API gate has closed ${path} of the plugin ${plugin}; the plugin's own auth policy behind it stays open until a restart`,
-        );
-      }
     }
   }
 

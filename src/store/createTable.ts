@@ -7,13 +7,6 @@ import type { DatabaseConnections } from './DatabaseConnections';
 const ATTEMPTS = 3;
 const RETRY_MS = 300;
 
-interface TableDefinition {
-  name: string;
-  /** The columns that the gate reads or writes. */
-  columns: string[];
-  define(table: Knex.CreateTableBuilder): void;
-}
-
 /**
  * Creates a table if it is missing, where Backstage may change the database. Any number of replicas may do so at the same time.
  *
@@ -21,8 +14,14 @@ interface TableDefinition {
  */
 export async function createTable(
   database: DatabaseConnections,
-  { name, columns, define }: TableDefinition,
+  options: {
+    name: string;
+    /** The columns that the gate reads or writes. */
+    columns: string[];
+    define(table: Knex.CreateTableBuilder): void;
+  },
 ): Promise<void> {
+  const { name, columns, define } = options;
   const { client, schema } = database.knex;
   const creation = schema.createTable(name, define).toString();
   const statements = creation.split(/;\s*\n/);

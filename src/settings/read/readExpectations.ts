@@ -18,17 +18,7 @@ import {
 } from './values';
 
 /** An entry of `auth.apiGate.expect`, checked: one request, or everything of a plugin. */
-export interface Expectation {
-  /** The method and the target, as written; `undefined` for a whole plugin. */
-  request?: string;
-  /** For a whole plugin, the method and the path are those of a request for its root. */
-  method: string;
-  /** Id of the plugin, lower case. */
-  plugin: string;
-  /** Below the plugin. */
-  path: string;
-  is: 'public' | 'closed' | 'denied';
-}
+export type Expectation = ReturnType<typeof readExpectation>;
 
 export function formatExpected({ request, plugin }: Expectation): string {
   return request ?? `the plugin ${plugin}`;
@@ -61,7 +51,7 @@ export function readExpectations(
   );
 }
 
-function readExpectation(value: unknown, configPath: string): Expectation {
+function readExpectation(value: unknown, configPath: string) {
   const keys = ['request', 'plugin', 'is'] as const;
   const { request, plugin, is } = readObject(value, configPath, keys);
   checkOneOf(is, `${configPath}.is`, ['public', 'closed', 'denied']);
@@ -75,7 +65,8 @@ function readExpectation(value: unknown, configPath: string): Expectation {
       is === 'closed',
       `${configPath}.is must be closed for a plugin: name each request that must be public, such as { request: GET /api/${plugin}/health, is: public }`,
     );
-    return { plugin, method: 'GET', path: '/', is };
+    // The method and the path are those of a request for the plugin's root.
+    return { request: undefined, plugin, method: 'GET', path: '/', is };
   }
   check(
     typeof request === 'string' && /^\S+ \S+$/.test(request),
