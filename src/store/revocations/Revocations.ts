@@ -1,11 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { poll } from '../poll';
 import { PendingRevocations } from './PendingRevocations';
-import {
-  LONGEST_SESSION_SECONDS,
-  Revocation,
-  RevocationList,
-} from '../../gate/sessions/Revocation';
+import { Revocation, RevocationList } from '../../gate/sessions/Revocation';
 import {
   RevocationPage,
   RevocationStore,
@@ -164,10 +160,8 @@ export class Revocations extends RevocationList {
     }
     if (!this.#stopping.signal.aborted) {
       const pollMs = Math.max(this.options.pollIntervalMs(), SHORTEST_POLL_MS);
-      const gapMs = readAt - (this.#loadedAt ?? readAt);
-      if (gapMs > MISSED_POLLS * pollMs) {
-        // After a day, a lock counts only if the store has it: the row of a lift is deleted by then.
-        this.#comparison.request(gapMs > LONGEST_SESSION_SECONDS * 1_000);
+      if (readAt - (this.#loadedAt ?? readAt) > MISSED_POLLS * pollMs) {
+        this.#comparison.request();
       }
       this.#loadedAt = readAt;
     }

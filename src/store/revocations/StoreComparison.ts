@@ -1,7 +1,11 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { chunk, shuffle } from 'lodash';
 import { WRITES_AT_A_TIME } from './PendingRevocations';
-import { Revocation, RevocationList } from '../../gate/sessions/Revocation';
+import {
+  LONGEST_SESSION_SECONDS,
+  Revocation,
+  RevocationList,
+} from '../../gate/sessions/Revocation';
 import type { RevocationPage } from './RevocationStore';
 
 const INTERVAL_MS = 10 * 60_000;
@@ -17,12 +21,11 @@ const WRITE_BACK_MS = 20 * 60_000;
  * or by a database clock that was set back further, than the overlap covers, and what the store has lost by the restore of a backup.
  */
 export class StoreComparison {
-  /** The reading in progress: its start, the cursor of its next page, and whether it removes the locks that it does not find. */
-  #reading:
-    { startedAt: number; cursor?: string; removesLocks: boolean } | undefined;
+  /** The reading in progress: its start, and the cursor of its next page. */
+  #reading: { startedAt: number; cursor?: string } | undefined;
   /** The time from which the next reading is due: `Infinity` during a reading, unless another one was requested. */
   #dueAt = performance.now() + INTERVAL_MS;
-  #nextRemovesLocks = false;
+  /** The start of the last complete reading. */
   #comparedAt = 0;
 
   constructor(
@@ -42,14 +45,9 @@ export class StoreComparison {
     return this.options.list.lostSince(this.#comparedAt).length;
   }
 
-  /**
-   * Requests a reading now, or after the one in progress.
-   *
-   * @param removesLocks - whether a lock counts only if the store still has it
-   */
-  request(removesLocks: boolean): void {
+  /** Requests a reading now, or after the one in progress. */
+  request(): void {
     this.#dueAt = performance.now();
-    this.#nextRemovesLocks ||= removesLocks;
   }
 
   /** Reads the next page, if a reading is in progress or due. After the last page, compares the list with what was read. */
@@ -59,12 +57,10 @@ export class StoreComparison {
         return;
       }
       this.#dueAt = Infinity;
-      const removesLocks = this.#nextRemovesLocks;
-      this.#nextRemovesLocks = false;
-      this.#reading = { startedAt: performance.now(), removesLocks };
+      this.#reading = { startedAt: performance.now() };
     }
     const { addPage, list } = this.options;
-    const { startedAt, removesLocks, cursor } = this.#reading;
+    const { startedAt, cursor } = this.#reading;
     const page = await addPage(cursor);
     if (page.hasMore) {
       this.#reading.cursor = page.cursor;
@@ -72,10 +68,11 @@ export class StoreComparison {
     }
     this.#reading = undefined;
     this.#dueAt = Math.min(this.#dueAt, performance.now() + INTERVAL_MS);
-    this.#comparedAt = startedAt;
-    if (removesLocks) {
+    // After a day, a lock counts only if the store still has it: the row of a lift is deleted by then.
+    if (startedAt - this.#comparedAt > LONGEST_SESSION_SECONDS * 1_000) {
       list.removeLocks(startedAt);
     }
+    this.#comparedAt = startedAt;
     await this.#writeBack();
   }
 
