@@ -33,12 +33,8 @@ export class ConfiguredPolicy extends Policy<ApiGateConfig> {
 /** Returns 12 hex digits that identify the settings that decide about requests. Each reader returns its keys in one order. */
 function hashPolicy(config: ApiGateConfig): string {
   const { acceptedFindings, fasterServer, ...settings } = config;
-  return createHash('sha256')
-    .update(JSON.stringify(settings, sortSet))
-    .digest('hex')
-    .slice(0, 12);
-}
-
-function sortSet(_key: string, value: unknown): unknown {
-  return value instanceof Set ? [...value].sort() : value;
+  const text = JSON.stringify(settings, (_, value) =>
+    value instanceof Set ? [...value].sort() : value,
+  );
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

@@ -3,7 +3,6 @@ import type {
   LoggerService,
   RootConfigService,
 } from '@backstage/backend-plugin-api';
-import { isError } from '@backstage/errors';
 import { differenceBy, over } from 'lodash';
 import {
   ApiGateConfig,
@@ -132,7 +131,7 @@ export class PolicySource {
       checkBlockSources(this.#blockSources, config, unreadable);
       read = readPolicyConfig(config, this.options);
     } catch (error) {
-      const problem = isError(error) ? error.message : String(error);
+      const problem = (error as Error).message;
       if (problem !== this.#problem) {
         this.#problem = problem;
         this.#logProblem('new configuration', problem);

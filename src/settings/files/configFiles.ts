@@ -50,14 +50,10 @@ export function formatListSource(source: ListSource): string {
  */
 export function readFiles(config: Config): { file: string; data: any }[] {
   const files = [];
-  try {
-    let reader = (config as any).config ?? config;
-    while (typeof reader?.context === 'string') {
-      files.push({ file: reader.context, data: reader.data });
-      reader = reader.fallback;
-    }
-  } catch {
-    return [];
+  let reader = (config as any).config ?? config;
+  while (typeof reader?.context === 'string') {
+    files.push({ file: reader.context, data: reader.data });
+    reader = reader.fallback;
   }
   return files;
 }
