@@ -97,14 +97,13 @@ function readExpectedTarget(target: string, configPath: string) {
   );
   const read = readApiTarget(target);
   check(
-    read !== undefined && read !== 'unreadable' && target.startsWith('/api/'),
-    `${configPath} must have a path below /api and a plugin, such as GET /api/catalog/entities`,
-  );
-  const { plugin, path } = read;
-  check(
-    PLUGIN_ID.test(plugin) && target.startsWith(`/api/${plugin}`),
+    read !== undefined &&
+      read !== 'unreadable' &&
+      PLUGIN_ID.test(read.plugin) &&
+      target.startsWith(`/api/${read.plugin}`),
     `${configPath} must have a plugin id in lower case after /api/, such as GET /api/catalog/entities`,
   );
+  const { plugin, path } = read;
   check(
     path !== undefined && isUnambiguousPath(path),
     `${configPath} must have a plain path, because no other is ever public: leave out escapes, special characters, a slash at the end, and empty, "." or ".." segments`,
