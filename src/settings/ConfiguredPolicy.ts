@@ -3,7 +3,6 @@ import { AllowList } from '../gate/rules/AllowList';
 import { AllowRule, endOf } from '../gate/rules/AllowRule';
 import type { ApiGateConfig } from './read/readApiGateConfig';
 import { withoutDenied } from './expectations/findOpenings';
-import { isObject } from './read/values';
 import { Policy } from '../gate/rules/Policy';
 
 /** The policy of a whole `auth.apiGate`. */
@@ -31,22 +30,11 @@ export class ConfiguredPolicy extends Policy<ApiGateConfig> {
   }
 }
 
-/** Returns 12 hex digits that identify the settings that decide about requests. The order of keys does not matter. */
+/** Returns 12 hex digits that identify the settings that decide about requests. Each reader returns its keys in one order. */
 function hashPolicy(config: ApiGateConfig): string {
   const { acceptedFindings, fasterServer, ...settings } = config;
-  return createHash('sha256')
-    .update(JSON.stringify(settings, toCanonical))
-    .digest('hex')
-    .slice(0, 12);
-}
-
-function toCanonical(_key: string, value: unknown): unknown {
-  if (value instanceof Set) {
-    return [...value].sort();
-  }
-  return isObject(value)
-    ? Object.entries(value)
-        .filter(([, child]) => child !== undefined)
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-    : value;
+  const text = JSON.stringify(settings, (_, value) =>
+    value instanceof Set ? [...value].sort() : value,
+  );
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
 }

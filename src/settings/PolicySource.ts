@@ -3,8 +3,7 @@ import type {
   LoggerService,
   RootConfigService,
 } from '@backstage/backend-plugin-api';
-import { isError } from '@backstage/errors';
-import { over } from 'lodash';
+import { differenceBy, over } from 'lodash';
 import {
   ApiGateConfig,
   CONFIG_KEY,
@@ -132,7 +131,7 @@ export class PolicySource {
       checkBlockSources(this.#blockSources, config, unreadable);
       read = readPolicyConfig(config, this.options);
     } catch (error) {
-      const problem = isError(error) ? error.message : String(error);
+      const problem = (error as Error).message;
       if (problem !== this.#problem) {
         this.#problem = problem;
         this.#logProblem('new configuration', problem);
@@ -169,15 +168,14 @@ export class PolicySource {
     if (!this.#hasEnforced) {
       return;
     }
-    for (const { plugin, path, unmet } of before.allow) {
-      const isKept = after.allow.some(
-        rule => rule.plugin === plugin && rule.path === path && !rule.unmet,
+    const [opened, kept] = [before, after].map(({ allow }) =>
+      allow.filter(({ unmet }) => !unmet),
+    );
+    const closed = differenceBy(opened, kept, rule => rule.plugin + rule.path);
+    for (const { plugin, path } of closed) {
+      this.options.logger.info(
+        `API gate has closed ${path} of the plugin ${plugin}; the plugin's own auth policy behind it stays open until a restart`,
       );
-      if (!isKept && !unmet) {
-        this.options.logger.info(
-          `API gate has closed ${path} of the plugin ${plugin}; the plugin's own auth policy behind it stays open until a restart`,
-        );
-      }
     }
   }
 

@@ -223,14 +223,7 @@ describe.each(testDatabases)('DatabaseConnections on %s', (kind, create) => {
     const { client, behind, proxy } = await openBehindProxy(false);
     await behind.run(each => each.raw('select 1'));
     proxy.set('silent');
-    const outcomes = await Promise.allSettled([
-      behind.knex.schema.hasTable('any'),
-      behind.runAll(['select 1']),
-    ]);
-    expect(outcomes.map(({ status }) => status)).toEqual([
-      'rejected',
-      'rejected',
-    ]);
+    await expect(behind.knex.schema.hasTable('any')).rejects.toThrow();
     await client.destroy();
     proxy.stop();
   }, 60_000);

@@ -137,18 +137,6 @@ export class DatabaseConnections {
     }
   }
 
-  /** Runs all statements or none, where the database can roll back changes of tables. */
-  async runAll(statements: string[]): Promise<void> {
-    await this.knex.transaction(async trx => {
-      if (this.knex.client.dialect === 'postgresql') {
-        await trx.raw(SET_LOCAL);
-      }
-      for (const statement of statements) {
-        await trx.raw(statement);
-      }
-    });
-  }
-
   /** Closes the gate's own connections, and waits five seconds at most for their statements. */
   async close(): Promise<void> {
     if (this.isOwn) {
@@ -175,7 +163,7 @@ async function openPostgres(shared: Knex, logger: LoggerService) {
       ({ options = process.env.PGOPTIONS ?? '' }) => ({
         application_name: 'backstage_api_gate',
         connectionTimeoutMillis: GIVE_UP_MS,
-        // Ends the wait for answers to what knex sends by itself and in transactions. Other statements are given up before.
+        // Ends the wait for answers to what knex sends by itself. Other statements are given up before.
         query_timeout: GIVE_UP_MS + 1_000,
         // Limits of the plugin's own connections would go before those in the options.
         ...(limits && { ...STATEMENT_LIMITS, options: options + limits }),

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import type { DatabaseConnections } from './DatabaseConnections';
@@ -6,13 +7,6 @@ import type { DatabaseConnections } from './DatabaseConnections';
 const ATTEMPTS = 3;
 const RETRY_MS = 300;
 
-interface TableDefinition {
-  name: string;
-  /** The columns that the gate reads or writes. */
-  columns: string[];
-  define(table: Knex.CreateTableBuilder): void;
-}
-
 /**
  * Creates a table if it is missing, where Backstage may change the database. Any number of replicas may do so at the same time.
  *
@@ -20,17 +14,25 @@ interface TableDefinition {
  */
 export async function createTable(
   database: DatabaseConnections,
-  { name, columns, define }: TableDefinition,
+  options: {
+    name: string;
+    /** The columns that the gate reads or writes. */
+    columns: string[];
+    define(table: Knex.CreateTableBuilder): void;
+  },
 ): Promise<void> {
-  const { knex } = database;
-  const creation = knex.schema.createTable(name, define).toString();
+  const { name, columns, define } = options;
+  const { client, schema } = database.knex;
+  const creation = schema.createTable(name, define).toString();
   const statements = creation.split(/;\s*\n/);
   const sql = `${statements.join('; ')};`;
+  // PostgreSQL runs all statements of one message, or none. The others take one statement at a time.
+  const messages = client.dialect === 'postgresql' ? [sql] : statements;
   let reason = 'skipMigrations is set in backend.database';
   for (let attempt = 0; ; attempt += 1) {
     const columnInfo = await database.run<object>(
       // Its type is that of a promise, but it is a statement like others.
-      () => knex.from(name).columnInfo() as never,
+      knex => knex.from(name).columnInfo() as never,
     );
     const found = Object.keys(columnInfo);
     const lacking = columns.filter(column => !found.includes(column));
@@ -48,7 +50,9 @@ export async function createTable(
       );
     }
     try {
-      await database.runAll(statements);
+      for (const message of messages) {
+        await database.run(knex => knex.raw(message));
+      }
     } catch (error) {
       // Knex puts the statement in front of the database's own message.
       const [cause] = String((error as Error).message)
@@ -58,6 +62,11 @@ export async function createTable(
       await wait(RETRY_MS * Math.random());
     }
   }
+}
+
+/** Returns the key of a row: a hash, because a database may compare text without case, and limits the length of a key. */
+export function hashKey(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /** Returns the SQL for the milliseconds since the epoch by the database's own clock. */

@@ -21,9 +21,8 @@ export interface PollOptions {
 
 /**
  * Runs a function at intervals, one run at a time, until the signal aborts. A failure does not end polling. Between runs that time
- * out, the wait doubles from two seconds to eight, if the interval is shorter. It varies, so that replicas do not stay in step.
- *
- * The timer does not keep the process alive.
+ * out, the wait doubles from two seconds to eight, if the interval is shorter. It varies, so that replicas do not stay in step. The
+ * timer does not keep the process alive.
  *
  * @returns a promise that resolves after the first run, whether or not it succeeded
  */

@@ -62,7 +62,7 @@ export function createPageReport(
         is: 'public',
         holds: true,
       },
-      { plugin: 'scaffolder', is: 'closed', holds: true },
+      { request: undefined, plugin: 'scaffolder', is: 'closed', holds: true },
     ],
     settings: {
       operators: ['group:default/platform'],
@@ -270,7 +270,7 @@ export function createOddReport(): PolicyReport {
         is: 'public',
         holds: false,
       },
-      { plugin: 'search', is: 'closed', holds: true },
+      { request: undefined, plugin: 'search', is: 'closed', holds: true },
     ],
     settings: {
       ...settings,

@@ -100,7 +100,7 @@ describe('a rule that requires a setting', () => {
     '[P84] stops the start if the setting is %j',
     async secret => {
       await expect(start(secret)).rejects.toThrow(
-        `auth.apiGate.allow[0].requires names ${KEY}, which is no text: name a setting that holds a text, such as a secret`,
+        'auth.apiGate.allow[0].requires must be the config path of a setting that holds a text, such as events.modules.github.webhookSecret',
       );
     },
   );
@@ -108,12 +108,14 @@ describe('a rule that requires a setting', () => {
   it('[P84] stops the start if a parent of the setting is no object, or if it is no config path', async () => {
     await expect(
       backends.start({ config: { events: 'x' }, apiGate: { allow: [RULE] } }),
-    ).rejects.toThrow(`requires names ${KEY}, which is no text`);
+    ).rejects.toThrow(
+      'requires must be the config path of a setting that holds a text',
+    );
     for (const requires of ['', 'a.b.', 'a[0].b', 'a b', 7, [KEY]]) {
       await expect(
         backends.start({ apiGate: { allow: [{ ...RULE, requires }] } }),
       ).rejects.toThrow(
-        'auth.apiGate.allow[0].requires must be a config path, such as events.modules.github.webhookSecret',
+        'auth.apiGate.allow[0].requires must be the config path of a setting that holds a text, such as events.modules.github.webhookSecret',
       );
     }
   });

@@ -18,10 +18,8 @@ import {
 import { findNearestRule, judgeAnonymous } from './explainRequest';
 
 /**
- * Finds the expectations that the allow rules do not fulfil once the gate enforces. The check assumes that each plugin is
- * installed.
- *
- * @returns for each, a message on a single line that names the expectation and the rule
+ * Finds the expectations that the rules do not fulfil once the gate enforces, each with a message on a single line that names the
+ * expectation and the rule. The check assumes that each plugin is installed.
  */
 export function findFailedExpectations(
   config: Pick<ApiGateConfig, 'allow' | 'deny' | 'expect' | 'signOut'>,
@@ -102,8 +100,6 @@ function classify(
 /**
  * Reads `auth.apiGate`, and checks that its expectations hold. An expectation that held until a rule ended is no error: a restart,
  * which may be part of an incident, never fails because of a date.
- *
- * @throws InputError of one line that names the config path and what to write instead
  */
 export function readPolicyConfig(
   rootConfig: Config,

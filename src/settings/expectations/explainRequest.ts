@@ -96,8 +96,8 @@ export function explainRequest(
   const judgement = judgeAnonymous(classifyRoute(route, policy, now));
   if (!judgement.refusal) {
     const because = judgement.reason as Explanation['because'];
-    const opened = { anonymous: 'public', because, plugin, path } as const;
-    return judgement.rule ? { ...opened, rule: judgement.rule } : opened;
+    const { rule } = judgement;
+    return { anonymous: 'public', because, plugin, path, rule };
   }
   const { allowList, denyList } = policy;
   const closed = { anonymous: 'needs-credential', plugin, path } as const;

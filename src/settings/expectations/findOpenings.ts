@@ -75,9 +75,7 @@ function isRepeated(rule: AllowRule, method: string, list: AllowList): boolean {
   );
 }
 
-/**
- * Returns allow rules, each without the methods for which deny rules cover all of its paths, until the allow rule ends.
- */
+/** Returns allow rules, each without the methods for which deny rules cover all of its paths, until the allow rule ends. */
 export function withoutDenied(
   allow: readonly AllowRule[],
   deny: readonly DenyRule[],

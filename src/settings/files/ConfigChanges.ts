@@ -32,7 +32,6 @@ export class ConfigChanges {
   readonly #isFromFiles: boolean;
   // The files as they were when the gate last read what Backstage had. A file that is not there can't be compared.
   readonly #agreed = new Map<string, { data: unknown }>();
-  #changes = 0;
   /** The time of the first change that waits. */
   #since: number | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -70,7 +69,6 @@ export class ConfigChanges {
       return;
     }
     const now = performance.now();
-    this.#changes += 1;
     this.#since = Math.min(this.#since ?? now, now);
     this.#check(Math.min(QUIET_MS, this.#since + BUSY_MS - now));
   }
@@ -81,7 +79,7 @@ export class ConfigChanges {
   }
 
   async #takeIfComplete() {
-    const changes = this.#changes;
+    const timer = this.#timer;
     const limit = this.#since! + LIMIT_MS;
     const compared = await withTimeout(
       this.#compare(),
@@ -93,8 +91,8 @@ export class ConfigChanges {
     }
     const restMs = limit - READ_MS - performance.now();
     if (restMs > 0) {
-      if (changes !== this.#changes) {
-        // The change has set the timer.
+      if (timer !== this.#timer) {
+        // Another change has set its own.
         return;
       }
       if (!compared?.isComplete) {

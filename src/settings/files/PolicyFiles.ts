@@ -32,7 +32,13 @@ export class PolicyFiles {
     const hasIncludes = texts.some(text => INCLUDES.test(text ?? ''));
     // A file with 1,000 rules takes long to parse, and has rarely changed since the last comparison.
     if (hasIncludes || !isDeepStrictEqual(this.#last.read, read)) {
-      this.#last = { read, newer: await findNewer(this.config, paths) };
+      const { files } = await compareFiles(this.config, paths);
+      const isKnown = files.some(({ source }) => source);
+      const newer = files.filter(
+        ({ present, source }) => !isDeepStrictEqual(source?.data, present.data),
+      );
+      const names = newer.map(({ path }) => basename(path));
+      this.#last = { read, newer: isKnown ? names : undefined };
     }
     return this.#last.newer;
   }
@@ -49,14 +55,4 @@ export class PolicyFiles {
       });
     return this.#newer;
   }
-}
-
-async function findNewer(config: Config, paths: string[]) {
-  const { files } = await compareFiles(config, paths);
-  const newer = files.filter(
-    ({ present, source }) => !isDeepStrictEqual(source?.data, present.data),
-  );
-  return files.some(({ source }) => source)
-    ? newer.map(({ path }) => basename(path))
-    : undefined;
 }

@@ -30,7 +30,6 @@ export function findBlockSources(config: Config): string[] {
  *
  * @param before - the sources of the policy in force
  * @param unreadable - the names of the files that can't be read now
- * @throws InputError if a source is gone
  */
 export function checkBlockSources(
   before: string[],

@@ -67,21 +67,6 @@ describe('findListSources', () => {
     ).toMatchObject([{ path: 'auth.apiGate.allow', file: 'app-config.yaml' }]);
   });
 
-  it('is empty for a configuration of which one layer can not be read', () => {
-    const config = {
-      context: 'app-config.yaml',
-      data: { auth: { apiGate: { allow: [1] } } },
-      get fallback(): never {
-        throw new Error('private');
-      },
-    };
-    const getOptional = () => [];
-    expect(
-      findListSources({ config, getOptional } as unknown as Config),
-    ).toEqual([]);
-    expect(readFiles({ config } as unknown as Config)).toEqual([]);
-  });
-
   it('has none that a stronger file takes away', () => {
     const config = layered(
       ['app-config.yaml', { allow: [rule] }],
@@ -94,20 +79,6 @@ describe('findListSources', () => {
     ['has no such fields', {}],
     ['has others in their place', { config: { context: 7, data: 'text' } }],
     ['has a layer that is not an object', { context: 'file', data: null }],
-    [
-      'throws',
-      new Proxy(
-        {},
-        {
-          get(_, key) {
-            if (key !== 'getOptional') {
-              throw new Error('private');
-            }
-            return () => undefined;
-          },
-        },
-      ),
-    ],
   ])('is empty for a configuration that %s', (_, config) => {
     expect(findListSources(config as Config)).toEqual([]);
   });

@@ -50,14 +50,10 @@ export function formatListSource(source: ListSource): string {
  */
 export function readFiles(config: Config): { file: string; data: any }[] {
   const files = [];
-  try {
-    let reader = (config as any).config ?? config;
-    while (typeof reader?.context === 'string') {
-      files.push({ file: reader.context, data: reader.data });
-      reader = reader.fallback;
-    }
-  } catch {
-    return [];
+  let reader = (config as any).config ?? config;
+  while (typeof reader?.context === 'string') {
+    files.push({ file: reader.context, data: reader.data });
+    reader = reader.fallback;
   }
   return files;
 }
@@ -82,19 +78,13 @@ export function findPaths(): string[] {
   try {
     const targets = ConfigSources.parseArgs(process.argv);
     const source = ConfigSources.defaultForTargets({ targets, remote: {} });
-    return pathsOf(source).filter(path => !isPipe(path));
+    // A pipe, such as /dev/fd/63, can be read only once. A second reader may wait for ever.
+    return pathsOf(source).filter(
+      path => !statSync(path, { throwIfNoEntry: false })?.isFIFO(),
+    );
   } catch {
     // A backend with a configuration of its own may have no folder in which Backstage looks for files.
     return [];
-  }
-}
-
-/** Returns whether a path, such as /dev/fd/63, can be read only once. A second reader may wait for ever. */
-function isPipe(path: string): boolean {
-  try {
-    return statSync(path).isFIFO();
-  } catch {
-    return false;
   }
 }
 

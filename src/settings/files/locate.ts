@@ -12,8 +12,6 @@ import {
   parseDocument,
 } from 'yaml';
 
-const MAX_INCLUDES = 10;
-
 /** A place in a file of the configuration. */
 export interface Location {
   /** An absolute path. */
@@ -51,12 +49,7 @@ export function createLocate(
  * Finds the line of a config path in a YAML file, and in the files that it includes with `$include`. A missing path gets the line
  * of its nearest parent.
  */
-function locate(
-  file: string,
-  keys: string[],
-  read: typeof readYaml,
-  includes = 0,
-): Location {
+function locate(file: string, keys: string[], read: typeof readYaml): Location {
   const yaml = read(file);
   if (!yaml) {
     return { file };
@@ -66,7 +59,7 @@ function locate(
   for (const [i, key] of keys.entries()) {
     node = isAlias(node) ? node.resolve(yaml.document) : node;
     const included = isMap(node) && node.get('$include');
-    if (typeof included === 'string' && includes < MAX_INCLUDES) {
+    if (typeof included === 'string') {
       const [name, fragment] = included.split(/#(.*)/);
       const includedFile = path.resolve(path.dirname(file), name);
       // The name of the file may hold a variable.
@@ -75,7 +68,6 @@ function locate(
           includedFile,
           [...(fragment ? fragment.split('.') : []), ...keys.slice(i)],
           read,
-          includes + 1,
         );
       }
     }

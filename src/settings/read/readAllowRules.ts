@@ -114,10 +114,10 @@ export function readPluginPath(
   );
   const prefix = prefixOf({ path });
   const literal = hasWildcards ? readWildcards(prefix, at) : prefix;
-  check(
-    !literal.includes('*'),
-    `${at} may have a wildcard only as a trailing /**, which covers everything below`,
-  );
+  const wildcards = hasWildcards
+    ? '* only as a whole segment, such as /entity/*/badge, or a trailing /**, which covers everything below: write the literal segment, or * for all of it'
+    : 'a wildcard only as a trailing /**, which covers everything below';
+  check(!literal.includes('*'), `${at} may have ${wildcards}`);
   check(
     RULE_PATH.test(literal),
     `${at} may hold only letters, digits and - . _ ~ @ / : write the literal path, without parameters, escapes, query or regular expressions`,
@@ -156,12 +156,6 @@ function readWildcards(path: string, configPath: string): string {
   check(
     !others.includes('**'),
     `${configPath} may have /** only at its end: write * for each single segment`,
-  );
-  check(
-    ![first, ...others].some(
-      segment => segment !== ANY_SEGMENT && segment?.includes('*'),
-    ),
-    `${configPath} may have * only as a whole segment, such as /entity/*/badge, or a trailing /**, which covers everything below: write the literal segment, or * for all of it`,
   );
   return path.replace(/\/\*(?=\/|$)/g, '/x');
 }

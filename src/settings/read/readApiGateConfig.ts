@@ -5,6 +5,7 @@ import { assertPlace } from './assertPlace';
 import { readAcceptedFindings } from './readAcceptedFindings';
 import { readAllowRules } from './readAllowRules';
 import {
+  asObject,
   check,
   checkOneOf,
   readBaseUrl,
@@ -21,8 +22,6 @@ import {
   readCredentialHeader,
   readForeignAuthorization,
 } from './readForeignAuthorization';
-import { readMcpPaths } from './readMcpPaths';
-import { readSignOutSettings } from './readSignOutSettings';
 import { readTokens } from './readTokens';
 
 export const CONFIG_KEY = 'auth.apiGate';
@@ -66,11 +65,7 @@ export interface ReadOptions {
 /** The configuration of the gate, checked and with its defaults. `GateSettings` explains the settings that requests are decided by. */
 export type ApiGateConfig = ReturnType<typeof readApiGateConfig>;
 
-/**
- * Reads `auth.apiGate`. Whether its expectations hold is checked by `readPolicyConfig`.
- *
- * @throws InputError of one line that names the config path and what to write instead
- */
+/** Reads `auth.apiGate`. Whether its expectations hold is checked by `readPolicyConfig`. */
 export function readApiGateConfig(
   rootConfig: Config,
   { knownPlugins, isLegacy }: ReadOptions = {},
@@ -104,11 +99,7 @@ export function readApiGateConfig(
     tokens: read('tokens', readTokens, rootConfig, isLegacy),
     ...read('cookie', readCookie, rootConfig, backend),
     backendOrigin: backend.origin,
-    signOut: read(
-      'signOut',
-      readSignOutSettings,
-      rootConfig.getOptional('auth.providers'),
-    ),
+    signOut: read('signOut', readSignOutSettings, rootConfig),
     /** Entity references, in lower case, of those who may end the sessions of others and read the policy, as services may. */
     operators: read('operators', readEntityRefs),
     /** Entity references, in lower case, of those who may read the policy only. */
@@ -193,4 +184,55 @@ function readTokenCache(value: unknown, path: string) {
       max: '5m',
     }),
   };
+}
+
+function readSignOutSettings(value: unknown, path: string, rootConfig: Config) {
+  const keys = ['scope', 'providers', 'offlineSessions'] as const;
+  const settings = readObject(value ?? {}, path, keys);
+  const { scope = 'session', providers, offlineSessions = 'keep' } = settings;
+  checkOneOf(scope, `${path}.scope`, ['session', 'user']);
+  checkOneOf(offlineSessions, `${path}.offlineSessions`, ['keep', 'end']);
+  check(
+    offlineSessions === 'keep' || scope === 'user',
+    `${path}.offlineSessions must be keep unless ${path}.scope is user: a sign-out of one session leaves other clients alone`,
+  );
+  const configured = asObject(rootConfig.getOptional('auth.providers'));
+  const ids = [
+    ...Object.keys(configured).filter(id => signsUsersIn(configured[id])),
+    ...readStringList(providers, `${path}.providers`),
+  ];
+  return {
+    scope,
+    offlineSessions,
+    providers: new Set(ids.map(id => id.toLowerCase())),
+  };
+}
+
+/** Returns whether a provider has `signIn`, in its settings or one level below, per environment. Others connect accounts. */
+function signsUsersIn(provider: unknown): boolean {
+  const settings = asObject(provider);
+  return [settings, ...Object.values(settings)].some(
+    level => asObject(level).signIn !== undefined,
+  );
+}
+
+/**
+ * Reads the paths at which the plugin `mcp-actions` serves RFC 9728 metadata for what is below it: `/v1` and each named
+ * server's, and none where it serves none. The condition is the plugin's own, and its settings are experimental: this function
+ * alone reads them. A value of a wrong type is the plugin's to refuse.
+ */
+function readMcpPaths(rootConfig: Config): ReadonlySet<string> {
+  const read = (key: string) => rootConfig.getOptional(key);
+  const documents =
+    read('auth.clientIdMetadataDocuments') === undefined
+      ? 'auth.experimentalClientIdMetadataDocuments'
+      : 'auth.clientIdMetadataDocuments';
+  const hasOAuthClients =
+    read('auth.experimentalDynamicClientRegistration.enabled') === true ||
+    read(`${documents}.enabled`) === true ||
+    read('auth.staticClients') !== undefined;
+  const servers = Object.keys(asObject(asObject(read('mcpActions')).servers));
+  return new Set(
+    hasOAuthClients ? ['/v1', ...servers.map(each => `/v1/${each}`)] : [],
+  );
 }

@@ -3,6 +3,9 @@ import { asObject } from './values';
 
 export const ACCESS_KEY = 'backend.auth.externalAccess';
 
+/** Backstage's own types, whose tokens have the subject of their entry. Any other type but `jwks` is that of a handler of the adopter's. */
+const OWN_TYPES: unknown[] = ['static', 'legacy'];
+
 /** Tokens of the older setting `backend.auth.keys` share a subject. */
 const FORMER_SUBJECT = 'external:backstage-plugin';
 
@@ -20,7 +23,6 @@ export function readExternalTokens(rootConfig: Config) {
             subject,
             /** Config path of the entry. */
             at: `${ACCESS_KEY}[${i}]`,
-            /** `static` and `legacy` are Backstage's own; any other type is that of a handler of the adopter's. */
             type,
             /** Whether `accessRestrictions` name the plugins that it may call. */
             isRestricted: accessRestrictions !== undefined,
@@ -42,19 +44,18 @@ export type ExternalToken = Pick<
 
 /** Returns the subjects that external tokens can have, as far as the configuration has them. */
 export function readExternalSubjects(rootConfig: Config) {
-  const entries = readEntries(rootConfig);
   const tokens = readExternalTokens(rootConfig);
-  const named = [
-    ...tokens
-      .filter(({ type }) => type === 'static' || type === 'legacy')
-      .map(({ subject }) => subject),
-    ...(readEntries(rootConfig, 'keys').length > 0 ? [FORMER_SUBJECT] : []),
-  ];
-  const issuers = entries.flatMap(({ options, type }, i) => {
+  const named = tokens
+    .filter(({ type }) => OWN_TYPES.includes(type))
+    .map(({ subject }) => subject);
+  if (readEntries(rootConfig, 'keys').length > 0) {
+    named.push(FORMER_SUBJECT);
+  }
+  const issuers = readEntries(rootConfig).flatMap(({ options, type }, i) => {
     const { subjectPrefix, url } = asObject(options);
     const ofJwks = subjectPrefix ? `external:${subjectPrefix}:` : 'external:';
     const prefix = type === 'jwks' ? ofJwks : '';
-    return typeof type !== 'string' || ['static', 'legacy'].includes(type)
+    return typeof type !== 'string' || OWN_TYPES.includes(type)
       ? []
       : [{ at: `${ACCESS_KEY}[${i}]`, prefix, url }];
   });

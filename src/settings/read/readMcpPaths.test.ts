@@ -1,12 +1,13 @@
 import { ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
-import { readMcpPaths } from './readMcpPaths';
+import { readApiGateConfig } from './readApiGateConfig';
 
+const backend = { baseUrl: 'https://backstage.example.com' };
 const read = (config: JsonObject) => [
-  ...readMcpPaths(new ConfigReader(config)),
+  ...readApiGateConfig(new ConfigReader({ backend, ...config })).mcpPaths,
 ];
 
-describe('readMcpPaths', () => {
+describe('the paths of MCP servers', () => {
   const mcpActions = { servers: { docs: { name: 'Docs' }, 'read-only': {} } };
 
   it.each<[JsonObject]>([

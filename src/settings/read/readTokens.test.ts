@@ -73,7 +73,7 @@ describe('readTokens', () => {
     [[{ subject: '' }], '[0].subject must be the subject'],
     [
       [{ subject: '*' }],
-      '[0].subject must be the subject of an external token, as text without spaces, or the beginning of subjects followed by one *, such as external:*',
+      '[0].subject must be the subject of an external token, and of no plugin or user, as text without spaces, or the beginning of subjects followed by one *, such as external:*',
     ],
     [[{ subject: 'external:*:a' }], '[0].subject must be the subject of an'],
     [[{ subject: 'external:a**' }], '[0].subject must be the subject of an'],
@@ -83,10 +83,16 @@ describe('readTokens', () => {
     ],
     [
       [{ subject: 'plugin:catalog' }],
-      '[0].subject must be that of an external token: a plugin or a user can not be limited here',
+      '[0].subject must be the subject of an external token, and of no plugin or user, as text without spaces, or the beginning of subjects followed by one *, such as external:*',
     ],
-    [[{ subject: 'user:default/jane' }], '[0].subject must be that of an'],
-    [[{ subject: 'USER:default/jane' }], '[0].subject must be that of an'],
+    [
+      [{ subject: 'user:default/jane' }],
+      '[0].subject must be the subject of an',
+    ],
+    [
+      [{ subject: 'USER:default/jane' }],
+      '[0].subject must be the subject of an',
+    ],
     [
       [{ subject: 'ci' }, { subject: 'cii' }],
       '[1].subject must be one that an entry of backend.auth.externalAccess has (did you mean ci?): add that entry, correct the subject, or remove auth.apiGate.tokens[1]',

@@ -84,12 +84,10 @@ function readToken(value: unknown, configPath: string): TokenEntry {
   const { subject, only, ...others } = readObject(value, configPath, keys);
   const at = `${configPath}.subject`;
   check(
-    typeof subject === 'string' && SUBJECT.test(subject),
-    `${at} must be the subject of an external token, as text without spaces, or the beginning of subjects followed by one *, such as external:*`,
-  );
-  check(
-    !NO_EXTERNAL_SUBJECT.test(subject),
-    `${at} must be that of an external token: a plugin or a user can not be limited here`,
+    typeof subject === 'string' &&
+      SUBJECT.test(subject) &&
+      !NO_EXTERNAL_SUBJECT.test(subject),
+    `${at} must be the subject of an external token, and of no plugin or user, as text without spaces, or the beginning of subjects followed by one *, such as external:*`,
   );
   const isList = Array.isArray(only);
   const isEmpty = isList && only.length === 0 && !subject.endsWith('*');

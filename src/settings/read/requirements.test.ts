@@ -17,15 +17,8 @@ it.each(['a.text', 'a.empty', 'a.blank', 'a.missing', 'no.parent', 'top'])(
   requires => expect(read(requires)[0].requires).toBe(requires),
 );
 
-it.each(['a', 'a.number', 'a.on', 'list', 'top.child'])(
-  'a rule can not require %s, which is no text',
-  requires =>
-    expect(() => read(requires)).toThrow(
-      `allow[0].requires names ${requires}, which is no text: name a setting that holds a text, such as a secret`,
-    ),
-);
-
 it.each([
+  ...['a', 'a.number', 'a.on', 'list', 'top.child'],
   '',
   '.a',
   'a.',
@@ -39,9 +32,9 @@ it.each([
   'a_.b',
   7,
   null,
-])('a rule can not require %j, which is no config path', requires =>
+])('a rule can not require %j, which is no config path of a text', requires =>
   expect(() => read(requires)).toThrow(
-    'allow[0].requires must be a config path, such as events.modules.github.webhookSecret',
+    'allow[0].requires must be the config path of a setting that holds a text, such as events.modules.github.webhookSecret',
   ),
 );
 

@@ -2,10 +2,6 @@ import type { Config } from '@backstage/config';
 import type { AllowRule } from '../../gate/rules/AllowRule';
 import { asObject, check } from './values';
 
-/** A config path as Backstage's `Config` takes it: keys with dots between them, and no index of a list. */
-const KEY =
-  /^[a-z][a-z0-9]*([-_][a-z][a-z0-9]*)*(\.[a-z][a-z0-9]*([-_][a-z][a-z0-9]*)*)*$/i;
-
 /**
  * Reads `requires` of a rule, and checks that the setting that it names is text or absent. Only whether the text is there is read,
  * never the text.
@@ -16,12 +12,9 @@ export function readRequires(
   rootConfig: Config,
 ): string | undefined {
   check(
-    value === undefined || (typeof value === 'string' && KEY.test(value)),
-    `${configPath} must be a config path, such as events.modules.github.webhookSecret`,
-  );
-  check(
-    value === undefined || readText(value, rootConfig) !== undefined,
-    `${configPath} names ${value}, which is no text: name a setting that holds a text, such as a secret`,
+    value === undefined ||
+      (typeof value === 'string' && readText(value, rootConfig) !== undefined),
+    `${configPath} must be the config path of a setting that holds a text, such as events.modules.github.webhookSecret`,
   );
   return value;
 }
@@ -60,7 +53,7 @@ function readText(key: string, rootConfig: Config): string | undefined {
     const value = rootConfig.getOptional(key) ?? '';
     return typeof value === 'string' ? value.trim() : undefined;
   } catch {
-    // A parent has a wrong type.
+    // A parent has a wrong type, or the key is none: Backstage allows no index of a list.
     return undefined;
   }
 }

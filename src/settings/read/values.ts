@@ -3,7 +3,7 @@ import { InputError } from '@backstage/errors';
 import { durationToMilliseconds, JsonValue } from '@backstage/types';
 import { PLUGIN_ID } from '../../gate/rules/AllowRule';
 
-// All readers of this folder throw an InputError of one line that names the config path and what to write instead.
+// All readers of this folder, and `readPolicyConfig`, throw an InputError of one line that names the config path and what to write instead.
 
 /** @throws InputError with the message, unless the condition holds */
 export function check(condition: boolean, message: string): asserts condition {

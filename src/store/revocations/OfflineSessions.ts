@@ -1,6 +1,4 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { isError } from '@backstage/errors';
-import { LRUCache } from 'lru-cache';
 import { userKey } from '../../gate/sessions/Revocation';
 import { poll } from '../poll';
 import { CallServices, fetchFromPlugin } from './fetchFromPlugin';
@@ -8,11 +6,7 @@ import { CallServices, fetchFromPlugin } from './fetchFromPlugin';
 /** The path that ends the refresh tokens of a user, below the `auth` plugin. */
 const OFFLINE_SESSIONS_PATH = '/v1/offline-sessions/revoke';
 
-const FIRST_RETRY_MS = 2_000;
-const LAST_RETRY_MS = 60_000;
-
-// Above this number, the user who has waited longest is dropped and logged.
-const MAX_PENDING = 1_000;
+const RETRY_MS = 10_000;
 
 /**
  * The result of ending a user's offline sessions at the `auth` plugin.
@@ -29,12 +23,8 @@ export type OfflineSessionsAnswer =
  */
 export class OfflineSessions {
   /** Users whose offline sessions could not be ended yet, by `userKey`. */
-  readonly #pending = new LRUCache<string, string>({
-    max: MAX_PENDING,
-    dispose: (_, key, reason) => reason === 'evict' && this.#logDropped(key),
-  });
+  readonly #pending = new Map<string, string>();
   readonly #stopping = new AbortController();
-  #retryMs = FIRST_RETRY_MS;
 
   constructor(
     private readonly options: {
@@ -46,8 +36,14 @@ export class OfflineSessions {
     },
   ) {
     poll(() => this.#retry(), {
-      intervalMs: () => this.#retryMs,
+      intervalMs: () => RETRY_MS,
       signal: this.#stopping.signal,
+      log: {
+        logger: options.logger,
+        failing:
+          'API gate can not end refresh tokens of OAuth clients: the auth plugin is out of reach, and the gate will retry',
+        again: 'API gate can end refresh tokens of OAuth clients again',
+      },
     });
   }
 
@@ -111,33 +107,12 @@ export class OfflineSessions {
     });
   }
 
-  #logDropped(user: string) {
-    this.options.logger.warn(
-      `API gate no longer tries to end the refresh tokens of ${user}: too many others wait for the auth plugin. Sign out again`,
-    );
-  }
-
   /** Retries one user after another, the oldest first, and stops at the first failure: all of them depend on the same plugin. */
   async #retry() {
-    try {
-      for (const [key, userEntityRef] of [...this.#pending.rentries()]) {
-        // Another sign-out of the user may have succeeded meanwhile.
-        if (this.#pending.has(key)) {
-          const answer = await this.#request(userEntityRef);
-          this.#pending.delete(key);
-          this.options.onEndedLater(userEntityRef, answer);
-        }
-      }
-      this.#retryMs = FIRST_RETRY_MS;
-    } catch (error) {
-      this.#retryMs = Math.min(this.#retryMs * 2, LAST_RETRY_MS);
-      this.options.logger.warn(
-        'API gate can not end refresh tokens of OAuth clients: the auth plugin is out of reach, and the gate will retry',
-        {
-          users: this.#pending.size,
-          errorType: isError(error) ? error.name : typeof error,
-        },
-      );
+    for (const [key, userEntityRef] of this.#pending) {
+      const answer = await this.#request(userEntityRef);
+      this.#pending.delete(key);
+      this.options.onEndedLater(userEntityRef, answer);
     }
   }
 }

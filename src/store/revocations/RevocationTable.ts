@@ -1,6 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
-import { createTable, databaseTime, readDatabaseTime } from '../createTable';
+import {
+  createTable,
+  databaseTime,
+  hashKey,
+  readDatabaseTime,
+} from '../createTable';
 import type { DatabaseConnections } from '../DatabaseConnections';
 import { Revocation, revocationKey } from '../../gate/sessions/Revocation';
 
@@ -63,20 +67,21 @@ export class RevocationTable {
     { recorded_at, id }: RowPlace,
     limit: number,
   ): Promise<RevocationRow[]> {
-    return this.#read(limit, query =>
+    return this.#read(query =>
       query
         .where('recorded_at', '>=', recorded_at)
         .where(inner =>
           inner.where('recorded_at', '>', recorded_at).orWhere('id', '>', id),
         )
-        .orderBy(['recorded_at', 'id']),
+        .orderBy(['recorded_at', 'id'])
+        .limit(limit),
     );
   }
 
   /** Reads the lock of a user, which may have ended. */
   async readLock(sub: string): Promise<RevocationRow | undefined> {
     const id = idOf({ scope: 'lock', sub, iat: 0, exp: 0 });
-    const [row] = await this.#read(1, query => query.where({ id }));
+    const [row] = await this.#read(query => query.where({ id }));
     return row;
   }
 
@@ -97,8 +102,8 @@ export class RevocationTable {
       const isLock = scope === 'lock';
       return insert.merge({
         // The next lock has a higher `iat`, whatever the clock of the replica that writes.
-        iat: raise(knex, 'iat', iat, isLock ? '?? + 1' : '??'),
-        exp: isLock ? exp : raise(knex, 'exp', exp),
+        iat: raise(knex, 'iat', iat, isLock ? 1 : 0),
+        exp: isLock ? exp : raise(knex, 'exp', exp, 0),
         recorded_at,
       });
     });
@@ -122,11 +127,10 @@ export class RevocationTable {
   }
 
   async #read(
-    limit: number,
     narrow: (query: Knex.QueryBuilder) => Knex.QueryBuilder,
   ): Promise<RevocationRow[]> {
     const rows = await this.database.run(knex =>
-      narrow(knex(TABLE).select(COLUMNS)).limit(limit),
+      narrow(knex(TABLE).select(COLUMNS)),
     );
     // PostgreSQL's driver returns a bigint as text.
     return rows.map(({ iat, exp, recorded_at, ...row }: any) => ({
@@ -147,19 +151,13 @@ function define(table: Knex.CreateTableBuilder): void {
   table.bigInteger('recorded_at').notNullable().index();
 }
 
-/** Returns the value if it is higher than the column's number. Otherwise that number stays, or with `?? + 1` rises by one. */
-function raise(
-  knex: Knex,
-  column: 'iat' | 'exp',
-  value: number,
-  otherwise: '??' | '?? + 1' = '??',
-): Knex.Raw {
+/** Returns the value if it is higher than the column's number. Otherwise that number rises by `step`. */
+function raise(knex: Knex, column: string, value: number, step: 0 | 1) {
   const name = `${TABLE}.${column}`;
-  const bindings = [name, value, value, name];
-  return knex.raw(`case when ?? < ? then ? else ${otherwise} end`, bindings);
+  const bindings = [name, value, value, name, step];
+  return knex.raw('case when ?? < ? then ? else ?? + ? end', bindings);
 }
 
-/** A hash, because a database may compare text without case, and limits the length of a key. */
 function idOf(revocation: Revocation): string {
-  return createHash('sha256').update(revocationKey(revocation)).digest('hex');
+  return hashKey(revocationKey(revocation));
 }

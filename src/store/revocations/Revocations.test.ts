@@ -254,7 +254,7 @@ describe('Revocations', () => {
     await revocations.revoke(revocationOfUser('user:default/b'));
     await jest.advanceTimersByTimeAsync(3600_000);
     expect(revocations.size).toBe(2);
-    await jest.advanceTimersByTimeAsync(600_000);
+    await jest.advanceTimersByTimeAsync(1_200_000);
     expect(revocations.size).toBe(1);
     await jest.advanceTimersByTimeAsync(24 * 3600_000);
     expect(revocations.size).toBe(0);
@@ -401,17 +401,6 @@ describe('Revocations', () => {
     await jest.advanceTimersByTimeAsync(6_999);
     expect(await revoking).toBe(false);
     expect(writes).toBe(2);
-  });
-
-  it('looks once a minute for what has expired', async () => {
-    const { revocations } = create({});
-    const removeExpired = jest.spyOn(revocations, 'removeExpired');
-    await jest.advanceTimersByTimeAsync(59_999);
-    expect(removeExpired).not.toHaveBeenCalled();
-    await jest.advanceTimersByTimeAsync(1);
-    expect(removeExpired).toHaveBeenCalledTimes(1);
-    await jest.advanceTimersByTimeAsync(60_000);
-    expect(removeExpired).toHaveBeenCalledTimes(2);
   });
 
   it('does not write any more what has expired meanwhile', async () => {
@@ -702,20 +691,6 @@ describe('Revocations of a store with a cursor', () => {
     },
   );
 
-  it('reads no page twice whose cursor the store returns again', async () => {
-    const { revocations, following, cursors } = follow(async () => ({
-      revocations: [],
-      cursor: 'same',
-      hasMore: true,
-    }));
-    await following;
-    expect(cursors()).toEqual([undefined, 'same']);
-    expect(revocations.isLoaded).toBe(false);
-    await expect(revocations.readPage('same')).rejects.toThrow(
-      'cursor of the same page',
-    );
-  });
-
   it.each([
     [0, 300_000],
     [0.5, 600_000],
@@ -729,11 +704,14 @@ describe('Revocations of a store with a cursor', () => {
         cursor: 'end',
       }));
       await following;
+      const forget = jest.spyOn(revocations, 'removeExpired');
       await jest.advanceTimersByTimeAsync(milliseconds - 2_000);
       expect(removeExpired).not.toHaveBeenCalled();
+      expect(forget).not.toHaveBeenCalled();
       removeExpired.mockResolvedValueOnce(true).mockResolvedValueOnce(true);
       await jest.advanceTimersByTimeAsync(2_000);
       expect(removeExpired).toHaveBeenCalledTimes(3);
+      expect(forget).toHaveBeenCalledTimes(1);
       removeExpired.mockRejectedValue(new Error('gone'));
       await jest.advanceTimersByTimeAsync(2 * milliseconds);
       expect(removeExpired).toHaveBeenCalledTimes(5);

@@ -1,17 +1,13 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { poll, PollOptions } from '../poll';
+import { poll } from '../poll';
 import { PendingRevocations } from './PendingRevocations';
-import {
-  LONGEST_SESSION_SECONDS,
-  Revocation,
-  RevocationList,
-} from '../../gate/sessions/Revocation';
+import { Revocation, RevocationList } from '../../gate/sessions/Revocation';
 import {
   RevocationPage,
   RevocationStore,
   storeInTime,
 } from './RevocationStore';
-import { StoreComparison } from './StoreComparison';
+import { PAGE_INTERVAL_MS, StoreComparison } from './StoreComparison';
 
 // Until the list has been loaded, no user may pass.
 const RETRY_BEFORE_LOADED_MS = 500;
@@ -20,7 +16,6 @@ const RETRY_BEFORE_LOADED_MS = 500;
 const MISSED_POLLS = 3;
 const SHORTEST_POLL_MS = 2_000;
 
-const FORGET_EXPIRED_INTERVAL_MS = 60_000;
 const REMOVE_EXPIRED_INTERVAL_MS = 10 * 60_000;
 
 const READING = {
@@ -111,13 +106,7 @@ export class Revocations extends RevocationList {
   }
 
   async readPage(cursor: string | undefined): Promise<RevocationPage> {
-    const page = await storeInTime(this.#storeOrThrow().read(cursor));
-    if (page.hasMore && page.cursor === cursor) {
-      throw new Error(
-        'The store of revocations returned the cursor of the same page',
-      );
-    }
-    return page;
+    return storeInTime(this.#storeOrThrow().read(cursor));
   }
 
   /**
@@ -127,35 +116,33 @@ export class Revocations extends RevocationList {
   async follow(store: RevocationStore): Promise<void> {
     this.#store = store;
     const { logger, pollIntervalMs } = this.options;
+    const { signal } = this.#stopping;
     const intervalMs = () =>
       this.isLoaded
         ? pollIntervalMs()
         : Math.min(pollIntervalMs(), RETRY_BEFORE_LOADED_MS);
-    const pollUntilStopped = (
-      run: () => unknown,
-      options: Omit<PollOptions, 'signal'>,
-    ) => poll(run, { ...options, signal: this.#stopping.signal });
-    const reading = pollUntilStopped(() => this.#read(), {
+    const reading = poll(() => this.#read(), {
       intervalMs,
+      signal,
       log: { logger, ...READING },
     });
     // Pending revocations are written again at the same interval, which is short until the list is loaded.
     reading.then(() =>
-      pollUntilStopped(() => this.#pending.retry(), {
+      poll(() => this.#pending.retry(), {
         intervalMs,
+        signal,
         log: { logger, ...WRITING },
       }),
     );
-    pollUntilStopped(() => this.#comparison.readPage(), {
-      intervalMs: () => this.#comparison.waitMs(pollIntervalMs()),
+    poll(() => this.#comparison.readPage(), {
+      intervalMs: () => PAGE_INTERVAL_MS,
+      signal,
       log: { logger, ...READING },
     });
-    pollUntilStopped(() => this.removeExpired(), {
-      intervalMs: () => FORGET_EXPIRED_INTERVAL_MS,
-    });
-    pollUntilStopped(() => this.#removeExpiredRows(), {
+    poll(() => this.#removeExpiredRows(), {
       // The interval varies, so that replicas which start together do not delete at the same time.
       intervalMs: () => REMOVE_EXPIRED_INTERVAL_MS * (0.5 + Math.random()),
+      signal,
     });
     await storeInTime(reading).catch(() => {});
   }
@@ -173,10 +160,8 @@ export class Revocations extends RevocationList {
     }
     if (!this.#stopping.signal.aborted) {
       const pollMs = Math.max(this.options.pollIntervalMs(), SHORTEST_POLL_MS);
-      const gapMs = readAt - (this.#loadedAt ?? readAt);
-      if (gapMs > MISSED_POLLS * pollMs) {
-        // After a day, a lock counts only if the store has it: the row of a lift is deleted by then.
-        this.#comparison.request(gapMs > LONGEST_SESSION_SECONDS * 1_000);
+      if (readAt - (this.#loadedAt ?? readAt) > MISSED_POLLS * pollMs) {
+        this.#comparison.request();
       }
       this.#loadedAt = readAt;
     }
@@ -203,8 +188,9 @@ export class Revocations extends RevocationList {
     return page;
   }
 
-  /** Removes expired rows from the store in batches, where every replica may do so, but not at its start. */
+  /** Removes what has expired from the list, and from the store in batches, where every replica may do so, but not at its start. */
   async #removeExpiredRows(): Promise<void> {
+    this.removeExpired();
     let hasMore: boolean | undefined = this.isLoaded;
     while (hasMore && !this.#stopping.signal.aborted) {
       hasMore = await this.#storeOrThrow().removeExpired?.();

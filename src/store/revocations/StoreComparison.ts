@@ -1,28 +1,31 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import { chunk, sampleSize } from 'lodash';
+import { chunk, shuffle } from 'lodash';
 import { WRITES_AT_A_TIME } from './PendingRevocations';
-import { Revocation, RevocationList } from '../../gate/sessions/Revocation';
+import {
+  LONGEST_SESSION_SECONDS,
+  Revocation,
+  RevocationList,
+} from '../../gate/sessions/Revocation';
 import type { RevocationPage } from './RevocationStore';
 
 const INTERVAL_MS = 10 * 60_000;
 
-const PAGE_INTERVAL_MS = 2_000;
+/** The wait between two pages, and until the next look whether a reading is due. */
+export const PAGE_INTERVAL_MS = 2_000;
 
 // A sign-out that the store had longer ago is not written back: somebody may have emptied the table meanwhile.
 const WRITE_BACK_MS = 20 * 60_000;
-const WRITE_BACK_ROWS = 1_000;
 
 /**
  * Reads all of the store every ten minutes, a page at a time, and compares it with the list. This finds rows that were committed later,
  * or by a database clock that was set back further, than the overlap covers, and what the store has lost by the restore of a backup.
  */
 export class StoreComparison {
-  /** The reading in progress: its start, the cursor of its next page, and whether it removes the locks that it does not find. */
-  #reading:
-    { startedAt: number; cursor?: string; removesLocks: boolean } | undefined;
+  /** The reading in progress: its start, and the cursor of its next page. */
+  #reading: { startedAt: number; cursor?: string } | undefined;
   /** The time from which the next reading is due: `Infinity` during a reading, unless another one was requested. */
   #dueAt = performance.now() + INTERVAL_MS;
-  #nextRemovesLocks = false;
+  /** The start of the last complete reading. */
   #comparedAt = 0;
 
   constructor(
@@ -42,23 +45,9 @@ export class StoreComparison {
     return this.options.list.lostSince(this.#comparedAt).length;
   }
 
-  /** Returns the wait until the next page, or until the next look whether a reading is due. */
-  waitMs(idleMs: number): number {
-    const untilDueMs = this.#dueAt - performance.now();
-    return Math.max(
-      PAGE_INTERVAL_MS,
-      this.#reading ? 0 : Math.min(idleMs, untilDueMs),
-    );
-  }
-
-  /**
-   * Requests a reading now, or after the one in progress.
-   *
-   * @param removesLocks - whether a lock counts only if the store still has it
-   */
-  request(removesLocks: boolean): void {
+  /** Requests a reading now, or after the one in progress. */
+  request(): void {
     this.#dueAt = performance.now();
-    this.#nextRemovesLocks ||= removesLocks;
   }
 
   /** Reads the next page, if a reading is in progress or due. After the last page, compares the list with what was read. */
@@ -68,12 +57,10 @@ export class StoreComparison {
         return;
       }
       this.#dueAt = Infinity;
-      const removesLocks = this.#nextRemovesLocks;
-      this.#nextRemovesLocks = false;
-      this.#reading = { startedAt: performance.now(), removesLocks };
+      this.#reading = { startedAt: performance.now() };
     }
     const { addPage, list } = this.options;
-    const { startedAt, removesLocks, cursor } = this.#reading;
+    const { startedAt, cursor } = this.#reading;
     const page = await addPage(cursor);
     if (page.hasMore) {
       this.#reading.cursor = page.cursor;
@@ -81,10 +68,11 @@ export class StoreComparison {
     }
     this.#reading = undefined;
     this.#dueAt = Math.min(this.#dueAt, performance.now() + INTERVAL_MS);
-    this.#comparedAt = startedAt;
-    if (removesLocks) {
+    // After a day, a lock counts only if the store still has it: the row of a lift is deleted by then.
+    if (startedAt - this.#comparedAt > LONGEST_SESSION_SECONDS * 1_000) {
       list.removeLocks(startedAt);
     }
+    this.#comparedAt = startedAt;
     await this.#writeBack();
   }
 
@@ -99,22 +87,19 @@ export class StoreComparison {
       return;
     }
     const earliest = performance.now() - WRITE_BACK_MS;
-    const findLost = () =>
-      list
-        .lostSince(this.#comparedAt)
-        .filter(
-          ({ scope, seenAt = 0 }) => scope !== 'lock' && seenAt >= earliest,
-        );
+    const lost = list
+      .lostSince(this.#comparedAt)
+      .filter(
+        ({ scope, seenAt = 0 }) => scope !== 'lock' && seenAt >= earliest,
+      );
     let written = 0;
-    let lost = findLost();
-    while (lost.length > 0 && !signal.aborted) {
-      // Replicas write different parts, and their polls read what the others have written.
-      const part = sampleSize(lost, WRITE_BACK_ROWS);
-      for (const batch of chunk(part, WRITES_AT_A_TIME)) {
-        await Promise.all(batch.map(write));
+    // Replicas write in different orders, and their polls read what the others have written meanwhile.
+    for (const batch of chunk(shuffle(lost), WRITES_AT_A_TIME)) {
+      const left = batch.filter(({ seenAt = 0 }) => seenAt < this.#comparedAt);
+      if (!signal.aborted) {
+        await Promise.all(left.map(write));
+        written += left.length;
       }
-      written += part.length;
-      lost = findLost();
     }
     if (written > 0) {
       logger.warn(

@@ -1,5 +1,5 @@
 import type { IssuerClock } from './IssuerClock';
-import type { OfflineSessions, OfflineSessionsAnswer } from './OfflineSessions';
+import type { OfflineSessions } from './OfflineSessions';
 import {
   LONGEST_SESSION_SECONDS,
   Revocation,
@@ -9,33 +9,27 @@ import type { Revocations } from './Revocations';
 
 const MAX_REPEATS = 2;
 
-export type UserSignOut = (
-  userEntityRef: string,
-  options: {
-    /** A session of the user. If the clock of its issuer is ahead, the sign-out covers all tokens up to that session. */
-    known?: SessionClaims;
-    offlineSessions: 'keep' | 'end';
-  },
-) => Promise<{
-  revocation: Revocation;
-  isStored: boolean;
-  /** `unreachable`: the `auth` plugin could not be reached; retries run in the background. */
-  offlineSessions: OfflineSessionsAnswer | 'kept' | 'unreachable';
-}>;
+export type UserSignOut = ReturnType<typeof createUserSignOut>;
 
 /**
  * Creates the function that ends every session of a user: the refresh tokens of OAuth clients, and every token that was issued
- * before those had ended. The function never throws; its result holds the steps that failed.
+ * before those had ended. The function never throws; its result holds the steps that failed. If the `auth` plugin is `unreachable`,
+ * retries run in the background.
  */
 export function createUserSignOut(options: {
   issuerClock: IssuerClock;
   /** `undefined`: all refresh tokens are kept. */
   offlineSessions: Pick<OfflineSessions, 'end'> | undefined;
   revocations: Pick<Revocations, 'revoke'>;
-}): UserSignOut {
+}) {
   const { issuerClock, revocations } = options;
 
-  return async (userEntityRef, { known, offlineSessions }) => {
+  /** @param known - a session of the user. If the clock of its issuer is ahead, the sign-out covers all tokens up to that session. */
+  return async (
+    userEntityRef: string,
+    request: { known?: SessionClaims; offlineSessions: 'keep' | 'end' },
+  ) => {
+    const { known, offlineSessions } = request;
     const upToNow = (): Revocation => {
       const iat = Math.max(known?.iat ?? 0, issuerClock.now());
       // The longest lifetime of a token, or that of the known session if it expires later.

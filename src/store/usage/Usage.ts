@@ -34,9 +34,6 @@ const MAX_INTERVAL_MS = 40_000;
 const START_TIMEOUT_MS = 6_000;
 const STOP_TIMEOUT_MS = 5_000;
 
-// More than the rules and tokens of a configuration, and of its versions while the database is down.
-const MAX_PENDING = 20_000;
-
 /**
  * Counts which rules and external tokens are used. Requests add to the memory of this process only. A timer adds the counts to those in
  * the database, and reads the sums of all processes; while the database is down, the counts wait. The day of a request is the day of the
@@ -44,7 +41,7 @@ const MAX_PENDING = 20_000;
  */
 export class Usage {
   readonly #names: UsageNames;
-  /** The requests that are not known to be in the database. */
+  /** The requests that are not known to be in the database. Its size is limited as that of the record is. */
   readonly #pending = new Map<string, Count>();
   /** The uses that the last exchange read, and what it wrote. */
   #recorded = new Map<string, Use>();
@@ -53,7 +50,6 @@ export class Usage {
   readonly #warnings = new RateLimit({ max: 1, intervalMs: 3_600_000 });
   #table: UsageTable | undefined;
   #hasTable = false;
-  #hasDropped = false;
   #isStored = false;
   #syncing: Promise<void> = Promise.resolve();
   readonly #stopping = new AbortController();
@@ -78,9 +74,9 @@ export class Usage {
     return this.#table !== undefined;
   }
 
-  /** Whether the last exchange has succeeded, and no request was left out since the start. */
+  /** Whether the last exchange has succeeded. */
   get isComplete(): boolean {
-    return this.#isStored && !this.#hasDropped;
+    return this.#isStored;
   }
 
   get externalTokens(): readonly ExternalToken[] {
@@ -238,10 +234,6 @@ export class Usage {
     const used = this.#names.limit(named);
     const key = keyOf(used);
     let pending = this.#pending.get(key);
-    if (!pending && this.#pending.size >= MAX_PENDING) {
-      this.#hasDropped = true;
-      return;
-    }
     pending ??= { ...used, requests: 0, anonymous: 0 };
     this.#pending.set(key, pending);
     pending.requests += 1;

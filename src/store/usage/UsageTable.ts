@@ -1,14 +1,12 @@
-import { createHash } from 'node:crypto';
 import type { Knex } from 'knex';
-import { chunk, mapValues, pick, sortBy } from 'lodash';
-import { createTable, readDatabaseTime } from '../createTable';
+import { chunk, pick, sortBy } from 'lodash';
+import { createTable, hashKey, readDatabaseTime } from '../createTable';
 import type { DatabaseConnections } from '../DatabaseConnections';
 import { addDay, Count, dayOf, DAYS_KEPT, keyOf, Use } from './Use';
 
 const TABLE = 'api_gate_usage';
 const KEY = ['day', 'hash'];
-const COUNTS = { requests: 'requests', anonymous: 'anonymous' };
-const COLUMNS = [...KEY, 'kind', 'name', 'plugin', ...Object.keys(COUNTS)];
+const COLUMNS = [...KEY, 'kind', 'name', 'plugin', 'requests', 'anonymous'];
 
 // A statement for more rows would block the process for longer, and a slow database could not answer it in time.
 const ROWS_OF_READ = 10_000;
@@ -47,8 +45,7 @@ export class UsageTable {
     const rows = counts.map(count => ({
       ...pick(count, ['kind', 'name', 'plugin', 'requests', 'anonymous']),
       day,
-      // A database may compare text without case, and limits the length of a key.
-      hash: createHash('sha256').update(keyOf(count)).digest('hex'),
+      hash: hashKey(keyOf(count)),
     }));
     // Replicas that lock rows in the same order do not wait for each other in a circle.
     for (const part of chunk(sortBy(rows, 'hash'), ROWS_OF_INSERT)) {
@@ -105,14 +102,12 @@ export class UsageTable {
 
 function addition(knex: Knex, rows: Row[]): Knex.QueryBuilder {
   const added = knex.client.dialect === 'mysql' ? 'values(??)' : 'excluded.??';
+  const sumOf = (column: string) =>
+    knex.raw(`?? + ${added}`, [`${TABLE}.${column}`, column]);
   return knex(TABLE)
     .insert(rows)
     .onConflict(KEY)
-    .merge(
-      mapValues(COUNTS, column =>
-        knex.raw(`?? + ${added}`, [`${TABLE}.${column}`, column]),
-      ),
-    );
+    .merge({ requests: sumOf('requests'), anonymous: sumOf('anonymous') });
 }
 
 function define(table: Knex.CreateTableBuilder): void {

@@ -16,7 +16,7 @@ export interface Used {
   kind: 'rule' | 'token' | 'call' | 'delegation' | 'worked';
   /**
    * Method, plugin and path of a rule, such as `GET hello/health`; the subject of a token; `ci GET /health` for requests by its token,
-   * and `ci GET` where their path is not recorded; `GET hello/health 200` for requests that worked, `GET` without their path, and
+   * and `ci GET` where their path is not recorded; `GET /health 200` for requests that worked, `GET` without their path, and
    * `GET only ci` for those that presented a credential.
    */
   name: string;
@@ -89,29 +89,22 @@ export function usedCall({ subject, plugin, method, path }: TokenCall): Used {
 /** Reads what {@link usedCall} has named. Subjects have no spaces. */
 export function tokenCallOf({ name, plugin }: Used): TokenCall {
   const [subject, method = '', path] = name.split(' ');
-  return { subject, plugin, method, ...(path && { path }) };
+  return { subject, plugin, method, path };
 }
 
 export function usedWorked(request: WorkedRequest): Used {
   const { plugin, method, path, status, reason, subject } = request;
-  const name = path
-    ? `${method} ${plugin}${path} ${status}`
-    : compact([method, reason, reason && subject]).join(' ');
+  const answered = path ? [path, status] : [reason, reason && subject];
+  const name = compact([method, ...answered]).join(' ');
   return { kind: 'worked', name, plugin };
 }
 
-/** Reads what {@link usedWorked} has named. A target has a slash, and no reason has one. */
+/** Reads what {@link usedWorked} has named. A path begins with a slash, and no reason does. */
 export function workedRequestOf({ name, plugin }: Used): WorkedRequest {
   const [method, second, third] = name.split(' ');
-  if (second?.includes('/')) {
-    const path = second.slice(plugin.length);
-    return { plugin, method, path, status: Number(third) };
-  }
-  return {
-    ...{ plugin, method },
-    ...(second && { reason: second }),
-    ...(third && { subject: third }),
-  };
+  return second?.startsWith('/')
+    ? { plugin, method, path: second, status: Number(third) }
+    : { plugin, method, reason: second, subject: third };
 }
 
 /** Lists what is in force, used or not. */
