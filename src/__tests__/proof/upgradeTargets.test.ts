@@ -110,6 +110,7 @@ it('[P11] an upgrade is outside of /api if no listener finds /api in its target,
   for (const text of textsOf(MAX_PIECES - 1)) {
     check(text);
     check(`/api/${text}`);
+    check(`/${text}/api/x`);
     check(`/x/${text}/api/%`);
     check(`http://h${text}`);
     check(`/http://h${text}`);
