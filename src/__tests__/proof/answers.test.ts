@@ -196,6 +196,7 @@ it.each([
   ['image/x.svg+xml', true],
   ['text/xml', true],
   ['text/plain, text/html', true],
+  ['text/html, text/plain', true],
   ['ximage/png', true],
   ['xtext/plain', true],
   ['text/plainx', true],
