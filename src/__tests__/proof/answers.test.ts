@@ -25,13 +25,17 @@ const PATHS = {
   protected: '/here/data',
   declared: '/here/static/data',
   trusted: '/here/trusted/data',
+  endpoint: '/here/.backstage/auth/v1/cookie',
   rule: '/here/open',
   nature: '/app/bundle.js',
   auth: '/auth/github/start',
   mcp: '/mcp-actions/v1',
 };
 
-/** Creates a gate, and returns what it does with a request whose handler answers with HTML. */
+const OWN_ORIGIN = 'https://backstage.example.com';
+const TRUSTED_ORIGIN = 'https://frontend.example.com';
+
+/** Creates a gate, and returns what it does with a request whose handler answers with HTML, or another type. */
 function createScene({
   hasAuth,
   hasProxy,
@@ -57,13 +61,20 @@ function createScene({
     allow: [{ plugin: 'here', path: '/open', methods: ['GET', 'WEBSOCKET'] }],
     trustedPaths: [{ plugin: 'here', path: '/trusted/**' }],
     mcpPaths: new Set(['/v1']),
+    trustedOrigins: [OWN_ORIGIN, TRUSTED_ORIGIN],
     credentialHeader: 'x-credential',
   });
+  let isIssued = false;
   const services = {
     ...gate.services,
     source: { current: policy },
     revocations: { isLoaded: true, isRevoked: () => false } as never,
-    cookieIssuer: undefined,
+    cookieIssuer: {
+      issueCookie: async () => {
+        isIssued = true;
+        return undefined;
+      },
+    },
     ...replaced,
   };
   const app = express();
@@ -76,8 +87,10 @@ function createScene({
     credential: string,
     others: object = {},
     method = 'GET',
+    type = 'text/html',
   ) => {
     gate.decided.length = 0;
+    isIssued = false;
     const headers = { ...CREDENTIALS[credential], ...others };
     const req = {
       method,
@@ -89,13 +102,14 @@ function createScene({
     const res = new ServerResponse(req);
     await new Promise<void>(resolve => {
       const handle = (error?: Error) => {
-        res.setHeader('Content-Type', 'text/html');
+        res.setHeader('Content-Type', type);
         res.writeHead(error ? 401 : 200);
         resolve();
       };
       Reflect.apply(app as never, undefined, [req, res, handle]);
     });
     return {
+      isIssued,
       authorization: req.headers.authorization,
       cookie: req.headers.cookie,
       reason: gate.decided[0].decision.reason,
@@ -111,11 +125,21 @@ function createScene({
 /** A browser's kinds of requests. Express answers an upgrade that no listener takes. */
 const ASKED = {
   page: { accept: 'text/html' },
+  frame: { 'sec-fetch-dest': 'frame' },
   image: { accept: 'image/png' },
+  'image, or HTML': { 'sec-fetch-dest': 'image', accept: 'text/html' },
+  'no document': {
+    'sec-fetch-dest': 'xdocument',
+    'sec-fetch-site': 'same-origin',
+  },
+  'no embed': {
+    'sec-fetch-dest': 'embedx',
+    'sec-fetch-site': 'same-origin',
+  },
   upgrade: {
     connection: 'upgrade',
     upgrade: 'websocket',
-    origin: 'https://backstage.example.com',
+    origin: OWN_ORIGIN,
   },
 };
 
@@ -128,7 +152,7 @@ function restrictionsOf(path: string, credential: string, asked: string) {
   const isDeclared = path === 'declared' && !isUpgrade;
   const isTrusted = path === 'trusted' || isDeclared;
   const isSandboxed = path === 'rule' || (!isOpen && isOfUser && !isTrusted);
-  const isUnstored = asked === 'page' && !isDeclared;
+  const isUnstored = /^(page|frame)$/.test(asked) && !isDeclared;
   return {
     policy: isSandboxed ? 'sandbox' : undefined,
     vary: isSandboxed && !isOpen ? 'Sec-Fetch-Dest' : undefined,
@@ -156,6 +180,68 @@ it.each(['protected', 'declared', 'trusted', 'rule', 'nature'] as const)(
     }
   },
 );
+
+it.each([
+  ['application/json; charset=utf-8', false],
+  ['application/zip', false],
+  ['application/problem+json', false],
+  ['application/x-bzip', false],
+  ['application/vnd.ms-excel', false],
+  ['application/vnd.oasis.opendocument.text', false],
+  ['application/vnd.openxmlformats-officedocument.any', false],
+  ['Text/Plain', false],
+  [' text/csv ;header=present', false],
+  ['image/png', false],
+  ['image/svg', true],
+  ['image/x.svg+xml', true],
+  ['text/xml', true],
+  ['text/plain, text/html', true],
+  ['text/html, text/plain', true],
+  ['ximage/png', true],
+  ['xtext/plain', true],
+  ['text/plainx', true],
+  ['xapplication/zip', true],
+  ['application/zipx', true],
+  ['xapplication/a+json', true],
+  ['application/a+jsonx', true],
+  ['xapplication/x-tar', true],
+  ['application/x-tarx', true],
+  ['', true],
+])(
+  '[P111] by A6, an answer of the type %j is sandboxed: %s',
+  async (type, isExpected) => {
+    const send = createScene({ hasAuth: true });
+    const { policy } = await send(PATHS.protected, 'cookie', {}, 'GET', type);
+    expect(policy).toBe(isExpected ? 'sandbox' : undefined);
+  },
+);
+
+it('[P111] a cookie is issued by A4', async () => {
+  const send = createScene({ hasAuth: true });
+  for (const site of ['', 'same-origin', 'same-site', 'cross-site', 'none']) {
+    for (const origin of ['', OWN_ORIGIN, TRUSTED_ORIGIN, 'null']) {
+      const headers = {
+        ...(site && { 'sec-fetch-site': site }),
+        ...(origin && { origin }),
+      };
+      const isOwn = site
+        ? /^(same-origin|none)$/.test(site)
+        : [OWN_ORIGIN, ''].includes(origin);
+      const isCrossSite =
+        site !== 'same-origin' &&
+        (origin ? origin === 'null' : !/^(none)?$/.test(site));
+      for (const path of ['protected', 'endpoint'] as const) {
+        const { isIssued } = await send(PATHS[path], 'user', headers);
+        const isExpected = !isCrossSite && (isOwn || path === 'endpoint');
+        expect({ path, headers, isIssued }).toEqual({
+          path,
+          headers,
+          isIssued: isExpected,
+        });
+      }
+    }
+  }
+});
 
 it.each([
   [{ authorization: 'Bearer a b' }, false],

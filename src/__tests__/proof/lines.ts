@@ -38,7 +38,7 @@ const GRAMMAR = {
     `COOKIE: a=1 ; \ttoken\t =\t"${C}" ;`,
     `Cookie: token=%65${C.slice(1)};a=2`,
     'Cookie: token=other',
-    'Cookie: token=; a=%zz',
+    'Cookie: token=\t; a=%zz',
     `Cookie: token.0=${C0}; token.1=${C1}`,
     `Cookie: token.0=${C0}`,
     `Cookie: token.1=${C1};`,

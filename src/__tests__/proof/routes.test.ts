@@ -89,9 +89,11 @@ const PATHS = [
   ...['/github/logout', '/GitHub/LOGOUT', '/other/logout', '/github/logout/x'],
   ...['/github/start', '/api-gate', '/API-gate/v1/policy', '/api-gates'],
 ];
-const TARGETS = PLUGINS.flatMap(plugin =>
-  PATHS.map(below => `/api/${plugin}${below}`),
-);
+const TARGETS = [
+  ...PLUGINS.flatMap(plugin => PATHS.map(below => `/api/${plugin}${below}`)),
+  // An escaped id is that of no plugin.
+  ...['/api/%68ere', '/api/%68ere/a', '/api/her%65/b'],
+];
 /** The root's copy of the cookie endpoint, which is mounted in Express alone. */
 const ROOT_TARGETS = ['', '/', '?a', '/x'].flatMap(rest => [
   COOKIE_ENDPOINT + rest,
@@ -275,8 +277,8 @@ function coveringRules(request: GateRequest, url: string) {
     const prefix = rule.path.toLowerCase().replace('/**', '');
     const isBelow = rule.path.endsWith('/**') && below.startsWith(`${prefix}/`);
     return (
-      // At the server, `..` may lead to any plugin.
-      (rule.plugin === plugin || pluginId === '%') &&
+      // At the server, `..` may lead to any plugin. An escaped id is every plugin.
+      (rule.plugin === plugin || pluginId === '%' || plugin.includes('%')) &&
       until >= LATER &&
       rule.methods.some(each => methods.includes(each)) &&
       (path === undefined || !isPlain || below === prefix || isBelow)

@@ -57,7 +57,7 @@ function pathsOf(target: string): string[] {
 /** Targets that nobody reads otherwise: of letters and single slashes, and those that lead elsewhere, whatever is below. */
 const PLAIN = /^(\/[a-z]+)+\/?([?][^#\\\t]*)?$/i;
 const ELSEWHERE =
-  /^(\/?http:\/\/h)?\/(x([/;](\/|;|x|%2F|%5c|api|%(25)?61pi)*)?)?([?][^#\\\t]*)?$/;
+  /^(\/?http:\/\/h1)?\/(x([/;](\/|;|x|%2F|%5c|api|%(25)?61pi)*)?)?([?][^#\\\t]*)?$/;
 
 const isOfApi = (path: string) => /^\/+api([/?#]|$)/i.test(path);
 
@@ -110,9 +110,10 @@ it('[P11] an upgrade is outside of /api if no listener finds /api in its target,
   for (const text of textsOf(MAX_PIECES - 1)) {
     check(text);
     check(`/api/${text}`);
+    check(`/${text}/api/x`);
     check(`/x/${text}/api/%`);
-    check(`http://h${text}`);
-    check(`/http://h${text}`);
+    check(`http://h1${text}`);
+    check(`/http://h1${text}`);
   }
   process.stderr.write(`${JSON.stringify(seen)}\n`);
   expect(wrong.slice(0, 10)).toEqual([]);
