@@ -81,11 +81,16 @@ describe('the bearer token of a public request', () => {
     ['no JWT, with other characters', 'static=='],
     ['a service, with other characters', `${plugin}==`],
     ['a session that is not revoked', live],
-  ])('passes as %s, and is not verified', async (_, token) => {
-    const { gate, judgeWith } = create();
-    expect(await judgeWith(bearer(token))).toBe('allow-rule');
-    expect(gate.asked).toEqual([]);
-  });
+    ['a plugin, where external tokens have limits', plugin, true],
+  ])(
+    'passes as %s, and is not verified',
+    async (_, token, isLimited = false) => {
+      const { gate, judgeWith } = create();
+      gate.policy.tokens = isLimited ? [{ subject: 'ci', until: 1 }] : [];
+      expect(await judgeWith(bearer(token))).toBe('allow-rule');
+      expect(gate.asked).toEqual([]);
+    },
+  );
 
   it('passes if the list is loaded while it is verified', async () => {
     const { createRequest, revocations, verify } = create();
