@@ -1,5 +1,5 @@
 import type { TokenKind } from '../Decision';
-import { AuthenticationError } from '@backstage/errors';
+import { AuthenticationError, NotAllowedError } from '@backstage/errors';
 import type { Request } from 'express';
 import {
   createGateServices,
@@ -152,6 +152,16 @@ it.each([
   );
 });
 
+it('a restricted token is refused with the message of Backstage', async () => {
+  const { verify } = create(() => {
+    throw new NotAllowedError('not here');
+  });
+  expect(await verify('static')).toMatchObject({
+    reason: 'restricted',
+    error: { name: 'NotAllowedError', message: 'not here' },
+  });
+});
+
 it('a token that fails in a cookie is verified once, also if the plugin has accepted it as a bearer', async () => {
   const { calls, tokens, verify } = create(() => ({ type: 'service' }));
   const credentials = { principal: { type: 'service' } } as never;
@@ -190,6 +200,13 @@ it.each<[string, string, Record<string, KeyAnswer>, Refusal]>([
 });
 
 describe('the cache of tokens', () => {
+  it('keeps a token that has verified', async () => {
+    const { tokens, verify } = create(() => principal);
+    const { token } = (await verify(user)) as VerifiedToken;
+    tokens.read('another');
+    expect(tokens.read(user)).toBe(token);
+  });
+
   it('keeps the token that is returned, if its text was read again meanwhile', async () => {
     const gate = create(() => {
       gate.tokens.read('other');
