@@ -45,6 +45,7 @@ function assertExist(files) {
 }
 
 const nameOf = file => path.basename(file).replace(/\..*$/, '');
+const proofOf = name => `__tests__/proof/${name}.test.ts`;
 const isTest = file => file.endsWith('.test.ts');
 
 /**
@@ -108,7 +109,11 @@ module.exports = {
   ...folder('gate', {
     also: { gate: ['backstage/httpRouterService.test.ts'] },
   }),
-  ...folder('gate/read'),
+  ...folder('gate/read', {
+    also: {
+      'gate-read': ['answers', 'headers', 'decision'].map(proofOf),
+    },
+  }),
   ...folder('gate/verify', {
     parts: {
       'gate-verify-keys': [
@@ -125,18 +130,18 @@ module.exports = {
       ],
     },
     also: {
-      'gate-verify-credentials': ['gate/createGate.test.ts'],
-      'gate-verify': [
-        '__tests__/proof/orders.test.ts',
-        'gate/verify/verifyToken.test.ts',
+      'gate-verify-credentials': [
+        'gate/createGate.test.ts',
+        ...['verifiers', 'decision'].map(proofOf),
       ],
+      'gate-verify': [proofOf('orders'), 'gate/verify/verifyToken.test.ts'],
     },
   }),
   ...folder('gate/judge', {
     also: {
       'gate-judge': [
         'gate/createGate.test.ts',
-        '__tests__/proof/decision.test.ts',
+        proofOf('decision'),
         'gate/upgrades/UpgradeGate.test.ts',
         'gate/verify/verifyTokens.test.ts',
       ],
@@ -149,6 +154,7 @@ module.exports = {
         'settings/PolicySource.test.ts',
         'settings/expectations/explainRequest.test.ts',
         'settings/read/readAllowRules.test.ts',
+        proofOf('routes'),
       ],
     },
   }),

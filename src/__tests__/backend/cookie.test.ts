@@ -171,22 +171,16 @@ describe("the gate's cookie in a backend", () => {
   describe('[P8] used by another site', () => {
     it.each([
       ['POST', 'Sec-Fetch-Site: cross-site', 403],
-      ['PUT', 'Origin: null', 403],
       ['POST', `Origin: ${TRUSTED}\r\nOrigin: ${TRUSTED}`, 403],
       ['POST', `Origin: ${TRUSTED}`, 200],
-      ['GET', 'Sec-Fetch-Site: cross-site', 200],
       ['GET', 'Sec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: image', 200],
-      ['GET', 'Sec-Fetch-Site: same-origin\r\nSec-Fetch-Dest: font', 200],
       // WebKit sends this for a font in a page of another port.
       [
         'GET',
         'Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: font',
         403,
       ],
-      ['GET', EVIL, 403],
       ['HEAD', EVIL, 403],
-      ['OPTIONS', EVIL, 403],
-      ['GET', 'Origin: null', 403],
       ['GET', `Origin: ${TRUSTED}\r\nSec-Fetch-Site: cross-site`, 200],
     ])('%s with %s: %i', async (method, headerLine, expected) => {
       const token = await sign();

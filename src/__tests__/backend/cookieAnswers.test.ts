@@ -333,33 +333,30 @@ describe('the answer to a request by cookie', () => {
   });
 
   describe('that would run as code', () => {
-    it.each([
-      ...[
-        ...['script', 'style', 'xslt', 'worker', 'sharedworker'],
-        ...['serviceworker', 'audioworklet', 'paintworklet'],
-      ].map(destination => `Sec-Fetch-Dest: ${destination}`),
-      'Service-Worker: script',
-    ])('[P16] is 403 for %s, and the cookie stays', async headerLine => {
-      const before = hello.handled.length;
-      const refused = await get('/hello/x', headerLine, SAME_ORIGIN);
-      expect(refused.status).toBe(403);
-      expect(refused.headers['set-cookie']).toBeUndefined();
-      expect(JSON.parse(refused.body).error.message).toContain(
-        'auth.apiGate.cookie.trustedPaths',
-      );
-      expect(hello.handled).toHaveLength(before);
+    it.each(['Sec-Fetch-Dest: script', 'Service-Worker: script'])(
+      '[P16] is 403 for %s, and the cookie stays',
+      async headerLine => {
+        const before = hello.handled.length;
+        const refused = await get('/hello/x', headerLine, SAME_ORIGIN);
+        expect(refused.status).toBe(403);
+        expect(refused.headers['set-cookie']).toBeUndefined();
+        expect(JSON.parse(refused.body).error.message).toContain(
+          'auth.apiGate.cookie.trustedPaths',
+        );
+        expect(hello.handled).toHaveLength(before);
 
-      for (const path of [
-        '/hello/static/x',
-        '/hello/trusted/x',
-        '/hello/public',
-      ]) {
-        const { status } = await get(path, headerLine, SAME_ORIGIN);
+        for (const path of [
+          '/hello/static/x',
+          '/hello/trusted/x',
+          '/hello/public',
+        ]) {
+          const { status } = await get(path, headerLine, SAME_ORIGIN);
+          expect(status).toBe(200);
+        }
+        const { status } = await getBy(bearer(token), '/hello/x', headerLine);
         expect(status).toBe(200);
-      }
-      const { status } = await getBy(bearer(token), '/hello/x', headerLine);
-      expect(status).toBe(200);
-    });
+      },
+    );
 
     it('is logged with a reason of its own', () => {
       expect(backend.logged('API gate refused a request')).toContainEqual(
@@ -369,17 +366,11 @@ describe('the answer to a request by cookie', () => {
       );
     });
 
-    it.each(['document', 'image', 'empty', 'font', 'audio', 'iframe'])(
-      'is not refused as %s',
-      async destination => {
-        const { status } = await get(
-          '/hello/x?type=image/png',
-          `Sec-Fetch-Dest: ${destination}`,
-          SAME_ORIGIN,
-        );
-        expect(status).toBe(200);
-      },
-    );
+    it('is not refused as a font', async () => {
+      const font = 'Sec-Fetch-Dest: font';
+      const { status } = await get('/hello/x', font, SAME_ORIGIN);
+      expect(status).toBe(200);
+    });
   });
 });
 

@@ -14,7 +14,6 @@ import {
   JSON_TYPE,
   POLICY,
   REVOCATIONS,
-  SAME_ORIGIN,
 } from '../__testUtils__/requestParts';
 import { signedBackends } from '../__testUtils__/signedBackends';
 import { keepsFirstCredentials } from '../__testUtils__/stockBackend';
@@ -35,7 +34,6 @@ describe('with credentialHeader and foreignAuthorization', () => {
 
   beforeAll(async () => {
     scene = await startForeignScene(backends, {
-      config: { auth: { providers: { 'signs-in': { signIn: {} } } } },
       features: [
         recordingPlugin('forwarding', {
           handle: (req, res) => {
@@ -110,35 +108,6 @@ describe('with credentialHeader and foreignAuthorization', () => {
         expect([name, arrivals]).toEqual([name, 0]);
       }
     });
-
-    it('is handed on byte for byte if it is of another issuer, such as one under jwks', async () => {
-      const values = [
-        `Bearer ${scene.jwksToken}`,
-        `bEARER   ${scene.foreignToken}`,
-        'Bearer opaque',
-        'Negotiate YII=',
-        BASIC,
-      ];
-      // It is a credential of this backend where it stands alone.
-      expect(
-        await scene.statusOf('/api/hello/x', bearer(scene.jwksToken)),
-      ).toBe(200);
-      for (const value of values) {
-        for (const path of PATHS) {
-          const { status, at } = await scene.send(
-            path,
-            inHeader(token),
-            authorization(value),
-          );
-          expect([value, path, status, at?.headers.authorization]).toEqual([
-            value,
-            path,
-            200,
-            value,
-          ]);
-        }
-      }
-    });
   });
 
   it('[P62] no cookie of Backstage reaches the target', async () => {
@@ -166,39 +135,6 @@ describe('with credentialHeader and foreignAuthorization', () => {
     expect(await own.statusOf('/api/hello/a/b', bearer(ended))).toBe(401);
   });
 
-  it('[P61] a token in the header sets the cookie, as a bearer token does', async () => {
-    const { headers, status } = await scene.get(
-      '/api/hello/x',
-      inHeader(token),
-    );
-    expect(status).toBe(200);
-    expect(headers['set-cookie']).toContain(`token=${token}`);
-    expect(await scene.statusOf('/api/hello/x', cookie(token))).toBe(200);
-  });
-
-  it.each([
-    ['POST', '/api/auth/signs-in/logout'],
-    ['DELETE', `/api/hello${COOKIE_ENDPOINT}`],
-  ])(
-    '[P61] %s %s ends the session of a token in the header',
-    async (method, target) => {
-      const { status } = await scene.request(method, target, [
-        inHeader(token),
-        SAME_ORIGIN,
-      ]);
-      expect(status).toBeLessThan(500);
-      for (const line of [inHeader(token), bearer(token), cookie(token)]) {
-        expect(await scene.statusOf('/api/hello/x', line)).toBe(401);
-      }
-      // A handler may read the token there.
-      const { arrivals, status: publicly } = await scene.send(
-        '/api/hello/open',
-        inHeader(token),
-      );
-      expect([publicly, arrivals]).toEqual([401, 0]);
-    },
-  );
-
   it('[P61] on a public path, a handler gets the token, a proxy does not, and no shared cache keeps the answer', async () => {
     const at = await scene.send('/api/hello/open', inHeader(token));
     expect(at.at!.principals).toEqual([
@@ -213,26 +149,6 @@ describe('with credentialHeader and foreignAuthorization', () => {
     expect(userInfo.headers['cache-control']).toContain('private');
     const anonymous = await scene.send('/api/proxy/open/x');
     expect(anonymous.headers['cache-control'] ?? '').not.toContain('private');
-  });
-
-  it('[P61] a header that is refused clears no cookie, and Basic keeps none', async () => {
-    const bad = await scene.get('/api/hello/x', inHeader('a b'), cookie(token));
-    expect([bad.status, bad.headers['set-cookie']]).toEqual([401, undefined]);
-    const stale = await scene.get(
-      '/api/hello/x',
-      authorization(BASIC),
-      cookie(await scene.sign({ iat: 1, exp: 2 })),
-    );
-    expect([stale.status, stale.headers['set-cookie']]).toEqual([
-      401,
-      expect.stringContaining('token=;'),
-    ]);
-    const both = await scene.get(
-      '/api/proxy/foreign/x',
-      bearer(token),
-      cookie(token),
-    );
-    expect([both.status, both.headers['set-cookie']]).toEqual([401, undefined]);
   });
 
   it('[P61] no shared cache keeps the answer to an upgrade that a handler in Express answers', async () => {

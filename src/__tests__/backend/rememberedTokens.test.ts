@@ -15,7 +15,6 @@ import {
   bearer as bearerOf,
   cookie as cookieOf,
   COOKIE_ENDPOINT,
-  from,
   now,
 } from '../__testUtils__/requestParts';
 import {
@@ -178,14 +177,6 @@ it('waits for each token where none is remembered', async () => {
   expect(seen).toEqual(['waits', 'waits', 'waits']);
 });
 
-it('opens a remembered cookie to no page of another site', async () => {
-  await start();
-  await remember(cookie());
-  const lines = [...cookie(), from('https://evil.example')];
-  expect(await backend.statusOf('/api/hello/x', ...lines)).toBe(403);
-  expect(seen).toEqual(['answered']);
-});
-
 it('gives a handler that replaces the token the credentials of that token', async () => {
   await start();
   const other = await sign({ sub: 'user:default/other' });
@@ -203,15 +194,6 @@ it('gives a handler that replaces the token the credentials of that token', asyn
     );
   };
   expect((await send(bearer())).body).toBe('AuthenticationError');
-});
-
-it('judges the access restrictions of a remembered token for each plugin', async () => {
-  await start(restricted({ plugin: 'hello' }));
-  for (let i = 0; i < 3; i += 1) {
-    const { status, body } = await send(bearer('restricted-token'));
-    expect([status, body.subject]).toEqual([200, 'external']);
-    expect((await send(bearer('restricted-token'), 'other')).status).toBe(403);
-  }
 });
 
 it('[P50] gives no request the credentials that a handler has changed, of a user, of who acts for one, or with restrictions', async () => {

@@ -164,57 +164,32 @@ describe('[P8] an upgrade', () => {
   });
   afterAll(backends.stopAll);
 
+  // The proof has all combinations of tokens. Here are those that Backstage itself verifies, and each status.
   const passing = [
-    ['bearer', 'protocol=user'],
     ['bearer', 'protocol=a,b,c,d,user'],
-    ['bearer', 'bearer=user'],
     ['bearer', 'bearer=user from=foreign'],
-    ['bearer', 'protocol=graphql-ws bearer=user'],
-    // A stock backend tries each token, too.
     ['bearer', 'protocol=forged bearer=user'],
     ['bearer', 'protocol=user Authorization=basic'],
-    ['bearer', 'protocol=user cookie=forged'],
     ['bearer', 'protocol=service'],
-    ['bearer', 'bearer=service'],
-    ['cookie', 'cookie=user from=app'],
     ['cookie', 'cookie=user from=backend'],
-    ['cookie', 'cookie=user from=trusted'],
-    ['cookie', 'cookie=user from=app protocol=graphql-ws'],
+    ['cookie', 'cookie=user from=trusted protocol=graphql-ws'],
   ];
   const refused: [status: number, reason: string, caller: string][] = [
-    [401, 'missing-credentials', 'nobody'],
-    [401, 'missing-credentials', 'nobody from=app'],
     [401, 'missing-credentials', 'stock=limited from=app'],
     [401, 'invalid-token', 'protocol=graphql-ws'],
-    [401, 'invalid-token', 'protocol=forged'],
-    [401, 'invalid-token', 'bearer=forged'],
-    [401, 'invalid-token', 'cookie=forged from=app'],
-    [401, 'invalid-token', 'bearer=expired'],
+    [401, 'invalid-token', 'bearer=forged cookie=user from=app'],
     [401, 'invalid-token', 'cookie=expired from=app'],
     [401, 'invalid-token', 'protocol=limited'],
     [401, 'invalid-token', 'bearer=otherService'],
     [401, 'invalid-token', 'cookie=service from=app'],
-    // No cookie stands in for a token that fails.
-    [401, 'invalid-token', 'bearer=forged cookie=user from=app'],
-    [401, 'invalid-token', 'protocol=expired cookie=user from=app'],
     [401, 'untrusted-issuer', 'protocol=ofOther'],
-    [401, 'untrusted-issuer', 'cookie=ofOther from=app'],
-    [401, 'revoked', 'protocol=revoked'],
-    [401, 'revoked', 'bearer=revoked'],
-    [401, 'revoked', 'cookie=revoked from=app'],
     [401, 'revoked', 'protocol=revoked bearer=user'],
-    [403, 'restricted', 'bearer=restricted'],
     [403, 'restricted', 'protocol=restricted,graphql-ws'],
-    [401, 'too-many-tokens', 'protocol=a,b,c,d,e,user'],
-    [401, 'too-many-tokens', 'protocol=a,b,c,d,e bearer=user'],
     [401, 'too-many-tokens', 'protocol=a,b,c protocol=d,e,user'],
-    [400, 'repeated-authorization', 'bearer=user bearer=user'],
     [400, 'repeated-authorization', 'protocol=user bearer=x bearer=user'],
     [401, 'unsupported-scheme', 'Authorization=basic cookie=user from=app'],
     [401, 'conflicting-cookies', 'cookie=user,service from=app'],
     [403, 'cross-site', 'cookie=user'],
-    [403, 'cross-site', 'cookie=user from=foreign'],
-    [403, 'cross-site', 'cookie=user from=foreign protocol=graphql-ws'],
     [403, 'cross-site', 'cookie=user from=foreign Sec-Fetch-Site=same-origin'],
     [403, 'cross-site', 'cookie=user from=null'],
     [403, 'cross-site', 'cookie=user from=app from=foreign'],
@@ -664,7 +639,7 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
 // Upgrades pass Express as long as no listener for upgrades is at the server.
 describe('an upgrade that passes Express', () => {
   let backend: Backend;
-  let tokens: { user: string; forged: string; revoked: string };
+  let tokens: { user: string; revoked: string };
 
   beforeAll(async () => {
     backend = await start({
@@ -675,26 +650,18 @@ describe('an upgrade that passes Express', () => {
     });
     const user = await backend.sign();
     const revoked = await backend.sign({ sub: 'user:default/ended' });
-    tokens = { user, forged: forge(user), revoked };
+    tokens = { user, revoked };
     await backend.endSessions('user:default/ended');
   });
   afterAll(backends.stopAll);
 
   it.each([
     ['nobody', 401, 200],
-    ['protocol=graphql-ws', 401, 200],
-    ['protocol=user', 200, 200],
     ['protocol=a,user', 200, 200],
-    ['protocol=forged', 401, 200],
     ['protocol=revoked', 401, 401],
-    ['protocol=a,b,c,d,e,user', 401, 401],
-    ['bearer=user', 200, 200],
     ['bearer=revoked', 401, 401],
     ['cookie=user from=app', 200, 200],
-    ['cookie=user', 403, 200],
     ['cookie=user from=foreign', 403, 200],
-    ['cookie=revoked from=app', 401, 200],
-    ['bearer=user bearer=user', 400, 200],
   ])(
     'of %s is %i, and %i under a rule',
     async (sender, expected, underRule) => {

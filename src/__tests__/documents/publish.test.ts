@@ -133,30 +133,25 @@ describe('.ci/publish/writeOwner.js', () => {
   });
 
   // This is what npm runs before it writes a version.
-  it.each(Object.keys(MADE_UP))(
-    'is not complete while a field is empty, and names it: %s',
-    async field => {
-      const { write } = copyWith({ ...MADE_UP, [field]: '' });
+  it.each([Object.keys(MADE_UP), ['author']])(
+    'is not complete while fields are empty, and names each: %#',
+    async (...fields) => {
+      const empty = Object.fromEntries(fields.map(field => [field, '']));
+      const { write } = copyWith({ ...MADE_UP, ...empty });
       await write();
       const { code, stderr } = await write('--complete');
       expect(code).toBe(1);
-      expect(stderr).toContain(`${OWNER}: ${field} is empty, write `);
+      for (const field of fields) {
+        expect(stderr).toContain(`${OWNER}: ${field} is empty, write `);
+      }
     },
   );
-
-  it('npm version fails while a field is empty, and names it', async () => {
-    const { write, version, textOf } = copyWith({ ...MADE_UP, author: '' });
-    await write();
-    const { code, stderr } = await version();
-    expect(code).toBe(1);
-    expect(stderr).toContain(`${OWNER}: author is empty, write `);
-    expect(JSON.parse(textOf('package.json')).version).not.toBe('0.1.1');
-  });
 
   it('npm version fails while the values are not written, and succeeds then', async () => {
     const { write, version, notes, setText, textOf } = copyWith(MADE_UP);
     setText('CHANGELOG.md', '# Changelog\n\n## [0.1.1] - Unreleased\n\nNew.\n');
     expect((await version()).stderr).toContain('package.json is not what');
+    expect(JSON.parse(textOf('package.json')).version).not.toBe('0.1.1');
     await write();
     expect((await notes()).stderr).toContain('CHANGELOG.md has no');
     expect(await version()).toMatchObject({ code: 0 });
@@ -166,26 +161,31 @@ describe('.ci/publish/writeOwner.js', () => {
   });
 
   it.each([
-    ['repository', 'git@github.com:acme/api-gate'],
-    ['repository', 'https://github.com/acme/api-gate.git'],
-    ['author', "'"],
-    ['authorUrl', 'http://acme.example.com'],
-    ['catalogOwner', 'security'],
-    ['securityContact', 'nobody'],
-    ['answerDays', 'soon'],
-    ['addedDate', '31.1.2027'],
-    ['adress', 'https://acme.example.com'],
-  ])(
-    'refuses a wrong value, and writes nothing: %s %s',
-    async (field, value) => {
-      const { write, textOf } = copyWith({ ...MADE_UP, [field]: value });
-      const before = WRITTEN.map(textOf);
-      const { code, stderr } = await write();
-      expect(code).toBe(1);
-      expect(stderr).toContain(field);
-      expect(WRITTEN.map(textOf)).toEqual(before);
-    },
-  );
+    [
+      {
+        repository: 'git@github.com:acme/api-gate',
+        author: "'",
+        authorUrl: 'http://acme.example.com',
+        catalogOwner: 'security',
+        securityContact: 'nobody',
+        answerDays: 'soon',
+        addedDate: '31.1.2027',
+      },
+    ],
+    [{ repository: 'https://github.com/acme/api-gate.git' }],
+    [{ adress: 'https://acme.example.com' }],
+  ])('refuses wrong values, and writes nothing: %j', async values => {
+    const { write, textOf } = copyWith({ ...MADE_UP, ...values });
+    const before = WRITTEN.map(textOf);
+    const { code, stderr } = await write();
+    expect(code).toBe(1);
+    for (const field of Object.keys(values)) {
+      expect(stderr).toMatch(
+        new RegExp(`: (${field} must be|there is no field ${field}\\b)`),
+      );
+    }
+    expect(WRITTEN.map(textOf)).toEqual(before);
+  });
 });
 
 it("each link and picture of the README, as npm's page shows it, leads to a file of the repository", async () => {

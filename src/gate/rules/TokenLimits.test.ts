@@ -154,30 +154,30 @@ describe('TokenLimits', () => {
           const isOnly =
             only === undefined || only === 'all' || only.length > 0;
           const refusal = until <= 1_000 ? 'token-ended' : undefined;
-          // The order of entries does not matter.
-          for (const list of [entries, [...entries].reverse()]) {
-            const { all, judge } = limits(...list);
-            const request = { pluginId: 'a', method: 'GET', path: '/x' };
-            const found = [
-              judge('GET /x', 'external:e:ci'),
-              judge('GET /y', 'external:e:ci'),
-              all.endFor('external:e:ci', request, now),
-            ];
-            const expected = [
-              refusal ?? (isOnly ? undefined : 'restricted'),
-              refusal ?? (Array.isArray(only) ? 'restricted' : undefined),
-              refusal || !isOnly ? -Infinity : until,
-            ];
-            if (!isEqual(found, expected)) {
-              wrong.push({ each, found, expected });
-            }
-            count += 1;
+          // The order of entries does not matter: every other list is in reverse.
+          const { all, judge } = limits(
+            ...(count % 2 ? entries.reverse() : entries),
+          );
+          const request = { pluginId: 'a', method: 'GET', path: '/x' };
+          const found = [
+            judge('GET /x', 'external:e:ci'),
+            judge('GET /y', 'external:e:ci'),
+            all.endFor('external:e:ci', request, now),
+          ];
+          const expected = [
+            refusal ?? (isOnly ? undefined : 'restricted'),
+            refusal ?? (Array.isArray(only) ? 'restricted' : undefined),
+            refusal || !isOnly ? -Infinity : until,
+          ];
+          if (!isEqual(found, expected)) {
+            wrong.push({ each, found, expected });
           }
+          count += 1;
         }
       }
     }
     expect(wrong.slice(0, 10)).toEqual([]);
-    expect(count).toBe(2 * 13 ** 3);
+    expect(count).toBe(13 ** 3);
   });
 
   it('[P116] is the default for the subjects that begin so, and for no other', () => {
@@ -215,12 +215,12 @@ describe('TokenLimits', () => {
       { subject: 'external:e:*', only: [] },
       { subject: 'external:f:*', only: [rule('/x')] },
     );
-    const ids = range(3_000);
+    const ids = range(1_500);
     for (let round = 0; round < 2; round += 1) {
       const [e, f] = ['e', 'f'].map(issuer =>
         countBy(ids, i => judge('GET /x', `external:${issuer}:${i}`)),
       );
-      expect([e, f]).toEqual([{ restricted: 3_000 }, { undefined: 3_000 }]);
+      expect([e, f]).toEqual([{ restricted: 1_500 }, { undefined: 1_500 }]);
     }
   });
 
