@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises';
 
 /** The longest piece of work, and the pause after it, in which the process has time for the requests of users. */
-const PIECE_MS = 2;
-const PAUSE_MS = 8;
+const PIECE_MS = 1;
+const PAUSE_MS = 6;
 
 /** Work that may pause at each `yield`. */
 export type Pieces<T> = Generator<void, T, void>;
@@ -18,7 +18,7 @@ export function atOnce<T>(work: Pieces<T>): T {
 }
 
 /**
- * Does the work in pieces of two milliseconds, or as long as the work goes on without a `yield`. A request has several turns of the event
+ * Does the work in pieces of a millisecond, or as long as the work goes on without a `yield`. A request has several turns of the event
  * loop, and would wait for a piece in each of them if the pieces had no pauses between them.
  */
 export async function inPieces<T>(work: Pieces<T>): Promise<T> {

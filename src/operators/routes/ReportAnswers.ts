@@ -5,7 +5,7 @@ import type { PolicyReport } from '../reports/describePolicy';
 import type { ProcessReport } from '../reports/describeReplica';
 import type { Asked } from '../page/parts';
 import { renderPage } from '../page/renderPage';
-import { inPieces } from '../pieces';
+import { inPieces, mapInPieces, Pieces } from '../pieces';
 
 /**
  * Makes the answers of one report, as JSON and as the page. Each has the present state of the process, such as its refusals and its number of
@@ -45,9 +45,22 @@ export class ReportAnswers {
 }
 
 async function render(report: PolicyReport, isZipped: boolean, asked?: Asked) {
-  const text = asked
-    ? `${await inPieces(renderPage({ ...asked, report }))}`
-    : JSON.stringify(report);
+  const text = await inPieces<unknown>(
+    asked ? renderPage({ ...asked, report }) : stringify(report),
+  );
   // zlib runs on threads of its own.
-  return isZipped ? promisify(gzip)(text, { level: 1 }) : Buffer.from(text);
+  return isZipped
+    ? promisify(gzip)(`${text}`, { level: 1 })
+    : Buffer.from(`${text}`);
+}
+
+/** Returns a report as JSON. In one piece, that of 1,000 rules takes nine milliseconds. */
+function* stringify(report: PolicyReport): Pieces<string> {
+  const members = Object.entries(report).filter(
+    ([, value]) => value !== undefined,
+  );
+  const texts = yield* mapInPieces(members, ([name, value]) =>
+    JSON.stringify({ [name]: value }).slice(1, -1),
+  );
+  return `{${texts.join(',')}}`;
 }
