@@ -150,8 +150,8 @@ it('the socket of an external token ends once its limits exclude the request', a
   const tokens = [{ subject: 'ci', until: 1 }];
   const ci = { type: 'service', subject: 'ci' };
   const { verify } = create(() => ci, { tokens });
-  const { session } = (await verify('static')) as VerifiedToken;
-  expect((session as () => number)()).toBe(-Infinity);
+  const verified = (await verify('static')) as VerifiedToken;
+  expect((verified.session as () => number)()).toBe(-Infinity);
 });
 
 it.each([
