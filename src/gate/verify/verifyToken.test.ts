@@ -13,6 +13,7 @@ import { TokenCache } from './TokenCache';
 import { Refusal } from '../Refusal';
 import { IssuerClock } from '../../store/revocations/IssuerClock';
 import type { VerifiedToken } from '../judge/findRefused';
+import type { TokenEntry } from '../rules/GateSettings';
 import { run } from './steps';
 import { verifyToken } from './verifyToken';
 
@@ -34,7 +35,11 @@ const invalid = new AuthenticationError('no');
 /** Creates a verifier with a backend whose `httpAuth` returns a principal, or throws. */
 function create(
   answer: () => object,
-  options: { remembered?: object; keys?: Record<string, KeyAnswer> } = {},
+  options: {
+    remembered?: object;
+    keys?: Record<string, KeyAnswer>;
+    tokens?: TokenEntry[];
+  } = {},
 ) {
   const { keys = {} } = options;
   const askedKeys: string[] = [];
@@ -55,6 +60,7 @@ function create(
       tokens: new TokenCache({ ttlMs: 30_000 }),
     },
   });
+  gate.policy = { tokens: options.tokens ?? [] };
   const { services } = gate;
   const request = {
     req: { headers: {} } as Request,
@@ -138,6 +144,14 @@ it('a user’s token ends with its session also if an httpAuth of the app’s ow
   // The list of revocations is not loaded.
   const { excluded } = (await verify(user)) as VerifiedToken;
   expect(excluded?.reason).toBe('revocations-unavailable');
+});
+
+it('the socket of an external token ends once its limits exclude the request', async () => {
+  const tokens = [{ subject: 'ci', until: 1 }];
+  const ci = { type: 'service', subject: 'ci' };
+  const { verify } = create(() => ci, { tokens });
+  const verified = (await verify('static')) as VerifiedToken;
+  expect((verified.session as () => number)()).toBe(-Infinity);
 });
 
 it.each([

@@ -103,6 +103,14 @@ describe('the bearer token of a public request', () => {
   });
 });
 
+it('[P82] an external token of a public request is refused after an unexpected error', async () => {
+  const { gate, judgeWith } = create();
+  gate.policy.tokens = [{ subject: 'ci', until: 1 }];
+  gate.services.keyEndpoints.assertCallerKnown = () =>
+    Promise.reject(new Error('unexpected'));
+  expect(await judgeWith(bearer('static'))).toBe('failed');
+});
+
 describe('a token that goes to somebody else', () => {
   const [, ...parts] = unsignedToken(undefined, { aud: 'elsewhere' }).split(
     '.',
