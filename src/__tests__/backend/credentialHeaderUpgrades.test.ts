@@ -1,15 +1,49 @@
+import * as httpRouter from '@backstage/backend-defaults/httpRouter';
 import {
   HEADER,
   inHeader,
   startForeignScene,
 } from '../__testUtils__/foreignScene';
-import { bearer, cookie, from, protocol } from '../__testUtils__/requestParts';
+import {
+  bearer,
+  cookie,
+  COOKIE_ENDPOINT,
+  from,
+  protocol,
+} from '../__testUtils__/requestParts';
 import { signedBackends } from '../__testUtils__/signedBackends';
+import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
 
 const APP = 'http://localhost:3000';
 
+// Goes in October 2027: releases before November 2026 have no WebSocket handlers.
+const itIfRouted = 'createWebSocketRouter' in httpRouter ? it : it.skip;
+
 const backends = signedBackends();
 type Scene = Awaited<ReturnType<typeof startForeignScene>>;
+
+itIfRouted(
+  '[P61] an upgrade with the credential header reaches its handler as its user, and ends with its session',
+  async () => {
+    const live = webSocketPlugin('live', { '/closed': undefined });
+    const scene = await startForeignScene(backends, {
+      features: [live.feature],
+    });
+    const token = await scene.sign({ sub: 'user:default/jane' });
+    const own = inHeader(token);
+    const socket = await scene.upgrade('/api/live/closed', own);
+    expect(socket.status).toBe(101);
+    const [{ credentials, headers, rawHeaders }] = live.handled;
+    expect(credentials).toMatchObject({
+      principal: { userEntityRef: 'user:default/jane' },
+    });
+    expect(headers.authorization).toBe(`Bearer ${token}`);
+    expect(rawHeaders.join()).not.toMatch(/x-backstage-token/i);
+    await scene.request('DELETE', `/api/hello${COOKIE_ENDPOINT}`, [own]);
+    await socket.closed;
+    await backends.stopAll();
+  },
+);
 
 describe('[P62] an upgrade at a foreign path of the proxy', () => {
   let scene: Scene;
