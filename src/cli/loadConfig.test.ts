@@ -57,8 +57,8 @@ describe('check --mock-env', () => {
     ["'/${ A :- a }/x'", '/a/x'],
     ["'/${A:-a}/${A:-b}'", '/a/b'],
     ["'/${A:-a/b}/${A:-c}/d'", '/a/b/c/d'],
-    ["'/${A:-a}/${B}/**'", '/${A}/${B}/**'],
-    ["'/${B}/a.b/${A:-a}'", '/${B}/a.b/${A}'],
+    ["'/${A:-a}/${B}/**'", '/a/${B}/**'],
+    ["'/${B}/a.b/${A:-a}'", '/${B}/a.b/a'],
     ["'/${A}x/${AB}'", '/${A}x/${AB}'],
     ['{ $include: rules.yaml#path }', '/in/a'],
   ])('reads a path %s as %s', async (path, expected, env = {}) => {

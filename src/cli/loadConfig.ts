@@ -153,19 +153,23 @@ export function pluginsElsewhere(root: Config): string[] {
  * @throws CliError if a file can not be read
  */
 export async function readSources(options: Options) {
-  const { sources, files } = await readWith(options);
   if (!options['mock-env']) {
+    const { sources, files } = await readWith(options);
     return { sources, mocked: sources, files };
   }
-  const { sources: mocked } = await readWith(
+  const valueOr = (other: (name: string) => string): EnvFunc => {
+    return async name => process.env[name]?.trim() ?? other(name);
+  };
+  const read = await readWith(options, valueOr(mockOf));
+  const empty = await readWith(
     options,
-    async name => process.env[name]?.trim() ?? mockOf(name),
+    valueOr(() => ''),
   );
-  const merged = mocked.map((source, i) => ({
+  const sources = read.sources.map((source, i) => ({
     ...source,
-    data: withDefaults(source.data, sources[i].data),
+    data: withDefaults(source.data, empty.sources[i].data),
   }));
-  return { sources: merged, mocked, files };
+  return { sources, mocked: read.sources, files: read.files };
 }
 
 async function readWith({ config = [] }: Options, substitutionFunc?: EnvFunc) {

@@ -1,6 +1,15 @@
 import { Config, ConfigReader } from '@backstage/config';
 import type { JsonObject } from '@backstage/types';
-import { get, mergeWith, omit, pick, pickBy, set, unset } from 'lodash';
+import {
+  escapeRegExp,
+  get,
+  mergeWith,
+  omit,
+  pick,
+  pickBy,
+  set,
+  unset,
+} from 'lodash';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { asObject } from '../settings/read/values';
 import { asList } from '../operators/findings/backstageSettings';
@@ -45,16 +54,26 @@ export function noteUnset(value: unknown): string {
 }
 
 /**
- * Takes each value from the data without made-up values, if it is there: Backstage leaves out a value with a variable that has neither
- * a value nor a default.
+ * Replaces the made-up values of variables by their defaults. Backstage asks for a variable without its default, so that only a second
+ * reading, in which each of these variables is empty, has the defaults.
+ *
+ * @param mocked - the data with made-up values
+ * @param empty - the same data from the second reading
  */
-export function withDefaults(mocked: JsonObject, data: JsonObject) {
-  return mergeWith({}, mocked, data, (list, others) =>
-    // The items of a list do not correspond if Backstage has left one out.
-    Array.isArray(list) && list.length !== asList(others).length
-      ? list
-      : undefined,
-  );
+export function withDefaults(mocked: JsonObject, empty: JsonObject) {
+  return mergeWith({}, mocked, empty, (value, other) => {
+    // Backstage drops the item of a list whose default is empty.
+    if (Array.isArray(value) && value.length !== asList(other).length) {
+      return value;
+    }
+    if (typeof value !== 'string' || !holdsMock(value)) {
+      return undefined;
+    }
+    const literals = value.split(MOCKS).map(escapeRegExp);
+    const pattern = new RegExp(`^${literals.join('(.*)')}$`, 's');
+    const [, ...defaults] = String(other).match(pattern) ?? [];
+    return value.replace(MOCKS, mock => defaults.shift() || mock);
+  });
 }
 
 /** Leaves out the settings that can not be checked without the variables that are not set. */
