@@ -53,6 +53,23 @@ describe('api-gate diff', () => {
     },
   );
 
+  it.each([
+    ['${NOT_SET}/a${B:-/b}', '${NOT_SET}/a${B:-/**}', '${NOT_SET}/a/**'],
+    ['${A:-health}/${NOT_SET}', '${A:-admin}/${NOT_SET}', 'admin/${NOT_SET}'],
+  ])(
+    'compares the default of a variable beside one that is not set: %s, %s',
+    async (before, after, opened) => {
+      const ruleOf = (text: string) => `{ plugin: techdocs, path: '/${text}' }`;
+      const args = ['--mock-env', '--fail-on', 'new-public'];
+      const [old, now] = [before, after].map(text =>
+        configWith([ruleOf(text)]),
+      );
+      const { code, stdout } = await diff(old, now, ...args);
+      expect(stdout).toContain(`+ public  GET,HEAD /api/techdocs/${opened} `);
+      expect(code).toBe(1);
+    },
+  );
+
   it.each<[string, number]>([
     ['new-public', 0],
     ['any', 1],

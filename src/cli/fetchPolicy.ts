@@ -1,4 +1,4 @@
-import { isString, pick } from 'lodash';
+import { isArray, isString, pick } from 'lodash';
 import type { FindingFacts } from '../operators/findings/Finding';
 import type { PolicyReport } from '../operators/reports/describePolicy';
 import { CliError, Options } from './Command';
@@ -85,7 +85,8 @@ function parse(body: string): DeclaredInCode | undefined {
         texts.push(plugin, method, path, reason);
       }
     }
-    return texts.every(isString) ? report : undefined;
+    const areLists = isArray(installed) && isArray(unknown);
+    return areLists && texts.every(isString) ? report : undefined;
   } catch {
     // The body is not JSON, or has something else in place of a list or an object.
     return undefined;

@@ -93,9 +93,9 @@ export function createJsonLines(command: string, output: Output): Lines {
     add: more => Object.assign(fields, more),
     end(exitCode) {
       const result = { command, exitCode, ...fields, problems };
-      createTextLines(output).out(
-        ...JSON.stringify(result, null, 2).split('\n'),
-      );
+      for (const line of JSON.stringify(result, null, 2).split('\n')) {
+        createTextLines(output).out(line);
+      }
     },
   };
 }

@@ -1,6 +1,10 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
-import { NotAllowedError, ServiceUnavailableError } from '@backstage/errors';
+import {
+  AuthenticationError,
+  NotAllowedError,
+  ServiceUnavailableError,
+} from '@backstage/errors';
 import {
   BareGate,
   ISSUER,
@@ -671,6 +675,29 @@ describe('the gate', () => {
       expect(answer.status).toBe(503);
       expect(answer.headers['set-cookie']).toBeUndefined();
       expect(gate.decided[0].decision.reason).toBe('failed');
+    });
+
+    it('asks other plugins for the keys that its own lacks, for ten calls a second', async () => {
+      gate.hasKeys = false;
+      gate.asked.length = 0;
+      const httpAuth = jest
+        .spyOn(gate.plugins.anyRegistered().httpAuth, 'credentials')
+        .mockRejectedValue(new AuthenticationError('No keys'));
+      let clock = performance.now() + 10_000;
+      const now = jest
+        .spyOn(performance, 'now')
+        .mockImplementation(() => clock);
+      const statuses = [];
+      for (let i = 0; i < 11; i += 1) {
+        statuses.push((await signOut(cookie(token))).status);
+      }
+      expect(statuses).toEqual([...Array(10).fill(200), 503]);
+      expect(gate.stored).toEqual(Array(10).fill(session(sub)));
+      expect(new Set(gate.asked)).toEqual(new Set(['auth', 'app', 'ours']));
+      clock += 1_000;
+      expect((await signOut(cookie(token))).status).toBe(200);
+      now.mockRestore();
+      httpAuth.mockRestore();
     });
 
     it('is 503 where one of two revocations is not stored', async () => {

@@ -48,9 +48,11 @@ it.each(['enforce', 'report-only'])(
     });
     const { get, log, sign, upgradeOnce } = backend;
     const caller = async (sub: string) => bearer(await sign({ sub }));
+    const ids: unknown[] = [];
     for (const text of [SHOWN, ...TOKENS]) {
       for (const path of [`/reset/${text}`, `/reset/${text}/x`, `/${text}`]) {
-        await get(`/api/hello${path}?${text}`);
+        const { headers } = await get(`/api/hello${path}?${text}`);
+        ids.push(headers['api-gate-decision']);
       }
       await get(`/api/${text}/reset`);
       await upgradeOnce(`/api/hello/reset/${text}`);
@@ -62,9 +64,6 @@ it.each(['enforce', 'report-only'])(
     const asReader = await caller(READER);
     const asOperator = await caller(OPERATOR);
     const operatorReport = JSON.parse((await get(POLICY, asOperator)).body);
-    const { id } = operatorReport.refusals.last.find(
-      ({ path }: { path: string }) => !path.includes(SHOWN),
-    );
     const places: Record<string, string> = {
       log: JSON.stringify(
         log.filter(({ message }) => message.startsWith('API gate')),
@@ -73,7 +72,7 @@ it.each(['enforce', 'report-only'])(
       policy: (await get(POLICY, asReader)).body,
       page: (await get(PAGE, asReader)).body,
       'refusals for an operator': JSON.stringify(operatorReport.refusals),
-      'page with an id': (await get(`${PAGE}?id=${id}`, asReader)).body,
+      'page with an id': (await get(`${PAGE}?id=${ids[3]}`, asReader)).body,
       spans: JSON.stringify(spans.take()),
       metrics: (await rawRequest(exported.port, '/metrics')).body,
     };
@@ -88,10 +87,9 @@ it.each(['enforce', 'report-only'])(
     }
     // A shorter secret looks like a name, and stays. The audit, the spans and the metrics have no path.
     for (const [place, text] of Object.entries(places)) {
-      const hasPath = /^(log|page|policy|refusals.*)$/.test(place);
+      const hasPath = !['audit', 'spans', 'metrics'].includes(place);
       expect([place, text.includes(SHOWN)]).toEqual([place, hasPath]);
     }
-    expect(places['page with an id']).toContain(`<code class="id">${id}<`);
     for (const place of ['spans', 'metrics']) {
       expect(places[place]).toMatch(/missing.credentials/);
     }

@@ -64,6 +64,14 @@ describe('OwnIssuer', () => {
     expect(asked()).toBe(0);
   });
 
+  it('trusts no issuer that is a part of its own', async () => {
+    const { ownIssuer } = create();
+    expect(await ownIssuer.trusts(by('https://a'), policy)).toBe(false);
+    expect(await ownIssuer.trusts(by('https://a/api/auth/'), policy)).toBe(
+      false,
+    );
+  });
+
   it('remembers no failure', async () => {
     const { ownIssuer, answerWith } = create();
     const token = by('https://b/api/auth');

@@ -4,8 +4,13 @@ import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { createDocument, ERROR_POLICY, PAGE_HEADERS } from './document';
 import { Html, html } from './html';
 
-/** Why a browser may not see the page of the policy; with an id, the gate has refused the request. */
-export type PageError = { status: number; message: string; id?: string };
+/** A browser that opens the page of the policy and may not see it. */
+export interface PageError {
+  status: number;
+  message: string;
+  /** The id of the refusal, if the gate has refused the request. */
+  id?: string;
+}
 
 /**
  * Creates the answer to an error of the page of the policy: HTML, in words that say how to come in. Settings are read here only: a

@@ -14,6 +14,8 @@ export class Html {
 export type Content =
   Html | string | number | undefined | false | readonly Content[];
 
+const PLAIN = /^[\w /.:*,()-]*$/;
+
 /** Returns the parts of a template without the indentation of the source, which would be half of a large page. */
 const compact = memoize((parts: TemplateStringsArray) =>
   parts.map(part => part.replace(/\s*\n\s*/g, '\n')),
@@ -37,5 +39,7 @@ function toText(content: Content): string {
   if (content === undefined || content === false) {
     return '';
   }
-  return escape(String(content).replace(UNPRINTABLE, '\uFFFD'));
+  const text = String(content);
+  // Most of a large page is such text.
+  return PLAIN.test(text) ? text : escape(text.replace(UNPRINTABLE, '\uFFFD'));
 }

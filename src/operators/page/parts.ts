@@ -1,53 +1,62 @@
-import { unescape } from 'lodash';
-import type { Pieces } from '../pieces';
+import { once, unescape } from 'lodash';
+import { mapInPieces, Pieces } from '../pieces';
 import {
-  Explained,
   MAX_REQUEST_LENGTH,
   MAX_SUBJECT_LENGTH,
 } from '../reports/explainInWords';
-import type { PolicyReport } from '../reports/describePolicy';
 import { Content, Html, html } from './html';
+import type { Asked } from './renderPage';
 
 /** The most rows of a table, and items of a list, that a page shows. A filter shows others: the whole would be a megabyte. */
 const MAX_SHOWN = 100;
 
-/** The cells of a table's rows, by the title of the column. */
-export type Columns<Row> = Record<string, (row: Row) => Content>;
+/** A part of the page that is made anew for each reader. */
+export type Late = (asked: Asked) => Content;
 
-/** Makes a table, which narrow screens show as a list of its rows. It has no column that is empty in all rows that it shows. */
-export function table<Row>(
-  columns: Columns<Row>,
+export type Column<Row> = readonly [title: string, cell: (row: Row) => Content];
+
+/** Makes a table, which narrow screens show as a list of its rows, and each reader may filter. It has no column that is empty in all rows. */
+export function* table<Row>(
+  columns: readonly Column<Row>[],
   rows: readonly Row[],
-  filter: string,
   none?: Content,
-): Pieces<Content> {
-  const cellsOf = (row: Row) => Object.values(columns).map(cell => cell(row));
-  return filtered(rows, filter, cellsOf, none, shown => {
-    const used = Object.keys(columns)
-      .map((title, column) => ({ title, column }))
-      .filter(({ column }) => shown.some(row => !isEmpty(row[column])));
-    const body = shown.map(row => {
-      // A narrow screen shows no empty cell.
-      const cells = used.map(({ title, column }) =>
-        isEmpty(row[column])
-          ? html`<td></td>`
-          : html`<td data-l="${title}">${row[column]}</td>`,
-      );
-      return html`<tr>
-        ${cells}
-      </tr> `;
-    });
-    return html`<table>
-      <thead>
-        <tr>
-          ${used.map(({ title }) => html`<th scope="col">${title}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${body}
-      </tbody>
-    </table>`;
+  warning: Content = '',
+): Pieces<Late> {
+  const contents = yield* mapInPieces(rows, row =>
+    columns.map(([, cell]) => cell(row)),
+  );
+  const used = columns
+    .map(([title], column) => ({ title, column }))
+    .filter(({ column }) => contents.some(row => !isEmpty(row[column])));
+  const head = used.map(({ title }) => html`<th scope="col">${title}</th>`);
+  const body = yield* mapInPieces(contents, row => {
+    // A narrow screen shows no empty cell.
+    const cells = used.map(({ title, column }) =>
+      isEmpty(row[column])
+        ? html`<td></td>`
+        : html`<td data-l="${title}">${row[column]}</td>`,
+    );
+    return html`<tr>
+      ${cells}
+    </tr> `;
   });
+  const shown = filtered(
+    body,
+    items =>
+      html`<table>
+        <thead>
+          <tr>
+            ${head}
+          </tr>
+        </thead>
+        <tbody>
+          ${items}
+        </tbody>
+      </table>`,
+    none,
+  );
+  const warned = rows.length > 0 && warning && note('warned', warning);
+  return asked => [warned, shown(asked)];
 }
 
 function isEmpty(content: Content): boolean {
@@ -59,34 +68,36 @@ function isEmpty(content: Content): boolean {
   );
 }
 
-/** Shows the first of those items whose text has what the reader filters by, or `none` in place of an empty list. */
-export function* filtered<T, C extends Content>(
-  items: readonly T[],
-  filter: string,
-  render: (item: T) => C,
-  none: Content,
-  show: (found: readonly C[]) => Content,
-): Pieces<Content> {
+/**
+ * Shows each reader those items whose text has what the reader filters by, and no more than the first of them.
+ *
+ * @param none - stands in place of an empty list
+ */
+export function filtered(
+  items: readonly Html[],
+  show: (items: readonly Html[]) => Content,
+  none?: Content,
+): Late {
   if (items.length === 0) {
-    return html`<p>${none}</p>`;
+    return () => html`<p>${none}</p>`;
   }
-  const found: C[] = [];
-  for (const item of filter ? items : items.slice(0, MAX_SHOWN)) {
-    const content = render(item);
-    if (textOf(content).includes(filter.toLowerCase())) {
-      found.push(content);
-    }
-    yield;
-  }
-  const left = (filter ? found : items).length - MAX_SHOWN;
-  return html`${filter && html`<p class="muted">${number(found.length)} of ${number(items.length)} with this text</p>`}
-  ${found.length > 0 && show(found.slice(0, MAX_SHOWN))}
-  ${left > 0 && html`<p class="muted">${number(left)} more: filter by a text to see them. The policy route lists all.</p>`}`;
+  const textsOf = once(() => items.map(textOf));
+  const render = (filter: string): Html => {
+    const text = filter.toLowerCase();
+    const found = text
+      ? items.filter((_, i) => textsOf()[i].includes(text))
+      : items;
+    const left = found.length - MAX_SHOWN;
+    return html`${filter !== '' && html`<p class="muted">${number(found.length)} of ${number(items.length)} with this text</p>`}
+    ${found.length > 0 && show(found.slice(0, MAX_SHOWN))}
+    ${left > 0 && html`<p class="muted">${number(left)} more: filter by a text to see them. The policy route lists all.</p>`}`;
+  };
+  const unfiltered = once(() => render(''));
+  return ({ filter }) => (filter ? render(filter) : unfiltered());
 }
 
-function textOf(content: Content): string {
-  const tags = /<[^>]*>/g;
-  return unescape(`${html`${content}`}`.replace(tags, ' ')).toLowerCase();
+function textOf(element: Html): string {
+  return unescape(`${element}`.replace(/<[^>]*>/g, ' ')).toLowerCase();
 }
 
 export function list(items: readonly Content[]): Html | undefined {
@@ -102,8 +113,9 @@ export const FIELDS = {
   filter: { label: 'Filter tables and lists by a text', maxlength: 100 },
   id: { label: 'Id of a refusal', maxlength: 64 },
   request: {
-    label: 'Request, such as POST /api/events/http/github',
+    label: 'Request',
     maxlength: MAX_REQUEST_LENGTH,
+    placeholder: 'POST /api/events/http/github',
   },
   subject: {
     label: 'Subject of an external token, or empty',
@@ -111,13 +123,7 @@ export const FIELDS = {
   },
 };
 
-/** The texts that a reader has sent, by field; empty for none. */
-export type Asked = Record<keyof typeof FIELDS, string> & {
-  explained: Explained | undefined;
-};
-
-/** A report for one reader. */
-export type View = Asked & { report: PolicyReport };
+type Field = { label: string; maxlength: number; placeholder?: string };
 
 /** Makes a form that asks this page for something, and leads to a section. */
 export function form(
@@ -127,11 +133,12 @@ export function form(
   ...names: (keyof typeof FIELDS)[]
 ): Html {
   const fields = names.map(name => {
-    const { label, maxlength } = FIELDS[name];
+    const { label, maxlength, placeholder = '' }: Field = FIELDS[name];
     return html`<label
       >${label}<input
         name="${name}"
         value="${asked[name]}"
+        placeholder="${placeholder}"
         maxlength="${maxlength}"
         autocomplete="off"
         spellcheck="false"
@@ -155,7 +162,11 @@ export function preformatted(lines: readonly Content[]): Html {
   return html`<pre>${lines.map(line => [line, html`<br />`])}</pre>`;
 }
 
-export function note(kind: 'good' | 'open' | 'warned', content: Content): Html {
+/** Makes a sentence that stands out. */
+export function note(
+  kind: 'good' | 'open' | 'warned',
+  ...content: Content[]
+): Html {
   return html`<p class="note ${kind}">${content}</p>`;
 }
 

@@ -3,93 +3,111 @@ import { PLUGIN_ID } from '../../gate/rules/AllowRule';
 import type { PolicyReport } from '../reports/describePolicy';
 import { formatWorked } from '../reports/describeReportOnly';
 import { titleOfWorked } from '../reports/formatPolicyReport';
-import type { Pieces } from '../pieces';
-import { Content, html } from './html';
+import { atOnce, Pieces } from '../pieces';
+import { Html, html } from './html';
+import type { Asked } from './renderPage';
 import {
   code,
-  Columns,
+  Column,
   counted,
   filtered,
   form,
+  Late,
   note,
   number,
   preformatted,
   table,
   tag,
   time,
-  View,
 } from './parts';
 
 type Refused = PolicyReport['refusals']['last'][number];
 
-const HOUR: Columns<{ reason: string; requests: number }> = {
-  Reason: ({ reason }) => code(reason),
-  Requests: ({ requests }) => number(requests),
-};
+const HOUR: readonly Column<{ reason: string; requests: number }>[] = [
+  ['Reason', ({ reason }) => code(reason)],
+  ['Requests', ({ requests }) => number(requests)],
+];
 
-const LAST: Columns<Refused> = {
-  Time: refused => time(refused.time),
-  Id: ({ id }) => html`<code class="id">${id}</code>`,
-  Request: ({ method, path, plugin }) =>
-    PLUGIN_ID.test(plugin)
-      ? code(`${method} /api/${plugin}${path}`)
-      : // The ids of these are not kept.
-        [code(`${method} /api/…${path}`), ` (${plugin})`],
-  Reason: ({ detail, outcome, reason, rule }) => [
-    reason,
-    detail && `, ${detail}`,
-    rule && [', ', code(rule)],
-    outcome === 'would-refuse' && tag('warned', 'not yet refused'),
+const LAST: readonly Column<Refused>[] = [
+  ['Time', refused => time(refused.time)],
+  ['Id', ({ id }) => html`<code class="id">${id}</code>`],
+  [
+    'Request',
+    ({ method, path, plugin }) =>
+      PLUGIN_ID.test(plugin)
+        ? code(`${method} /api/${plugin}${path}`)
+        : // The ids of these are not kept.
+          [code(`${method} /api/…${path}`), ` (${plugin})`],
   ],
-  Client: ({ address, subject, userAgent }) =>
-    compact([subject, address, userAgent]).join(', '),
-};
+  [
+    'Reason',
+    ({ detail, outcome, reason, rule }) => [
+      reason,
+      detail && `, ${detail}`,
+      rule && [', ', code(rule)],
+      outcome === 'would-refuse' && tag('warned', 'not yet refused'),
+    ],
+  ],
+  [
+    'Client',
+    ({ address, subject, userAgent }) =>
+      compact([subject, address, userAgent]).join(', '),
+  ],
+];
 
-/** Renders the refusals of this process, after what will stop working in report-only; or the refusal alone whose id was asked for. */
-export function* renderRefusals(view: View): Pieces<Content> {
-  const { filter, id, report } = view;
-  const { last, minutes, since } = report.refusals;
-  const { worked } = report.reportOnly ?? {};
-  const find = form('refusals', 'Find', view, 'id');
-  if (id !== '') {
-    const found = last.filter(refused => refused.id === id);
-    const none = `No refusal with the id ${id} is among the last ${last.length} of this process: the log has it.`;
-    return [
-      find,
-      found.length > 0 ? yield* table(LAST, found, '') : note('warned', none),
-    ];
-  }
-  const counts = countByReason(minutes);
-  const none = html`None since ${time(since)}.`;
-  return [
+/** Renders the refusals of this process; in report-only, first what has worked and will stop working. */
+export function* renderRefusals(report: PolicyReport): Pieces<Late> {
+  const { last } = report.refusals;
+  const worked = renderWorked(report);
+  const hour = yield* renderHour(report.refusals);
+  const shown = yield* table(LAST, last);
+  const title = html`<h3>
+    The last ${counted(last.length, 'refusal')} of this process
+  </h3>`;
+  return asked => [
     report.reportOnly && [
       html`<h3>${titleOfWorked(report)}</h3>`,
-      yield* filtered(
-        worked ?? [],
-        filter,
-        formatWorked,
-        worked ? 'No request in 30 days.' : 'Operators see the requests.',
-        preformatted,
-      ),
+      worked(asked),
     ],
     html`<h3>The last hour</h3>`,
-    yield* table(HOUR, counts, filter, none),
-    find,
-    last.length > 0 && [
-      html`<h3>
-        The last ${counted(last.length, 'refusal')} of this process
-      </h3>`,
-      yield* table(LAST, last, filter),
-    ],
+    hour(asked),
+    renderFind(asked),
+    last.length > 0 && [title, shown(asked)],
   ];
 }
 
-/** Adds up the refusals for each reason, the most frequent one first. */
-function countByReason(minutes: PolicyReport['refusals']['minutes']) {
+/** Renders the form for the id of a refusal, and the refusal if an id was asked for. */
+function renderFind(asked: Asked): Html {
+  const { id, process } = asked;
+  const { last } = process.refusals;
+  const found = last.filter(refused => refused.id === id);
+  const missing =
+    id !== '' &&
+    note(
+      'warned',
+      `No refusal with the id ${id} is among the last ${last.length} of this process: the log has it.`,
+    );
+  return html`${form('refusals', 'Find', asked, 'id')}
+  ${found.length > 0 ? atOnce(table(LAST, found))({ ...asked, filter: '' }) : missing}`;
+}
+
+function renderWorked({ reportOnly }: PolicyReport): Late {
+  const { worked } = reportOnly ?? {};
+  const lines = worked?.map(each => html`${formatWorked(each)}`) ?? [];
+  return filtered(
+    lines,
+    preformatted,
+    worked ? 'No request in 30 days.' : 'Operators see the requests.',
+  );
+}
+
+function renderHour(refusals: PolicyReport['refusals']): Pieces<Late> {
+  const { minutes, since } = refusals;
   const counts = minutes.flatMap(({ reasons }) => Object.entries(reasons));
   const rows = map(groupBy(counts, 0), (ofReason, reason) => ({
     reason,
     requests: sumBy(ofReason, ([, requests]) => requests),
   }));
-  return orderBy(rows, 'requests', 'desc');
+  const sorted = orderBy(rows, 'requests', 'desc');
+  return table(HOUR, sorted, html`None since ${time(since)}.`);
 }

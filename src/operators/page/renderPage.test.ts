@@ -176,7 +176,7 @@ describe('the page', () => {
     const report = createPageReport();
     const { id, path } = report.refusals.last[1];
     const found = render(report, { id });
-    expect(found.split(path)).toHaveLength(2);
+    expect(found.split(path)).toHaveLength(3);
     expect(render(report, { id: 'abc' })).toContain(
       'No refusal with the id abc is among the last 3 of this process',
     );

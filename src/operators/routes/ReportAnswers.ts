@@ -1,66 +1,83 @@
-import { promisify } from 'node:util';
-import { gzip } from 'node:zlib';
-import { isEqual } from 'lodash';
+import { isEqual, memoize } from 'lodash';
 import type { PolicyReport } from '../reports/describePolicy';
 import type { ProcessReport } from '../reports/describeReplica';
-import type { Asked } from '../page/parts';
-import { renderPage } from '../page/renderPage';
+import { Asked, renderPage } from '../page/renderPage';
 import { inPieces, mapInPieces, Pieces } from '../pieces';
+import type { RouteAccess } from './RouteAccess';
+
+/** The caller that the route has let pass. */
+type Caller = Awaited<ReturnType<RouteAccess['requireReader']>>;
 
 /**
- * Makes the answers of one report, as JSON and as the page. Each has the present state of the process, such as its refusals and its number of
- * locks, and is made once for all readers until that state changes.
+ * Makes the answers of one report, as JSON and as the page. The report is rendered once for all readers; the present state of the process,
+ * such as its refusals and its number of locks, is added to each answer. A body is returned in parts.
  */
 export class ReportAnswers {
-  readonly #last = new Map<string, { own: unknown; body: Promise<Buffer> }>();
-
   constructor(
     readonly report: PolicyReport,
     private readonly describeProcess: () => ProcessReport,
   ) {}
 
-  /** @param asked - what a reader asks of the page; the answer without it is JSON */
-  async answer(
-    caller: { isOperator: () => Promise<boolean> },
-    isZipped: boolean,
-    asked?: Asked,
-  ): Promise<Buffer> {
-    const { reportOnly } = this.report;
-    // A rule needs the whole paths of requests that worked. A path may hold a secret, which is not for readers.
-    const isWhole = reportOnly === undefined || (await caller.isOperator());
-    const key = `${asked ? 'page' : 'JSON'} ${isWhole} ${isZipped}`;
-    const own = { asked, process: this.describeProcess() };
-    const last = this.#last.get(key);
+  async json(caller: Caller): Promise<readonly Buffer[]> {
+    const policy = await this.#json(await this.#getsWhole(caller));
+    return this.#keep(policy, this.describeProcess(), process => [
+      Buffer.from(`${JSON.stringify(process).slice(0, -1)},`),
+      policy,
+    ]);
+  }
+
+  async page(
+    caller: Caller,
+    asked: Omit<Asked, 'process'>,
+  ): Promise<readonly Buffer[]> {
+    const render = await this.#page(await this.#getsWhole(caller));
+    const process = this.describeProcess();
+    return this.#keep(render, { ...asked, process }, own => [
+      Buffer.from(`${render(own)}`),
+    ]);
+  }
+
+  /** Returns the last body that was made with `shared`, unless `own` has changed since. */
+  #keep<T>(shared: object, own: T, make: (own: T) => Buffer[]): Buffer[] {
+    const last = this.#last.get(shared);
     if (last && isEqual(last.own, own)) {
       return last.body;
     }
-    const report = { ...this.report, ...own.process };
-    const shown = isWhole
-      ? report
-      : { ...report, reportOnly: { ...reportOnly!, worked: undefined } };
-    const body = render(shown, isZipped, asked);
-    this.#last.set(key, { own, body });
+    const body = make(own);
+    this.#last.set(shared, { own, body });
     return body;
+  }
+
+  readonly #last = new Map<object, { own: unknown; body: Buffer[] }>();
+
+  readonly #json = memoize((isWhole: boolean) =>
+    inPieces(stringify(this.#describe(isWhole), this.describeProcess())),
+  );
+
+  readonly #page = memoize((isWhole: boolean) =>
+    inPieces(renderPage(this.#describe(isWhole))),
+  );
+
+  /** Returns whether a caller gets the requests that worked. A rule needs their whole paths, and a path may hold a secret. */
+  async #getsWhole(caller: Caller): Promise<boolean> {
+    return this.report.reportOnly === undefined || caller.isOperator();
+  }
+
+  #describe(isWhole: boolean): PolicyReport {
+    const { report } = this;
+    return isWhole
+      ? report
+      : { ...report, reportOnly: { ...report.reportOnly!, worked: undefined } };
   }
 }
 
-async function render(report: PolicyReport, isZipped: boolean, asked?: Asked) {
-  const text = await inPieces<unknown>(
-    asked ? renderPage({ ...asked, report }) : stringify(report),
-  );
-  // zlib runs on threads of its own.
-  return isZipped
-    ? promisify(gzip)(`${text}`, { level: 1 })
-    : Buffer.from(`${text}`);
-}
-
-/** Returns a report as JSON. In one piece, that of 1,000 rules takes nine milliseconds. */
-function* stringify(report: PolicyReport): Pieces<string> {
+/** Returns the members of a report as JSON, apart from those of the process, and the bracket after them. */
+function* stringify(report: PolicyReport, process: object): Pieces<Buffer> {
   const members = Object.entries(report).filter(
-    ([, value]) => value !== undefined,
+    ([name, value]) => value !== undefined && !(name in process),
   );
-  const texts = yield* mapInPieces(members, ([name, value]) =>
-    JSON.stringify({ [name]: value }).slice(1, -1),
+  const texts = yield* mapInPieces(members, ([name, value], i) =>
+    Buffer.from(`${i ? ',' : ''}"${name}":${JSON.stringify(value)}`),
   );
-  return `{${texts.join(',')}}`;
+  return Buffer.concat([...texts, Buffer.from('}')]);
 }

@@ -1,8 +1,10 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
 import type { Config } from '@backstage/config';
 import { isError } from '@backstage/errors';
 import type { Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
-import { isEmpty, mapValues } from 'lodash';
+import { mapValues, sumBy } from 'lodash';
 import {
   OWN_ROUTES_PATH,
   PAGE_PATH,
@@ -39,9 +41,8 @@ export function createPolicyRouter(options: {
   const router = PromiseRouter({ strict: true });
   router.get([POLICY_PATH, `${POLICY_PATH}/`], async (req, res) => {
     const caller = await access.requireReader(req);
-    const isZipped = acceptsGzip(req);
-    const body = await (await read()).answer(caller, isZipped);
-    send(res.type('json'), body, isZipped);
+    const body = await (await read()).json(caller);
+    send(res.type('json'), await compress(req, res, body));
   });
   router.get(OWN_ROUTES_PATH, (_req, res) => {
     res.redirect(PAGE_PATH.slice(1));
@@ -61,30 +62,47 @@ export function createPolicyRouter(options: {
     const asked = mapValues(FIELDS, (_, name) => readText(req, name));
     const { request, subject } = asked;
     const explained = request ? await explain(request, subject) : undefined;
-    // An answer to a question is for one reader, and small.
-    const isZipped = Object.values(asked).every(isEmpty) && acceptsGzip(req);
-    const question = { ...asked, explained };
-    const page = await (await read()).answer(caller, isZipped, question);
-    send(res.set(PAGE_HEADERS), page, isZipped);
+    const page = await (await read()).page(caller, { ...asked, explained });
+    res.set(PAGE_HEADERS);
+    const isShared = Object.values(asked).every(text => text === '');
+    send(res, isShared ? await compress(req, res, page) : page);
   });
   return router;
 }
 
-function acceptsGzip(req: Request): boolean {
-  return req.acceptsEncodings('gzip', 'identity') === 'gzip';
+const compressed = new WeakMap<readonly Buffer[], Promise<Buffer[]>>();
+
+/** Compresses a body if the client accepts gzip, once for all readers of that body. zlib runs on threads of its own. */
+async function compress(
+  req: Request,
+  res: Response,
+  body: readonly Buffer[],
+): Promise<readonly Buffer[]> {
+  if (req.acceptsEncodings('gzip', 'identity') !== 'gzip') {
+    return body;
+  }
+  let parts = compressed.get(body);
+  if (!parts) {
+    const whole = promisify(gzip)(Buffer.concat(body), { level: 1 });
+    parts = whole.then(each => [each]);
+    compressed.set(body, parts);
+  }
+  await parts;
+  res.set('Content-Encoding', 'gzip');
+  return parts;
 }
 
 /**
- * Sends a body of a megabyte without what would take most of the time and is done anew for each reader: an ETag, for which Express hashes it,
- * and Backstage's compression.
+ * Sends a body of a megabyte without what would take most of the time and is done anew for each reader: a copy, an ETag, for which
+ * Express hashes it, and Backstage's compression.
  */
-function send(res: Response, body: Buffer, isZipped: boolean): void {
-  if (isZipped) {
-    res.set('Content-Encoding', 'gzip');
-  }
+function send(res: Response, parts: readonly Buffer[]): void {
   res.set('Cache-Control', 'no-store, no-transform');
-  res.set('Content-Length', String(body.length));
-  res.end(body);
+  res.set('Content-Length', String(sumBy(parts, 'length')));
+  for (const part of parts) {
+    res.write(part);
+  }
+  res.end();
 }
 
 /** Reads a parameter of the query. One that is there twice, or is no text, reads as empty. */

@@ -73,14 +73,11 @@ describe('readRevocationBody', () => {
   });
 
   it.each<[unknown, string]>([
-    [
-      undefined,
-      'body must be an object with the keys userEntityRef, lockedUntil',
-    ],
-    [null, 'body must be an object with the keys userEntityRef, lockedUntil'],
-    ['x', 'body must be an object with the keys userEntityRef, lockedUntil'],
-    [[], 'body must be an object with the keys userEntityRef, lockedUntil'],
-    [{}, 'userEntityRef must be a full'],
+    [undefined, 'The body must be a JSON object'],
+    [null, 'The body must be a JSON object'],
+    ['x', 'The body must be a JSON object'],
+    [[], 'The body must be a JSON object'],
+    [{}, 'userEntityRef is missing'],
     [{ userEntityRef: null }, 'userEntityRef must be a full'],
     [{ userEntityRef: 'jane' }, 'userEntityRef must be a full'],
     [{ userEntityRef: 'user:default/a\nb' }, 'userEntityRef must be a full'],
@@ -90,11 +87,7 @@ describe('readRevocationBody', () => {
       'userEntityRef must be a full',
     ],
     [{ userEntityRef: 'user:default/\ud800' }, 'userEntityRef must be a full'],
-    [
-      { userEntityRef: 'user:default/a', lockUntil: '2026-12-31' },
-      'body.lockUntil is not known (did you mean lockedUntil?)',
-    ],
-    [{ ...session, userEntityRef: 'user:default/a' }, 'userEntityRef is not'],
+    [{ userEntityRef: 'user:default/a', x: 1 }, 'x is not known'],
     [{ ...session, sub: '' }, 'sub must be text'],
     [{ ...session, sub: 5 }, 'sub must be text'],
     [{ ...session, sub: ['user:default/a'] }, 'sub must be text'],
@@ -113,7 +106,7 @@ describe('readRevocationBody', () => {
     [{ ...session, scope: 'all' }, 'scope must be'],
     [{ ...session, scope: 'lock' }, 'scope must be'],
     [{ ...session, lockedUntil: '2026-12-31' }, 'lockedUntil is not known'],
-    [{ lockedUntil: '2026-12-31' }, 'userEntityRef must be a full'],
+    [{ lockedUntil: '2026-12-31' }, 'userEntityRef is missing'],
     [{ ...session, x: 1 }, 'x is not known'],
   ])('refuses %j', (body, message) => {
     expect(() => readRevocationBody(body)).toThrow(message);

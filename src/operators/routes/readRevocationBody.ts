@@ -1,10 +1,4 @@
-import {
-  check,
-  checkOneOf,
-  isObject,
-  readInstant,
-  readObject,
-} from '../../settings/read/values';
+import { check, isObject, readInstant } from '../../settings/read/values';
 import {
   CLOCK_SKEW_SECONDS,
   LONGEST_SESSION_SECONDS,
@@ -24,15 +18,14 @@ const LONGEST_LOCK_DAYS = 90;
  * @throws InputError that names the field
  */
 export function readRevocationBody(body: unknown) {
-  if (isObject(body) && body.sub !== undefined) {
+  check(isObject(body), 'The body must be a JSON object with userEntityRef');
+  const { userEntityRef, lockedUntil, ...others } = body;
+  if (userEntityRef === undefined) {
     return { revocation: readRevocation(body) };
   }
-  const keys = ['userEntityRef', 'lockedUntil'] as const;
-  const { userEntityRef, lockedUntil } = readObject(body, 'body', keys);
-  return {
-    userEntityRef: readUserEntityRef(userEntityRef),
-    lockedUntil: readLockedUntil(lockedUntil),
-  };
+  const user = readUserEntityRef(userEntityRef);
+  rejectUnknown(others);
+  return { userEntityRef: user, lockedUntil: readLockedUntil(lockedUntil) };
 }
 
 /** @throws InputError if a value is no full entity reference */
@@ -58,8 +51,8 @@ function readLockedUntil(value: unknown): number | undefined {
 }
 
 function readRevocation(body: Record<string, unknown>): Revocation {
-  const keys = ['sub', 'iat', 'exp', 'scope'] as const;
-  const { sub, iat, exp, scope = 'session' } = readObject(body, 'body', keys);
+  const { sub, iat, exp, scope = 'session', ...others } = body;
+  check(sub !== undefined, 'userEntityRef is missing');
   check(
     typeof sub === 'string' && isStorableSub(sub),
     'sub must be text without control characters',
@@ -74,10 +67,19 @@ function readRevocation(body: Record<string, unknown>): Revocation {
     isSeconds(exp) && exp >= iat && exp <= latestIat + LONGEST_SESSION_SECONDS,
     'exp must be a number of seconds after iat, at most a day from now',
   );
-  checkOneOf(scope, 'scope', ['session', 'user']);
+  check(
+    scope === 'session' || scope === 'user',
+    'scope must be session or user',
+  );
+  rejectUnknown(others);
   return { scope, sub, iat, exp };
 }
 
 function isSeconds(value: unknown): value is number {
   return Number.isSafeInteger(value);
+}
+
+function rejectUnknown(others: object) {
+  const [unknown] = Object.keys(others);
+  check(unknown === undefined, `${unknown} is not known`);
 }

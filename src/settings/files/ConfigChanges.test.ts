@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import path from 'node:path';
 import { AppConfig, ConfigReader } from '@backstage/config';
@@ -216,6 +216,19 @@ describe('[P101] a change', () => {
     change(source(FILE, gate('b')), beside);
     await pass(1_600);
     expect(take()).toEqual([['b', ['beside.yaml']]]);
+  });
+
+  it('waits for a file that is not complete, beside one that can not be looked up', async () => {
+    write(FILE, 'auth: { apiGate: a }');
+    symlinkSync('loop.yaml', path.join(folder, 'loop.yaml'));
+    const { change, take } = await start(
+      [FILE, 'loop.yaml'],
+      [source(FILE, gate('a'))],
+    );
+    write(FILE, 'auth: { apiGate: whole }');
+    change(source(FILE, gate('half')));
+    await pass(1_600);
+    expect(take()).toEqual([]);
   });
 
   it('is taken beside a pipe, which no one can read again', async () => {

@@ -7,7 +7,7 @@ import {
   ConfigSources,
   FileConfigSource,
 } from '@backstage/config-loader';
-import { groupBy } from 'lodash';
+import { attempt, groupBy, isError } from 'lodash';
 import { CONFIG_KEY } from '../read/readApiGateConfig';
 import { asObject } from '../read/values';
 
@@ -79,9 +79,10 @@ export function findPaths(): string[] {
     const targets = ConfigSources.parseArgs(process.argv);
     const source = ConfigSources.defaultForTargets({ targets, remote: {} });
     // A pipe, such as /dev/fd/63, can be read only once. A second reader may wait for ever.
-    return pathsOf(source).filter(
-      path => !statSync(path, { throwIfNoEntry: false })?.isFIFO(),
-    );
+    return pathsOf(source).filter(path => {
+      const stats = attempt(statSync, path);
+      return isError(stats) || !stats!.isFIFO();
+    });
   } catch {
     // A backend with a configuration of its own may have no folder in which Backstage looks for files.
     return [];

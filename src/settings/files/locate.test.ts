@@ -155,6 +155,13 @@ describe('the place of a setting that another file has', () => {
     const locate = locateIn({ 'app-config.yaml': include });
     expect(locate(PATH)).toEqual(['app-config.yaml', 3]);
   });
+
+  it('is the last of ten files that include one another', () => {
+    const names = Array.from({ length: 13 }, (_, i) => `${i}.yaml`);
+    const texts = names.map((name, i) => [name, `$include: ${i + 1}.yaml`]);
+    const locate = locateIn(Object.fromEntries(texts));
+    expect(locate(PATH)).toEqual(['10.yaml', undefined]);
+  });
 });
 
 it('formats a place by the path from the working directory', () => {

@@ -12,6 +12,8 @@ import {
   parseDocument,
 } from 'yaml';
 
+const MAX_INCLUDES = 10;
+
 /** A place in a file of the configuration. */
 export interface Location {
   /** An absolute path. */
@@ -49,7 +51,12 @@ export function createLocate(
  * Finds the line of a config path in a YAML file, and in the files that it includes with `$include`. A missing path gets the line
  * of its nearest parent.
  */
-function locate(file: string, keys: string[], read: typeof readYaml): Location {
+function locate(
+  file: string,
+  keys: string[],
+  read: typeof readYaml,
+  includes = 0,
+): Location {
   const yaml = read(file);
   if (!yaml) {
     return { file };
@@ -59,7 +66,7 @@ function locate(file: string, keys: string[], read: typeof readYaml): Location {
   for (const [i, key] of keys.entries()) {
     node = isAlias(node) ? node.resolve(yaml.document) : node;
     const included = isMap(node) && node.get('$include');
-    if (typeof included === 'string') {
+    if (typeof included === 'string' && includes < MAX_INCLUDES) {
       const [name, fragment] = included.split(/#(.*)/);
       const includedFile = path.resolve(path.dirname(file), name);
       // The name of the file may hold a variable.
@@ -68,6 +75,7 @@ function locate(file: string, keys: string[], read: typeof readYaml): Location {
           includedFile,
           [...(fragment ? fragment.split('.') : []), ...keys.slice(i)],
           read,
+          includes + 1,
         );
       }
     }

@@ -12,6 +12,8 @@ const QUERY =
   'must not have a query, which never decides what is public: leave out everything from the ? on';
 const WILDCARD =
   'must be one request, without wildcards and parameters: write one such as GET /api/catalog/entities';
+const NO_PLUGIN =
+  'must have a path below /api and a plugin, such as GET /api/catalog/entities';
 const NO_ID =
   'must have a plugin id in lower case after /api/, such as GET /api/catalog/entities';
 const NOT_PLAIN =
@@ -71,6 +73,13 @@ describe('readExpectations', () => {
       `${AT}[0].is must be one of public, closed, denied`,
     ],
     [
+      [
+        { request: 'GET /api/x', is: 'closed' },
+        { request: 'GET /api/x', is: 'public' },
+      ],
+      `${AT}[1] contradicts ${AT}[0]: GET /api/x can not be both closed and public, remove one of them`,
+    ],
+    [
       [{ plugin: 'catalog', request: 'GET /api/catalog/x', is: 'closed' }],
       `${AT}[0] must have either request or plugin: write two expectations`,
     ],
@@ -104,11 +113,11 @@ describe('readExpectations', () => {
     ['GET /api/x/**', WILDCARD],
     ['GET /api/x/*/y', WILDCARD],
     ['GET /api/x/:name', WILDCARD],
-    ['GET /api/', NO_ID],
-    ['GET /catalog/entities', NO_ID],
-    ['GET /API/x/y', NO_ID],
-    ['GET http://a/api/x/y', NO_ID],
-    ['GET /api/x#y', NO_ID],
+    ['GET /api/', NO_PLUGIN],
+    ['GET /catalog/entities', NO_PLUGIN],
+    ['GET /API/x/y', NO_PLUGIN],
+    ['GET http://a/api/x/y', NO_PLUGIN],
+    ['GET /api/x#y', NO_PLUGIN],
     ['GET /api/Catalog/x', NO_ID],
     ['GET /api/a.b/x', NO_ID],
     ['GET /api/%63atalog/x', NO_ID],

@@ -18,7 +18,17 @@ import {
 } from './values';
 
 /** An entry of `auth.apiGate.expect`, checked: one request, or everything of a plugin. */
-export type Expectation = ReturnType<typeof readExpectation>;
+export interface Expectation {
+  /** The method and the target, as written; `undefined` for a whole plugin. */
+  request?: string;
+  /** For a whole plugin, the method and the path are those of a request for its root. */
+  method: string;
+  /** Id of the plugin, lower case. */
+  plugin: string;
+  /** Below the plugin. */
+  path: string;
+  is: 'public' | 'closed' | 'denied';
+}
 
 export function formatExpected({ request, plugin }: Expectation): string {
   return request ?? `the plugin ${plugin}`;
@@ -35,23 +45,31 @@ export function readExpectations(
   configPath: string,
   knownPlugins?: ReadonlySet<string>,
 ): Expectation[] {
+  const firstOf = new Map<string, { path: string; is: string }>();
   return readList(
     value,
     configPath,
     'a list of expectations, such as [{ plugin: catalog, is: closed }]',
     (item, path) => {
       const expectation = readExpectation(item, path);
-      const { plugin, request } = expectation;
+      const { plugin, request, is } = expectation;
       check(
         !knownPlugins || knownPlugins.has(plugin),
         `${path}.${request === undefined ? 'plugin' : 'request'} names the plugin ${plugin}, which is not installed here or in discovery.endpoints${didYouMean(plugin, knownPlugins ?? [])}: correct the id, or remove the expectation`,
       );
+      const expected = formatExpected(expectation);
+      const first = firstOf.get(expected) ?? { path, is };
+      check(
+        first.is === is,
+        `${path} contradicts ${first.path}: ${expected} can not be both ${first.is} and ${is}, remove one of them`,
+      );
+      firstOf.set(expected, first);
       return expectation;
     },
   );
 }
 
-function readExpectation(value: unknown, configPath: string) {
+function readExpectation(value: unknown, configPath: string): Expectation {
   const keys = ['request', 'plugin', 'is'] as const;
   const { request, plugin, is } = readObject(value, configPath, keys);
   checkOneOf(is, `${configPath}.is`, ['public', 'closed', 'denied']);
@@ -65,8 +83,7 @@ function readExpectation(value: unknown, configPath: string) {
       is === 'closed',
       `${configPath}.is must be closed for a plugin: name each request that must be public, such as { request: GET /api/${plugin}/health, is: public }`,
     );
-    // The method and the path are those of a request for the plugin's root.
-    return { request: undefined, plugin, method: 'GET', path: '/', is };
+    return { plugin, method: 'GET', path: '/', is };
   }
   check(
     typeof request === 'string' && /^\S+ \S+$/.test(request),
@@ -97,13 +114,14 @@ function readExpectedTarget(target: string, configPath: string) {
   );
   const read = readApiTarget(target);
   check(
-    read !== undefined &&
-      read !== 'unreadable' &&
-      PLUGIN_ID.test(read.plugin) &&
-      target.startsWith(`/api/${read.plugin}`),
-    `${configPath} must have a plugin id in lower case after /api/, such as GET /api/catalog/entities`,
+    read !== undefined && read !== 'unreadable' && target.startsWith('/api/'),
+    `${configPath} must have a path below /api and a plugin, such as GET /api/catalog/entities`,
   );
   const { plugin, path } = read;
+  check(
+    PLUGIN_ID.test(plugin) && target.startsWith(`/api/${plugin}`),
+    `${configPath} must have a plugin id in lower case after /api/, such as GET /api/catalog/entities`,
+  );
   check(
     path !== undefined && isUnambiguousPath(path),
     `${configPath} must have a plain path, because no other is ever public: leave out escapes, special characters, a slash at the end, and empty, "." or ".." segments`,

@@ -171,6 +171,23 @@ describe('[P20] OfflineSessions', () => {
     expect(endedLater).toEqual([[JANE, { ended: 1 }]]);
   });
 
+  it('tries the others while it fails for one user', async () => {
+    answer = gone;
+    const sessions = create();
+    for (const user of [JANE, 'user:default/joe', 'user:default/jim']) {
+      await sessions.end(user).catch(() => {});
+    }
+    answer = () =>
+      String(fetched.at(-1)!.init.body).includes(JANE)
+        ? failing(500)()
+        : Response.json({ revokedCount: 1 });
+    await jest.advanceTimersByTimeAsync(20_000);
+    expect(endedLater).toEqual([
+      ['user:default/joe', { ended: 1 }],
+      ['user:default/jim', { ended: 1 }],
+    ]);
+  });
+
   it('tries no more once it was stopped', async () => {
     answer = gone;
     const sessions = create();

@@ -107,9 +107,12 @@ export class OfflineSessions {
     });
   }
 
-  /** Retries one user after another, the oldest first, and stops at the first failure: all of them depend on the same plugin. */
+  /** Retries one user after another, and stops at the first failure: all of them depend on the same plugin. */
   async #retry() {
     for (const [key, userEntityRef] of this.#pending) {
+      // A user for whom it fails comes last the next time.
+      this.#pending.delete(key);
+      this.#pending.set(key, userEntityRef);
       const answer = await this.#request(userEntityRef);
       this.#pending.delete(key);
       this.options.onEndedLater(userEntityRef, answer);

@@ -134,7 +134,7 @@ describe('[P22] PendingRevocations', () => {
     state.fails = gone;
     await expect(pending.write(revocation())).rejects.toThrow('gone');
     state.fails = () => new InputError('never');
-    await expect(pending.retry()).rejects.toThrow('never');
+    await pending.retry();
     await pending.retry();
     expect([pending.size, stored]).toEqual([0, []]);
     expect(logged).toHaveLength(1);

@@ -53,16 +53,24 @@ export class PendingRevocations {
   }
 
   /**
-   * Writes all pending revocations, in small batches. After a batch in which one fails, the remaining revocations wait for the next call,
-   * which begins with those that were tried longest ago.
+   * Writes all pending revocations, in small batches. If a whole batch fails, the remaining revocations wait for the next call.
    *
-   * @throws Error, the first one, if a write fails
+   * @throws Error, the first one, if a revocation is still pending
    */
   async retry(): Promise<void> {
+    const errors: unknown[] = [];
     for (const batch of chunk([...this.#pending.values()], WRITES_AT_A_TIME)) {
-      const writing = batch.map(each => this.#retryOne(each));
-      await Promise.allSettled(writing);
-      await Promise.all(writing);
+      const before = errors.length;
+      const retries = batch.map(each =>
+        this.#retryOne(each).catch(error => errors.push(error)),
+      );
+      await Promise.all(retries);
+      if (errors.length - before === batch.length) {
+        break;
+      }
+    }
+    if (errors.length > 0) {
+      throw errors[0];
     }
   }
 
@@ -70,12 +78,17 @@ export class PendingRevocations {
     if (revocation.exp <= now()) {
       this.#remove(revocation);
     } else if (this.#isPending(revocation)) {
-      await this.#write(revocation);
+      await this.#write(revocation).catch(error => {
+        // A revocation that the store never accepts is not pending any more.
+        if (this.#pending.has(revocationKey(revocation))) {
+          throw error;
+        }
+      });
     }
   }
 
   async #write(revocation: Revocation): Promise<void> {
-    // Puts a failed revocation last.
+    // Puts a failed revocation last, so that the next retry begins with those that were tried longest ago.
     const key = revocationKey(revocation);
     this.#pending.delete(key);
     this.#pending.set(key, revocation);

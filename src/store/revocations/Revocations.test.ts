@@ -691,6 +691,20 @@ describe('Revocations of a store with a cursor', () => {
     },
   );
 
+  it('reads no page twice whose cursor the store returns again', async () => {
+    const { revocations, following, cursors } = follow(async () => ({
+      revocations: [],
+      cursor: 'same',
+      hasMore: true,
+    }));
+    await following;
+    expect(cursors()).toEqual([undefined, 'same']);
+    expect(revocations.isLoaded).toBe(false);
+    await expect(revocations.readPage('same')).rejects.toThrow(
+      'cursor of the same page',
+    );
+  });
+
   it.each([
     [0, 300_000],
     [0.5, 600_000],

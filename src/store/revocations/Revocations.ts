@@ -106,7 +106,14 @@ export class Revocations extends RevocationList {
   }
 
   async readPage(cursor: string | undefined): Promise<RevocationPage> {
-    return storeInTime(this.#storeOrThrow().read(cursor));
+    const page = await storeInTime(this.#storeOrThrow().read(cursor));
+    // A proxy in front of the other backend may answer without the query.
+    if (page.hasMore && page.cursor === cursor) {
+      throw new Error(
+        'The store of revocations returned the cursor of the same page',
+      );
+    }
+    return page;
   }
 
   /**

@@ -68,8 +68,10 @@ export class StoreComparison {
     }
     this.#reading = undefined;
     this.#dueAt = Math.min(this.#dueAt, performance.now() + INTERVAL_MS);
-    // After a day, a lock counts only if the store still has it: the row of a lift is deleted by then.
-    if (startedAt - this.#comparedAt > LONGEST_SESSION_SECONDS * 1_000) {
+    // After a day, a lock counts only if the store still has it: the row of a lift is deleted by then. This reading may have begun before
+    // the store failed, as much earlier as readings are apart.
+    const dayMs = LONGEST_SESSION_SECONDS * 1_000;
+    if (startedAt - this.#comparedAt > dayMs - INTERVAL_MS) {
       list.removeLocks(startedAt);
     }
     this.#comparedAt = startedAt;
