@@ -17,14 +17,14 @@ import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
 const APP = 'http://localhost:3000';
 
 // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
-const itIfRouted = 'createWebSocketRouter' in httpRouter ? it : it.skip;
+const describeIfRouted =
+  'createWebSocketRouter' in httpRouter ? describe : describe.skip;
 
 const backends = signedBackends();
 type Scene = Awaited<ReturnType<typeof startForeignScene>>;
 
-itIfRouted(
-  '[P61] an upgrade with the credential header reaches its handler as its user, and ends with its session',
-  async () => {
+describeIfRouted('[P61] an upgrade with the credential header', () => {
+  it('reaches its handler as its user, and ends with its session', async () => {
     const live = webSocketPlugin('live', { '/closed': undefined });
     const scene = await startForeignScene(backends, {
       features: [live.feature],
@@ -42,8 +42,8 @@ itIfRouted(
     await scene.request('DELETE', `/api/hello${COOKIE_ENDPOINT}`, [own]);
     await socket.closed;
     await backends.stopAll();
-  },
-);
+  });
+});
 
 describe('[P62] an upgrade at a foreign path of the proxy', () => {
   let scene: Scene;
