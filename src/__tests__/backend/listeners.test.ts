@@ -19,9 +19,6 @@ import {
   signedBackends,
 } from '../__testUtils__/signedBackends';
 
-// Two requests that verify at the same time may make Backstage's `jose` fetch the keys once or twice.
-jest.retryTimes(1);
-
 const EVENTS = ['request', 'checkContinue', 'checkExpectation'];
 const LIVE = '/api/live/';
 const isLive = (url: string) => url.startsWith(LIVE);

@@ -121,18 +121,17 @@ describe('a backend in a process of its own', () => {
     const allow = { path: 'auth.apiGate.allow', file: 'env', entries: 1 };
     await expectPolicy({ lists: [{ ...allow, replaces: [] }], tokens: [] });
 
-    const file = FILE;
     const tokens = [{ subject: 'reader', until: '2040-01-01' }];
     const inFile = { allow: [OTHER], tokens };
     backend.write(merge({ auth: { apiGate: inFile } }, WITHOUT_GATE));
-    await untilTaken(join(backend.folder, file), async () => {
+    await untilTaken(join(backend.folder, FILE), async () => {
       const policy = await readPolicy(backend);
       return policy.tokens.length > 0;
     });
     await expectPolicy({
       lists: [
-        { ...allow, replaces: [{ file, entries: 1 }] },
-        { path: 'auth.apiGate.tokens', file, entries: 1, replaces: [] },
+        { ...allow, replaces: [{ file: FILE, entries: 1 }] },
+        { path: 'auth.apiGate.tokens', file: FILE, entries: 1, replaces: [] },
       ],
     });
   });
