@@ -121,15 +121,18 @@ export async function tryHooks(): Promise<boolean> {
     isSeen ||= seen === server;
   });
   // Without a connection, no hook is seen to work.
-  const ignore = () => {};
-  server.on('error', ignore);
+  let turnsLeft = TRIAL_TURNS;
+  const fail = () => {
+    turnsLeft = 0;
+  };
+  server.on('error', fail);
   server.on('connection', socket => socket.destroy());
   server.listen(0, '127.0.0.1', () => {
     const { port } = server.address() as AddressInfo;
-    connect(port, '127.0.0.1').on('error', ignore);
+    connect(port, '127.0.0.1').on('error', fail);
   });
   try {
-    for (let turn = 0; turn < TRIAL_TURNS && !isSeen; turn += 1) {
+    for (; turnsLeft > 0 && !isSeen; turnsLeft -= 1) {
       await sleep(TURN_MS);
     }
     return isSeen && listeningServers().includes(server);

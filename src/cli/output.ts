@@ -85,8 +85,9 @@ export function createGitHubLines(output: Output): Lines {
 export function createJsonLines(command: string, output: Output): Lines {
   const fields = {};
   const problems: object[] = [];
+  const text = createTextLines(output);
   return {
-    ...createTextLines(output),
+    ...text,
     out: () => {},
     problem: (level, { message, finding, location }) =>
       problems.push({ level, message, finding, ...placeFields(location) }),
@@ -94,7 +95,7 @@ export function createJsonLines(command: string, output: Output): Lines {
     end(exitCode) {
       const result = { command, exitCode, ...fields, problems };
       for (const line of JSON.stringify(result, null, 2).split('\n')) {
-        createTextLines(output).out(line);
+        text.out(line);
       }
     },
   };

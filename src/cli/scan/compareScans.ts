@@ -37,20 +37,18 @@ function findNew(
 ): Difference[] {
   const keyOf = ({ kind, name, what, who }: Entry) =>
     `${kind}\n${name}\n${kind !== 'no check' && what}\n${kind === 'opens' && who}`;
-  const left = countBy(
-    before.flatMap(scan => describeScan(scan)),
-    keyOf,
+  const [old, now] = [before, after].map(scans =>
+    scans.flatMap(scan => describeScan(scan)),
   );
-  return after
-    .flatMap(scan => describeScan(scan))
-    .flatMap(entry => {
-      const { kind, name, version, what, who } = entry;
-      const key = keyOf(entry);
-      left[key] = (left[key] ?? 0) - 1;
-      const to = kind === 'opens' ? `to ${who}` : who;
-      const text = compact([`${name} ${version}`, what, to]).join('  ');
-      return left[key] < 0 ? [{ sign, kind, text }] : [];
-    });
+  const left = countBy(old, keyOf);
+  return now.flatMap(entry => {
+    const { kind, name, version, what, who } = entry;
+    const key = keyOf(entry);
+    left[key] = (left[key] ?? 0) - 1;
+    const to = kind === 'opens' ? `to ${who}` : who;
+    const text = compact([`${name} ${version}`, what, to]).join('  ');
+    return left[key] < 0 ? [{ sign, kind, text }] : [];
+  });
 }
 
 /** Finds what plugins have declared in a running backend, and a scan of their packages neither names nor doubts. */
