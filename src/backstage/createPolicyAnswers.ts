@@ -15,8 +15,8 @@ import type { GateParts } from './createParts';
  * Backstage a hundredth of the processor, however many read them, and a small backend answers with what it has had a moment ago.
  */
 const KEPT_TIMES = 20;
-const KEPT_MS_PER_RULE = 10;
-const MAX_KEPT_MS = 10_000;
+const KEPT_MS_PER_RULE = 60;
+const MAX_KEPT_MS = 60_000;
 
 interface SharedReport {
   policy: Policy;

@@ -15,7 +15,7 @@ import { Run, runChecks } from '../../runChecks';
 import type { Reading } from './read';
 
 const RUNS = 3;
-const TURNS = Number(process.argv[2] ?? 10);
+const TURNS = Number(process.argv[2] ?? 15);
 const MAX_RATIO = 1.5;
 const READER = 'a-token-of-a-monitoring-service';
 const USERS_PATH = '/api/plugin-0/data';

@@ -123,14 +123,14 @@ describe('[P89] a report of 1,000 rules', () => {
     expect(compress).toHaveBeenCalledTimes(3);
   });
 
-  it('is kept for ten seconds', async () => {
+  it('is kept for a minute', async () => {
     const { made, read } = await start();
     let clock = 0;
     jest.spyOn(performance, 'now').mockImplementation(() => clock);
     for (const [time, count] of [
       [0, 1],
-      [9_999, 1],
-      [10_000, 2],
+      [59_999, 1],
+      [60_000, 2],
     ]) {
       clock = time;
       await read(PAGE);
