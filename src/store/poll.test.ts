@@ -155,6 +155,7 @@ describe('poll', () => {
 
   it.each([
     ['text', { errorType: 'string' }],
+    [undefined, { errorType: 'undefined' }],
     [
       Object.assign(new TypeError('secret'), { code: 42 }),
       { errorType: 'TypeError' },

@@ -65,7 +65,7 @@ export async function poll(
 /** Returns the kind of an error for the log. The message may hold data. */
 function describeError(error: unknown) {
   // The code of the database or of the connection, such as 42P01 for a missing table.
-  const { code } = error as { code?: unknown };
+  const { code } = Object(error);
   return {
     errorType: isError(error) ? error.name : typeof error,
     ...(typeof code === 'string' && { code }),

@@ -1,15 +1,12 @@
 import { LRUCache } from 'lru-cache';
 
-// A key takes about 300 bytes at 30 uses. The least recently used key is forgotten first.
-const MAX_KEYS = 1_000;
-
 /**
  * Allows at most `max` uses of a key within any `intervalMs`. The limit uses the process's monotonic clock, so a step of the
  * system clock neither opens nor closes it.
  */
 export class RateLimit {
-  /** The times of each key's uses, in milliseconds of the process's clock, oldest first. */
-  readonly #uses = new LRUCache<string, number[]>({ max: MAX_KEYS });
+  /** The times of each key's uses, in milliseconds of the process's clock, oldest first. A key takes about 300 bytes at 30 uses. */
+  readonly #uses = new LRUCache<string, number[]>({ max: 1_000 });
 
   constructor(private readonly options: { max: number; intervalMs: number }) {}
 

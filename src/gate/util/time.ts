@@ -12,10 +12,9 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 export function callAt(time: number, callback: () => void): () => void {
   let timer: NodeJS.Timeout;
   const wait = () => {
-    const milliseconds = Math.min(time - Date.now(), MAX_TIMEOUT_MS);
     timer = setTimeout(
       () => (Date.now() < time ? wait() : callback()),
-      milliseconds,
+      Math.min(time - Date.now(), MAX_TIMEOUT_MS),
     ).unref();
   };
   wait();

@@ -1,9 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { RateLimit } from '../util/RateLimit';
 
-const MINUTE_MS = 60_000;
-const SECOND_MS = 1_000;
-
 // An id is a returning one only this long after it was turned away, which single-use ids never reach.
 const RETURN_AFTER_MS = 1_000;
 const RETURNING_PER_SECOND = 5;
@@ -17,13 +14,13 @@ export class NewcomerLimit {
   readonly #new: RateLimit;
   readonly #returning = new RateLimit({
     max: RETURNING_PER_SECOND,
-    intervalMs: SECOND_MS,
+    intervalMs: 1_000,
   });
   /** The time at which an id was first turned away. */
   readonly #turnedAway = new LRUCache<string, number>({ max: MAX_TURNED_AWAY });
 
   constructor(newPerMinute: number) {
-    this.#new = new RateLimit({ max: newPerMinute, intervalMs: MINUTE_MS });
+    this.#new = new RateLimit({ max: newPerMinute, intervalMs: 60_000 });
   }
 
   /** Returns whether the limit has room for the work for this id, and takes that room. */

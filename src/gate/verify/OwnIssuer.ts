@@ -3,8 +3,6 @@ import type { Policy } from '../rules/Policy';
 import type { BackendPlugins } from '../plugins/BackendPlugins';
 import type { DecodedToken } from '../read/token';
 
-const KEPT_MS = 1_000;
-
 /**
  * Decides whether the issuer of a user token is this deployment's own `auth` plugin, found by discovery, or one that the
  * configuration adds (RFC 7519, section 4.1.1). Backstage does not check it, but two deployments may share their keys. Limited
@@ -42,7 +40,7 @@ export class OwnIssuer {
   async #discover(): Promise<string> {
     const { discovery } = this.plugins.anyRegistered();
     const issuer = await discovery.getExternalBaseUrl('auth');
-    this.#discovered = { issuer, until: performance.now() + KEPT_MS };
+    this.#discovered = { issuer, until: performance.now() + 1_000 };
     return issuer;
   }
 }

@@ -1,5 +1,3 @@
-const TIMEOUT_MS = 3_000;
-
 /** The ids of the keys that an endpoint offers, of which each may have none; `undefined` if they could not be fetched. */
 export type KeyAnswer = readonly unknown[] | 'not-found' | undefined;
 
@@ -10,7 +8,7 @@ export type KeyAnswer = readonly unknown[] | 'not-found' | undefined;
  */
 export async function fetchKeyIds(url: string): Promise<KeyAnswer> {
   const response = await fetch(url, {
-    signal: AbortSignal.timeout(TIMEOUT_MS),
+    signal: AbortSignal.timeout(3_000),
     // Backstage does not follow redirects either.
     redirect: 'manual',
   }).catch(error => {
