@@ -23,7 +23,8 @@ for (const name of ['setTimeout', 'setInterval']) {
   const set = globalThis[name];
   const setRecorded = (...args) => {
     const timer = set(...args);
-    if (new Error().stack.includes(SOURCES)) {
+    // Timers of Node and of packages, which run for all files, may be set below a function of a file, too.
+    if (new Error().stack.split('\n', 3)[2]?.includes(SOURCES)) {
       timers.add(timer);
     }
     return timer;

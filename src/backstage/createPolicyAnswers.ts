@@ -1,3 +1,4 @@
+import { isEqual, pick } from 'lodash';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
 import {
   Explained,
@@ -5,7 +6,6 @@ import {
   MAX_REQUEST_LENGTH,
   readRequest,
 } from '../operators/reports/explainInWords';
-import type { Policy } from '../gate/rules/Policy';
 import { ReportAnswers } from '../operators/routes/ReportAnswers';
 import { inPieces } from '../operators/pieces';
 import type { GateParts } from './createParts';
@@ -19,7 +19,7 @@ const KEPT_MS_PER_RULE = 60;
 const MAX_KEPT_MS = 60_000;
 
 interface SharedReport {
-  policy: Policy;
+  state: unknown;
   answers: Promise<ReportAnswers>;
   keptUntil: number;
 }
@@ -52,18 +52,17 @@ export function createPolicyAnswers(gate: GateParts) {
   };
 
   const read = () => {
-    if (
-      shared?.policy !== source.current ||
-      performance.now() >= shared.keptUntil
-    ) {
-      const report = { policy: source.current, keptUntil: Infinity };
+    const state = stateOf(gate);
+    const isOld = performance.now() >= (shared?.keptUntil ?? 0);
+    if (isOld || !isEqual(shared?.state, state)) {
+      const report = { state, keptUntil: Infinity };
       const answers = make(report);
       answers.catch(() => {
         report.keptUntil = 0;
       });
       shared = Object.assign(report, { answers });
     }
-    return shared.answers;
+    return shared!.answers;
   };
 
   return {
@@ -84,4 +83,13 @@ export function createPolicyAnswers(gate: GateParts) {
       });
     },
   };
+}
+
+/** Returns what may change soon after a start or a change of the configuration: readers see that at once. */
+function stateOf({ policies, revocations, source }: GateParts) {
+  return [
+    pick(source, 'current', 'lists', 'needsRestart', 'problem'),
+    pick(revocations, 'isLoaded', 'missing'),
+    policies.all().length,
+  ];
 }

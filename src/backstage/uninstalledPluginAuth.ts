@@ -20,9 +20,6 @@ import { readEntries } from '../settings/read/readExternalTokens';
 import { asObject } from '../settings/read/values';
 import { isMissing } from './releaseFeatures';
 
-// The number covers the optional plugins that clients probe for; others are created again when a request needs them.
-const MAX_PLUGINS = 100;
-
 // Each instance fetches keys of its own, for any id that a client has made up.
 const NEW_PER_MINUTE = 60;
 
@@ -83,9 +80,8 @@ export const uninstalledPluginAuthServiceRef =
   });
 
 function createUninstalledPluginAuth(deps: AuthDeps): UninstalledPluginAuth {
-  const cache = new LRUCache<string, Promise<HttpAuthService>>({
-    max: MAX_PLUGINS,
-  });
+  // The number covers the optional plugins that clients probe for; others are created again when a request needs them.
+  const cache = new LRUCache<string, Promise<HttpAuthService>>({ max: 100 });
   const create = async (pluginId: string) => {
     const auth = await createAuthService.factory({
       ...deps,

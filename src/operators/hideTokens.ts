@@ -13,13 +13,11 @@ export const LIKE_A_TOKEN =
 const MAY_BE_A_TOKEN =
   /(?<![\w+%-])(?=[\w+%-]*\d)(?=[\w+%-]*[a-z])(?=[\w+%-]*[A-Z])[\w+%-]{16}/;
 
-const MAX_PRODUCT_LENGTH = 40;
-
-/** Returns the product that `User-Agent` begins with, such as `curl/8.5`, as every log and report shows it. */
+/** Returns the product that `User-Agent` begins with, such as `curl/8.5`, as every log and report shows it: 40 characters at most. */
 export function productOf(userAgent = ''): string | undefined {
   const [product] = /^[!-~]{1,200}/.exec(userAgent) ?? [];
   // Hidden before it is cut: a part of a token does not look like one.
-  return product && hideTokens(product).slice(0, MAX_PRODUCT_LENGTH);
+  return product && hideTokens(product).slice(0, 40);
 }
 
 /**

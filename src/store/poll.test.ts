@@ -156,14 +156,16 @@ describe('poll', () => {
   it.each([
     ['text', { errorType: 'string' }],
     [undefined, { errorType: 'undefined' }],
+    [null, { errorType: 'object' }],
     [
       Object.assign(new TypeError('secret'), { code: 42 }),
       { errorType: 'TypeError' },
     ],
   ])('logs of %p only %j', async (error, logged) => {
-    start(() => Promise.reject(error));
-    await jest.advanceTimersByTimeAsync(200);
+    const { runs } = start(() => Promise.reject(error));
+    await jest.advanceTimersByTimeAsync(300);
     expect(lines).toEqual([['warn', 'It fails', logged]]);
+    expect(runs).toHaveLength(4);
   });
 
   it('logs nothing without a log', async () => {

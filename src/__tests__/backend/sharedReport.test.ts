@@ -172,6 +172,17 @@ describe('[P89] a report of 1,000 rules', () => {
     expect(await read(POLICY)).toContain('"problem":"auth.apiGate.allow[0]');
   });
 
+  it('shows at once what a plugin declares after the first reader has come', async () => {
+    const { gate, made, read } = await start();
+    expect(await read(POLICY)).not.toContain('"/declared"');
+    const router = { addAuthPolicy() {}, addWebSocketHandler() {}, use() {} };
+    gate.policies
+      .watch('hello', router)
+      .addAuthPolicy({ path: '/declared', allow: 'unauthenticated' });
+    expect(await read(POLICY)).toContain('"/declared"');
+    expect(made()).toBe(2);
+  });
+
   it('shows a finding about a setting of Backstage at once', async () => {
     const { change, read } = await start();
     expect(await read(POLICY)).not.toContain('no-barrier-behind');

@@ -10,8 +10,6 @@ import type { VerifiedToken } from '../judge/findRefused';
 import { awaited, Steps } from '../verify/steps';
 import { isUser } from '../verify/verifyToken';
 
-const TIMEOUT_MS = 3_000;
-
 /**
  * Marks a request that a gate in front has passed, in a backend with the gateway. That gate issues the cookie. The one behind can't
  * see whether the browser sent the bearer token, or the cookie alone, which must not renew itself.
@@ -111,7 +109,7 @@ export function wrapIssuer(issuer: CookieIssuer): GateCookieIssuer {
         const issued = issuer.issueCookie(context);
         if (issued) {
           const failure = 'The cookie was not issued in time';
-          await withTimeout(issued, TIMEOUT_MS, failure);
+          await withTimeout(issued, 3_000, failure);
         }
       } catch (error) {
         restoreCookies();

@@ -5,7 +5,7 @@ import { LRUCache } from 'lru-cache';
  * system clock neither opens nor closes it.
  */
 export class RateLimit {
-  /** The times of each key's uses, in milliseconds of the process's clock, oldest first. A key takes about 300 bytes at 30 uses. */
+  /** The times of each key's uses, in milliseconds of the process's clock, oldest first: about 300 bytes for 30 uses. The least recently used of 1,000 keys begins anew. */
   readonly #uses = new LRUCache<string, number[]>({ max: 1_000 });
 
   constructor(private readonly options: { max: number; intervalMs: number }) {}

@@ -7,14 +7,12 @@ import type { ReloadOutcome } from '../../settings/PolicySource';
 import type { Revocation } from '../../gate/sessions/Revocation';
 import { RateLimit } from '../../gate/util/RateLimit';
 
-const COOKIE_INTERVAL_MS = 60_000;
-
 /**
  * Reports to Backstage's auditor, as the plugin that an event is about; to none while no plugin has registered. No event names the
  * request: the auditor would add its URL with the query, and refuses a request whose credentials are not valid.
  */
 export class GateAudit {
-  readonly #cookies = new RateLimit({ max: 1, intervalMs: COOKIE_INTERVAL_MS });
+  readonly #cookies = new RateLimit({ max: 1, intervalMs: 60_000 });
 
   constructor(
     private readonly logger: LoggerService,
