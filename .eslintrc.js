@@ -29,14 +29,21 @@ const OTHER_PACKAGE_IN_GATE = {
   message: 'The core uses few packages: .eslintrc.js has their names.',
 };
 
-// That no plugin sees the gate's cookie holds as long as one function changes the headers of a request that goes on
-// (`readCredential` compares their names only).
-zones.push({
-  target: './src/**/!(forward|readCredential).ts',
-  from: './src/gate/carryOut/requestHeaders.ts',
+// No plugin sees the gate's cookie, since one file changes the headers of a request that goes on. Allowed elsewhere is `this.headers = …`: a
+// `Refusal` keeps the headers of its answer there.
+const NAMES = '/^(headers|headersDistinct|rawHeaders)$/';
+const HEADERS = `:matches(Identifier[name=${NAMES}], Literal[value=${NAMES}])`;
+const CHANGES_REQUEST_HEADERS = [
+  'Identifier[name=/^(setRequestHeader|removeCookies)$/]',
+  `AssignmentExpression[left.object.type!='ThisExpression'] > MemberExpression.left ${HEADERS}`,
+  `UnaryExpression[operator='delete'] ${HEADERS}`,
+  `CallExpression[callee.property.name=/^(push|pop|shift|unshift|splice)$/] > .callee ${HEADERS}`,
+  `CallExpression[callee.object.name=/^(Object|Reflect)$/][callee.property.name=/^(assign|define.+|deleteProperty|set)$/] ${HEADERS}`,
+].map(selector => ({
+  selector,
   message:
     'Only src/gate/carryOut/forward.ts changes the headers of a request.',
-});
+}));
 
 // What a browser may do with an answer holds as long as one file sets the headers of answers, in one order.
 const SETS_ANSWER_HEADERS = [
@@ -64,8 +71,15 @@ const WRITES_HEAD = {
   message:
     'Only src/gate/carryOut/answer.ts, and what answers an error, writes the head of an answer.',
 };
-const RESTRICTED = [...SETS_ANSWER_HEADERS, CALLS_FOR_EACH];
-const RESTRICTED_IN_GATE = [OTHER_PACKAGE_IN_GATE, WRITES_HEAD, ...RESTRICTED];
+
+// What each file may not have, except those that an override below names.
+const RESTRICTED = [CALLS_FOR_EACH, ...CHANGES_REQUEST_HEADERS];
+const RESTRICTED_BEHIND_GATE = [...RESTRICTED, ...SETS_ANSWER_HEADERS];
+const RESTRICTED_IN_GATE = [
+  ...RESTRICTED_BEHIND_GATE,
+  OTHER_PACKAGE_IN_GATE,
+  WRITES_HEAD,
+];
 
 // What is read in a request, and judged of it, depends on nothing else: these rooms wait for nothing, and have no clock.
 const IS_PURE = [
@@ -80,7 +94,7 @@ const IS_PURE = [
 }));
 
 module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
-  restrictedSrcSyntax: [WRITES_HEAD, ...RESTRICTED],
+  restrictedSrcSyntax: [...RESTRICTED_BEHIND_GATE, WRITES_HEAD],
   // The packages of `classes`, `denied`, `faster`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation` and
   // `reduced` have copies of `src`.
   ignorePatterns: [
@@ -113,7 +127,7 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
     {
       files: ['src/operators/routes/**'],
       excludedFiles: ['**/*.test.ts'],
-      rules: { 'no-restricted-syntax': ['error', CALLS_FOR_EACH] },
+      rules: { 'no-restricted-syntax': ['error', ...RESTRICTED] },
     },
     {
       files: [
@@ -121,7 +135,7 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
         'src/backstage/RequestGuard.ts',
         'src/operators/page/createPageErrorAnswer.ts',
       ],
-      rules: { 'no-restricted-syntax': ['error', ...RESTRICTED] },
+      rules: { 'no-restricted-syntax': ['error', ...RESTRICTED_BEHIND_GATE] },
     },
     { files: ['src/__tests__/**'], rules: { 'no-restricted-syntax': 'off' } },
     {
@@ -145,10 +159,17 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
     {
       files: ['src/gate/carryOut/answer.ts'],
       rules: {
+        'no-restricted-syntax': ['error', OTHER_PACKAGE_IN_GATE, ...RESTRICTED],
+      },
+    },
+    {
+      files: ['src/gate/carryOut/forward.ts'],
+      rules: {
         'no-restricted-syntax': [
           'error',
-          OTHER_PACKAGE_IN_GATE,
-          CALLS_FOR_EACH,
+          ...RESTRICTED_IN_GATE.filter(
+            each => !CHANGES_REQUEST_HEADERS.includes(each),
+          ),
         ],
       },
     },
