@@ -88,6 +88,7 @@ function createScene({
     others: object = {},
     method = 'GET',
     type = 'text/html',
+    status = 200,
   ) => {
     gate.decided.length = 0;
     isIssued = false;
@@ -103,7 +104,10 @@ function createScene({
     await new Promise<void>(resolve => {
       const handle = (error?: Error) => {
         res.setHeader('Content-Type', type);
-        res.writeHead(error ? 401 : 200);
+        if (status !== 200) {
+          res.setHeader('Content-Security-Policy', 'img-src *');
+        }
+        res.writeHead(error ? 401 : status);
         resolve();
       };
       Reflect.apply(app as never, undefined, [req, res, handle]);
@@ -213,6 +217,21 @@ it.each([
     const send = createScene({ hasAuth: true });
     const { policy } = await send(PATHS.protected, 'cookie', {}, 'GET', type);
     expect(policy).toBe(isExpected ? 'sandbox' : undefined);
+  },
+);
+
+it.each([
+  [404, ['img-src *', 'sandbox']],
+  [204, 'img-src *'],
+  [304, undefined],
+])(
+  '[P111] by A6, an answer of the status %i has these policies: %j',
+  async (status, expected) => {
+    const scene = createScene({ hasAuth: true });
+    for (const path of [PATHS.protected, PATHS.rule]) {
+      const answer = scene(path, 'cookie', {}, 'GET', 'text/html', status);
+      expect((await answer).policy).toEqual(expected);
+    }
   },
 );
 

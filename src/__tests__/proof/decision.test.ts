@@ -7,6 +7,7 @@ import {
   limits,
   pairs,
   sample,
+  signOuts,
   singles,
   twins,
   upgradesInExpress,
@@ -16,6 +17,7 @@ import {
   followAgain,
   followDenied,
   followDecision,
+  followFailing,
   followSame,
 } from './follow';
 import { judge } from './reference';
@@ -172,6 +174,21 @@ const FOUND: Record<string, Partial<State>> = {
     door: 'upgrade',
     route: 'rule',
     protocols: ['keyless foreign', 'text'],
+  },
+  'a sign-out is not stored if one of two revocations is not': {
+    route: 'sign-out',
+    scope: 'user',
+    unstored: 'users',
+    cookie: 'user',
+  },
+  'a token whose session was revoked before ends no other of its user': {
+    route: 'sign-out',
+    scope: 'user',
+    cookie: 'revoked',
+  },
+  'a gate behind is told that the cookie is issued in front': {
+    plugin: 'remote',
+    authorization: 'user',
   },
   'the cookie of Backstage stays where it is, beside an Authorization of somebody else':
     {
@@ -369,6 +386,7 @@ it.each([
   ['an upgrade in Express', upgradesInExpress, every(29)],
   ['a rule that denies', denials, every(97)],
   ['defaults and entries of external tokens', limits, every(29)],
+  ['a sign-out of two tokens', signOuts, every(29)],
 ])(
   '[P111] the gate decides as the table says, with %s',
   async (_, states, step) => {
@@ -398,6 +416,22 @@ it.each([
     process.stderr.write(`${count} states, ${remembered} of them twice\n`);
     expect(String(differences)).toBe('');
     expect(count).toBeGreaterThan(1_000);
+  },
+  1_200_000,
+);
+
+it.each(['policy', 'observer'] as const)(
+  '[P111] an unexpected error of the %s ends a request by J0 in each mode',
+  async fails => {
+    let count = 0;
+    for (const state of sample(singles(), 997)) {
+      count += 1;
+      expect([await followFailing(state, fails), state]).toEqual([
+        false,
+        state,
+      ]);
+    }
+    expect(count).toBeGreaterThan(800);
   },
   1_200_000,
 );

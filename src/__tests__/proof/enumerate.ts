@@ -124,6 +124,19 @@ export function pairs(): States {
   ]);
 }
 
+/** Each sign-out with at most two tokens, by its scope, and by the revocation that is not stored. */
+export function signOuts(): States {
+  return product([
+    [{}, ...VALUES.authorization],
+    [{}, ...VALUES.cookie],
+    of('scope', ['session', 'user']),
+    of('unstored', [undefined, 'authorization', 'cookie', 'users']),
+    of('isListLoaded', BOTH),
+    of('route', ['sign-out']),
+    WAYS[1],
+  ]);
+}
+
 /** Each request with two tokens of one kind, at any two places. */
 export function twins(): States {
   const at = (place: keyof typeof VALUES, kind: Kind): Partial<State> => ({

@@ -13,6 +13,7 @@ import { Refusal } from '../../gate/Refusal';
 import { TokenCache } from '../../gate/verify/TokenCache';
 import { createHttpAuth } from './createHttpAuth';
 import { createGate } from '../../gate/createGate';
+import { COOKIE_ISSUED_IN_FRONT } from '../../gate/cookie/issueCookie';
 import { UpgradeGate } from '../../gate/upgrades/UpgradeGate';
 import { readUpgradeTarget } from '../../gate/read/mountedRequest';
 import type { AllowRule } from '../../gate/rules/AllowRule';
@@ -77,7 +78,7 @@ const isElsewhere = ({ plugin }: State) => /absent|remote/.test(plugin);
 
 /** Creates the policy of a state. */
 function createPolicyOf(state: State) {
-  const { deny, header, isTrusted, limits, mode } = state;
+  const { deny, header, isTrusted, limits, mode, scope } = state;
   const plugin = idOf(state);
   const rule = { plugin, path: PATHS.rule, methods: ['GET', 'WEBSOCKET'] };
   // M1: report-only enforces once it has ended.
@@ -102,6 +103,7 @@ function createPolicyOf(state: State) {
     ...(header !== undefined && { credentialHeader: 'x-credential' }),
     issuers: [ADDED_ISSUER],
     trustedPaths: isTrusted ? [{ plugin, path: '/**' }] : [],
+    signOut: { scope, providers: new Set() },
     // A path that a rule opens is no foreign one.
     foreignAuthorization: ['/foreign/**', PATHS.rule].map(path => ({
       plugin,
@@ -111,10 +113,10 @@ function createPolicyOf(state: State) {
 }
 
 const policyOf = memoize(createPolicyOf, (state: State) => {
-  const { deny, header, isTrusted, limits, mode } = state;
+  const { deny, header, isTrusted, limits, mode, scope } = state;
   const has = header !== undefined;
   // A pattern is no JSON.
-  return `${deny} ${JSON.stringify([has, isTrusted, limits, mode, idOf(state)])}`;
+  return `${deny} ${JSON.stringify([has, isTrusted, limits, mode, scope, idOf(state)])}`;
 });
 
 /** Backends share it, since it reserves room for all tokens that it may keep. */
@@ -130,8 +132,11 @@ function createScene(state: State, isRemembering: boolean) {
     'auth',
     ...(state.plugin === 'remote' ? ['gateway'] : []),
   ];
-  const source = { current: policyOf(state) };
   const record = {
+    /** The service that fails unexpectedly, before the decision or once it is made. */
+    fails: undefined as 'policy' | 'observer' | undefined,
+    unstored: undefined as State['unstored'],
+    revokedUsers: [] as Place[],
     decided: [] as Decision[],
     issues: 0,
     revoked: [] as Place[],
@@ -142,6 +147,15 @@ function createScene(state: State, isRemembering: boolean) {
     used: undefined as string | undefined,
     /** The number of tokens that Backstage verified; zero where it is not counted. */
     verified: 0,
+  };
+  const source = {
+    policy: policyOf(state),
+    get current() {
+      if (record.fails === 'policy') {
+        throw new TypeError('Unexpected');
+      }
+      return this.policy;
+    },
   };
   const tokens = isRemembering
     ? new TokenCache({ ttlMs: 3_600_000 })
@@ -199,10 +213,18 @@ function createScene(state: State, isRemembering: boolean) {
           isNamed(sub, 'revoked', 'locked'),
         isLocked: (sub: string) => isNamed(sub, 'locked'),
         revoke: async (session: { exp: number }) => {
-          record.revoked.push(placeOfSession(session));
-          return true;
+          const place = placeOfSession(session);
+          record.revoked.push(place);
+          return place !== record.unstored;
         },
       } as never,
+      signOutUser: async (_, { known }) => {
+        record.revokedUsers.push(placeOfSession(known));
+        return {
+          revocation: { scope: 'user', ...known },
+          isStored: record.unstored !== 'users',
+        };
+      },
       signOutsByOthers: { take: () => 0 } as never,
       sockets: {
         // The limits of an external token end a socket at once if they exclude it by now.
@@ -217,7 +239,12 @@ function createScene(state: State, isRemembering: boolean) {
         },
       },
       observer: {
-        decided: (_request, decision) => record.decided.push(decision),
+        decided: (_request, decision) => {
+          record.decided.push(decision);
+          if (record.fails === 'observer') {
+            throw new TypeError('Unexpected');
+          }
+        },
         verified: () => {},
         externalTokenUsed: subject => {
           record.used = subject;
@@ -267,7 +294,7 @@ function sceneOf(state: State, isRemembering: boolean) {
   const key = [isListLoaded, plugin, idOf(state), isRemembering].join();
   const scene = scenes.get(key) ?? createScene(state, isRemembering);
   scenes.set(key, scene);
-  scene.source.current = policyOf(state);
+  scene.source.policy = policyOf(state);
   return scene;
 }
 
@@ -415,6 +442,18 @@ export async function followDecision(state: State): Promise<Decision> {
   return { subject: used, ...decided[0] };
 }
 
+/** Follows a state through a gate of which a service fails unexpectedly, and returns whether it goes on. */
+export async function followFailing(
+  state: State,
+  fails: 'policy' | 'observer',
+): Promise<boolean> {
+  const scene = sceneOf(state, false);
+  scene.record.fails = fails;
+  const { goesOn } = await send(scene, state, createRequest(state, tokenAt));
+  scene.record.fails = undefined;
+  return goesOn;
+}
+
 /** Follows an upgrade, and returns whether its socket ends once a rule denies what {@link State.deny} says. */
 export async function followDenied(state: State): Promise<boolean> {
   const before = { ...state, deny: undefined };
@@ -433,17 +472,16 @@ async function followIn(
   Object.assign(record, {
     decided: [],
     issues: 0,
+    unstored: state.unstored,
     revoked: [],
+    revokedUsers: [],
     tracked: 0,
     ends: [],
     used: undefined,
     verified: 0,
   });
   const req = createRequest(state, tokenOfKind);
-  const { answers, clears, goesOn } =
-    state.door === 'upgrade'
-      ? await sendUpgrade(scene, req)
-      : await sendRequest(scene, req);
+  const { answers, clears, goesOn } = await send(scene, state, req);
   if (record.decided.length !== 1) {
     throw new Error(
       `${record.decided.length} decisions about ${JSON.stringify(state)}`,
@@ -468,7 +506,9 @@ async function followIn(
     hasUserCookie: goesOn && cookies.includes('backstage-auth='),
     clears,
     issues: record.issues > 0,
+    isMarked: goesOn && COOKIE_ISSUED_IN_FRONT in req.headers,
     revokes: [...new Set(record.revoked)].sort(),
+    revokesUsers: [...new Set(record.revokedUsers)].sort(),
     ends: goesOn ? record.tracked : 0,
   };
 }
@@ -477,6 +517,14 @@ interface Sent {
   goesOn: boolean;
   clears: boolean;
   answers?: Judgement['answers'];
+}
+
+function send(
+  scene: ReturnType<typeof createScene>,
+  { door }: State,
+  req: IncomingMessage,
+): Promise<Sent> {
+  return door === 'upgrade' ? sendUpgrade(scene, req) : sendRequest(scene, req);
 }
 
 async function sendUpgrade(

@@ -147,18 +147,31 @@ function authenticate(request: Request): Finding {
 
 /** J8, J10 and A2 of a sign-out. */
 function signOut({ p1, p2, p5, state }: Request): Finding {
-  const { cookie, isCrossSite, plugin } = state;
+  const { cookie, isCrossSite, plugin, scope, unstored } = state;
   const tokens = [...p5, ...p1, ...p2].map(restrictToPlace);
   const all = tokens.filter(({ row }) => ROWS[row][2] === 'refused');
   const refused = all.find(({ row }) => row.startsWith('J')) ?? all[0];
   const isJ8 = isCrossSite && cookie !== 'absent';
   const reason = isJ8 ? 'cross-site' : refused?.reason;
-  const revokes = (/^(cross|failed|start)/.test(reason ?? '') ? [] : tokens)
-    .filter(token => token.isOfUser && ROWS[token.row][2] === 'revoked')
-    .map(({ place }) => place);
+  const ended = (
+    /^(cross|failed|start)/.test(reason ?? '') ? [] : tokens
+  ).filter(token => token.isOfUser && ROWS[token.row][2] === 'revoked');
+  const placesOf = (some: Token[]) => some.map(({ place }) => place).sort();
+  const revokes = placesOf(ended);
+  const isListed = ({ kind }: Token) => /locked|revoked$/.test(kind);
+  const revokesUsers =
+    scope === 'user' ? placesOf(ended.filter(each => !isListed(each))) : [];
+  const isJ12 =
+    revokes.some(place => place === unstored) ||
+    (unstored === 'users' && revokesUsers.length > 0);
   const isKnown = tokens.some(({ row }) => row === 'T17');
   const isA2 = !isKnown && /^(own|absent|remote)/.test(plugin);
-  return { reason, answers: isA2 ? 204 : undefined, revokes: revokes.sort() };
+  return {
+    reason: isJ12 ? 'sign-out-not-stored' : reason,
+    answers: isA2 ? 204 : undefined,
+    revokes,
+    revokesUsers,
+  };
 }
 
 /** "The judgement", and A1. A rule that denies covers no cookie endpoint. */
@@ -210,7 +223,9 @@ function refuse(request: Request, found: Finding): Judgement {
     hasUserCookie: goesOn && (isAsCame ? request.hasP6 : request.keepsP6),
     clears: clears && state.cookie !== 'absent' && state.door !== 'upgrade',
     issues: false,
+    isMarked: false,
     revokes: found.revokes ?? [],
+    revokesUsers: found.revokesUsers ?? [],
     ends: goesOn && isUpgrade ? 1 + everywhere.filter(isClosing).length : 0,
   };
 }
@@ -226,7 +241,7 @@ function pass(request: Request, found: Finding): Judgement {
   const heard = isProtected ? own : [...handed, ...p4];
   const cookies = { cookie: 'cookie', userCookie: 'user-cookie' };
   const by = cookies[found.by as 'cookie'] ?? 'bearer';
-  const isUsers = isProtected && by === 'bearer' && own[0].kind === 'user';
+  const isUsers = isProtected && own[0].kind === 'user';
   const isKept = !answers && !(isProtected && (isUpgrade || request.isForeign));
   const isAsCame = !request.isOpen && state.route !== 'cookie endpoint';
   return {
@@ -236,8 +251,10 @@ function pass(request: Request, found: Finding): Judgement {
     reads: given?.place,
     hasUserCookie: isKept && (isAsCame ? request.hasP6 : request.keepsP6),
     clears: way === 'sign-out' && state.cookie !== 'absent',
-    issues: isUsers && !isUpgrade && !state.isCrossSite,
+    issues: isUsers && by === 'bearer' && !isUpgrade && !state.isCrossSite,
+    isMarked: isUsers && /absent|remote/.test(state.plugin),
     revokes: found.revokes ?? [],
+    revokesUsers: found.revokesUsers ?? [],
     ends: isUpgrade ? 1 + heard.filter(({ hasEnd }) => hasEnd).length : 0,
   };
 }

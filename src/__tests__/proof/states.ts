@@ -151,6 +151,10 @@ export interface State {
   limits: Limits | undefined;
   /** Whether the list of revocations is loaded. */
   isListLoaded: boolean;
+  /** What a sign-out ends: `signOut.scope`. */
+  scope: 'session' | 'user';
+  /** The revocation of a sign-out that is not stored: that of the session of a token at a place, or those of users. */
+  unstored: Place | 'users' | undefined;
   /** Whether another site's page made a browser send the request. */
   isCrossSite: boolean;
   /** Whether the browser runs the answer as code. */
@@ -191,6 +195,10 @@ export interface Judgement {
   issues: boolean;
   /** The places of the tokens whose sessions are revoked, in alphabetical order. */
   revokes: Place[];
+  /** The places of the tokens of whose users all sessions are revoked, in alphabetical order. */
+  revokesUsers: Place[];
+  /** Whether a request that goes on tells a gate behind that this one issues the cookie. */
+  isMarked: boolean;
   /**
    * The number of causes that end the socket of an upgrade which goes on: sessions, limits, by A8 a new rule that denies it, and by A9 the
    * end of report-only.
@@ -207,6 +215,8 @@ export const PLAIN: State = {
   deny: undefined,
   limits: undefined,
   isListLoaded: true,
+  scope: 'session',
+  unstored: undefined,
   isCrossSite: false,
   isCode: false,
   isTrusted: false,
