@@ -151,7 +151,7 @@ export interface State {
   limits: Limits | undefined;
   /** Whether the list of revocations is loaded. */
   isListLoaded: boolean;
-  /** What a sign-out ends: `signOut.scope`. */
+  /** The scope of sign-outs: `signOut.scope`. */
   scope: 'session' | 'user';
   /** The revocation of a sign-out that is not stored: that of the session of a token at a place, or those of users. */
   unstored: Place | 'users' | undefined;
