@@ -318,7 +318,7 @@ auth: { apiGate: { mode: ${mode}, tokens: [{ subject: ci, until: 2026-01-01 }] }
       check(`${GATE}    mode: report-only\n    until: ${until}\n`);
     const { code, stdout } = await ending('2026-01-01');
     expect(stdout).toContain(
-      'error: app-config.yaml:13: auth.apiGate.until: report-only has ended at 2026-01-01T00:00:00.000Z, so that the gate refuses now: remove mode and until, or write a later until\n',
+      'error: app-config.yaml:13: auth.apiGate.until: has ended report-only at 2026-01-01T00:00:00.000Z, so that the gate enforces: remove auth.apiGate.mode and auth.apiGate.until; to ',
     );
     expect(code).toBe(1);
     expect(await ending('2999-01-01')).toMatchObject({
@@ -631,7 +631,7 @@ describe('api-gate check --policy', () => {
       return stdout.match(/auth\.apiGate\.until: (.*)/)?.[1];
     };
     const write =
-      'add a rule or a credential for what has to go on, or write a later until [report-only-ends-soon]';
+      'add a rule or a credential for what has to go on, or write a later until [report-only-ends]';
     expect(await warning('--policy', `${url}/reporting`)).toBe(
       `ends report-only at ${until}: the gate refuses GET /api/hello/badge.svg, GET /api/hello/… with a token of ci from then on: ${write}`,
     );

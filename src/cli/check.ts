@@ -4,7 +4,7 @@ import {
   formatListSource,
 } from '../settings/files/configFiles';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
-import { formatFinding } from '../operators/findings/Finding';
+import { Finding, formatFinding } from '../operators/findings/Finding';
 import { readAuthBackendVersion } from '../operators/findings/backstageSettings';
 import { findFindings } from '../operators/findings/findFindings';
 import { BUILT_IN_PUBLIC, withEnd } from '../operators/reports/describePolicy';
@@ -93,34 +93,35 @@ function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
     }
   }
   const findings = findCheckable(loaded);
+  const [accepted, others] = partition(findings, 'accepted');
+  // The gate that these files mean to try refuses by now.
+  const isError = ({ id }: Finding) =>
+    id === 'report-only-ends' && isEnforced(gate, Date.now());
   for (const finding of findings) {
     const message = formatFinding(finding);
     if (finding.accepted) {
       output.out(`accepted: ${message}`);
     } else {
-      print('warning', message, finding.id);
+      print(isError(finding) ? 'error' : 'warning', message, finding.id);
     }
   }
-  const [accepted, others] = partition(findings, 'accepted');
   const total = gate.expect.length;
   const holding = total - failures.length;
   output.add({ accepted, expectations: { total, holding } });
   output.out(
     `${holding} of ${total} expectations hold, ${others.length} ${others.length === 1 ? 'finding' : 'findings'}`,
   );
-  return failed.length > 0 || (options['fail-on'] && others.length > 0) ? 1 : 0;
+  const isFailed = failed.length > 0 || others.some(isError);
+  return isFailed || (options['fail-on'] && others.length > 0) ? 1 : 0;
 }
 
-/** Finds why it is not as meant, or not known, whether the gate refuses. */
+/** Finds why it is not known whether the gate refuses, or which settings it has. */
 function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
-  const { gate, isMissing, isModeUnknown, root } = loaded;
+  const { isMissing, isModeUnknown, root } = loaded;
   const misspelt = Object.keys(asObject(root.getOptional('auth'))).filter(key =>
     didYouMean(key, ['apiGate']),
   );
   return compact([
-    gate.until &&
-      isEnforced(gate, Date.now()) &&
-      `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
     isModeUnknown &&
       `${UNKNOWN_MODE}: write both values, or set the variable as the backend has it`,
     isMissing &&

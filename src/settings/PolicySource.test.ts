@@ -69,7 +69,7 @@ describe('PolicySource', () => {
     expect(enforced).toHaveBeenCalledTimes(1);
     jest.advanceTimersByTime(2 * HOUR);
     expect(take()).toEqual([
-      'warn: API gate refuses from now on: auth.apiGate.until has passed',
+      'warn: API gate enforces, since report-only has ended at 2026-06-01T02:30:00.000Z: remove auth.apiGate.mode and auth.apiGate.until; to have the gate refuse nothing by its rules again, restart the backend with APP_CONFIG_auth_apiGate_mode=report-only APP_CONFIG_auth_apiGate_until=2999-01-01',
     ]);
     // The gate enforces permanently, whatever the clock shows: the barriers of plugins are open.
     jest.setSystemTime(new Date('2026-06-01T00:00:00Z'));

@@ -16,7 +16,7 @@ import { MAX_LINE_BYTES, shorten } from './logLine';
 import { readPolicyConfig } from './expectations/checkExpectations';
 import { ConfigChanges } from './files/ConfigChanges';
 import { ConfiguredPolicy } from './ConfiguredPolicy';
-import { ENFORCED, StartSettings } from './StartSettings';
+import { AFTER_REPORT_ONLY, StartSettings } from './StartSettings';
 
 const REMIND_MS = 60 * 60 * 1000;
 
@@ -213,11 +213,11 @@ export class PolicySource {
     const { config } = this.#current;
     if (config.mode === 'report-only') {
       this.#current = new ConfiguredPolicy(
-        { ...config, ...ENFORCED },
+        { ...config, mode: 'enforce' },
         this.#clock,
       );
       this.options.logger.warn(
-        `API gate refuses from now on: ${CONFIG_KEY}.until has passed`,
+        `API gate enforces, since report-only has ended at ${config.until!.toISOString()}: ${AFTER_REPORT_ONLY}`,
       );
     }
   }

@@ -7,7 +7,11 @@ import { findRemovedTokens } from './read/readTokens';
 import { findTexts, holdsText, markUnmet } from './read/requirements';
 import { isEnforced } from '../gate/rules/Policy';
 
-export const ENFORCED = { mode: 'enforce', until: undefined } as const;
+/**
+ * The remedy where report-only has ended. Backstage reads the variables of docs/switch-off.md in place of what files have, so that
+ * the date holds where the `until` of a file has passed.
+ */
+export const AFTER_REPORT_ONLY = `remove ${CONFIG_KEY}.mode and ${CONFIG_KEY}.until; to have the gate refuse nothing by its rules again, restart the backend with APP_CONFIG_auth_apiGate_mode=report-only APP_CONFIG_auth_apiGate_until=2999-01-01`;
 
 /** The settings whose parts of the gate are made, or checked, at the start. */
 const KEPT = [
@@ -67,8 +71,9 @@ export class StartSettings {
     needsRestart.push(...required.filter(isAdded));
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
     if (hasEnforced && read.mode === 'report-only') {
-      Object.assign(after, ENFORCED);
+      after.mode = 'enforce';
       if (!isEnforced(read, Date.now())) {
+        after.until = undefined;
         needsRestart.push(`${CONFIG_KEY}.mode`);
       }
     }

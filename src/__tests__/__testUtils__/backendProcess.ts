@@ -22,7 +22,21 @@ const REMOTE = `
   const reloadInterval = { milliseconds: ${RELOAD_MS} };
   backend.add(rootConfigServiceFactory({ remote: { reloadInterval } }));`;
 
-/** Creates the main file of a backend as the template for new apps has it. */
+/** Adds a plugin that opens all of its paths in code, and answers 200. */
+const OPEN_PLUGIN = `
+  const { coreServices, createBackendPlugin } = require('@backstage/backend-plugin-api');
+  backend.add(createBackendPlugin({
+    pluginId: 'open',
+    register: reg => reg.registerInit({
+      deps: { httpRouter: coreServices.httpRouter },
+      async init({ httpRouter }) {
+        httpRouter.use((_req, res) => res.end());
+        httpRouter.addAuthPolicy({ path: '/', allow: 'unauthenticated' });
+      },
+    }),
+  }));`;
+
+/** Creates the main file of a backend as the template for new apps has it, with one more plugin. */
 const mainWith = (rootConfig: string) => `
   const { createBackend } = require('@backstage/backend-defaults');
   const backend = createBackend();
@@ -30,6 +44,7 @@ const mainWith = (rootConfig: string) => `
   backend.add(require('@backstage/plugin-auth-backend').default);
   backend.add(require('@backstage/plugin-auth-backend-module-guest-provider').default);
   backend.add(require(${JSON.stringify(path.resolve(__dirname, '../..'))}).default);
+  ${OPEN_PLUGIN}
   backend.start();`;
 
 /** A backend in a process of its own, with Backstage's own logger and configuration files, as in production. */

@@ -206,22 +206,6 @@ describe('a backend in a process of its own', () => {
     },
   );
 
-  it.each([
-    [401, {}],
-    [404, { APP_CONFIG_auth_apiGate_until: '2999-01-01' }],
-  ])(
-    'answers %i with the mode of the environment, where the end of the file has passed, and %j',
-    async (status, env) => {
-      const ended = { mode: 'report-only', until: '2001-01-01' };
-      const backend = await start(
-        { auth: { apiGate: ended } },
-        { APP_CONFIG_auth_apiGate_mode: 'report-only', ...env },
-      );
-      await until(async () => (await backend.probe())[0] === 200);
-      expect(await backend.statusOf('/api/absent/x')).toBe(status);
-    },
-  );
-
   it('logs the id of a refusal in one line of the gate, and in two of the auditor unless that logs such events at debug', async () => {
     const audited = await start({});
     const alone = await start({

@@ -286,14 +286,14 @@ describeWithWebSockets(
         mode: 'report-only',
         until: ends,
       });
-      const logs = () => logged('[report-only-ends-soon]').length;
+      const logs = () => logged('[report-only-ends]').length;
       expect(logs()).toBe(1);
       await get(BADGE, 'User-Agent: scanner/1');
       await get(BADGE, 'User-Agent: GitHub-Camo/2 (x)');
       change({ apiGate: { mode: 'report-only', until: ends, operators: [] } });
       const { findings, reportOnly } = await readPolicy();
       expect(findings).toContainEqual({
-        id: 'report-only-ends-soon',
+        id: 'report-only-ends',
         at: 'auth.apiGate.until',
         why: `ends report-only at ${ends}: the gate refuses GET ${BADGE} from then on`,
         write:
@@ -305,7 +305,7 @@ describeWithWebSockets(
       const later = new Date(Date.now() + 9 * DAY_MS).toISOString();
       change({ apiGate: { mode: 'report-only', until: later } });
       const { findings: none } = await readPolicy();
-      expect(none.map(({ id }) => id)).not.toContain('report-only-ends-soon');
+      expect(none.map(({ id }) => id)).not.toContain('report-only-ends');
     });
 
     it('proposes rules that open nothing as printed, and that keep working what they name', async () => {

@@ -53,6 +53,8 @@ const NOT_RUN: Record<string, string> = {
     'its date will have passed: src/__tests__/backend/pages/signOut.test.ts runs it with another one',
   [`curl -s -H "Authorization: Bearer $TOKEN" ${ADDRESS}/api/auth/api-gate/v1/policy`]:
     'needs a refusal: src/__tests__/backend/recentRefusals.test.ts runs it',
+  'kubectl set env':
+    'needs a cluster: src/__tests__/backend/pages/switchOff.test.ts runs it with another kubectl',
   'curl -s --fail-with-body -X DELETE':
     'needs a lock: src/__tests__/backend/pages/signOut.test.ts runs it',
   [' --live ']:

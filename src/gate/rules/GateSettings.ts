@@ -5,7 +5,7 @@ import type { DenyRule } from './DenyList';
 export interface GateSettings {
   /** With `report-only`, only locked users and revoked sessions are refused. */
   mode: 'enforce' | 'report-only';
-  /** With `report-only`: from then on it is `enforce`. */
+  /** The end of report-only. With `enforce`, it has passed. */
   until: Date | undefined;
   allow: AllowRule[];
   deny: DenyRule[];

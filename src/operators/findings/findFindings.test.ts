@@ -592,7 +592,7 @@ const rowsOf: Record<FindingId, Row[]> = {
       },
     ],
   ],
-  'report-only-ends-soon': [
+  'report-only-ends': [
     [
       'auth.apiGate.until',
       gate({ mode: 'report-only', until: onDay(7) }),
@@ -600,8 +600,8 @@ const rowsOf: Record<FindingId, Row[]> = {
     ],
     [
       'auth.apiGate.until',
-      gate({ mode: 'report-only', until: onDay(1) }),
       gate({ mode: 'report-only', until: onDay(0) }),
+      gate({ mode: 'report-only' }),
     ],
   ],
   'revocations-missing-in-table': [

@@ -7,6 +7,7 @@ import {
 } from '../../settings/read/readApiGateConfig';
 import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
 import { isEnforced } from '../../gate/rules/Policy';
+import { AFTER_REPORT_ONLY } from '../../settings/StartSettings';
 import { atOnce, mapInPieces, Pieces } from '../pieces';
 import { endsSoon, Finding, Possible, FindingFacts } from './Finding';
 import { findRuleFindings } from './findRuleFindings';
@@ -78,25 +79,32 @@ function findUnscanned({ unscanned = [] }: FindingFacts): Finding[] {
   }));
 }
 
-/** Finds what this replica lacks, and reports the end of report-only a week before, with what will stop working. */
+/** Finds what this replica lacks, and that report-only has ended, or ends within a week. */
 function findReplicaFindings(facts: FindingFacts): Possible[] {
-  const { areOrdersLoaded, gate, missingFeatures = [] } = facts;
+  const { areOrdersLoaded, gate, missingFeatures = [], now } = facts;
   const {
     missingRevocations: missing = 0,
     stopping = 'GET …/policy of the running backend names what stops working',
   } = facts;
   return [
     gate.until &&
-      endsSoon(+gate.until, facts) && {
-        id: 'report-only-ends-soon',
+      (isEnforced(gate, +now) || endsSoon(+gate.until, facts)) && {
+        id: 'report-only-ends',
         at: `${CONFIG_KEY}.until`,
-        why: `ends report-only at ${gate.until.toISOString()}: ${stopping}`,
-        write:
-          'add a rule or a credential for what has to go on, or write a later until',
+        ...(isEnforced(gate, +now)
+          ? {
+              why: `has ended report-only at ${gate.until.toISOString()}, so that the gate enforces`,
+              write: AFTER_REPORT_ONLY,
+            }
+          : {
+              why: `ends report-only at ${gate.until.toISOString()}: ${stopping}`,
+              write:
+                'add a rule or a credential for what has to go on, or write a later until',
+            }),
       },
     // While the gate enforces, it refuses every user instead.
     areOrdersLoaded === false &&
-      !isEnforced(gate, Date.now()) && {
+      !isEnforced(gate, +now) && {
         id: 'orders-not-loaded',
         at: `${CONFIG_KEY}.mode`,
         why: 'is report-only, and this replica has not read the list of locked users and ended sessions: it refuses none of them',

@@ -17,7 +17,7 @@ export const FINDING_IDS = [
   'proxied-websocket',
   'reduced-on-this-release',
   'refresh-tokens-survive',
-  'report-only-ends-soon',
+  'report-only-ends',
   'revocations-missing-in-table',
   'rule-changes-data',
   'rule-ended',

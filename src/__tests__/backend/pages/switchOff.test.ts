@@ -1,12 +1,25 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync } from 'node:fs';
 import type { JsonObject } from '@backstage/types';
-import { codeIn, tableRows } from '../../__testUtils__/documents';
+import { FILE, startBackendProcess } from '../../__testUtils__/backendProcess';
+import {
+  blocksAfter,
+  codeIn,
+  documents,
+  productSources,
+  tableRows,
+} from '../../__testUtils__/documents';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, COOKIE_ENDPOINT } from '../../__testUtils__/requestParts';
 import {
   SignedBackendOptions,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
+import { folderWith, runCliIn, writeInto } from '../../__testUtils__/runCli';
 import { temporaryFolder } from '../../__testUtils__/temporaryFolder';
+import { until } from '../../__testUtils__/until';
+
+jest.setTimeout(120_000);
 
 const backends = signedBackends();
 afterEach(backends.stopAll);
@@ -93,4 +106,116 @@ describe('docs/switch-off.md', () => {
     const { headers } = await get('/api/hello/x', bearer(await sign()));
     expect(headers['set-cookie']).toMatch(new RegExp(`^${left[1][0]}=`));
   });
+
+  it('has the commands that open again after report-only has ended, and that close', async () => {
+    const printed = await initDaysAgo(15);
+    const env: Record<string, string> = {};
+    /** Starts the backend, and resolves to the status of a request and the lines of the gate's log. */
+    const restart = async () => {
+      const backend = await startBackendProcess({}, env, folder => {
+        writeInto(folder, { 'gate.yaml': printed });
+        return [FILE, 'gate.yaml'];
+      });
+      try {
+        await until(async () => (await backend.probe())[0] === 200, 50_000);
+        const status = await backend.statusOf('/api/open/x');
+        await backend.waitForLogged('Public without a rule');
+        return { status, lines: backend.logged('API gate') };
+      } finally {
+        await backend.stop();
+      }
+    };
+    const follow = (heading: string) => {
+      const [command] = blocksAfter('docs/switch-off.md', heading, 'sh');
+      for (const change of runKubectl(command)) {
+        const [, name, value] = change.match(/^(\w+)(?:=(.*)|-)$/)!;
+        delete env[name];
+        if (value !== undefined) {
+          env[name] = value;
+        }
+      }
+    };
+    const [line] = blocksAfter(
+      'docs/switch-off.md',
+      'Report-only, now',
+      'text',
+    );
+
+    const ended = await restart();
+    expect(ended.status).toBe(401);
+    const day = printed.match(/until: (\S+)/)![1];
+    const says = ended.lines.map(each => JSON.parse(each));
+    expect(says).toContainEqual(
+      expect.objectContaining({
+        level: 'warn',
+        message: `API gate enforces, since report-only has ended at ${day}T00:00:00.000Z: remove auth.apiGate.mode and auth.apiGate.until; to have the gate refuse nothing by its rules again, restart the backend with ${line}`,
+      }),
+    );
+    const findings = says.flatMap(each => each.findings ?? []);
+    expect(findings).toContainEqual({
+      id: 'report-only-ends',
+      at: 'auth.apiGate.until',
+      why: `has ended report-only at ${day}T00:00:00.000Z, so that the gate enforces`,
+      write: expect.stringContaining(line),
+    });
+
+    follow('Report-only, now');
+    expect(env).toEqual(
+      Object.fromEntries(line.split(' ').map(each => each.split('='))),
+    );
+    expect((await restart()).status).toBe(200);
+
+    follow('Switch it on again');
+    expect(env).toEqual({});
+    expect((await restart()).status).toBe(401);
+  });
+
+  it('has the same line as each other place that names a variable of it', () => {
+    const [line] = blocksAfter(
+      'docs/switch-off.md',
+      'Report-only, now',
+      'text',
+    );
+    const named = [...documents, ...productSources()].flatMap(
+      ({ file, text }) =>
+        [...text.matchAll(/.*APP_CONFIG_auth_apiGate_\w+=.*/g)].map(
+          ([found]) => ({ file, found }),
+        ),
+    );
+    expect(named.map(({ file }) => file)).toContain('README.md');
+    expect(named.filter(({ found }) => !found.includes(line))).toEqual([]);
+  });
 });
+
+/** Resolves to what `api-gate init` has printed some days ago. */
+async function initDaysAgo(days: number): Promise<string> {
+  const cwd = folderWith({ [FILE]: 'backend: { baseUrl: http://localhost }' });
+  const now = jest
+    .spyOn(Date, 'now')
+    .mockReturnValue(Date.now() - days * 24 * 60 * 60 * 1000);
+  const { stdout } = await runCliIn(['init'], { cwd });
+  now.mockRestore();
+  return stdout;
+}
+
+/** Runs a command of a shell in which `kubectl` changes nothing, and returns the variables that it would change. */
+function runKubectl(command: string): string[] {
+  const folder = folderWith({ kubectl: '#!/bin/sh\nprintf "%s\\n" "$@"\n' });
+  chmodSync(`${folder}/kubectl`, 0o755);
+  const [set, env, deployment, ...changes] = execFileSync(
+    'sh',
+    ['-ec', command],
+    {
+      env: { PATH: `${folder}:${process.env.PATH}` },
+      encoding: 'utf8',
+    },
+  )
+    .trim()
+    .split('\n');
+  expect([set, env, deployment]).toEqual([
+    'set',
+    'env',
+    'deployment/backstage',
+  ]);
+  return changes;
+}
