@@ -17,9 +17,7 @@ import { findFailedExpectations } from '../settings/expectations/checkExpectatio
 import { asObject, didYouMean } from '../settings/read/values';
 import { isEnforced } from '../gate/rules/Policy';
 import { withDefaults } from '../gate/rules/TokenLimits';
-import { AUDITED_PATHS } from './audit';
 import { CliError, Command, Options, readChoice } from './Command';
-import { readDependedPlugins } from './init';
 import { checkLive, readTimes } from './live';
 import { LoadedConfig, loadConfig, UNKNOWN_MODE } from './loadConfig';
 import { Level, Lines, placeFields } from './output';
@@ -136,7 +134,6 @@ export function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
     authBackend: readAuthBackendVersion(),
     config: root,
     gate,
-    likely: [...map(AUDITED_PATHS, 'plugin'), ...readDependedPlugins('.*')],
     now: new Date(),
     stopping: declared?.reportOnly && nameStopping(declared.reportOnly),
     ...pick(declared, 'installed', 'unscanned', 'usage'),

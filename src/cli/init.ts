@@ -82,10 +82,10 @@ function assertOpensNothing(
 }
 
 /** Returns the plugins that the workspace depends on, of the command's working directory. */
-export function readDependedPlugins(scope = '@backstage/'): string[] {
+function readDependedPlugins(): string[] {
   const { dependencies } = asObject(parseFile('package.json').data);
   return Object.keys(asObject(dependencies)).flatMap(
-    name => name.match(`^${scope}plugin-(.+)-backend$`)?.[1] ?? [],
+    name => name.match(/^@backstage\/plugin-(.+)-backend$/)?.[1] ?? [],
   );
 }
 

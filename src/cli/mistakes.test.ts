@@ -237,37 +237,22 @@ const MISTAKES: Mistake[] = [
   ],
   ...(
     [
-      ['a rule', 'plugin: hello', 'plugin: catlog', 'allow[0]'],
-      ['an expectation', 'plugin: catalog', 'plugin: catlog', 'expect[0]'],
-      [
-        'a deny rule',
-        GATE,
-        `${GATE}    deny: [{ plugin: catlog, path: /** }]\n`,
-        'deny[0]',
-      ],
+      ['a deny rule', 'deny: [{ plugin: catlog, path: /** }]', 'deny[0]'],
       [
         'the limits of a token',
-        GATE,
-        `${GATE}    tokens: [{ subject: ci-deploy, only: [{ plugin: catlog, path: /x }] }]\n`,
+        'tokens: [{ subject: ci-deploy, only: [{ plugin: catlog, path: /x }] }]',
         'tokens[0].only[0]',
       ],
     ] as const
-  ).map(([what, from, to, at]): Mistake => [
-    `the plugin of ${what} is misspelt, and no running backend is asked`,
-    [from, to],
-    ['check', ...FILES],
+  ).map(([what, settings, at]): Mistake => [
+    `the plugin of ${what} is misspelt`,
+    [GATE, `${GATE}    ${settings}\n`],
+    ['check', ...FILES, '--policy', 'POLICY'],
     new RegExp(
-      `production\\.yaml:\\d+: auth\\.apiGate\\.${escapeRegExp(at)} \\(.*\\): names the plugin catlog, which may be misspelt \\(did you mean catalog\\?\\): correct the id, or accept this finding if it is right, `,
+      `production\\.yaml:\\d+: auth\\.apiGate\\.${escapeRegExp(at)} \\(.*\\): names the plugin catlog, which is not installed in this backend \\(did you mean catalog\\?\\): correct the id, or accept this finding if it is right, `,
     ),
     0,
   ]),
-  [
-    'the plugin of a rule has the name of its package, and no running backend is asked',
-    ['plugin: hello', 'plugin: plugin-badges-backend'],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.allow\[0\] \(.*\): names the plugin plugin-badges-backend, which may be misspelt \(did you mean badges\?\): correct the id/,
-    0,
-  ],
   [
     'the plugin of a rule has the name of its package',
     ['plugin: hello', 'plugin: backstage-plugin-hello-backend'],

@@ -29,8 +29,6 @@ export interface FindingFacts {
   gate: ApiGateConfig;
   /** Ids of the installed plugins; `undefined` where they are not known. */
   installed?: readonly string[];
-  /** Ids that plugins often have, where the installed ones are not known. */
-  likely?: readonly string[];
   /** Whether this replica has read the list of locked users and revoked sessions. `undefined`: not known. */
   areOrdersLoaded?: boolean;
   isLegacy?: boolean;
@@ -71,18 +69,17 @@ export function endsSoon(until: number, { now }: FindingFacts): boolean {
   return until > +now && until - +now <= SOON_MS;
 }
 
-/** Finds a plugin that a setting names, and that is known not to be installed or resembles a likely one. */
+/** Finds a plugin that a setting names, and that is known not to be installed. */
 export function findAbsentPlugin(
-  { installed, likely = [] }: FindingFacts,
+  { installed }: FindingFacts,
   plugin: string,
   at: string,
 ): Possible {
-  const meant = didYouMean(plugin, installed ?? likely);
   return (
-    (installed?.includes(plugin) === false || meant !== '') && {
+    installed?.includes(plugin) === false && {
       id: 'plugin-not-installed',
       at,
-      why: `names the plugin ${plugin}, which ${installed ? 'is not installed in this backend' : 'may be misspelt'}${meant}`,
+      why: `names the plugin ${plugin}, which is not installed in this backend${didYouMean(plugin, installed)}`,
       write:
         'correct the id, or accept this finding if it is right, as for a plugin of another backend',
     }

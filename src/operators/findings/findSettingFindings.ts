@@ -25,7 +25,7 @@ export function findSettingFindings(facts: Facts): Possible[] {
       findEndpointFindings(endpoint, gate),
     ),
     ...findTrustedPathFindings(facts),
-    ...findNamedPlugins(facts),
+    ...findForeignPlugins(facts),
     ...findDenyFindings(facts),
     ...(isLegacy
       ? []
@@ -74,16 +74,12 @@ function findEndpointFindings(
   ];
 }
 
-/** Finds absent plugins. A backend does not start where one of `expect` is known not to be installed. */
-function findNamedPlugins(facts: Facts): Possible[] {
-  const { expect, foreignAuthorization } = facts.gate;
-  const lists = { expect: facts.installed ? [] : expect, foreignAuthorization };
-  return Object.entries(lists).flatMap(([key, entries]) =>
-    entries.map(({ plugin, path }, i) => {
-      const at = `${CONFIG_KEY}.${key}[${i}] (/api/${plugin}${path})`;
-      return findAbsentPlugin(facts, plugin, at);
-    }),
-  );
+/** Finds the absent plugins of `foreignAuthorization`. */
+function findForeignPlugins(facts: Facts): Possible[] {
+  return facts.gate.foreignAuthorization.map(({ plugin, path }, i) => {
+    const at = `${CONFIG_KEY}.foreignAuthorization[${i}] (/api/${plugin}${path})`;
+    return findAbsentPlugin(facts, plugin, at);
+  });
 }
 
 function findTrustedPathFindings(facts: Facts): Possible[] {
