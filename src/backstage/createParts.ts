@@ -179,7 +179,7 @@ function createOfflineSessions(services: Services): OfflineSessions {
       audit.revoked(
         { scope: 'user', sub: userEntityRef },
         {
-          error: isStored ? undefined : new Error('Not stored yet'),
+          problem: isStored ? undefined : 'Not stored yet',
           offlineSessions: answer,
         },
       );

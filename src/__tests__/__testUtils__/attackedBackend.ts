@@ -6,7 +6,7 @@ import { Attributes, createNoopMeter, metrics } from '@opentelemetry/api';
 import { attackedSettings } from './attackedSettings';
 import { exchangeBytes } from './exchangeBytes';
 import { rawRequest, RawResponse } from './rawRequest';
-import { recordingAuditor } from './recordingAuditor';
+import { denialsIn, recordingAuditor } from './recordingAuditor';
 import { express5, recordingPlugin } from './recordingPlugin';
 import { createSigningKey, SigningKey, UserTokenClaims } from './signingKey';
 import { freePort } from './freePort';
@@ -151,13 +151,9 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
       counted: counted.filter(
         line => !/^\S+ passed built-in-public/.test(line),
       ),
-      audited: audit
-        .slice(audited)
-        .filter(
-          ({ eventId, status }) =>
-            eventId === 'api-gate-denial' && status === 'failed',
-        )
-        .map(({ meta }) => `${meta.plugin} ${meta.reason} ${meta.method}`),
+      audited: denialsIn(audit.slice(audited)).map(
+        ({ plugin, reason, method }) => `${plugin} ${reason} ${method}`,
+      ),
       fetched: [...fetched],
     };
   }

@@ -21,9 +21,6 @@ export const recordingAuditor = (events: object[]) =>
 
 /** Returns the meta of the denials among the events. */
 export const denialsIn = (events: object[]): Record<string, unknown>[] =>
-  (events as { eventId: string; status: string; meta: any }[])
-    .filter(
-      ({ eventId, status }) =>
-        eventId === 'api-gate-denial' && status === 'failed',
-    )
+  (events as { eventId: string; meta: any }[])
+    .filter(({ eventId }) => eventId === 'api-gate-denial')
     .map(({ meta }) => meta);

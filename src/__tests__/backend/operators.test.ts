@@ -333,7 +333,7 @@ describe('a change of the configuration', () => {
     if (stronger) {
       await writeFile(strongerFile, stringify({ auth: { apiGate: stronger } }));
     }
-    const audit: { eventId: string; status: string }[] = [];
+    const audit: { eventId: string; status: string; error?: Error }[] = [];
     const backend = await start({
       port,
       audit,
@@ -392,6 +392,9 @@ describe('a change of the configuration', () => {
       'initiated',
       'succeeded',
     ]);
+    const { error } = reloads[3];
+    expect(error?.message).toMatch(/^auth\.apiGate\.allow\[1\]\.path must/);
+    expect(error?.stack).toBeUndefined();
   });
 
   it('[P100][P101] of a server takes effect too, unless it takes auth.apiGate away', async () => {
@@ -583,14 +586,16 @@ describe('[P14] the audit', () => {
       ),
     );
     await backend.statusOf('/api/nosuchplugin/x');
-    await until(() => ended('api-gate-denial').length === 3);
-    expect(ended('api-gate-denial')).toMatchObject([
+    const denials = () =>
+      audit.filter(({ eventId }) => eventId === 'api-gate-denial');
+    await until(() => denials().length === 3);
+    expect(denials()).toMatchObject([
       {
         severityLevel: 'medium',
-        status: 'failed',
         plugin: 'hello',
         meta: {
           plugin: 'hello',
+          outcome: 'refused',
           reason: 'invalid-token',
           method: 'GET',
           omitted: 0,

@@ -206,28 +206,44 @@ describe('a backend in a process of its own', () => {
     },
   );
 
-  it('logs the id of a refusal in one line of the gate, and in two of the auditor unless that logs such events at debug', async () => {
+  it('logs a refusal in one line of the gate and one of the auditor, beside the access log, without a stack or a secret', async () => {
     const audited = await start({});
     const alone = await start({
       backend: { auditor: { severityLogLevelMappings: { medium: 'debug' } } },
     });
+    const secrets = ['s3cret-token', 's3cret-cookie', 's3cret-query'];
+    const [token, cookie, query] = secrets;
+    /** Returns the lines that one refusal has made the process log. */
     const linesOf = async (backend: BackendProcess) => {
       await until(async () => (await backend.probe())[0] === 200);
-      const { headers } = await backend.get('/api/auth/api-gate/v1/policy');
-      // The line of one more refusal shows that all lines of the first are there.
+      const before = backend.logged('{').length;
+      const { headers } = await backend.get(
+        `${POLICY}?q=${query}`,
+        bearer(token),
+        `Cookie: a=${cookie}`,
+      );
+      // The lines of one more refusal show that all lines of the first are there.
       await backend.get('/api/absent/x');
-      await backend.waitForLogged('"not installed"');
-      return backend
-        .logged(headers['api-gate-decision']!)
-        .map(line => JSON.parse(line))
-        .map(({ message, status }) => [message, status]);
+      await backend.waitForLogged('/api/absent/x');
+      const lines = backend
+        .logged('{')
+        .slice(before)
+        .filter(line => !/not installed|absent/.test(line));
+      const decision = headers['api-gate-decision'];
+      for (const line of lines.filter(each => each.includes(decision!))) {
+        expect(line).not.toMatch(/"stack"|s3cret/);
+      }
+      return lines.map(line => JSON.parse(line));
     };
-    const own = ['API gate refused a request', undefined];
-    expect(await linesOf(audited)).toEqual([
-      own,
-      ['auth.api-gate-denial', 'initiated'],
-      ['auth.api-gate-denial Missing credentials', 'failed'],
-    ]);
-    expect(await linesOf(alone)).toEqual([own]);
+    const what = { plugin: 'auth', method: 'GET', reason: 'invalid-token' };
+    const own = { message: 'API gate refused a request', ...what };
+    const access = { type: 'incomingRequest' };
+    const event = {
+      message: 'auth.api-gate-denial',
+      isAuditEvent: true,
+      meta: { ...what, outcome: 'refused' },
+    };
+    expect(await linesOf(audited)).toMatchObject([own, event, access]);
+    expect(await linesOf(alone)).toMatchObject([own, access]);
   });
 });

@@ -1,11 +1,21 @@
-import type { LoggerService } from '@backstage/backend-plugin-api';
+import type {
+  AuditorServiceEvent,
+  LoggerService,
+} from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
-import { InputError } from '@backstage/errors';
 import { isUndefined, omitBy } from 'lodash';
 import type { Plugins } from '../../gate/plugins/Plugins';
 import type { ReloadOutcome } from '../../settings/PolicySource';
 import type { Revocation } from '../../gate/sessions/Revocation';
 import { RateLimit } from '../../gate/util/RateLimit';
+
+type End = (event: AuditorServiceEvent) => unknown;
+
+/** Creates the end of an action that has failed. The error has no stack, which would be that of this file. */
+const failed = (problem: string): End => {
+  const error = Object.assign(new Error(problem), { stack: undefined });
+  return event => event.fail({ error });
+};
 
 /**
  * Reports to Backstage's auditor, as the plugin that an event is about; to none while no plugin has registered. No event names the
@@ -26,39 +36,46 @@ export class GateAudit {
     }
   }
 
+  /** Records a refusal as an event without an end, which Backstage's auditor would log as a second line. */
+  refused(plugin: string, meta: JsonObject): void {
+    const refusal = { outcome: 'refused', ...meta };
+    this.record(plugin, 'api-gate-denial', 'medium', refusal, () => {});
+  }
+
   /** Records a revocation by the gate's own route, or one that followed when refresh tokens could be ended after a sign-out. */
   revoked(
     { scope, sub }: Pick<Revocation, 'scope' | 'sub'>,
-    { error, ...outcome }: { error?: Error; [field: string]: unknown },
+    { problem, ...outcome }: { problem?: string; [field: string]: unknown },
   ): void {
     const fields = omitBy(outcome, isUndefined) as JsonObject;
     const meta = { scope, userEntityRef: sub, ...fields };
-    this.record('auth', 'api-gate-revocation', 'high', meta, error);
+    const end = problem ? failed(problem) : undefined;
+    this.record('auth', 'api-gate-revocation', 'high', meta, end);
   }
 
   reloaded(outcome: ReloadOutcome): void {
-    const report = (meta: JsonObject, error?: Error) =>
-      this.record('auth', 'api-gate-policy-reload', 'high', meta, error);
+    const report = (meta: JsonObject, end?: End) =>
+      this.record('auth', 'api-gate-policy-reload', 'high', meta, end);
     if ('problem' in outcome) {
-      report({}, new InputError(outcome.problem));
+      report({}, failed(outcome.problem));
     } else {
       const { mode, allow } = outcome.policy.config;
       report({ mode, rules: allow.length });
     }
   }
 
-  /** @param error - why the reported action has failed; without it, the event is a success */
+  /** Records an event. By default, the reported action has succeeded. */
   record(
     plugin: string,
     eventId: string,
     severityLevel: 'low' | 'medium' | 'high',
     meta: JsonObject,
-    error?: Error,
+    end: End = event => event.success(),
   ): void {
     this.plugins
       .auditorFor(plugin)
       ?.createEvent({ eventId, severityLevel, meta })
-      .then(event => (error ? event.fail({ error }) : event.success()))
+      .then(end)
       .catch(() => this.logger.warn(`API gate could not audit ${eventId}`));
   }
 }

@@ -131,8 +131,7 @@ export class RefusalLog {
       },
     );
     if (outcome === 'refused') {
-      const event = { ...meta, omitted, ...identity };
-      audit?.record(plugin, 'api-gate-denial', 'medium', event, error);
+      audit?.refused(plugin, { ...meta, omitted, ...identity });
     }
   }
 }

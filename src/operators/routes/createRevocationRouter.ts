@@ -170,10 +170,9 @@ function finish(
   revocation: Pick<Revocation, 'scope' | 'sub'>,
   { problem, ...answer }: { problem?: string; [field: string]: unknown },
 ) {
-  const error = problem ? new ServiceUnavailableError(problem) : undefined;
-  audit.revoked(revocation, { by: nameOf(caller), error, ...answer });
-  if (error) {
-    throw error;
+  audit.revoked(revocation, { by: nameOf(caller), problem, ...answer });
+  if (problem) {
+    throw new ServiceUnavailableError(problem);
   }
   return answer;
 }
