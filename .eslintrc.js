@@ -95,7 +95,7 @@ const IS_PURE = [
 
 module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
   restrictedSrcSyntax: [...RESTRICTED_BEHIND_GATE, WRITES_HEAD],
-  // The packages of `classes`, `denied`, `faster`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation` and
+  // The packages of `classes`, `denied`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation` and
   // `reduced` have copies of `src`.
   ignorePatterns: [
     'bench/build/**',
@@ -105,7 +105,6 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
     'integration/packages/denied/**',
     'integration/packages/dynamic/backend/**',
     'integration/packages/dynamic/export/**',
-    'integration/packages/faster/**',
     'integration/packages/legacy/**',
     'integration/packages/recipes/**',
     'integration/packages/reduced/src/**',

@@ -230,12 +230,6 @@ export interface Config {
             ttl?: HumanDuration | string;
           };
 
-      /**
-       * Node makes requests and responses with the prototypes that Express sets later, which makes every plugin faster. Where anything
-       * at the server is not as expected, it has no effect, and one line of the log has the reason. Not needed on Node 24. Needs a restart. Default: `false`.
-       */
-      fasterServer?: boolean;
-
       /** Settings that make the gate pointless or a rule dangerous are logged at start, and are in the policy report. */
       findings?: {
         /** Findings that are meant so. They are reported as accepted, and `api-gate check` does not fail for them. Default: none. */

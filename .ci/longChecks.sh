@@ -20,8 +20,6 @@ long_checks() {
   long "restricted tokens with Backstage's own plugins of three releases" \
     'src/backstage/watchDelegations.ts src/backstage/httpAuthService.ts integration/packages/delegation' integration/packages/delegation/run
   join
-  long 'mixed load, with fasterServer' \
-    'src/backstage/presetPrototypes.ts integration/processes/load' .ci/withNode.sh 22 integration/processes/load/run faster
   long 'each alert before a live Prometheus' \
     'ops src/operators/reports/GateMetrics.ts integration/processes/alerts' integration/processes/alerts/run
   join

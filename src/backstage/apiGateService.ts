@@ -14,7 +14,6 @@ import { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createParts, GateParts } from './createParts';
 import { triedHooks } from './findServers';
 import { mountGate } from './mountGate';
-import type { presetPrototypes } from './presetPrototypes';
 import {
   assertNoneStops,
   MISSING_SERVER_SEARCH,
@@ -60,15 +59,7 @@ export const apiGateServiceFactory = createServiceFactory({
       ? pageAddressOf(config.getString('backend.baseUrl'))
       : undefined;
     const findingsLog = new FindingsLog(logger, gate.findFindings, page);
-    const preset = source.current.config.fasterServer
-      ? await loadPresetPrototypes()
-      : undefined;
-    const stopGate = mountGate({
-      gate,
-      rootHttpRouter,
-      hooksWork,
-      onServer: server => preset?.(server, logger),
-    });
+    const stopGate = mountGate({ gate, rootHttpRouter, hooksWork });
     source.onReload(outcome => audit.reloaded(outcome));
     source.start();
     lifecycle.addStartupHook(() => {
@@ -103,10 +94,4 @@ function logMissing({ backstage, logger, missingFeatures }: GateParts): void {
       { missing: missingFeatures.flatMap(({ missing }) => missing) },
     );
   }
-}
-
-/** Loads code that most backends do not need. From TypeScript, as in development, Node has the exports of a file in `default`. */
-async function loadPresetPrototypes(): Promise<typeof presetPrototypes> {
-  const loaded: any = await import('./presetPrototypes');
-  return (loaded.default ?? loaded).presetPrototypes;
 }

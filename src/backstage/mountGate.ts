@@ -1,4 +1,3 @@
-import type { Server } from 'node:http';
 import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootHttpRouterService } from '@backstage/backend-plugin-api';
 import type { ErrorResponseBody } from '@backstage/errors';
@@ -33,10 +32,8 @@ export function mountGate(options: {
   >;
   rootHttpRouter: RootHttpRouterService;
   hooksWork: boolean;
-  /** Called with each server, once the gate is in front of its listeners. */
-  onServer?(server: Server): void;
 }): () => void {
-  const { gate, hooksWork, rootHttpRouter, onServer } = options;
+  const { gate, hooksWork, rootHttpRouter } = options;
   const { config, handler, logger, upgradeGate } = gate;
   const answerError = createErrorAnswer({ config, logger });
   const requestGuard = new RequestGuard({
@@ -59,7 +56,6 @@ export function mountGate(options: {
     onFound: server => {
       upgradeGate.guard(server);
       requestGuard.guard(server);
-      onServer?.(server);
     },
   });
   return () => {

@@ -60,7 +60,6 @@ describe('the hash of a ConfiguredPolicy', () => {
     expect(hashOf(reordered, { app: { title: 'Another' } })).toBe(
       hashOf(settings),
     );
-    expect(hashOf({ ...settings, fasterServer: true })).toBe(hashOf(settings));
     // An explicit default is the same setting.
     expect(hashOf({ mode: 'enforce', allow: [] })).toBe(hashOf({}));
   });

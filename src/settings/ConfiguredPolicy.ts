@@ -32,7 +32,7 @@ export class ConfiguredPolicy extends Policy<ApiGateConfig> {
 
 /** Returns 12 hex digits that identify the settings that decide about requests. Each reader returns its keys in one order. */
 function hashPolicy(config: ApiGateConfig): string {
-  const { acceptedFindings, fasterServer, ...settings } = config;
+  const { acceptedFindings, ...settings } = config;
   const text = JSON.stringify(settings, (_, value) =>
     value instanceof Set ? [...value].sort() : value,
   );

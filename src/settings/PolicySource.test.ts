@@ -226,7 +226,6 @@ describe('PolicySource', () => {
     expect(source.current.config.cookie).toMatchObject({ name: 'first' });
     for (const [key, value] of Object.entries({
       tokenCache: false,
-      fasterServer: true,
       credentialHeader: 'X-Backstage-Token',
       foreignAuthorization: [{ plugin: 'a', path: '/a' }],
     })) {

@@ -18,7 +18,6 @@ const KEPT = [
   'cookie',
   'credentialHeader',
   'foreignAuthorization',
-  'fasterServer',
   'tokenCache',
 ] as const;
 

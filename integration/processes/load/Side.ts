@@ -36,16 +36,12 @@ export class Side {
     private readonly config: JsonObject,
   ) {}
 
-  /**
-   * @param config - the configuration that both backends have
-   * @param logLevel - the level from which on they log. Default: `warn`
-   */
+  /** @param config - the configuration that both backends have */
   static async create(
     name: 'gate' | 'stock',
     folder: string,
     key: SigningKey,
     config: JsonObject,
-    logLevel?: 'info',
   ): Promise<Side> {
     const port = await freePort();
     const baseUrl = `http://localhost:${port}`;
@@ -59,7 +55,6 @@ export class Side {
       module: path.join(__dirname, 'backend.ts'),
       config: options,
       logFile: path.join(folder, `${name}.log`),
-      logLevel,
     });
     const load = new MixedLoad(port, withGate, claims =>
       key.sign({ iss: `${baseUrl}/api/auth`, ...claims }),

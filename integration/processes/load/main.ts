@@ -10,7 +10,6 @@ import { growthOf } from './trend';
 import type { Sample } from './World';
 
 const isLong = process.argv.includes('long');
-const isFaster = process.argv.includes('faster');
 const RUN_MS = (isLong ? 18 * 60 : 90) * 1_000;
 const ROUND_MS = 5_000;
 /** The configuration is reloaded every ten seconds. */
@@ -128,15 +127,10 @@ async function startSides({ folder, atExit, createKey }: Run) {
         // Backstage accepts no less. The gate keeps a revocation for as long as its token would have lived.
         backstageTokenExpiration: { minutes: 10 },
         providers: { visitor: {} },
-        apiGate: {
-          signOut: { providers: ['visitor'] },
-          fasterServer: isFaster,
-        },
+        apiGate: { signOut: { providers: ['visitor'] } },
       },
     };
-    // The line that fasterServer is in effect is of this level.
-    const logLevel = isFaster ? 'info' : undefined;
-    const side = await Side.create(name, folder, key, config, logLevel);
+    const side = await Side.create(name, folder, key, config);
     sides.push(side);
     atExit.push(() => side.process.killNow());
     await side.start();
@@ -163,8 +157,6 @@ runChecks({ name: 'load', limitMs: LIMIT_MS }, async run => {
     load.end();
     await report.check(`${name}: each answer is the expected one`, async () => {
       expectEqual('unexpected', [...load.wrong], []);
-      const inEffect = child.log.includes('fasterServer is in effect');
-      expectEqual('fasterServer', inEffect, isFaster && name === 'gate');
       const warnings = child.log.match(/MaxListeners\w+|UnhandledPromise\w+/g);
       expectEqual('warnings of Node', warnings, null);
       return `${load.answered} requests`;

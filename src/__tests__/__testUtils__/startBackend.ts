@@ -14,9 +14,6 @@ import apiGate from '../..';
 import { freePort } from './freePort';
 import { createReloadableConfig } from './reloadableConfig';
 
-/** With this variable, all tests with a backend run with `fasterServer`: see `npm run test:faster`. */
-const IS_FASTER = process.env.API_GATE_TEST_FASTER_SERVER === 'true';
-
 type Feature = BackendFeature | Promise<{ default: BackendFeature }>;
 
 /** A line of a backend's log. */
@@ -74,7 +71,6 @@ export async function startBackend(options: {
       {
         auth: {
           providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
-          ...(IS_FASTER && { apiGate: { fasterServer: true } }),
         },
       },
       given,

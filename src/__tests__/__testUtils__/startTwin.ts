@@ -6,7 +6,7 @@ import { recordSpans } from './recordSpans';
 import { RunningBackend, startBackend } from './startBackend';
 
 /**
- * Starts a second backend with the same settings, with `foreignAuthorization` for paths that nobody requests, with `fasterServer`,
+ * Starts a second backend with the same settings, with `foreignAuthorization` for paths that nobody requests,
  * and with all reports of the gate switched on: the audit with the client's address, and the spans of requests. It accepts the tokens
  * of the first one.
  *
@@ -28,7 +28,6 @@ export async function startTwin(options: {
       auth: {
         apiGate: {
           audit: { clientAddress: true },
-          fasterServer: true,
           foreignAuthorization: [
             { plugin: 'hello', path: '/foreign/**' },
             { plugin: 'docs', path: '/foreign' },
@@ -49,7 +48,6 @@ export async function startTwin(options: {
   return {
     /** Whether the reports are really switched on: the attributes of spans, and events with the client's address. */
     reported: { spans: 0, audit },
-    log: twin.log,
     port: twin.port,
     /**
      * Sends the bytes of a request of the first backend.

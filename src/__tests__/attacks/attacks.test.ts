@@ -10,7 +10,6 @@ import './connections';
 import './upgrades';
 import { useAttackedBackend } from '../__testUtils__/attackedBackend';
 import { attackedSettings } from '../__testUtils__/attackedSettings';
-import { isFasterServerNeeded } from '../__testUtils__/hiddenClass';
 
 const backend = useAttackedBackend();
 
@@ -28,17 +27,6 @@ it('[P1] with routers of Express 5, each answer is the same but for its id', () 
   expect(plugins.map(({ hasExpress5 }) => hasExpress5)).toEqual([
     ...[false, false, true, true, true],
   ]);
-});
-
-it('[P92] with fasterServer, each answer is the same but for its id', () => {
-  // Each attempt has compared the answers of both backends.
-  const lines = backend().twin.log.map(({ message }) => message);
-  expect(lines).toContain(
-    isFasterServerNeeded
-      ? 'auth.apiGate.fasterServer is in effect'
-      : 'auth.apiGate.fasterServer is not needed on Node 24 and later, and does nothing',
-  );
-  expect(lines.join()).not.toContain('fasterServer has no effect');
 });
 
 it('[P14] nothing that was presented, and no query, is in the log or the audit', () => {

@@ -1,6 +1,6 @@
 import '../attacks/attacks.test';
 
-// With all settings that are off by default. The twin of the attacked backend has `foreignAuthorization` and `fasterServer` as well.
+// With all settings that are off by default. The twin of the attacked backend has `foreignAuthorization` as well.
 jest.mock('../__testUtils__/attackedSettings', () => {
   const token = (subject: string, restriction: object = {}) => ({
     type: 'static',

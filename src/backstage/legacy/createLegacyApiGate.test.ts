@@ -85,12 +85,11 @@ describe('createLegacyApiGate', () => {
 
   it.each([
     ['credentialHeader', { credentialHeader: 'X-Backstage-Token' }],
-    ['fasterServer', { fasterServer: true }],
     [
       'foreignAuthorization',
       { foreignAuthorization: [{ plugin: 'pub', path: '/a' }] },
     ],
-  ])('[P64][P93] refuses %s at the start', async (key, apiGate) => {
+  ])('[P64] refuses %s at the start', async (key, apiGate) => {
     await expect(startLegacyGate({ apiGate })).rejects.toThrow(
       `auth.apiGate.${key} is for the new backend system: remove it`,
     );

@@ -156,12 +156,9 @@ function createMounts(
 
 /** @throws InputError for the settings that need an `httpAuth` service, which plugins of this system do not have */
 function assertNoSettingsOfNewSystem(settings: ApiGateConfig) {
-  const { credentialHeader, fasterServer } = settings;
+  const { credentialHeader } = settings;
   const [foreignAuthorization] = settings.foreignAuthorization;
-  const key = findKey(
-    { credentialHeader, fasterServer, foreignAuthorization },
-    Boolean,
-  );
+  const key = findKey({ credentialHeader, foreignAuthorization }, Boolean);
   check(
     key === undefined,
     `${CONFIG_KEY}.${key} is for the new backend system: remove it`,

@@ -55,7 +55,6 @@ describe('readApiGateConfig', () => {
       audit: { clientAddress: false },
       revocation: { pollIntervalMs: 2000 },
       tokenCache: { ttlMs: 30000 },
-      fasterServer: false,
       acceptedFindings: [],
       usage: true,
     };
@@ -70,16 +69,12 @@ describe('readApiGateConfig', () => {
   const refused: [message: string, ...values: JsonValue[]][] = [
     [' must be an object', true, []],
     [
-      '.alow is not known (did you mean allow?): use mode, until, allow, deny, expect, issuers, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, readers, audit, revocation, tokenCache, fasterServer, usage, findings',
+      '.alow is not known (did you mean allow?): use mode, until, allow, deny, expect, issuers, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, readers, audit, revocation, tokenCache, usage, findings',
       { alow: [] },
     ],
     [
       '.usage must be true or false: the record has 30 days',
       ...['off', 0, { keep: '90d' }].map(usage => ({ usage })),
-    ],
-    [
-      '.fasterServer must be true or false',
-      ...['true', 1, {}].map(fasterServer => ({ fasterServer })),
     ],
     [
       '.issuers must be a list',

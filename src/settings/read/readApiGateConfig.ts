@@ -43,7 +43,6 @@ export const KEYS = [
   'audit',
   'revocation',
   'tokenCache',
-  'fasterServer',
   'usage',
   'findings',
 ] as const;
@@ -107,8 +106,6 @@ export function readApiGateConfig(
     mcpPaths: readMcpPaths(rootConfig),
     audit: read('audit', readAudit),
     tokenCache: read('tokenCache', readTokenCache),
-    /** Whether requests and responses have Express's prototypes from the start. */
-    fasterServer: read('fasterServer', readBoolean, false),
     revocation: read('revocation', readRevocation),
     acceptedFindings: read('findings', readAcceptedFindings),
     /** Whether the use of rules and of external tokens is recorded. */

@@ -104,21 +104,3 @@ export interface PluginTokenIssuer {
     credentials?: BackstageCredentials;
   }): Promise<{ token: string }>;
 }
-
-// 5
-
-export type HttpServerClasses = Pick<
-  ServerOptions,
-  'IncomingMessage' | 'ServerResponse'
->;
-
-export declare function createHttpServer(
-  listener: RequestListener,
-  options: HttpServerOptions & HttpServerClasses,
-  deps: { logger: LoggerService },
-): Promise<ExtendedHttpServer>;
-
-export interface RootHttpRouterOptions extends RootHttpRouterFactoryOptions {
-  /** Makes the classes that the server uses in place of Node's. */
-  serverClasses?(app: Express): HttpServerClasses;
-}
