@@ -242,28 +242,6 @@ describe('[P111] the log has why a token does not verify', () => {
     expect(await send('/here/data', bearer(text))).toBe('invalid-token');
     expect(decided[0].decision.detail).toBe('expired');
   });
-
-  it.each([
-    ['external', serviceOf('external')],
-    [undefined, new Error('gone')],
-  ])('its subject, if it is restricted: %s', async (subject, principal) => {
-    const { decided, plugins, send, tokens } = createScene();
-    tokens.set('text', new NotAllowedError("Only plugins 'Search', 'x'"));
-    plugins.register({
-      ...plugins.installed('search')!,
-      id: 'search',
-      httpAuth: {
-        credentials: async (_: unknown, { allow }: { allow: string[] }) => {
-          if (principal instanceof Error || String(allow) !== 'service') {
-            throw principal;
-          }
-          return { principal };
-        },
-      },
-    } as never);
-    expect(await send('/here/data', bearer('text'))).toBe('restricted');
-    expect(decided[0].decision.subject).toBe(subject);
-  });
 });
 
 describe('[P111] httpAuth', () => {

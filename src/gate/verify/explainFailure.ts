@@ -2,8 +2,6 @@ import type { TokenKind } from '../Decision';
 import { isError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
-import type { BackendPlugins } from '../plugins/BackendPlugins';
-import { substituteRequest } from '../read/readCredential';
 import { isPast, Token } from '../read/token';
 import { InvalidDetail, Refusal } from '../Refusal';
 import { awaited, Steps } from './steps';
@@ -39,12 +37,9 @@ export function* explainFailure(
   kind: TokenKind,
   token: Token,
 ): Steps<Refusal> {
-  const { invalidTokens, keyEndpoints, plugins } = services;
+  const { invalidTokens, keyEndpoints } = services;
   if (kind === 'bearer' && isError(error) && error.name === 'NotAllowedError') {
-    const { message } = error;
-    const found = findSubject(token, message, plugins);
-    const subject = yield* awaited(found.catch(() => undefined));
-    const restricted = new Refusal('restricted', { message, subject });
+    const restricted = new Refusal('restricted', { message: error.message });
     invalidTokens.set(failureKey(plugin.id, kind, token), restricted);
     return restricted;
   }
@@ -57,25 +52,6 @@ export function* explainFailure(
     invalidTokens.set(failureKey(plugin.id, kind, token), refusal);
   }
   return refusal;
-}
-
-/**
- * Returns the subject of a token that is restricted to other plugins. Backstage has verified it, and returns the subject only to one of
- * those, which its message names.
- */
-async function findSubject(
-  { claims, text }: Token,
-  message: string,
-  plugins: BackendPlugins,
-): Promise<string | undefined> {
-  const plugin = [...plugins.all()].find(({ id }) =>
-    message.toLowerCase().includes(`'${id}'`),
-  );
-  const httpAuth = await plugin?.httpAuthFor(claims);
-  const credentials = await httpAuth?.credentials(substituteRequest(text), {
-    allow: ['service'],
-  });
-  return credentials?.principal.subject;
 }
 
 /** Identifies a token and its verifier: the same token may be valid for another plugin. */
