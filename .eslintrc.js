@@ -95,8 +95,8 @@ const IS_PURE = [
 
 module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
   restrictedSrcSyntax: [...RESTRICTED_BEHIND_GATE, WRITES_HEAD],
-  // The packages of `classes`, `denied`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation` and
-  // `reduced` have copies of `src`.
+  // The packages of `classes`, `denied`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation`
+  // has copies of `src`.
   ignorePatterns: [
     'bench/build/**',
     'bench/old/**',
@@ -107,7 +107,6 @@ module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
     'integration/packages/dynamic/export/**',
     'integration/packages/legacy/**',
     'integration/packages/recipes/**',
-    'integration/packages/reduced/src/**',
   ],
   rules: {
     'jest/expect-expect': [

@@ -51,8 +51,6 @@ long_checks() {
       'src/backstage src/gate/verify .ci/releases' .ci/withNode.sh $node .ci/releases/run $release packed backstage
     join
   done
-  long 'releases of Backstage that lack one feature, on Node 24' \
-    'src/backstage src/gate/upgrades src/gate/plugins src/__tests__/attacks integration/packages/reduced' .ci/withNode.sh 24 integration/packages/reduced/run one
   join
   long "the pictures of the gate's page" \
     'src/operators/page integration/browsers/policyPage' integration/browsers/policyPage/picture --check

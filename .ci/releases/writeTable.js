@@ -3,7 +3,10 @@
 require('@backstage/cli-node/config/nodeTransform.cjs');
 const fs = require('node:fs');
 const path = require('node:path');
-const { RELEASE_FEATURES } = require('../../src/backstage/releaseFeatures');
+const {
+  NEEDED_FIELDS,
+  NEEDED_FOR_WEBSOCKETS,
+} = require('../../src/backstage/releaseFeatures');
 
 const root = path.resolve(__dirname, '../..');
 const docs = path.join(root, 'docs');
@@ -120,24 +123,14 @@ function readMarks(supported) {
   return rows.sort(([a], [b]) => Date.parse(`1 ${a}`) - Date.parse(`1 ${b}`));
 }
 
-/** Returns rows of what the gate uses beyond public types, and of what is lost without. */
-function describeFeatures() {
-  return Object.entries(RELEASE_FEATURES).map(
-    ([id, { fields = {}, hooks = [], lost, stopsBeside, without }]) => [
-      `\`${id}\``,
-      [
-        ...Object.entries(fields).map(
-          ([module, paths]) =>
-            `${Object.keys(paths)
-              .map(name => `\`${name}\``)
-              .join(', ')} of \`${module.replace(/^@backstage\//, '')}\``,
-        ),
-        ...hooks.map(hook => hook.replace(/\S*[._]\S*/, '`$&`')),
-      ].join('; '),
-      without + (stopsBeside ? `, and stops beside \`${stopsBeside}\`` : ''),
-      lost,
-    ],
-  );
+/** Returns rows of the fields that the gate uses beyond public types. */
+function describeFields() {
+  return Object.entries(NEEDED_FIELDS).map(([module, paths]) => [
+    `\`${module.replace(/^@backstage\//, '')}\``,
+    Object.keys({ ...paths, ...NEEDED_FOR_WEBSOCKETS[module] })
+      .map(name => `\`${name}\``)
+      .join(', '),
+  ]);
 }
 
 function createDocument() {
@@ -195,12 +188,11 @@ does without the gate. Since then it does so ten times a minute at most.
 
 ## Other releases
 
-When the backend starts, the gate looks for what it uses of Backstage and Node beyond their public types and documents. Without a part of it, the
-backend starts and keeps closed what it can't know, or stops and names what to remove. Nothing is open but what a rule names and what is
-[public without a rule](allow-rules.md#public-without-a-rule). One line of the log, the finding \`reduced-on-this-release\`, the gauge
-\`api_gate.reduced\` and the page have the missing features.
+When the backend starts, the gate looks for what it uses of Backstage and Node beyond their public types and documents. If a release lacks any of it,
+the backend does not start: one line names what is missing, the releases above, and what to do. \`createWebSocketRouter\` is needed only where Backstage
+has WebSocket handlers. Of Node, the gate needs the diagnostics channel \`net.server.socket\`.
 
-${table([['Feature', 'Uses', 'Without it, the backend', 'What is lost'], ...describeFeatures()])}
+${table([['Module', 'What the gate uses of it'], ...describeFields()])}
 `;
 }
 

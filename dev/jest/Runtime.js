@@ -1,6 +1,5 @@
 const { createRequire, isBuiltin } = require('node:module');
 const { compileFunction } = require('node:vm');
-const exportsOf = require('./reducedRelease');
 const { default: JestRuntime } = require('./requireOfJest')('jest-runtime');
 
 // `compileFunction` has no `import()`.
@@ -42,7 +41,7 @@ module.exports = class Runtime extends JestRuntime {
 
   requireModule(from, moduleName, options, isRequireActual) {
     return moduleName && isOfPackage(moduleName) && !options?.isInternalModule
-      ? exportsOf(from, moduleName, createRequire(from)(moduleName))
+      ? createRequire(from)(moduleName)
       : super.requireModule(from, moduleName, options, isRequireActual);
   }
 };

@@ -3,8 +3,7 @@ import { authModuleApiGate } from './module';
 import { apiGateServiceFactory } from './apiGateService';
 import { cachingHttpAuthServiceFactory } from './httpAuthService';
 import { pluginRegistrationServiceFactory } from './pluginRegistration';
-import { triedHooks } from './findServers';
-import { isMissing } from './releaseFeatures';
+import { assertHooksWork } from './findServers';
 import { pluginTokenGuardServiceFactory } from './pluginTokenGuard';
 import {
   defaultHttpRouterServiceFactory,
@@ -22,14 +21,12 @@ import {
 export const apiGate = createBackendFeatureLoader({
   async *loader() {
     // The server of the backend does not listen yet. From then on, it answers 404 until the gate is mounted.
-    await triedHooks();
+    await assertHooksWork();
     yield apiGateServiceFactory;
     yield pluginTokenGuardServiceFactory;
     yield cachingHttpAuthServiceFactory;
-    if (!isMissing('plugin-routers')) {
-      yield defaultHttpRouterServiceFactory;
-      yield gatedHttpRouterServiceFactory;
-    }
+    yield defaultHttpRouterServiceFactory;
+    yield gatedHttpRouterServiceFactory;
     yield pluginRegistrationServiceFactory;
     yield authModuleApiGate;
   },

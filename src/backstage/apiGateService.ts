@@ -12,13 +12,7 @@ import {
 import { atOnce } from '../operators/pieces';
 import { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createParts, GateParts } from './createParts';
-import { triedHooks } from './findServers';
 import { mountGate } from './mountGate';
-import {
-  assertNoneStops,
-  MISSING_SERVER_SEARCH,
-  missingInBackstage,
-} from './releaseFeatures';
 
 export const apiGateServiceRef = createServiceRef<GateParts>({
   id: 'auth.apiGate',
@@ -41,25 +35,14 @@ export const apiGateServiceFactory = createServiceFactory({
   },
   async factory({ config, lifecycle, rootHttpRouter, ...services }) {
     const logger = services.logger.child({ service: 'apiGate' });
-    const hooksWork = await triedHooks();
-    const missingFeatures = hooksWork
-      ? missingInBackstage
-      : [...missingInBackstage, MISSING_SERVER_SEARCH];
-    const gate = await createParts({
-      ...services,
-      config,
-      missingFeatures,
-      logger,
-    });
+    const gate = await createParts({ ...services, config, logger });
     const { audit, plugins, source } = gate;
-    assertNoneStops(missingFeatures, id => plugins.isInstalled(id));
-    logMissing(gate);
     // The routes of the gate are the `auth` plugin's.
     const page = plugins.isInstalled('auth')
       ? pageAddressOf(config.getString('backend.baseUrl'))
       : undefined;
     const findingsLog = new FindingsLog(logger, gate.findFindings, page);
-    const stopGate = mountGate({ gate, rootHttpRouter, hooksWork });
+    const stopGate = mountGate({ gate, rootHttpRouter });
     source.onReload(outcome => audit.reloaded(outcome));
     source.start();
     lifecycle.addStartupHook(() => {
@@ -83,15 +66,3 @@ export const apiGateServiceFactory = createServiceFactory({
     return gate;
   },
 });
-
-function logMissing({ backstage, logger, missingFeatures }: GateParts): void {
-  if (missingFeatures.length > 0) {
-    const lost = missingFeatures
-      .map(each => `${each.id}: ${each.lost}`)
-      .join('; ');
-    logger.warn(
-      `API gate lacks features on this release (backend-defaults ${backstage}, Node ${process.versions.node}), and keeps closed what it can not know: ${lost}`,
-      { missing: missingFeatures.flatMap(({ missing }) => missing) },
-    );
-  }
-}

@@ -14,7 +14,6 @@ async function create(settings: JsonObject) {
     config,
     // Releases differ in what else it has.
     instance: system as never,
-    missingFeatures: [],
     logger: { error: ignore, info: ignore, warn: ignore } as never,
     system,
   });

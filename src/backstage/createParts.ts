@@ -35,12 +35,11 @@ import { Usage } from '../store/usage/Usage';
 import { atOnce } from '../operators/pieces';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createClientAddress } from './createClientAddress';
-import { MissingFeature, readBackstageVersion } from './releaseFeatures';
+import { readBackstageVersion } from './releaseFeatures';
 
 interface RootServices {
   config: RootConfigService;
   instance: RootInstanceMetadataService;
-  missingFeatures: MissingFeature[];
   logger: LoggerService;
   system: typeof rootSystemMetadataServiceRef.T;
 }

@@ -1,21 +1,17 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Server } from 'node:http';
-import { Server as HttpsServer } from 'node:https';
 import { AddressInfo, connect, Server as AnyServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readHttpServerOptions } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
 import type { RequestHandler } from 'express';
-import { once, over } from 'lodash';
+import { lackOf } from './releaseFeatures';
 
 const NEW_CONNECTION = 'net.server.socket';
 
 /** How many turns of the event loop a trial of the hooks has. The process may be busy for seconds in one, as it loads plugins. */
 const TRIAL_TURNS = 200;
 const TURN_MS = 5;
-
-/** Events of a server before it has a connection: it may get the app after them. */
-const EARLY_EVENTS = ['listening', 'newListener', 'removeListener'];
 
 /** How deep routers may be nested in an app. */
 const MAX_DEPTH = 5;
@@ -27,17 +23,14 @@ const MAX_DEPTH = 5;
  * A server is the backend's if it listens at the port that the configuration names, or if its listener for `request` is, or
  * holds, the Express app that leads to `mount`. Other servers in the process are left alone.
  *
- * @param options.hooksWork - as {@link tryHooks} has found. Without these hooks, each server is seen at the next event that it emits
  * @returns what ends the search
- * @throws Error if there is no way to find servers
  */
 export function findServers(options: {
   config: RootConfigService;
   mount: RequestHandler;
-  hooksWork: boolean;
   onFound(server: Server): void;
 }): () => void {
-  const { config, hooksWork, mount, onFound } = options;
+  const { config, mount, onFound } = options;
   const port = readPort(config);
   const judged = new WeakSet<Server>();
   const isOfBackend = (server: Server) => {
@@ -56,9 +49,6 @@ export function findServers(options: {
       onFound(server);
     }
   };
-  if (!hooksWork) {
-    return watchEmit(judge);
-  }
   // Backstage's server listens before the gate is mounted: an upgrade may come by a connection from that time. Another server may
   // get the app later.
   for (const server of listeningServers().filter(isOfBackend)) {
@@ -78,43 +68,12 @@ function watchConnections(
   };
 }
 
-/** Has a function called before any server of this process emits an event of a connection or a request. */
-function watchEmit(onEmit: (server: Server) => void): () => void {
-  let isWatching = true;
-  // Libraries for tracing replace `emit` of the last two, and HTTP/2 has the first.
-  const classes = [AnyServer, Server, HttpsServer];
-  const restores = classes.map(({ name, prototype }) => {
-    const { emit } = prototype;
-    const watched = function watchedEmit(this: Server, ...args: unknown[]) {
-      const own = this.emit;
-      const isEarly = EARLY_EVENTS.includes(args[0] as string);
-      // A guard emits to an emitter of its own by this function as well.
-      if (isWatching && !isEarly && this instanceof AnyServer) {
-        onEmit(this);
-      }
-      // Whoever has replaced `emit` of the server by now gets this event, too.
-      return Reflect.apply(this.emit === own ? emit : this.emit, this, args);
-    };
-    if (!Reflect.set(prototype, 'emit', watched)) {
-      throw new Error(
-        `API gate can not find the HTTP servers of this backend: this version of Node lacks ${NEW_CONNECTION}, and emit of ${name} can not be replaced. Use a version of Node that docs/releases.md of backstage-plugin-auth-backend-module-api-gate lists, or remove what freezes ${name}`,
-      );
-    }
-    return () => {
-      // Others may have replaced `emit` since then.
-      if (prototype.emit === watched) {
-        prototype.emit = emit;
-      }
-    };
-  });
-  return () => {
-    isWatching = false;
-    over(restores)();
-  };
-}
-
-/** Returns whether the hooks of Node work that {@link findServers} uses, by a server of its own and one connection to it. */
-export async function tryHooks(): Promise<boolean> {
+/**
+ * Tries the hooks of Node that {@link findServers} uses, by a server of its own and one connection to it.
+ *
+ * @throws Error as {@link lackOf} returns it, unless they work
+ */
+export async function assertHooksWork(): Promise<void> {
   const server = new Server(() => {});
   let isSeen = false;
   const stop = watchConnections(seen => {
@@ -135,15 +94,16 @@ export async function tryHooks(): Promise<boolean> {
     for (; turnsLeft > 0 && !isSeen; turnsLeft -= 1) {
       await sleep(TURN_MS);
     }
-    return isSeen && listeningServers().includes(server);
+    if (!isSeen || !listeningServers().includes(server)) {
+      throw lackOf([
+        `process._getActiveHandles() or the diagnostics channel ${NEW_CONNECTION}`,
+      ]);
+    }
   } finally {
     stop();
     server.close();
   }
 }
-
-/** The result of {@link tryHooks}, which begins with the first call. */
-export const triedHooks = once(tryHooks);
 
 /** Returns the servers of this process that listen. No documented function of Node does; without it, there are none. */
 function listeningServers(): Server[] {

@@ -12,7 +12,6 @@ import {
 } from '@backstage/backend-plugin-api';
 import { requireGateDecision } from '../gate/requireGateDecision';
 import { apiGateServiceRef } from './apiGateService';
-import { isMissing } from './releaseFeatures';
 import type { GateParts } from './createParts';
 
 const defaultHttpRouterServiceRef = createServiceRef<HttpRouterService>({
@@ -49,34 +48,24 @@ export const gatedHttpRouterServiceFactory = createServiceFactory({
   },
   factory({ gate, plugin, httpRouter, ...services }) {
     const pluginId = plugin.getId();
-    requireDecision(httpRouter, pluginId, gate);
+    // The root router serves the frontend a second time, at `/`.
+    if (pluginId !== 'app') {
+      httpRouter.use(requireGateDecision(pluginId, gate));
+    }
     const { policies, webSocketGate } = gate;
     return policies.watch(pluginId, {
       ...httpRouter,
       // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
-      ...('addWebSocketHandler' in httpRouter &&
-        !isMissing('websocket-handlers') && {
-          addWebSocketHandler: createAddWebSocketHandler({
-            ...services,
-            pluginId,
-            webSocketGate,
-          }),
+      ...('addWebSocketHandler' in httpRouter && {
+        addWebSocketHandler: createAddWebSocketHandler({
+          ...services,
+          pluginId,
+          webSocketGate,
         }),
+      }),
     });
   },
 });
-
-/** Puts the second check in front of all routes that a plugin adds from now on. */
-export function requireDecision(
-  httpRouter: HttpRouterService,
-  pluginId: string,
-  gate: GateParts,
-): void {
-  // The root router serves the frontend a second time, at `/`.
-  if (pluginId !== 'app') {
-    httpRouter.use(requireGateDecision(pluginId, gate));
-  }
-}
 
 /**
  * Makes a plugin's `addWebSocketHandler` with the gate in front of each handler. Backstage's own handler, which authenticates as the

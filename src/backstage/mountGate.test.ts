@@ -45,7 +45,6 @@ describe('mountGate', () => {
         upgradeGate: upgradeGate as unknown as UpgradeGate,
       },
       rootHttpRouter: app as unknown as RootHttpRouterService,
-      hooksWork: true,
     });
     app.use((_req, res) => res.send('behind'));
     const { url } = await serve(app);

@@ -31,9 +31,8 @@ export function mountGate(options: {
     'config' | 'earlyDecisions' | 'handler' | 'logger' | 'upgradeGate'
   >;
   rootHttpRouter: RootHttpRouterService;
-  hooksWork: boolean;
 }): () => void {
-  const { gate, hooksWork, rootHttpRouter } = options;
+  const { gate, rootHttpRouter } = options;
   const { config, handler, logger, upgradeGate } = gate;
   const answerError = createErrorAnswer({ config, logger });
   const requestGuard = new RequestGuard({
@@ -52,7 +51,6 @@ export function mountGate(options: {
   const stopFinding = findServers({
     config,
     mount,
-    hooksWork,
     onFound: server => {
       upgradeGate.guard(server);
       requestGuard.guard(server);

@@ -18,8 +18,6 @@ import { PROXY_PLUGIN } from '../gate/read/GateRequest';
 import { COOKIE_PATH } from '../gate/read/requestLine';
 import { RemoteRevocationStore } from '../store/revocations/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
-import { requireDecision } from './httpRouterService';
-import { isMissing } from './releaseFeatures';
 import { barrierPathsFor } from '../settings/expectations/commonPrefixes';
 import { watchDelegations } from './watchDelegations';
 
@@ -67,10 +65,7 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
         logOwnService('httpAuth', 'info', 'verified tokens are not remembered');
       }
     }
-    if (isMissing('plugin-routers')) {
-      // The line of the start says that this feature is missing.
-      requireDecision(httpRouter, id, gate);
-    } else if (!policies.isWatched(httpRouter)) {
+    if (!policies.isWatched(httpRouter)) {
       logOwnService(
         'httpRouter',
         'warn',

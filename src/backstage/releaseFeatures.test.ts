@@ -1,19 +1,10 @@
 import {
-  assertNoneStops,
-  findMissingFeatures,
+  assertRelease,
   LoadModule,
-  MISSING_SERVER_SEARCH,
+  NEEDED_FIELDS,
+  NEEDED_FOR_WEBSOCKETS,
   readBackstageVersion,
-  RELEASE_FEATURES,
-  ReleaseFeature,
 } from './releaseFeatures';
-
-const rows = Object.entries<ReleaseFeature>(RELEASE_FEATURES).flatMap(
-  ([id, { fields = {}, without }]) =>
-    Object.entries(fields).flatMap(([module, paths]) =>
-      Object.keys(paths).map(path => ({ id, module, path, without })),
-    ),
-);
 
 /** Loads Backstage with a value at the end of a path of one of its modules. */
 function loadWith(module: string, path: string, value: unknown): LoadModule {
@@ -35,82 +26,65 @@ const loadWithout =
     return require(name);
   };
 
-/** Starts without plugins on a release. */
-const start = (load: LoadModule) =>
-  assertNoneStops(findMissingFeatures(load), () => false, load);
-
+const AUTH = '@backstage/backend-defaults/auth';
 const HTTP_ROUTER = '@backstage/backend-defaults/httpRouter';
 
 // WebSocket handlers exist since backend-defaults 0.19.
 const hasWebSocketHandlers = 'createWebSocketRouter' in require(HTTP_ROUTER);
-const isNeeded = ({ id }: { id: string }) =>
-  hasWebSocketHandlers || id !== 'websocket-handlers';
 
-describe('findMissingFeatures', () => {
-  it('finds none on the release that is installed', () => {
-    expect(findMissingFeatures(require)).toEqual([]);
+describe('assertRelease', () => {
+  it('starts on the release that is installed', () => {
+    expect(() => assertRelease(require)).not.toThrow();
   });
 
-  it.each(rows.filter(row => row.without === 'starts closed').filter(isNeeded))(
-    '[P114] maps $path of $module to $id',
-    ({ id, module, path }) => {
-      expect(findMissingFeatures(loadWith(module, path, undefined))).toEqual([
-        expect.objectContaining({
-          id,
-          missing: expect.arrayContaining([`${path} of ${module}`]),
-        }),
-      ]);
-    },
-  );
-
-  it.each(rows.filter(row => row.without === 'stops'))(
-    '[P114] stops without $path of $module',
-    ({ module, path }) => {
-      expect(() => start(loadWith(module, path, undefined))).toThrow(
-        `which lacks ${path} of ${module}. It works with`,
-      );
-    },
-  );
+  it.each(
+    [NEEDED_FIELDS, hasWebSocketHandlers ? NEEDED_FOR_WEBSOCKETS : {}].flatMap(
+      fields =>
+        Object.entries(fields).flatMap(([module, paths]) =>
+          Object.keys(paths).map(path => ({ module, path })),
+        ),
+    ),
+  )('[P114] stops without $path of $module', ({ module, path }) => {
+    expect(() => assertRelease(loadWith(module, path, undefined))).toThrow(
+      `${path} of ${module}`,
+    );
+  });
 
   it('takes an export of another type for a missing one', () => {
-    const [{ missing }] = findMissingFeatures(
-      loadWith(
-        '@backstage/backend-defaults/auth',
-        'authServiceFactory.deps',
-        () => ({}),
-      ),
-    );
-    expect(missing[0]).toBe(
-      'authServiceFactory.deps of @backstage/backend-defaults/auth',
+    const path = 'authServiceFactory.factory';
+    expect(() => assertRelease(loadWith(AUTH, path, {}))).toThrow(
+      `which lacks ${path} of ${AUTH}. It works with`,
     );
   });
 
   it.each(['ERR_PACKAGE_PATH_NOT_EXPORTED', 'MODULE_NOT_FOUND'])(
-    'names a module that is not there (%s), the version, and what to do, in one line',
+    '[P114] names what is missing (%s), the releases that were tested, and what to do, in one line',
     code => {
       const load: LoadModule = name =>
         name === '@backstage/backend-defaults/package.json'
           ? { version: '0.20.0' }
           : loadWithout(HTTP_ROUTER, code)(name);
-      expect(() => start(load)).toThrow(
-        /^API gate does not work with this release of Backstage \(backend-defaults 0\.20\.0\), which lacks @backstage\/backend-defaults\/httpRouter\. It works with the releases of December 2025 \(backend-defaults 0\.14\) to November 2026 \(0\.19\)\. Update .*$/,
+      expect(() => assertRelease(load)).toThrow(
+        /^API gate does not work with this release of Backstage or Node \(backend-defaults 0\.20\.0, Node [\d.]+\), which lacks @backstage\/backend-defaults\/httpRouter(, @backstage\/backend-defaults\/httpRouter)?\. It works with the releases of December 2025 \(backend-defaults 0\.14\) to November 2026 \(0\.19\)\. Update .*$/,
       );
     },
   );
 
   it('says that backend-defaults is not installed', () => {
     const load = loadWithout('@backstage/backend-defaults');
-    expect(() => start(load)).toThrow('(backend-defaults is not installed)');
+    expect(() => assertRelease(load)).toThrow(
+      '(backend-defaults is not installed, ',
+    );
   });
 
   it('passes on the error of a module that fails as it loads', () => {
     const load: LoadModule = name => {
-      if (name === '@backstage/backend-defaults/auth') {
+      if (name === AUTH) {
         throw new SyntaxError('broken');
       }
       return require(name);
     };
-    expect(() => findMissingFeatures(load)).toThrow(SyntaxError);
+    expect(() => assertRelease(load)).toThrow(SyntaxError);
   });
 
   it('needs no part of WebSocket handlers where Backstage has none', () => {
@@ -120,31 +94,7 @@ describe('findMissingFeatures', () => {
         ? { ...others, DefaultRootHttpRouter: class {} }
         : others;
     };
-    expect(findMissingFeatures(load)).toEqual([]);
-  });
-});
-
-describe('assertNoneStops', () => {
-  const missing = findMissingFeatures(
-    loadWith(
-      '@backstage/backend-defaults/auth',
-      'authServiceFactory.deps.plugin',
-      undefined,
-    ),
-  );
-
-  it('[P114] stops without what verifies tokens for the plugins behind the gateway', () => {
-    expect(() => assertNoneStops(missing, id => id === 'gateway')).toThrow(
-      /^API gate does not work with this release of Backstage beside the plugin gateway \(backend-defaults [^)]+\), which lacks authServiceFactory\.deps\.plugin of @backstage\/backend-defaults\/auth\. .* Update [^,]+, remove the plugin gateway, or stay on one of these: [^\n]+$/,
-    );
-  });
-
-  it('lets all other backends start', () => {
-    expect(() => {
-      assertNoneStops(missing, id => id !== 'gateway');
-      assertNoneStops([MISSING_SERVER_SEARCH], () => true);
-      assertNoneStops([], () => true);
-    }).not.toThrow();
+    expect(() => assertRelease(load)).not.toThrow();
   });
 });
 

@@ -14,11 +14,9 @@ import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
 import { Refusal } from '../gate/Refusal';
 import { NewcomerLimit } from '../gate/verify/NewcomerLimit';
-import type { DecodedToken } from '../gate/read/token';
 import type { UninstalledPluginAuth } from '../gate/plugins/BackendPlugins';
 import { readEntries } from '../settings/read/readExternalTokens';
 import { asObject } from '../settings/read/values';
-import { isMissing } from './releaseFeatures';
 
 // Each instance fetches keys of its own, for any id that a client has made up.
 const NEW_PER_MINUTE = 60;
@@ -28,7 +26,7 @@ const SERVABLE_PLUGIN_ID = /^[a-z0-9_-]{1,200}$/i;
 // It replaces a name that can't be a plugin id. No token is for this plugin, since nobody can know its name.
 const NO_PLUGIN = randomUUID();
 
-// A service factory has fields that its public type does not have. A release may lack them: see RELEASE_FEATURES.
+// A service factory has fields that its public type does not have. A release may lack them: see NEEDED_FIELDS.
 const createAuthService = authServiceFactory as unknown as {
   deps: Record<string, never>;
   factory(deps: object): Promise<AuthService>;
@@ -42,24 +40,6 @@ interface AuthDeps {
 }
 
 /**
- * Stands in where no service can be made. Clients of plugins that are not there stop for good at a 404, also without a signed answer,
- * and some try again for ever, or fail, at a 401.
- */
-export const refuse: UninstalledPluginAuth = async (requestedId, token) => {
-  throw Refusal.because(
-    isForPlugin(requestedId, token) ? 'not-installed' : 'invalid-token',
-  );
-};
-
-/** Returns whether a token claims to be a service's, for one plugin. */
-function isForPlugin(
-  pluginId: string,
-  token: DecodedToken | undefined,
-): boolean {
-  return token?.typ === tokenTypes.plugin.typParam && token.aud === pluginId;
-}
-
-/**
  * Provides {@link UninstalledPluginAuth}. A service token is valid only for the plugin in its `aud`, and an external token's
  * access restrictions are evaluated per plugin, so no registered plugin's services can verify a token for a plugin that is not
  * installed. This factory builds services as Backstage builds an installed plugin's. They only verify: they issue no token, and
@@ -70,13 +50,11 @@ export const uninstalledPluginAuthServiceRef =
     id: 'auth.apiGate.uninstalledPluginAuth',
     scope: 'plugin',
     defaultFactory: async service =>
-      isMissing('uninstalled-plugins')
-        ? createServiceFactory({ service, deps: {}, factory: () => refuse })
-        : createServiceFactory({
-            service,
-            deps: createAuthService.deps,
-            factory: deps => createUninstalledPluginAuth(deps as never),
-          }),
+      createServiceFactory({
+        service,
+        deps: createAuthService.deps,
+        factory: deps => createUninstalledPluginAuth(deps as never),
+      }),
   });
 
 function createUninstalledPluginAuth(deps: AuthDeps): UninstalledPluginAuth {
@@ -106,7 +84,7 @@ function createUninstalledPluginAuth(deps: AuthDeps): UninstalledPluginAuth {
     const isConfigured = restrictedPlugins.has(requestedId);
     const dependsOnPlugin =
       token?.typ === tokenTypes.plugin.typParam
-        ? isForPlugin(requestedId, token)
+        ? token.aud === requestedId
         : isConfigured;
     const pluginId =
       dependsOnPlugin && SERVABLE_PLUGIN_ID.test(requestedId)

@@ -75,8 +75,6 @@ export const REFUSALS = {
   restricted: forbidden('The token is restricted to other requests'),
   denied: forbidden('The configuration of this backend denies this request'),
   'token-ended': unauthorized('Invalid credentials'),
-  // On a release that can't verify tokens of services for a plugin that is not installed: `backstage/uninstalledPluginAuth.ts`.
-  'not-installed': { status: 404, message: 'Not found' },
   starting: unavailable('Service has not started up yet'),
   'keys-unavailable': unavailable(
     'Credentials can not be verified at the moment',

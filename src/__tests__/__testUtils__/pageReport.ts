@@ -170,7 +170,6 @@ export function createPageReport(
       gate: '0.1.0',
       backstage: '0.19.1',
       node: '24.11.0',
-      missingFeatures: [],
       hasAuth: true,
     },
     revocations: { sessions: 17, lockedUsers: 1 },
@@ -296,11 +295,7 @@ export function createOddReport(): PolicyReport {
         { ...worked, plugin: 'not installed', why: 'no rule' },
       ],
     },
-    replica: {
-      ...replica,
-      backstage: undefined,
-      missingFeatures: ['plugin-routers', 'server-search'],
-    },
+    replica: { ...replica, backstage: undefined },
     allow: [
       { ...rule, unmet: true },
       { ...other, reason: undefined, installed: false },

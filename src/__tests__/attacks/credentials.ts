@@ -1,4 +1,3 @@
-import { lacksFeature } from '../__testUtils__/lacksFeature';
 import { useAttackedBackend } from '../__testUtils__/attackedBackend';
 import { attackedTokens } from '../__testUtils__/attackedTokens';
 import { expectRefused } from '../__testUtils__/expectRefused';
@@ -31,17 +30,8 @@ describe('[P6] credentials', () => {
     ['Cookie: token=TOKEN', SECRET, 'hello', 'cookie'],
     ['Authorization:\r\nCookie: token=TOKEN', SECRET, 'hello', 'cookie'],
     ['Authorization: Bearer SERVICE', SECRET, 'hello', 'bearer'],
-    ...(lacksFeature('plugin-routers')
-      ? []
-      : [
-          ['Cookie: backstage-auth=LIMITED', STATIC, 'docs', 'user-cookie'],
-          [
-            'Cookie: token=; backstage-auth=LIMITED',
-            STATIC,
-            'docs',
-            'user-cookie',
-          ],
-        ]),
+    ['Cookie: backstage-auth=LIMITED', STATIC, 'docs', 'user-cookie'],
+    ['Cookie: token=; backstage-auth=LIMITED', STATIC, 'docs', 'user-cookie'],
   ])('%j passes (P2, P5, P6)', async (headers, target, plugin, kind) => {
     const { response, handled, counted } = await attempt(target, headers);
     expect(response.status).toBe(200);

@@ -1,4 +1,3 @@
-import { lacksFeature } from '../__testUtils__/lacksFeature';
 import { useAttackedBackend } from '../__testUtils__/attackedBackend';
 import { createForge, Forge } from '../__testUtils__/forge';
 import { expectRefused } from '../__testUtils__/expectRefused';
@@ -307,44 +306,42 @@ describe('vectors', () => {
     },
   );
 
-  if (!lacksFeature('plugin-routers')) {
-    it.each<[string, Change]>([
-      ['as it is', (r, s) => [r, s]],
-      ['n − s', (r, s) => [r, bytesOf(N - big(s))]],
-    ])(
-      "a limited token in Backstage's own cookie, %s, ends with the session (P6, T15)",
-      async (_name, change) => {
-        const token = newToken();
-        const limited = forge.token({
-          header: { typ: 'vnd.backstage.limited-user' },
-          claims: {
-            sub: `user:default/user-${sessions}`,
-            iss: undefined,
-            aud: undefined,
-          },
-        });
-        const line = `Cookie: backstage-auth=${withChange(limited, change)}`;
-        const { response, handled } = await ask(line, '/api/docs/static/x');
-        expect(response.status).toBe(200);
-        expect(handled).toEqual(['docs GET /static/x']);
-        expectRefused(await ask(line), 'GET');
-        // Handlers of public routes may read the token.
-        const seenByHandler = async () => {
-          await ask(`${line}; a=1`, '/api/docs/static/public');
-          return backend().docs.handled.at(-1)!.headers.cookie;
-        };
-        expect(await seenByHandler()).toBe(
-          `${line.slice('Cookie: '.length)}; a=1`,
-        );
+  it.each<[string, Change]>([
+    ['as it is', (r, s) => [r, s]],
+    ['n − s', (r, s) => [r, bytesOf(N - big(s))]],
+  ])(
+    "a limited token in Backstage's own cookie, %s, ends with the session (P6, T15)",
+    async (_name, change) => {
+      const token = newToken();
+      const limited = forge.token({
+        header: { typ: 'vnd.backstage.limited-user' },
+        claims: {
+          sub: `user:default/user-${sessions}`,
+          iss: undefined,
+          aud: undefined,
+        },
+      });
+      const line = `Cookie: backstage-auth=${withChange(limited, change)}`;
+      const { response, handled } = await ask(line, '/api/docs/static/x');
+      expect(response.status).toBe(200);
+      expect(handled).toEqual(['docs GET /static/x']);
+      expectRefused(await ask(line), 'GET');
+      // Handlers of public routes may read the token.
+      const seenByHandler = async () => {
+        await ask(`${line}; a=1`, '/api/docs/static/public');
+        return backend().docs.handled.at(-1)!.headers.cookie;
+      };
+      expect(await seenByHandler()).toBe(
+        `${line.slice('Cookie: '.length)}; a=1`,
+      );
 
-        expect(await signOut(cookie(token))).toBe(404);
-        expectRefused(await ask(line, '/api/docs/static/x'), 'GET', {
-          plugin: 'docs',
-          reason: 'revoked',
-          credential: 'user-cookie',
-        });
-        expect(await seenByHandler()).toBe('a=1');
-      },
-    );
-  }
+      expect(await signOut(cookie(token))).toBe(404);
+      expectRefused(await ask(line, '/api/docs/static/x'), 'GET', {
+        plugin: 'docs',
+        reason: 'revoked',
+        credential: 'user-cookie',
+      });
+      expect(await seenByHandler()).toBe('a=1');
+    },
+  );
 });

@@ -10,7 +10,6 @@ import {
   legacyEntry,
   legacyToken,
 } from '../__testUtils__/externalIssuers';
-import { lacksFeature } from '../__testUtils__/lacksFeature';
 import { rawRequest } from '../__testUtils__/rawRequest';
 import { rawUpgrade } from '../__testUtils__/rawUpgrade';
 import { bearer, cookie, from, protocol } from '../__testUtils__/requestParts';
@@ -129,8 +128,6 @@ describe('[P115] credentials', () => {
     });
   });
 
-  const hasStockCookie = !lacksFeature('plugin-routers');
-
   // `OTHERS_` stands for the token of the other one of the two users.
   it.each([
     ['bearer', SECRET, 'Authorization: Bearer TOKEN'],
@@ -152,12 +149,8 @@ describe('[P115] credentials', () => {
       'Authorization: Bearer TOKEN\r\nCookie: backstage-auth=OTHERS_LIMITED',
     ],
     ['cookie', STATIC, 'Cookie: backstage-auth=OTHERS_LIMITED; token=TOKEN'],
-    ...(hasStockCookie
-      ? [
-          ['user-cookie', STATIC, 'Cookie: backstage-auth=LIMITED'],
-          ['user-cookie', STATIC, 'Cookie: token=; backstage-auth=LIMITED'],
-        ]
-      : []),
+    ['user-cookie', STATIC, 'Cookie: backstage-auth=LIMITED'],
+    ['user-cookie', STATIC, 'Cookie: token=; backstage-auth=LIMITED'],
   ])(
     'as %s, for %s: %j is denied by whom it authenticates',
     async (kind, target, lines) => {

@@ -73,14 +73,12 @@ interface Tokens {
   forged: string;
   /** A token of a plugin in another backend, whose key endpoint fails. */
   remote: string;
-  /** A token of that plugin for one that is not installed. */
-  absent: string;
   /** A token of a plugin that the gate looks up among those of other backends. */
   unknown: string;
 }
 
 /** The backends that the requests are sent to. */
-type Scene = 'usual' | 'reduced release' | 'list not loaded';
+type Scene = 'usual' | 'list not loaded';
 
 interface Case {
   /** The header lines of a request; `undefined` where no request is refused for the reason. */
@@ -165,14 +163,6 @@ const CASES: Record<RefusalReason, Case> = {
     request: ({ stock }) => [bearer(ENDED), stock],
     upgrade: ({ own }) => [protocol(ENDED), bearer(own)],
   },
-  'not-installed': {
-    at: 'reduced release',
-    to: 'GET /api/absent/x',
-    request: ({ absent, stock }) => [bearer(absent), stock],
-    upgrade: ({ absent, stock }) => [protocol(absent), stock],
-    upgradeTo: '/api/absent/ws',
-    hasNoHandler: true,
-  },
   starting: {
     to: 'GET /api/late/x',
     request: ({ own }) => [bearer(own)],
@@ -245,22 +235,6 @@ function flakySystem() {
     }),
   };
   return state;
-}
-
-/** Loads the gate as on a release that keeps the parts of its `auth` service to itself: see `RELEASE_FEATURES`. */
-function loadReducedGate() {
-  const auth = '@backstage/backend-defaults/auth';
-  jest.doMock(auth, () => ({
-    ...jest.requireActual(auth),
-    authServiceFactory: {},
-  }));
-  const loaded = {} as { feature: BackendFeature; report: typeof GateReport };
-  jest.isolateModules(() => {
-    loaded.feature = require('../..').default;
-    loaded.report = require('../../operators/reports/GateReport').GateReport;
-  });
-  jest.dontMock(auth);
-  return loaded;
 }
 
 const onDisk = (directory: string) => ({
@@ -388,7 +362,6 @@ async function start(
       john,
       forged: forge(john),
       remote: ofPlugin('remote', 'hello'),
-      absent: ofPlugin('remote', 'absent'),
       unknown: ofPlugin('unknown', 'hello'),
     };
   };
@@ -431,9 +404,10 @@ describe.each(['report-only', 'enforce'])(
   mode => {
     let scenes: Record<Scene, Backend>;
     const decided = jest.fn<void, Parameters<GateReport['decided']>>();
-    function recordDecisions(of: GateReport) {
-      const report = of.decided;
-      jest.spyOn(of, 'decided').mockImplementation(function record(
+    function recordDecisions() {
+      const { prototype } = GateReport;
+      const report = prototype.decided;
+      jest.spyOn(prototype, 'decided').mockImplementation(function record(
         this: GateReport,
         ...args
       ) {
@@ -447,15 +421,9 @@ describe.each(['report-only', 'enforce'])(
       system: flakySystem(),
     };
     beforeAll(async () => {
-      const reduced = loadReducedGate();
-      for (const { prototype } of [GateReport, reduced.report]) {
-        recordDecisions(prototype);
-      }
+      recordDecisions();
       scenes = {
         usual: await start(mode, map(faults, 'feature')),
-        'reduced release': await start(mode, [reduced.feature], {
-          withGate: false,
-        }),
         'list not loaded': await start(mode, [], { isListBroken: true }),
       };
     });

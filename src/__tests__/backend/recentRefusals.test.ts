@@ -241,7 +241,6 @@ it('the policy route has the process that answers, and the sign-outs and locks i
     backstage: jest.requireActual('@backstage/backend-defaults/package.json')
       .version,
     node: process.versions.node,
-    missingFeatures: [],
     hasAuth: true,
   });
   expect(Date.parse(replica.startedAt)).toBeLessThanOrEqual(Date.now());

@@ -42,9 +42,7 @@ function isSkipping(callee: string): boolean {
 function typeScriptFilesIn(folder: string): string[] {
   return readdirSync(path.join(root, folder), { withFileTypes: true })
     .map(entry => ({ entry, file: path.posix.join(folder, entry.name) }))
-    .filter(
-      ({ file }) => !/node_modules|delegation\/\d|reduced\/src/.test(file),
-    )
+    .filter(({ file }) => !/node_modules|delegation\/\d/.test(file))
     .flatMap(({ entry, file }) => {
       if (entry.isDirectory()) {
         return typeScriptFilesIn(file);

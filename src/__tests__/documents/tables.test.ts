@@ -307,7 +307,6 @@ describe('docs/reference/http-api.md', () => {
       ...Object.keys(
         describeReplica({
           backstage: undefined,
-          missingFeatures: [],
           plugins: { isInstalled: () => true },
           refusals: new Refusals(),
           revocations: { locks: () => [], size: 0 },

@@ -128,12 +128,6 @@ const FOUND: Record<string, Partial<State>> = {
     route: 'rule',
     protocols: ['forged user', 'revoked'],
   },
-  'a sign-out whose other token nothing verifies clears no cookie': {
-    route: 'sign-out',
-    plugin: 'absent, bare',
-    cookie: 'user',
-    authorization: 'service',
-  },
   'a sign-out of another site ends by the cookie of a user who is locked out': {
     mode: 'report-only',
     route: 'sign-out',

@@ -6,8 +6,7 @@ import { memoize } from 'lodash';
 import { createGateServices } from '../__testUtils__/createGateServices';
 import { createPolicy } from '../__testUtils__/createPolicy';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
-import { DecodedToken, readBearer, tokenOf } from '../../gate/read/token';
-import { refuse } from '../../backstage/uninstalledPluginAuth';
+import { readBearer, tokenOf } from '../../gate/read/token';
 import type { Decision } from '../../gate/Decision';
 import { Refusal } from '../../gate/Refusal';
 import { TokenCache } from '../../gate/verify/TokenCache';
@@ -257,15 +256,6 @@ function createScene(state: State, isRemembering: boolean) {
   });
   const { services } = gate;
   gate.tokens = VERIFIED;
-  if (state.plugin === 'absent, bare') {
-    for (const each of gate.plugins.all()) {
-      Object.assign(each, {
-        // The tokens of services are for the plugin of the request, whose id is not always the same.
-        uninstalledPluginAuth: (id: string, token: DecodedToken | undefined) =>
-          refuse(id, token && { ...token, aud: token.aud && id }),
-      });
-    }
-  }
   const installed = isHere ? gate.plugins.installed(plugin) : undefined;
   if (isRemembering && installed?.isRegistered) {
     const httpAuth = createHttpAuth(tokens, () => {

@@ -20,13 +20,12 @@ const ROWS: Record<string, [string | undefined, string, string]> = {
   T15: ['revoked', 'refused', 'revoked'],
   T16: ['revocations-unavailable', 'refused', 'revoked'],
   T17: [undefined, 'passes', 'revoked'],
-  T18: ['not-installed', 'refused', 'refused'],
 };
 /** The rows after which an upgrade tries no other token: of its state, or Backstage verifies it, and trusts its issuer. */
 const LAST = /^(J[01]|T1[1-7])$/;
 const isCookie = (place = '') => /cookie/i.test(place);
 const is401 = (reason = '') =>
-  !/fail|starting|unav|restr|cross|unsafe|repeat|installed|denied/.test(reason);
+  !/fail|starting|unav|restr|cross|unsafe|repeat|denied/.test(reason);
 
 /** Finds the row of a token, which states.ts names. `unread` is by the columns "May be read" and "Cookie P6". */
 function turnOut(place: Place, kind: Kind, state: State) {
@@ -185,13 +184,14 @@ function find(request: Request): Finding {
   if (early || request.way === 'sign-out') {
     return early ? { reason: early } : signOut(request);
   }
-  const keys = { own: 200, absent: 404, 'absent, bare': 404 } as const;
+  const keys = { own: 200, absent: 404 } as const;
   const answers = route === 'keys' ? keys[plugin as 'own'] : undefined;
   const found: Finding = isProtected
     ? authenticate(request)
     : { reason: refuseReaders([...p4, ...p1, ...p2], p4), answers };
-  const others = /bare/.test(plugin) ? /^(other|jwks)/ : /^(text|other|jwks)/;
-  const isJ11 = request.elsewhere.some(({ kind }) => !others.test(kind));
+  const isJ11 = request.elsewhere.some(
+    ({ kind }) => !/^(text|other|jwks)/.test(kind),
+  );
   const [own] = request.everywhere.filter(({ place }) => place === found.by);
   const isJ15 = own && !/sign-out|endpoint/.test(route) && deny?.test(own.kind);
   const later = (isJ11 && 'invalid-token') || (isJ15 && 'denied');

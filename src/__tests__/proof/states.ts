@@ -45,19 +45,6 @@ export const TOKENS = {
 
 export type Kind = keyof typeof TOKENS;
 
-/** The rows of other tokens than those of users, where nothing verifies them: S8. */
-const UNVERIFIED: Partial<Record<Kind, string>> = {
-  service: 'T18',
-  'service for user': 'T18',
-  'service for revoked': 'T18',
-  restricted: 'T9',
-  external: 'T9',
-  'ended external': 'T9',
-  'narrow external': 'T9',
-  'legacy external': 'T9',
-  'jwks external': 'T9',
-};
-
 /** An entry of `tokens`: the requests that it allows, and when it ends. */
 export interface Saying {
   /** `each`: all requests of the states. */
@@ -83,10 +70,9 @@ function limit({ door, limits, route }: State): string {
 
 /** Returns the row of a token. */
 export function rowOf(kind: Kind, state: State): string {
-  const { isListLoaded, plugin } = state;
+  const { isListLoaded } = state;
   const rows = TOKENS[kind].match(/[JT]\d+/g)!;
-  const unverified = plugin === 'absent, bare' && UNVERIFIED[kind];
-  const row = unverified || (isListLoaded ? rows[0] : rows.at(-1)!);
+  const row = isListLoaded ? rows[0] : rows.at(-1)!;
   return row === 'T17' && kind.endsWith('external') ? limit(state) : row;
 }
 
@@ -123,7 +109,6 @@ export const PLUGINS = {
   own: 'S4',
   absent: 'S5',
   remote: 'S6, the gateway is up',
-  'absent, bare': 'S8',
 } as const;
 export type PluginState = keyof typeof PLUGINS;
 

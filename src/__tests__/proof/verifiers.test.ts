@@ -1,5 +1,4 @@
 import { IncomingMessage, ServerResponse } from 'node:http';
-import { NotAllowedError } from '@backstage/errors';
 import express from 'express';
 import {
   createGateServices,

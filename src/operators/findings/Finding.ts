@@ -32,7 +32,6 @@ export interface FindingFacts {
   /** Whether this replica has read the list of locked users and revoked sessions. `undefined`: not known. */
   areOrdersLoaded?: boolean;
   isLegacy?: boolean;
-  missingFeatures?: readonly { id: string; lost: string }[];
   now: Date;
   /** The version of `@backstage/plugin-auth-backend` that is installed. */
   authBackend?: string;

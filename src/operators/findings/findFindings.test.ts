@@ -561,15 +561,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       { proxy: { endpoints: { sonar: { target: 'http://a' } } } },
     ],
   ],
-  'reduced-on-this-release': [
-    [
-      'auth.apiGate (plugin-routers)',
-      {},
-      {},
-      { missingFeatures: [{ id: 'plugin-routers', lost: 'nothing' }] },
-      { missingFeatures: [] },
-    ],
-  ],
   'refresh-tokens-survive': [
     [
       'auth.apiGate.signOut.offlineSessions',

@@ -81,7 +81,7 @@ function findUnscanned({ unscanned = [] }: FindingFacts): Finding[] {
 
 /** Finds what this replica lacks, and that report-only has ended, or ends within a week. */
 function findReplicaFindings(facts: FindingFacts): Possible[] {
-  const { areOrdersLoaded, gate, missingFeatures = [], now } = facts;
+  const { areOrdersLoaded, gate, now } = facts;
   const {
     missingRevocations: missing = 0,
     stopping = 'GET …/policy of the running backend names what stops working',
@@ -119,12 +119,5 @@ function findReplicaFindings(facts: FindingFacts): Possible[] {
       write:
         'send the locks and lifts since the backup again: see docs/upgrade-and-rollback.md, After a restore',
     },
-    ...missingFeatures.map(({ id, lost }): Finding => ({
-      id: 'reduced-on-this-release',
-      at: `${CONFIG_KEY} (${id})`,
-      why: `lacks a feature on this release of Backstage or Node: ${lost}`,
-      write:
-        'update backstage-plugin-auth-backend-module-api-gate, go back to a release in its docs/releases.md, or accept it',
-    })),
   ];
 }

@@ -119,9 +119,6 @@ function facts(report: PolicyReport) {
       'Versions',
       `gate ${replica.gate}${replica.backstage ? `, backend-defaults ${replica.backstage}` : ''}, Node ${replica.node}`,
     ],
-    ...(replica.missingFeatures.length > 0
-      ? [['Lacks on this release', replica.missingFeatures.join(', ')] as const]
-      : []),
     [
       'Sign-outs and locks',
       `${counted(revocations.sessions, 'session')} ended, ${counted(revocations.lockedUsers, 'user')} locked out`,

@@ -9,7 +9,6 @@ import type { Usage } from '../../store/usage/Usage';
 
 interface ObservedParts {
   files: Pick<PolicyFiles, 'countNewer'>;
-  missingFeatures: readonly unknown[];
   revocations: Pick<Revocations, 'missing' | 'size' | 'staleness'>;
   source: Pick<PolicySource, 'current' | 'needsRestart' | 'problem'>;
   usage: Pick<Usage, 'isComplete' | 'isOn' | 'isShared'>;
@@ -29,11 +28,6 @@ type Gauge = [
 ];
 
 const GAUGES: Record<string, Gauge> = {
-  'api_gate.reduced': [
-    '{feature}',
-    'Features that the gate lacks on this release of Backstage or Node',
-    ({ missingFeatures }) => missingFeatures.length,
-  ],
   'api_gate.revocations.held': [
     '{revocation}',
     'Revocations in force at this replica',

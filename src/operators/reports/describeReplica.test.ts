@@ -14,7 +14,6 @@ function describeWith(
 ) {
   return describeReplica({
     backstage,
-    missingFeatures: [{ id: 'plugin-routers' }],
     plugins: { isInstalled: id => id === installed },
     refusals: new Refusals(),
     revocations,
@@ -22,13 +21,12 @@ function describeWith(
 }
 
 describe('describeReplica', () => {
-  it('has a backend without the auth plugin, Backstage where its version is known, and what it lacks', () => {
+  it('has a backend without the auth plugin, and Backstage where its version is known', () => {
     const list = new RevocationList();
     const { replica } = describeWith(list, '0.19.0');
     expect(replica).toMatchObject({
       hasAuth: false,
       backstage: '0.19.0',
-      missingFeatures: ['plugin-routers'],
     });
     expect(describeWith(list, '0.19.0', 'auth').replica.hasAuth).toBe(true);
     const json = JSON.stringify(describeWith(list).replica);

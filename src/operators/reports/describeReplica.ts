@@ -10,8 +10,6 @@ export type ProcessReport = ReturnType<typeof describeReplica>;
 export function describeReplica(options: {
   /** The version of `@backstage/backend-defaults`; `undefined` where it can't be read. */
   backstage: string | undefined;
-  /** The features that the gate does without. */
-  missingFeatures: readonly { id: string }[];
   plugins: Pick<Plugins, 'isInstalled'>;
   refusals: Pick<Refusals, 'describe'>;
   revocations: Pick<Revocations, 'locks' | 'size'>;
@@ -26,7 +24,6 @@ export function describeReplica(options: {
       gate: version,
       backstage,
       node: process.versions.node,
-      missingFeatures: options.missingFeatures.map(({ id }) => id),
       hasAuth: plugins.isInstalled('auth'),
     },
     revocations: {

@@ -15,7 +15,6 @@ export const FINDING_IDS = [
   'orders-not-loaded',
   'plugin-not-installed',
   'proxied-websocket',
-  'reduced-on-this-release',
   'refresh-tokens-survive',
   'report-only-ends',
   'revocations-missing-in-table',
