@@ -38,11 +38,6 @@ export interface Config {
          * `2026-12-31T18:00:00Z`. Default: never.
          */
         until?: string;
-        /**
-         * Config path of a text, such as `events.modules.github.webhookSecret`. The rule opens nothing unless that text was there, and not
-         * empty, when the process started, and still is. Only whether it is there is read. Default: none.
-         */
-        requires?: string;
       }>;
 
       /**

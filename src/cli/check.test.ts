@@ -13,11 +13,11 @@ const BASE = 'backend:\n  baseUrl: http://backstage.example.com\n';
 const GATE = `${BASE}auth:
   apiGate:
     allow:
-      - { plugin: events, path: /http/github, methods: [POST], reason: GitHub signs }
+      - { plugin: hello, path: /hook, methods: [POST], reason: our module signs }
       - plugin: catalog
         path: /entities/**
     expect:
-      - { request: POST /api/events/http/github, is: public }
+      - { request: POST /api/hello/hook, is: public }
       - { request: GET /api/catalog/entities, is: closed }
 `;
 
@@ -64,7 +64,7 @@ describe('api-gate check', () => {
     expect(stderr).toBe('Read app-config.yaml\nauth.apiGate.mode is enforce\n');
     expect(stdout.split('\n')).toEqual([
       'Public by rule:',
-      '  app-config.yaml:6  auth.apiGate.allow[0]  POST /api/events/http/github  (GitHub signs)',
+      '  app-config.yaml:6  auth.apiGate.allow[0]  POST /api/hello/hook  (our module signs)',
       '  app-config.yaml:7  auth.apiGate.allow[1]  GET /api/catalog/entities/**',
       ...BUILT_IN,
       'Lists, by file:',
@@ -72,7 +72,7 @@ describe('api-gate check', () => {
       '  auth.apiGate.expect: 2 of app-config.yaml',
       'Without --policy, check can miss a misspelt plugin in allow, deny, only and expect, and does not list the paths that plugins open in code and the gate closes',
       'The page of the running gate lists these paths: http://backstage.example.com/api/auth/api-gate/',
-      'warning: app-config.yaml:6: auth.apiGate.allow[0] (POST /api/events/http/github): opens the webhook github, and no secret is configured for it, so that anybody can publish events: set events.modules.github.webhookSecret to the secret of the sender, and add requires: events.modules.github.webhookSecret to the rule, or remove the rule [open-webhook-without-secret]',
+      'warning: app-config.yaml:6: auth.apiGate.allow[0] (POST /api/hello/hook): makes POST public: leave only the methods that are needed, and accept this finding if the handler checks who calls [rule-changes-data]',
       '2 of 2 expectations hold, 1 finding',
       '',
     ]);
@@ -82,7 +82,7 @@ describe('api-gate check', () => {
   it('[P34] exits with 1 for findings with --fail-on findings, unless they are accepted', async () => {
     const args = ['--fail-on', 'findings'];
     const accept = (until: string) =>
-      `${GATE}    findings: { accept: [{ id: open-webhook-without-secret, at: 'auth.apiGate.allow[0] (POST /api/events/http/github)', reason: demo${until} }] }\n`;
+      `${GATE}    findings: { accept: [{ id: rule-changes-data, at: 'auth.apiGate.allow[0] (POST /api/hello/hook)', reason: demo${until} }] }\n`;
     for (const [text, code] of [
       [GATE, 1],
       [`${BASE}auth: { apiGate: {} }\n`, 0],
@@ -96,7 +96,7 @@ describe('api-gate check', () => {
     ]);
     expect(accepted.code).toBe(0);
     expect(accepted.stdout).toMatch(
-      /\naccepted: auth\.apiGate\.allow\[0\] .* \[open-webhook-without-secret\], accepted until 2999-01-01T00:00:00\.000Z \(demo\)\n2 of 2 expectations hold, 0 findings\n/,
+      /\naccepted: auth\.apiGate\.allow\[0\] .* \[rule-changes-data\], accepted until 2999-01-01T00:00:00\.000Z \(demo\)\n2 of 2 expectations hold, 0 findings\n/,
     );
   });
 
@@ -290,7 +290,7 @@ auth: { apiGate: { mode: ${mode}, tokens: [{ subject: ci, until: 2026-01-01 }] }
       text.replace('is: public', 'is: closed'),
     );
     expect(stdout).toContain(
-      'error: app-config.yaml:10: auth.apiGate.expect[0]: POST /api/events/http/github should be closed, and is public by auth.apiGate.allow[0] (/http/github)\n' +
+      'error: app-config.yaml:10: auth.apiGate.expect[0]: POST /api/hello/hook should be closed, and is public by auth.apiGate.allow[0] (/hook)\n' +
         'error: app-config.yaml:11: auth.apiGate.expect[1]: GET /api/catalog/entities should be closed, and is public by auth.apiGate.allow[1] (/entities)\n',
     );
     expect(stdout).toContain('0 of 2 expectations hold');
@@ -338,7 +338,7 @@ auth: { apiGate: { mode: ${mode}, tokens: [{ subject: ci, until: 2026-01-01 }] }
       '\n::error file=app-config.yaml,line=11,title=API gate::auth.apiGate.expect[1]: GET /api/catalog/entities should be public, and no rule',
     );
     expect(stdout).toContain(
-      '\n::warning file=app-config.yaml,line=6,title=API gate::auth.apiGate.allow[0] (POST /api/events/http/github): opens the webhook github',
+      '\n::warning file=app-config.yaml,line=6,title=API gate::auth.apiGate.allow[0] (POST /api/hello/hook): makes POST public',
     );
     expect(code).toBe(1);
   });

@@ -1,6 +1,6 @@
 import { ConfigReader } from '@backstage/config';
 import { compact, difference, differenceWith, isEqual, omit } from 'lodash';
-import { AllowRule, endOf } from '../gate/rules/AllowRule';
+import { endOf } from '../gate/rules/AllowRule';
 import { formatRule } from '../settings/read/readAllowRules';
 import {
   findOpenings,
@@ -10,7 +10,6 @@ import {
 } from '../settings/expectations/findOpenings';
 import { CONFIG_KEY, KEYS } from '../settings/read/readApiGateConfig';
 import { Expectation, formatExpected } from '../settings/read/readExpectations';
-import { holdsText } from '../settings/read/requirements';
 import { asObject } from '../settings/read/values';
 import {
   asList,
@@ -23,65 +22,35 @@ import { Compare, compareAll, Difference } from './Difference';
 import type { LoadedConfig } from './loadConfig';
 import { CHECKED_LISTS, holdsMock, MODE_KEYS, pathOf } from './mockEnv';
 
-/** The names of lines about requests: if a requirement differs, if an end differs, and else. */
+/** The names of lines about requests: if an end differs, and else. */
 const KINDS = {
-  '+': ['no longer requires', 'longer', 'public'],
-  '-': ['newly requires', 'shorter', 'closed'],
+  '+': ['longer', 'public'],
+  '-': ['shorter', 'closed'],
 };
 
-/** Compares what rules open, until when, with which requirement, and whether its text is there. */
+/** Compares what rules open, and until when. */
 export const compareRules: Compare = (before, after, path) => {
   const [old, now] = [before, after].map(({ gate }) =>
     withoutDenied(gate.allow, gate.deny),
   );
   return [
     ...findOpenings(now, old).map(opening => {
-      const { reason, requires } = opening.rule;
+      const { reason } = opening.rule;
       return {
         ...describeOpening('+', opening),
         at: `${path}[${now.indexOf(opening.rule)}]`,
-        note: compact([
-          reason && `"${reason}"`,
-          requires && `(requires ${requires})`,
-        ]).join('  '),
+        note: reason && `"${reason}"`,
       };
     }),
     ...findOpenings(old, now).map(opening => describeOpening('-', opening)),
-    ...compareTexts([before, old], [after, now], '+', 'now holds'),
-    ...compareTexts([after, now], [before, old], '-', 'no longer holds'),
   ];
 };
 
-/** Finds what rules of both configurations open only in the second one, because the text that they require is set only there. */
-function compareTexts(
-  [without, formerly]: [LoadedConfig, AllowRule[]],
-  [having, rules]: [LoadedConfig, AllowRule[]],
-  sign: '+' | '-',
-  kind: string,
-): Difference[] {
-  const kept = rules.filter(
-    rule => findOpenings([rule], formerly).length === 0,
-  );
-  const [others, own] = [without, having].map(({ mocked }) => {
-    const root = ConfigReader.fromConfigs(mocked);
-    return kept.filter(
-      ({ requires }) => !requires || holdsText(requires, root),
-    );
-  });
-  return findOpenings(own, others).map(opening => ({
-    ...{ sign, kind },
-    text: `${opening.requires}: ${formatRule(opening)}`,
-  }));
-}
-
 /** @param sign - `-` for what the old rules open beyond the new ones */
 function describeOpening(sign: '+' | '-', opening: Opening): Difference {
-  const { otherRequires, otherUntil, until } = opening;
-  const [requirement, end, other] = KINDS[sign];
+  const { otherUntil, until } = opening;
+  const [end, other] = KINDS[sign];
   const request = formatRule(opening);
-  if (otherRequires) {
-    return { sign, kind: requirement, text: `${otherRequires}: ${request}` };
-  }
   if (otherUntil !== undefined) {
     const ends = [until, otherUntil].map(formatEnd);
     const [now, before] = sign === '+' ? ends : ends.reverse();

@@ -21,7 +21,7 @@ import { formatMode, LoadedConfig } from './loadConfig';
 /** How each setting of `auth.apiGate` is compared that decides what somebody may do. */
 const OF_GATE: Record<string, Compare> = {
   '{mode,until}': compareModes,
-  'allow[].{plugin,path,methods,until,requires}': compareRules,
+  'allow[].{plugin,path,methods,until}': compareRules,
   'deny[].{plugin,path,methods,for,except,until}': compareDenials,
   'expect[].{request,plugin,is}': compareExpectations,
   'tokens[].{subject,until,only[].plugin,only[].path,only[].methods}':

@@ -328,37 +328,6 @@ describe('api-gate explain', () => {
     expect([result.code, result.stdout]).toEqual([2, '']);
   });
 
-  const REQUIRING =
-    '      - { plugin: x, path: /a, requires: events.secret }\n';
-  const SECRET = `${REQUIRING}events: { secret: xxxxxxxx }\n`;
-
-  it.each([
-    [REQUIRING, undefined, 'needs a credential: '],
-    [SECRET, undefined, 'public: a rule names it'],
-    [SECRET, false, 'public: a rule names it'],
-    [SECRET, true, 'needs a credential: '],
-  ])(
-    'looks for what a rule requires in files and at the running backend (%#)',
-    async (rule, unmet, text) => {
-      const allow = [{ requires: 'events.secret', unmet }];
-      const { url } = await serve(({ headers }, res) => {
-        const mayRead = headers.authorization === 'Bearer let-me-read';
-        res.writeHead(mayRead ? 200 : 401);
-        res.end(JSON.stringify({ ...LISTS, allow, installed: ['x'] }));
-      });
-      const policy = ['--policy', url, '--token-env', 'POLICY_TOKEN'];
-      const args = unmet === undefined ? [] : policy;
-      const { stdout } = await runCliIn(
-        ['explain', ...args, 'GET', '/api/x/a'],
-        {
-          cwd: folderWith({ 'app-config.yaml': CONFIG + rule }),
-          env: { POLICY_TOKEN: 'let-me-read' },
-        },
-      );
-      expect(stdout).toContain(`GET /api/x/a\n${text}`);
-    },
-  );
-
   it.each(['', 'GET', 'get /api/x', 'GET /api/x y', 'FETCH /api/x'])(
     'exits with 2 for the request %j',
     async request => {

@@ -1,5 +1,4 @@
-import { filter, map, pick } from 'lodash';
-import { holdsText, markUnmet } from '../settings/read/requirements';
+import { pick } from 'lodash';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
 import {
   explainInWords,
@@ -34,14 +33,8 @@ Exit code: 0; 1 if no file has auth.apiGate, or with --exit-code if it is refuse
     }
     const loaded = await loadConfig(options, output);
     const { declared, gate, isMissing, placeOf, root } = loaded;
-    const unmet = map(filter(declared?.allow, 'unmet'), 'requires');
-    // The running backend may have lacked a setting at its start that the files have now.
-    const allow = markUnmet(
-      gate.allow,
-      key => holdsText(key, root) && !unmet.includes(key),
-    );
     const explained = explainInWords(request, options.subject, {
-      policy: new ConfiguredPolicy({ ...gate, allow }),
+      policy: new ConfiguredPolicy(gate),
       externalSubjects: readExternalSubjects(root),
       closed: declared?.closed ?? [],
       installed: declared?.installed,

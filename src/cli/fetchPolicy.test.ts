@@ -7,7 +7,6 @@ const WORKED = {
   ...{ firstSeen: '2026-11-01', lastSeen: '2026-11-24' },
 };
 const REPORT = {
-  allow: [{}, { requires: 'a.secret' }],
   closed: [{ plugin: 'badges', path: '/entity/:a' }],
   installed: ['badges', 'own'],
   openedInCode: [{ plugin: 'auth', path: '/' }],
@@ -38,7 +37,6 @@ describe('fetchPolicy', () => {
   });
 
   it.each([
-    ['allow[1].requires', 7],
     ['closed[0].plugin', 7],
     ['closed[0].path', 7],
     ['installed[1]', 7],

@@ -8,7 +8,6 @@ import { findUnscanned, readScans } from './scan/compareScans';
 const MAX_LENGTH = 10 * 1024 * 1024;
 
 const PARTS = [
-  'allow',
   'closed',
   'installed',
   'openedInCode',
@@ -66,12 +65,11 @@ export async function fetchPolicy({
 function parse(body: string): DeclaredInCode | undefined {
   try {
     const report = pick(JSON.parse(body), PARTS);
-    const { allow, closed, installed, openedInCode, unknown } = report;
+    const { closed, installed, openedInCode, unknown } = report;
     const { reportOnly, usage } = report;
     const texts = [
       ...installed,
       ...unknown,
-      ...allow.map(({ requires = '' }: any) => requires),
       ...[...closed, ...openedInCode].flatMap(each => [each.plugin, each.path]),
     ];
     if (usage) {

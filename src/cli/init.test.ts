@@ -214,11 +214,10 @@ describe('api-gate init without a policy', () => {
         plugin: 'events',
         path: `/http/${topic}`,
         methods: ['POST'],
-        requires: `events.modules.${topic}.webhookSecret`,
       })),
     );
     expect(stdout.match(/# {5}.*/g)).toEqual([
-      '#     opens nothing until events.modules.gitlab.webhookSecret is set',
+      '#     stops the start until events.modules.gitlab.webhookSecret is set',
       '#     remove gitlab from events.http.topics: without the module of gitlab, everybody could send',
     ]);
     expect(stdout).toContain(
@@ -379,7 +378,6 @@ describe('api-gate init --policy', () => {
       { plugin: 'badges', path: '/home', methods: ['HEAD'] },
       {
         ...{ plugin: 'events', path: '/http/github', methods: ['POST'] },
-        requires: 'events.modules.github.webhookSecret',
       },
     ]);
     const often = '12 requests from 2026-11-20 to 2026-11-27, answered';
@@ -392,7 +390,7 @@ describe('api-gate init --policy', () => {
       `    #   - { plugin: badges, path: '${BADGE}', methods: [GET] }  # ${often} 200`,
       '    #     and 1 request from 2026-11-20 to 2026-11-27, answered 304',
       `    #   - { plugin: badges, path: '/home', methods: [HEAD] }  # ${often} 302`,
-      `    #   - { plugin: events, path: '/http/github', methods: [POST], requires: events.modules.github.webhookSecret }  # ${often} 202`,
+      `    #   - { plugin: events, path: '/http/github', methods: [POST] }  # ${often} 202`,
       expect.stringMatching(
         /DELETE \/api\/badges\/home: 12 requests.*; no rule is proposed for DELETE/,
       ),
@@ -414,7 +412,7 @@ describe('api-gate init --policy', () => {
     ]);
     // The rule of the webhook opens nothing, since the configuration has no secret.
     expect(stdout).toContain(
-      'opens nothing until events.modules.github.webhookSecret is set\n',
+      'stops the start until events.modules.github.webhookSecret is set\n',
     );
     expect((await check()).code).toBe(0);
   });
@@ -681,8 +679,8 @@ auth: # if the file has this key already, add what is below it there
     # Requests that need no credential. Each rule is a comment, because anonymous requests are also those of attackers.
     # Remove \`# \` in front of \`allow:\` and of each rule that you mean, and add its reason.
     # allow:
-    #   - { plugin: events, path: '/http/gitlab', methods: [POST], requires: events.modules.gitlab.webhookSecret }  # no request is recorded
-    #     opens nothing until events.modules.gitlab.webhookSecret is set
+    #   - { plugin: events, path: '/http/gitlab', methods: [POST] }  # no request is recorded
+    #     stops the start until events.modules.gitlab.webhookSecret is set
     #     remove gitlab from events.http.topics: without the module of gitlab, everybody could send
     # POST /api/events/http/own: no rule is proposed, since no module of Backstage's verifies the sender: see docs/recipes/webhooks.md
     # proxy.endpoints./open is open to everybody: no rule is proposed for the plugin proxy, whose handlers act with credentials of their own

@@ -45,7 +45,7 @@ const BLOCK = `auth:
     allow:
       - { plugin: hello, path: /health, reason: "asked by ##[error]load\\u009b balancers", until: 2999-01-01 }
       - { plugin: old, path: /x, until: 2001-01-01 }
-      - { plugin: events, path: /http/github, methods: [POST], requires: events.modules.github.webhookSecret }
+      - { plugin: events, path: /http/github, methods: [POST] }
     expect:
       - { plugin: hello, is: closed }
       - { plugin: catalog, is: closed }

@@ -126,26 +126,6 @@ const MISTAKES: Mistake[] = [
     2,
   ],
   [
-    'the setting that a rule requires is misspelt, and set under its right name',
-    [
-      '{ plugin: hello, path: /health }',
-      '{ plugin: hello, path: /health, requires: backend.database.conection.host }',
-    ],
-    ['check', ...FILES, '--mock-env'],
-    /production\.yaml:\d+: auth\.apiGate\.allow\[0\] \(GET \/api\/hello\/health\): opens nothing, since backend\.database\.conection\.host is not set \(did you mean backend\.database\.connection\.host\?\): set .*, or correct the path, or remove the rule \[rule-requirement-not-met\]$/,
-    0,
-  ],
-  [
-    'the setting that a rule requires is misspelt, and is the secret of a webhook that no file has',
-    [
-      '{ plugin: hello, path: /health }',
-      '{ plugin: hello, path: /health, requires: event.modules.github.webhookSecret }',
-    ],
-    ['check', ...FILES],
-    / since event\.modules\.github\.webhookSecret is not set \(did you mean events\.modules\.github\.webhookSecret\?\): /,
-    0,
-  ],
-  [
     'the path of a rule is a variable that a job does not have',
     ['path: /health', "path: '${HEALTH_PATH}'"],
     ['check', ...FILES, '--mock-env'],

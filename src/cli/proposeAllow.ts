@@ -2,16 +2,18 @@ import type { Config } from '@backstage/config';
 import { compact, difference, differenceBy, partition, sortBy } from 'lodash';
 import { isCookieEndpoint, isUnambiguousPath } from '../gate/read/requestLine';
 import { PLUGIN_ID } from '../gate/rules/AllowRule';
-import { holdsText } from '../settings/read/requirements';
 import { isTrue } from '../settings/read/values';
+import {
+  hasWebhookSecret,
+  secretOf,
+  VERIFIED_TOPICS,
+} from '../settings/read/webhookSecrets';
 import {
   asTexts,
   createGet,
   Get,
   NO_BARRIERS,
   readProxyEndpoints,
-  secretOf,
-  VERIFIED_TOPICS,
 } from '../operators/findings/backstageSettings';
 import {
   describeRequests,
@@ -108,8 +110,8 @@ function describeSecret(
     return [];
   }
   return compact([
-    !holdsText(secretOf(topic), root) &&
-      `#     opens nothing until ${secretOf(topic)} is set`,
+    !hasWebhookSecret(topic, root) &&
+      `#     stops the start until ${secretOf(topic)} is set`,
     asTexts(get('events.http.topics')).includes(topic) &&
       `#     remove ${topic} from events.http.topics: without the module of ${topic}, everybody could send`,
   ]);

@@ -64,10 +64,7 @@ export class PolicySource {
     const { config, logger } = options;
     const read = readPolicyConfig(config, options);
     this.#start = new StartSettings(config);
-    this.#current = new ConfiguredPolicy(
-      this.#start.markUnmet(read, config),
-      this.#clock,
-    );
+    this.#current = new ConfiguredPolicy(read, this.#clock);
     this.#lists = findListSources(config);
     this.#blockSources = findBlockSources(config);
     this.#changes = new ConfigChanges(config, (changed, unreadable) => {
@@ -130,6 +127,7 @@ export class PolicySource {
     try {
       checkBlockSources(this.#blockSources, config, unreadable);
       read = readPolicyConfig(config, this.options);
+      this.#start.assertWebhookSecrets(read);
     } catch (error) {
       const problem = (error as Error).message;
       if (problem !== this.#problem) {
@@ -168,10 +166,11 @@ export class PolicySource {
     if (!this.#hasEnforced) {
       return;
     }
-    const [opened, kept] = [before, after].map(({ allow }) =>
-      allow.filter(({ unmet }) => !unmet),
+    const closed = differenceBy(
+      before.allow,
+      after.allow,
+      rule => rule.plugin + rule.path,
     );
-    const closed = differenceBy(opened, kept, rule => rule.plugin + rule.path);
     for (const { plugin, path } of closed) {
       this.options.logger.info(
         `API gate has closed ${path} of the plugin ${plugin}; the plugin's own auth policy behind it stays open until a restart`,

@@ -1,10 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '@backstage/config';
-import { compact, map, pick, uniq } from 'lodash';
+import { pick, uniq } from 'lodash';
 import { ApiGateConfig, CONFIG_KEY } from './read/readApiGateConfig';
 import { ACCESS_KEY, readExternalSubjects } from './read/readExternalTokens';
 import { findRemovedTokens } from './read/readTokens';
-import { findTexts, holdsText, markUnmet } from './read/requirements';
+import {
+  assertWebhookSecrets,
+  hasWebhookSecret,
+  VERIFIED_TOPICS,
+} from './read/webhookSecrets';
 import { isEnforced } from '../gate/rules/Policy';
 
 /**
@@ -23,24 +27,30 @@ const KEPT = [
 
 /** Holds the settings of the start that can't change at run time. */
 export class StartSettings {
-  /** The config paths of texts: other plugins read their secrets at the start only. */
-  readonly #texts: ReadonlySet<string>;
+  /** The topics of webhooks whose modules have read a secret. */
+  readonly #verified: readonly string[];
   /** The subjects of the external tokens that Backstage accepts until a restart. */
   readonly #named: readonly string[];
 
   constructor(config: Config) {
-    this.#texts = findTexts(config);
+    this.#verified = VERIFIED_TOPICS.filter(topic =>
+      hasWebhookSecret(topic, config),
+    );
     this.#named = readExternalSubjects(config).named;
   }
 
   /**
-   * Returns a configuration with a mark on the rules whose requirement is not met: the setting was no text at the start, or is none now.
-   * Expectations are checked without these marks.
+   * Refuses a rule for the webhook of a module that has read no secret at the start: it verifies nobody until a restart.
+   *
+   * @throws InputError
    */
-  markUnmet(read: ApiGateConfig, config: Config): ApiGateConfig {
-    const isMet = (key: string) =>
-      this.#texts.has(key) && holdsText(key, config);
-    return { ...read, allow: markUnmet(read.allow, isMet) };
+  assertWebhookSecrets({ allow }: ApiGateConfig): void {
+    assertWebhookSecrets(
+      allow,
+      `${CONFIG_KEY}.allow`,
+      topic => this.#verified.includes(topic),
+      'the module has not read it, so restart the backend',
+    );
   }
 
   /**
@@ -64,10 +74,6 @@ export class StartSettings {
       subject.endsWith('*') ? `${CONFIG_KEY}.tokens` : ACCESS_KEY,
     );
     needsRestart.push(...uniq(places));
-    const required = uniq(compact(map(read.allow, 'requires')));
-    const isAdded = (key: string) =>
-      holdsText(key, config) && !this.#texts.has(key);
-    needsRestart.push(...required.filter(isAdded));
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
     if (hasEnforced && read.mode === 'report-only') {
       after.mode = 'enforce';
@@ -76,6 +82,6 @@ export class StartSettings {
         needsRestart.push(`${CONFIG_KEY}.mode`);
       }
     }
-    return { after: this.markUnmet(after, config), needsRestart };
+    return { after, needsRestart };
   }
 }

@@ -222,7 +222,7 @@ function countDecisions(): string[] {
 }
 
 function configWith(key: SigningKey): JsonObject {
-  const { apiGate, backend, changeRule } = attackedSettings;
+  const { apiGate, backend } = attackedSettings;
   return {
     backend,
     auth: {
@@ -241,7 +241,7 @@ function configWith(key: SigningKey): JsonObject {
           { plugin: 'hello', path: '/demo/**', until: '2020-01-01' },
           { plugin: 'docs', path: '/static/public' },
           { plugin: 'forwarding', path: '/public/**' },
-        ].map(changeRule),
+        ],
       },
     },
   };

@@ -5,6 +5,4 @@ export const attackedSettings = {
   /** Settings of `auth.apiGate`, besides the rules. */
   apiGate: {} as JsonObject,
   backend: {} as JsonObject,
-  /** Changes a rule that opens something. */
-  changeRule: (rule: JsonObject): JsonObject => rule,
 };

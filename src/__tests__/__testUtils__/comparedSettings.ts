@@ -64,7 +64,7 @@ export const OLD_ISSUER = 'https://old.example.com/api/auth';
 export const RULE = { plugin: 'hello', path: '/data' };
 const DENIED = { plugin: 'hello', path: '/**' };
 const ONLY = [{ plugin: 'hello', path: '/ok' }];
-const RULES = 'allow[].{plugin,path,methods,until,requires}';
+const RULES = 'allow[].{plugin,path,methods,until}';
 const TOKENS =
   'tokens[].{subject,until,only[].plugin,only[].path,only[].methods}';
 

@@ -13,7 +13,6 @@ export function createPageReport(
     path: '/http/github',
     methods: ['POST'],
     reason: 'GitHub signs these',
-    requires: 'events.modules.github.webhookSecret',
   };
   const badge = {
     plugin: 'badges',
@@ -297,7 +296,7 @@ export function createOddReport(): PolicyReport {
     },
     replica: { ...replica, backstage: undefined },
     allow: [
-      { ...rule, unmet: true },
+      rule,
       { ...other, reason: undefined, installed: false },
       { ...other, path: '/c', until: '2026-11-01T00:00:00.000Z', ended: true },
     ],

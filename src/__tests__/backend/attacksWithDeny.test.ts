@@ -47,7 +47,6 @@ jest.mock('../__testUtils__/attackedSettings', () => {
       backend: {
         auth: { externalAccess: [external('excepted'), external('denied')] },
       },
-      changeRule: (rule: unknown) => rule,
     },
   };
 });

@@ -18,10 +18,6 @@ jest.mock('../__testUtils__/attackedSettings', () => {
       backend: {
         auth: { externalAccess: [token('narrow')] },
       },
-      changeRule: (rule: any) => ({
-        ...rule,
-        requires: 'backend.baseUrl',
-      }),
     },
   };
 });

@@ -337,12 +337,12 @@ describePlugins('[P34] a finding is true of the plugins', () => {
   it('open-webhook-without-secret', async () => {
     const backend = await backends.start({
       features: [eventsPlugin],
-      config: { events: { http: { topics: ['github'] } } },
+      config: { events: { http: { topics: ['own'] } } },
       apiGate: {
-        allow: [{ plugin: 'events', path: '/http/github', methods: ['POST'] }],
+        allow: [{ plugin: 'events', path: '/http/own', methods: ['POST'] }],
       },
     });
-    const target = '/api/events/http/github';
+    const target = '/api/events/http/own';
     const { status } = await backend.request('POST', target, [JSON_TYPE], '{}');
     expect(status).toBe(202);
     expect(foundIn(backend)).toContain('open-webhook-without-secret');

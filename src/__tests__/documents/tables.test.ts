@@ -139,7 +139,7 @@ describe('[P103] api-gate diff', () => {
       ),
     ).toEqual([]);
     expect(listed).toEqual(
-      expect.arrayContaining(['auth.apiGate.allow[].requires']),
+      expect.arrayContaining(['auth.apiGate.allow[].until']),
     );
   });
 

@@ -29,7 +29,6 @@ const RULES: Record<
     path: string;
     methods?: string[];
     until?: number;
-    unmet?: true;
   }
 > = {
   root: { path: '/' },
@@ -46,7 +45,6 @@ const RULES: Record<
   'ended at the same path': { path: '/ended/later', until: NOW },
   'ends later': { path: '/ended/later', until: LATER },
   'ended there, too': { path: '/ended/later', until: NOW - 1 },
-  unmet: { path: '/unmet', unmet: true },
   whole: { plugin: 'absent', path: '/**', methods: ['PUT'] },
 };
 
@@ -57,15 +55,13 @@ const allow = Object.entries(RULES).map(([reason, rule]) => ({
   ...rule,
 }));
 /** Rules as the model reads them, which has no milliseconds. */
-const written = allow
-  .filter(({ unmet }) => !unmet)
-  .map(({ until = Infinity, ...rule }) => ({
-    ...rule,
-    ...(until < Infinity && { until: new Date(until).toISOString() }),
-  }));
+const written = allow.map(({ until = Infinity, ...rule }) => ({
+  ...rule,
+  ...(until < Infinity && { until: new Date(until).toISOString() }),
+}));
 
 const IN_FORCE = Object.keys(RULES).filter(
-  reason => !/^ended|more$|^unmet/.test(reason),
+  reason => !/^ended|more$/.test(reason),
 );
 
 const PLUGINS = ['here', 'auth', 'app', 'absent', 'x.y'];
@@ -77,14 +73,7 @@ const PATHS = [
   ...['', '/', '/a', '/a/', '/A', '/a/b', '/a/b/c', '/a/x/c', '/x/b/c'],
   ...['/x/b/d', '/a/b/d', '/a//c', '/x/s', '/x/s/y', '/b', '/b/c', '/c'],
   ...['/a/b/c/d', '/*/b/d', '/a/./c', '/a/../a', '/a;b', '/a%2fb', '/a?b'],
-  ...[
-    '/ended',
-    '/ended/later',
-    '/unmet',
-    KEYS,
-    `${KEYS}/x`,
-    KEYS.toUpperCase(),
-  ],
+  ...['/ended', '/ended/later', KEYS, `${KEYS}/x`, KEYS.toUpperCase()],
   ...[COOKIE_ENDPOINT, COOKIE_ENDPOINT.toUpperCase(), `${COOKIE_ENDPOINT}/x`],
   ...['/github/logout', '/GitHub/LOGOUT', '/other/logout', '/github/logout/x'],
   ...['/github/start', '/api-gate', '/API-gate/v1/policy', '/api-gates'],
@@ -326,8 +315,8 @@ it('[P111] the limits of an external token refuse by T11, T12 and R12', () => {
     for (const url of TARGETS) {
       const request = atExpress({ method, url, headers: {} });
       const { tokenLimits } = request.policy;
-      const isNamed = allow.some(
-        ({ unmet, until, ...rule }) => !unmet && isNamedBy(rule, method, url),
+      const isNamed = allow.some(({ until, ...rule }) =>
+        isNamedBy(rule, method, url),
       );
       const isIn = (path: string) => isNamedBy(onlyOf(path)[0], method, url);
       const restricted = ['restricted', -Infinity];

@@ -12,10 +12,6 @@ export interface AllowRule {
   reason?: string;
   /** The time from which on the rule opens nothing, in milliseconds since 1970. Default: the rule does not end. */
   until?: number;
-  /** The config path of a text without which the rule opens nothing. */
-  requires?: string;
-  /** Present if that text is missing, so that the rule opens nothing. */
-  unmet?: true;
 }
 
 /** A path below a plugin: exact, or a subtree with a trailing `/**`. */
@@ -51,7 +47,7 @@ export function openedMethods({
   );
 }
 
-/** The end of a rule, which has passed if its requirement is not met. */
-export function endOf({ unmet, until = Infinity }: Partial<AllowRule>): number {
-  return unmet ? -Infinity : until;
+/** The end of a rule; `Infinity` if it has none. */
+export function endOf({ until = Infinity }: Partial<AllowRule>): number {
+  return until;
 }

@@ -13,7 +13,7 @@ import type { LimitedRequest } from './TokenLimits';
  * An entry of `auth.apiGate.deny`, checked. Its path has no `*`, and `/**` covers the path before it as well. `*` stands for all methods,
  * and `GET` implies `HEAD` and `WEBSOCKET`, which Express may serve by the handler of a GET.
  */
-export interface DenyRule extends Omit<AllowRule, 'requires' | 'unmet'> {
+export interface DenyRule extends AllowRule {
   for: ('users' | 'tokens' | 'plugins')[];
   /** Users and groups in lower case, and subjects of external tokens. */
   except: string[];

@@ -41,13 +41,6 @@ export function readAuthBackendVersion(): string | undefined {
 
 export const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';
 
-/** Topics of Backstage's own modules, which verify the sender by the setting that {@link secretOf} names. */
-export const VERIFIED_TOPICS = ['github', 'gitlab', 'azureDevOps'];
-
-export function secretOf(topic: string): string {
-  return `events.modules.${topic}.webhookSecret`;
-}
-
 export type ProxyEndpoint = ReturnType<typeof readProxyEndpoints>[number];
 
 const SECRET_HEADER =

@@ -1,22 +1,21 @@
-import { compact, once } from 'lodash';
+import { compact, uniq } from 'lodash';
 import type { AllowRule } from '../../gate/rules/AllowRule';
 import { formatRule } from '../../settings/read/readAllowRules';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { overlap } from '../../settings/read/readForeignAuthorization';
-import { findTexts } from '../../settings/read/requirements';
-import { asObject, didYouMean, isTrue } from '../../settings/read/values';
+import { isTrue } from '../../settings/read/values';
+import {
+  hasWebhookSecret,
+  secretOf,
+  VERIFIED_TOPICS,
+} from '../../settings/read/webhookSecrets';
 import { WEBSOCKET } from '../../gate/read/requestLine';
 import { mapInPieces, Pieces } from '../pieces';
 import { Facts, findAbsentPlugin, findEnd, Finding, Possible } from './Finding';
 import {
-  asList,
   asTexts,
-  Get,
-  isText,
   ProxyEndpoint,
   readProxyEndpoints,
-  secretOf,
-  VERIFIED_TOPICS,
 } from './backstageSettings';
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', WEBSOCKET];
@@ -33,22 +32,18 @@ const AUTHORIZED_ROUTES = new Map([
 /** A finding about a rule, without the rule's place. */
 type Fault = Possible<Pick<Finding, 'id' | 'why' | 'write'>>;
 
-const SECRETS = VERIFIED_TOPICS.map(secretOf);
-
 export function* findRuleFindings(facts: Facts): Pieces<Finding[]> {
   const { get } = facts;
   const endpoints = readProxyEndpoints(get);
-  const texts = once(() => [...findTexts(facts.config), ...SECRETS]);
   const found = yield* mapInPieces(facts.gate.allow, (rule, i) => {
     const path = `${CONFIG_KEY}.allow[${i}]`;
     const at = `${path} (${formatRule(rule)})`;
     return compact([
       findWidth(rule),
-      findUnverified(rule, get),
+      findUnverified(rule, facts),
       ...findProxyFaults(rule, endpoints),
       findAbsentPlugin(facts, rule.plugin, at),
       findRefused(rule, facts),
-      findUnmet(rule, texts),
       findEnd(rule, 'opens', at, facts),
     ]).map(({ id, why, write }) => ({ id, at, why, write }));
   });
@@ -67,10 +62,10 @@ function findWidth({ plugin, path }: AllowRule): Fault {
 }
 
 /** Finds rules by which anybody may change something. The secret of a webhook verifies its sender. */
-function findUnverified(rule: AllowRule, get: Get): Fault {
+function findUnverified(rule: AllowRule, facts: Facts): Fault {
   const unsafe = rule.methods.filter(method => !SAFE_METHODS.includes(method));
   if (rule.plugin === 'events' && reaches(rule, '/http')) {
-    return unsafe.includes('POST') && findOpenWebhooks(rule, get);
+    return unsafe.includes('POST') && findOpenWebhooks(rule, facts);
   }
   return (
     unsafe.length > 0 && {
@@ -82,45 +77,21 @@ function findUnverified(rule: AllowRule, get: Get): Fault {
   );
 }
 
-function findOpenWebhooks(rule: AllowRule, get: Get): Fault {
-  const named = VERIFIED_TOPICS.filter(
-    topic => rule.path.toLowerCase() === `/http/${topic}`.toLowerCase(),
-  );
-  const topics = new Set([...asTexts(get('events.http.topics')), ...named]);
-  const withSecret = readWebhookSecrets(get);
-  const open = [...topics].filter(
+function findOpenWebhooks(rule: AllowRule, { config, get }: Facts): Fault {
+  const open = uniq(asTexts(get('events.http.topics'))).filter(
     topic =>
-      reaches(rule, `/http/${topic}`) &&
-      !withSecret.has(topic.toLowerCase()) &&
-      !(VERIFIED_TOPICS.includes(topic) && rule.requires === secretOf(topic)),
+      reaches(rule, `/http/${topic}`) && !hasWebhookSecret(topic, config),
   );
   const secrets = open.map(secretOf).join(' and ');
-  const required =
-    open.length === 1 ? `, and add requires: ${secrets} to the rule` : '';
   return (
     open.length > 0 && {
       id: 'open-webhook-without-secret',
       why: `opens the webhook ${open}, and no secret is configured for it, so that anybody can publish events`,
       write: open.every(topic => VERIFIED_TOPICS.includes(topic))
-        ? `set ${secrets} to the secret of the sender${required}, or remove the rule`
+        ? `set ${secrets} to the secret of the sender, or remove the rule`
         : 'verify the sender in a module of the events plugin and accept this finding, or remove the rule',
     }
   );
-}
-
-/** Returns the topics whose webhooks have a secret, in lower case. */
-function readWebhookSecrets(get: Get): ReadonlySet<string> {
-  const modules = Object.entries(asObject(get('events.modules'))).filter(
-    ([, module]) => isText(asObject(module).webhookSecret),
-  );
-  const hasGithubApp = asList(get('integrations.github'))
-    .flatMap(integration => asList(asObject(integration).apps))
-    .map(asObject)
-    .some(({ appId, webhookSecret }) => appId && isText(webhookSecret));
-  return new Set([
-    ...modules.map(([id]) => id.toLowerCase()),
-    ...(hasGithubApp ? ['github'] : []),
-  ]);
 }
 
 function findProxyFaults(rule: AllowRule, endpoints: ProxyEndpoint[]): Fault[] {
@@ -155,18 +126,6 @@ function findRefused(rule: AllowRule, { get, isLegacy }: Facts): Fault {
       why: `opens ${refused.join(', ')}, where the plugin ${plugin} asks for permission in the name of the caller and refuses one without a credential`,
       write:
         'remove the rule and give the caller a token, or let an ingress add one',
-    }
-  );
-}
-
-function findUnmet(rule: AllowRule, texts: () => string[]): Fault {
-  const { requires = '', unmet } = rule;
-  const meant = requires && didYouMean(requires, texts());
-  return (
-    (unmet || meant !== '') && {
-      id: 'rule-requirement-not-met',
-      why: `opens nothing, since ${requires} ${unmet ? 'was not set when the process started, or is not set now' : 'is not set'}${meant}`,
-      write: `set ${requires} and restart, ${meant && 'or correct the path, '}or remove the rule`,
     }
   );
 }

@@ -61,7 +61,7 @@ const RULES: readonly Column<RuleRow>[] = [
     'Limits',
     rule => {
       const notes = notesOf(rule).join('; ');
-      const isOff = rule.ended || rule.unmet || rule.installed === false;
+      const isOff = rule.ended || rule.installed === false;
       return isOff ? tag('warned', notes) : notes;
     },
   ],

@@ -57,7 +57,7 @@ const GAUGES: Record<string, Gauge> = {
     's',
     'Time until the first allow rule with `until` ends, a year at most; 0 once one has ended',
     ({ source: { current } }) => {
-      const rules = current.config.allow.filter(({ unmet }) => !unmet);
+      const rules = current.config.allow;
       return secondsUntil(rules.map(endOf), current.now());
     },
   ],

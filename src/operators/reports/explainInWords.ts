@@ -43,8 +43,6 @@ const ANSWERS: Record<Explanation['because'], string> = {
   'no-rule': 'needs a credential: no rule names it',
   denied:
     'needs a credential: a deny rule covers it, so that no allow rule opens it',
-  'requirement-not-met':
-    'needs a credential: a rule names it, and opens nothing without the setting that it requires',
   'not-plain':
     'needs a credential: routers and proxies may read its path differently, so that no rule ever applies to it',
   'not-below-a-plugin':

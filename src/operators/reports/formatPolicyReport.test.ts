@@ -35,8 +35,6 @@ describe('formatPolicyReport', () => {
         { ...health, installed: true, reason: 'The load balancer asks' },
         { ...health, installed: true, until },
         { ...health, installed: false, until, ended: true },
-        { ...health, installed: true, requires: 'a.b' },
-        { ...health, installed: true, requires: 'a.b', unmet: true },
       ],
       tokens: [
         { subject: 'ci', only: [health, health], reason: 'It deploys' },
@@ -71,8 +69,6 @@ describe('formatPolicyReport', () => {
          GET /api/hello/health  (The load balancer asks)
          GET /api/hello/health  (until 2026-12-01T00:00:00.000Z)
          GET /api/hello/health  (ended, and closed since 2026-12-01T00:00:00.000Z)  (not installed in this backend: a misspelling, or a plugin of another one)
-         GET /api/hello/health  (requires a.b)
-         GET /api/hello/health  (closed: a.b was not set when the process started, or is not set now)
        Limits of external tokens:
          ci: GET /api/hello/health; GET /api/hello/health  (It deploys)
          old: what accessRestrictions allow  (until 2026-12-01T00:00:00.000Z)

@@ -108,13 +108,10 @@ export function formatOpening(rule: ReportedRule): string {
   return `${formatRule(rule)}${inBrackets([rule.reason, ...notesOf(rule)])}`;
 }
 
-/** Returns when a rule ends, what it requires, and whether its plugin is installed. */
+/** Returns when a rule ends, and whether its plugin is installed. */
 export function notesOf(rule: ReportedRule): string[] {
   return compact([
     formatEnd(rule, 'ended, and closed since'),
-    rule.unmet
-      ? `closed: ${rule.requires} was not set when the process started, or is not set now`
-      : rule.requires && `requires ${rule.requires}`,
     rule.installed === false &&
       'not installed in this backend: a misspelling, or a plugin of another one',
   ]);

@@ -12,7 +12,7 @@ import { formatExpected } from '../../settings/read/readExpectations';
 import { RULE_PATH, yamlOf } from '../../settings/read/readAllowRules';
 import type { Decision } from '../../gate/Decision';
 import type { DecidedRequest } from '../../gate/GateObserver';
-import { secretOf, VERIFIED_TOPICS } from '../findings/backstageSettings';
+import { VERIFIED_TOPICS } from '../../settings/read/webhookSecrets';
 import {
   isCookieEndpoint,
   isRead,
@@ -67,8 +67,8 @@ export function isRecordableText(text: string): boolean {
 }
 
 /**
- * Proposes the rule for requests that worked as YAML: the path and the method that were seen, and nothing else. A webhook's rule requires
- * the secret by which its module verifies the sender. Where no rule is proposed, the reason is returned.
+ * Proposes the rule for requests that worked as YAML: the path and the method that were seen, and nothing else. Where no rule is proposed,
+ * the reason is returned.
  */
 export function proposeRule(
   worked: WorkedRequest,
@@ -87,10 +87,7 @@ export function proposeRule(
     !path &&
       'no rule is proposed, since the path is not recorded: see docs/usage.md',
   ]);
-  const requires = isWebhook ? secretOf(topic) : undefined;
-  return why
-    ? { why }
-    : { yaml: yamlOf({ plugin, path, methods: [method], requires }) };
+  return why ? { why } : { yaml: yamlOf({ plugin, path, methods: [method] }) };
 }
 
 /** Proposes what would allow a request that the limits of an external token refuse. */

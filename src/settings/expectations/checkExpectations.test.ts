@@ -169,6 +169,7 @@ describe('readPolicyConfig', () => {
     readPolicyConfig(
       new ConfigReader({
         backend: { baseUrl: 'https://backstage.example.com' },
+        events: { modules: { github: { webhookSecret: 's' } } },
         auth: {
           providers: { github: { development: { signIn: {} } } },
           apiGate: {

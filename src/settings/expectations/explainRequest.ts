@@ -13,7 +13,6 @@ import {
 } from '../../gate/rules/AllowRule';
 import { judge, Judgement } from '../../gate/judge/judge';
 import { Refusal } from '../../gate/Refusal';
-import { findCovering } from './coverage';
 import { RULE_PATH } from '../read/readAllowRules';
 import {
   classifyRoute,
@@ -33,12 +32,10 @@ export interface Explanation {
     | 'no-rule'
     /** A deny rule covers it, so that no allow rule opens it. */
     | 'denied'
-    /** A rule names it, and opens nothing without the setting that it requires. */
-    | 'requirement-not-met'
     /** Routers and proxies may read the target differently, so no rule can name it. */
     | 'not-plain'
     | 'not-below-a-plugin';
-  /** The rule, with the reasons `allow-rule` and `requirement-not-met`. */
+  /** The rule, with the reason `allow-rule`. */
   rule?: AllowRule;
   /** The rule in force that comes closest, with the reason `no-rule`; `undefined` if the plugin has none. */
   nearest?: AllowRule;
@@ -104,16 +101,12 @@ export function explainRequest(
   if (denyList.match(route, now).length > 0) {
     return { ...closed, because: 'denied' };
   }
-  const covering = findCovering(allowList, { plugin, path }, method);
-  const unmet = covering.find(rule => rule.unmet);
-  return unmet && !isCookieEndpoint(path)
-    ? { ...closed, because: 'requirement-not-met', rule: unmet }
-    : {
-        ...closed,
-        because: 'no-rule',
-        nearest: findNearestRule(allowList.rules, plugin, path),
-        opening: ruleFor(method, plugin, path),
-      };
+  return {
+    ...closed,
+    because: 'no-rule',
+    nearest: findNearestRule(allowList.rules, plugin, path),
+    opening: ruleFor(method, plugin, path),
+  };
 }
 
 /**

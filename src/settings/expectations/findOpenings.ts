@@ -10,7 +10,7 @@ import { AllowList } from '../../gate/rules/AllowList';
 import { DenyRule, hasMethod } from '../../gate/rules/DenyList';
 import { coveredUntil, findCovering } from './coverage';
 
-/** A path of one plugin that a list of rules opens, and another one does not, not as long, or with another requirement. */
+/** A path of one plugin that a list of rules opens, and another one does not, or not as long. */
 export interface Opening extends Omit<AllowRule, 'reason'> {
   /** The methods, with `HEAD` if the rule has `GET`. */
   methods: string[];
@@ -18,8 +18,6 @@ export interface Opening extends Omit<AllowRule, 'reason'> {
   rule: AllowRule;
   /** The time at which the other list closes the path; only if that list opens it now. */
   otherUntil?: number;
-  /** The other list's requirement for the path; absent if it is the same. */
-  otherRequires?: string;
 }
 
 /**
@@ -31,37 +29,23 @@ export function findOpenings(
   others: readonly AllowRule[],
   now = Date.now(),
 ): Opening[] {
-  const [own, all] = [rules, others].map(
+  const [list, other] = [rules, others].map(
     each => new AllowList(each.filter(rule => endOf(rule) > now)),
   );
   const found = new Map<string, Opening>();
-  for (const requires of new Set(own.rules.map(rule => rule.requires))) {
-    // Rules with another requirement may open nothing while the rules with this one do.
-    const [list, other] = [own, all].map(
-      each =>
-        new AllowList(
-          each.rules.filter(
-            rule => !rule.requires || rule.requires === requires,
-          ),
-        ),
-    );
-    for (const rule of list.rules.filter(each => each.requires === requires)) {
-      for (const method of new Set(openedMethods(rule))) {
-        const otherUntil = coveredUntil(other, rule, method);
-        if (endOf(rule) > otherUntil && !isRepeated(rule, method, list)) {
-          const [same] =
-            otherUntil > now ? [] : findCovering(all, rule, method);
-          const opening: Opening = {
-            ...omit(rule, 'reason'),
-            methods: [],
-            rule,
-            ...(otherUntil > now && { otherUntil }),
-            ...(same?.requires && { otherRequires: same.requires }),
-          };
-          const key = JSON.stringify({ ...opening, rule: requires });
-          found.set(key, found.get(key) ?? opening);
-          found.get(key)!.methods.push(method);
-        }
+  for (const rule of list.rules) {
+    for (const method of new Set(openedMethods(rule))) {
+      const otherUntil = coveredUntil(other, rule, method);
+      if (endOf(rule) > otherUntil && !isRepeated(rule, method, list)) {
+        const opening: Opening = {
+          ...omit(rule, 'reason'),
+          methods: [],
+          rule,
+          ...(otherUntil > now && { otherUntil }),
+        };
+        const key = JSON.stringify({ ...opening, rule: undefined });
+        found.set(key, found.get(key) ?? opening);
+        found.get(key)!.methods.push(method);
       }
     }
   }

@@ -22,7 +22,6 @@ export const FINDING_IDS = [
   'rule-ended',
   'rule-ends-soon',
   'rule-opens-plugin',
-  'rule-requirement-not-met',
   'rule-will-not-work',
   'scripts-act-as-user',
   'setting-misplaced',

@@ -54,7 +54,7 @@ describe('readAllowRules', () => {
     [{ plugin: 'pub', path: '/api/pub/x' }, 'leave out the leading /api/pub'],
     [
       { plugin: 'pub', path: '/h', method: ['GET'] },
-      '[0].method is not known (did you mean methods?): use plugin, path, methods, reason, until, requires',
+      '[0].method is not known (did you mean methods?): use plugin, path, methods, reason, until',
     ],
     [
       { plugin: 'pub', path: '/h', as: 'ci' },

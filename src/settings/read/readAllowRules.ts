@@ -14,7 +14,6 @@ import {
   WEBSOCKET,
 } from '../../gate/read/requestLine';
 import { EXPECTED_METHODS } from './readExpectations';
-import { readRequires } from './requirements';
 import {
   check,
   checkPluginId,
@@ -23,6 +22,7 @@ import {
   readList,
   readObject,
 } from './values';
+import { assertWebhookSecrets, hasWebhookSecret } from './webhookSecrets';
 
 // RFC 3986's unreserved characters, `@` and `/`. The sub-delims and `:` are special in the policies of plugins. A rule may have
 // `*` beside them: as a whole segment, or in a trailing `/**`.
@@ -36,38 +36,35 @@ const RULE_METHODS = without(EXPECTED_METHODS, 'TRACE');
 /**
  * Reads the allow rules. A rule that is in doubt is an error, so that none opens more than it says.
  *
- * @param rootConfig - has what the rules require
+ * @param rootConfig - has the secrets of webhooks
  */
 export function readAllowRules(
   value: unknown,
   configPath: string,
   rootConfig: Config = new ConfigReader({}),
 ): AllowRule[] {
-  return readList(
+  const rules = readList(
     value,
     configPath,
     'a list of rules, each with a plugin and a path',
-    (item, path) => readAllowRule(item, path, rootConfig),
+    readAllowRule,
   );
+  assertWebhookSecrets(rules, configPath, topic =>
+    hasWebhookSecret(topic, rootConfig),
+  );
+  return rules;
 }
 
-function readAllowRule(
-  value: unknown,
-  configPath: string,
-  rootConfig: Config,
-): AllowRule {
-  const { plugin, path, methods, requires, ...others } = readObject(
+function readAllowRule(value: unknown, configPath: string): AllowRule {
+  const { plugin, path, methods, ...others } = readObject(
     value,
     configPath,
-    ['plugin', 'path', 'methods', 'reason', 'until', 'requires'],
+    ['plugin', 'path', 'methods', 'reason', 'until'],
     { as: 'an ingress can add a static token on that path' },
   );
-  const end = readEndAndReason(others, configPath, 'why this is public');
-  const required = readRequires(requires, `${configPath}.requires`, rootConfig);
   return {
     ...readOpenedRequests({ plugin, path, methods }, configPath),
-    ...end,
-    ...(required !== undefined && { requires: required }),
+    ...readEndAndReason(others, configPath, 'why this is public'),
   };
 }
 
@@ -185,6 +182,6 @@ export function formatRule(
 }
 
 /** Formats a rule as an entry of a list in YAML. */
-export function yamlOf({ plugin, path, methods, requires }: AllowRule): string {
-  return `- { plugin: ${plugin}, path: '${path}', methods: [${methods.join(', ')}]${requires ? `, requires: ${requires}` : ''} }`;
+export function yamlOf({ plugin, path, methods }: AllowRule): string {
+  return `- { plugin: ${plugin}, path: '${path}', methods: [${methods.join(', ')}] }`;
 }

@@ -21,6 +21,10 @@ import {
 } from '../../__testUtils__/signedBackends';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
 
+const SECRET = {
+  events: { modules: { github: { webhookSecret: 'a secret' } } },
+};
+
 const backends = signedBackends();
 afterEach(() => jest.restoreAllMocks());
 afterEach(backends.stopAll);
@@ -84,6 +88,7 @@ describe('docs/allow-rules.md', () => {
     const events = recordingPlugin('events');
     const [yaml] = blocksAfter(RULES, 'Allow rules');
     const backend = await backends.start({
+      config: SECRET,
       apiGate: gateOf(yaml),
       features: [events.feature],
     });
@@ -100,6 +105,7 @@ describe('docs/allow-rules.md', () => {
     const [error] = blocksAfter(RULES, "What a rule can't say", 'text');
     await expect(
       backends.start({
+        config: SECRET,
         apiGate: gateOf(yaml.replace('/http/github', '/http/github/')),
       }),
     ).rejects.toThrow(error);
