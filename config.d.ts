@@ -87,13 +87,6 @@ export interface Config {
       }>;
 
       /**
-       * Issuers (`iss`) of user tokens that are accepted besides this deployment's own `auth` plugin, each the external address of
-       * another `auth` plugin, such as `https://old.example.com/api/auth`. Their keys must be among those that the `auth` plugin
-       * serves. Default: none.
-       */
-      issuers?: string[];
-
-      /**
        * What external tokens may do, and until when. An entry can only refuse: Backstage verifies the token first. Several entries of one
        * subject add up, if each has `only`. Default: none.
        */
@@ -185,7 +178,7 @@ export interface Config {
       signOut?: {
         /**
          * `session`: the sign-in whose token is in this browser's cookie. `user`: every token of the user that was issued up
-         * to now. The session at the identity provider goes on: it signs other devices in again when they load the page.
+         * to now, and the refresh tokens of OAuth clients. The session at the identity provider goes on: it signs other devices in again when they load the page.
          * Default: `session`.
          */
         scope?: 'session' | 'user';
@@ -194,11 +187,6 @@ export interface Config {
          * Default: none.
          */
         providers?: string[];
-        /**
-         * With `scope: user`, what becomes of the refresh tokens that the `auth` plugin gave to OAuth clients, such as the
-         * CLI and MCP clients: `end`, or `keep`. Default: `keep`.
-         */
-        offlineSessions?: 'keep' | 'end';
       };
 
       /**
@@ -207,23 +195,6 @@ export interface Config {
        * as well. Default: none.
        */
       operators?: string[];
-
-      /**
-       * Users who may read the policy and the gate's page only: full entity references of users and groups, as for `operators`. Where
-       * `permission.enabled` is true, they need the permission `auth.api-gate.read` as well. Default: none.
-       */
-      readers?: string[];
-
-      /** Verified tokens are remembered for a while, so that the same one is not verified with each request; `false`: never. */
-      tokenCache?:
-        | false
-        | {
-            /**
-             * How long at most, from 1 second to 5 minutes. Ended sessions are noticed at once all the same; a withdrawn key or
-             * external token after this time. Default: `30s`.
-             */
-            ttl?: HumanDuration | string;
-          };
 
       /** Settings that make the gate pointless or a rule dangerous are logged at start, and are in the policy report. */
       findings?: {
@@ -235,8 +206,6 @@ export interface Config {
           at: string;
           /** Why this is meant so. */
           reason: string;
-          /** From then on the finding is reported again: a date in UTC, or an instant with a zone. Default: never. */
-          until?: string;
         }>;
       };
       /**
@@ -251,12 +220,6 @@ export interface Config {
          * policy route. An address is personal data in many countries. Default: `false`.
          */
         clientAddress?: boolean;
-      };
-
-      /** How replicas learn of sessions that were ended elsewhere. */
-      revocation?: {
-        /** How often a replica reads which sessions others have ended, from 100 milliseconds to 5 minutes. Default: `2s`. */
-        pollInterval?: HumanDuration | string;
       };
     };
   };

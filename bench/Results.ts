@@ -36,7 +36,6 @@ const RATIOS: Ratio[] = [
   ['one bearer', 'speed', 'gate', 'stock', 1.75],
   ['1,000 bearers', 'speed', 'gate', 'stock', 1.7],
   ['1,000 browsers', 'speed', 'gate', 'stock', 1.6],
-  ['one bearer', 'speed', 'gate without cache', 'stock', 0.92],
   ['service token', 'speed', 'gate', 'stock', 1.5],
   ['anonymous refused', 'speed', 'gate', 'stock', 1.25],
   ['bad signatures', 'cost', 'gate', 'stock', 1.08],

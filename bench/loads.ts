@@ -37,7 +37,6 @@ export const loads = {
       'no-auth',
       'stock',
       'gate',
-      'gate without cache',
       'gate with 1,000 rules',
       'gate with 1,000 deny rules',
     ],
@@ -47,7 +46,7 @@ export const loads = {
     },
   },
   '1,000 bearers': {
-    variants: ['stock', 'gate', 'gate without cache'],
+    variants: ['stock', 'gate'],
     // Else tokens that were remembered for 30 seconds are verified within the measurement, and the gate sends its cookie with the
     // first ten answers to each.
     warmUp: 10_000,
@@ -71,7 +70,7 @@ export const loads = {
     },
   },
   cookie: {
-    variants: ['gate', 'gate without cache'],
+    variants: ['gate'],
     create(tokens, { url }) {
       const headers = { cookie: `token=${tokens.user(url)}` };
       return { ...ACCEPTED, nextHeaders: () => headers };
@@ -79,7 +78,7 @@ export const loads = {
   },
   // A plugin calls another one, with a token of its own.
   'service token': {
-    variants: ['stock', 'gate', 'gate without cache'],
+    variants: ['stock', 'gate'],
     create(_tokens, { serviceToken }) {
       const headers = bearer(serviceToken);
       return { ...ACCEPTED, nextHeaders: () => headers };
@@ -125,7 +124,7 @@ export const loads = {
   },
   // Each request has another token.
   'bad signatures': {
-    variants: ['stock', 'gate', 'gate without cache'],
+    variants: ['stock', 'gate'],
     create: (tokens, { url }) => ({
       ...REFUSED,
       nextHeaders: () => bearer(tokens.forgedUser(url)),

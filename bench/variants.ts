@@ -35,10 +35,6 @@ export const variants = {
   'no-auth': { config: BARRIER_OFF },
   stock: {},
   gate: { withGate: true, config: gateConfig({ allow: [openRule] }) },
-  'gate without cache': {
-    withGate: true,
-    config: gateConfig({ allow: [openRule], tokenCache: false }),
-  },
   'gate with 1,000 rules': withRules(1000),
   // All are for the requested plugin and method.
   'gate with 1,000 deny rules': {

@@ -20,7 +20,7 @@ const WITH_BACKEND = [
   'backstage/apiGateService.ts',
   'backstage/createFront.ts',
   'backstage/createParts.ts',
-  'backstage/createPolicyAnswers.ts',
+  'backstage/createSharedReport.ts',
   'backstage/httpAuthService.ts',
   'backstage/module.ts',
   'backstage/pluginRegistration.ts',

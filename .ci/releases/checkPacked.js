@@ -111,7 +111,7 @@ async function startBackend(url, port) {
   // The route that ends the refresh tokens of a user is there only if they are on.
   setting('auth_experimentalRefreshToken_enabled', true);
   setting('auth_apiGate_allow', [{ plugin: 'hello', path: '/public' }]);
-  setting('auth_apiGate_readers', ['user:development/guest']);
+  setting('auth_apiGate_operators', ['user:development/guest']);
   const empty = path.join(modules, '.packed/empty.yaml');
   fs.writeFileSync(empty, '{}\n');
   process.argv.push('--config', empty);

@@ -9,7 +9,6 @@ import {
   pageAddressOf,
   splitBlock,
 } from '../operators/reports/formatPolicyReport';
-import { atOnce } from '../operators/pieces';
 import { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createParts, GateParts } from './createParts';
 import { mountGate } from './mountGate';
@@ -46,7 +45,7 @@ export const apiGateServiceFactory = createServiceFactory({
     source.onReload(outcome => audit.reloaded(outcome));
     source.start();
     lifecycle.addStartupHook(() => {
-      const report = atOnce(gate.describePolicy());
+      const report = gate.describePolicy();
       for (const part of splitBlock(formatPolicyReport(report, page))) {
         logger.info(part, { policy: report.hash });
       }

@@ -20,28 +20,6 @@ async function create(settings: JsonObject) {
   return { ...parts, change };
 }
 
-it('reads revocations at the interval of the configuration in force', async () => {
-  const configWith = (pollInterval: string) => ({
-    backend: { baseUrl: 'http://localhost' },
-    auth: { apiGate: { revocation: { pollInterval } } },
-  });
-  const { change, revocations } = await create(configWith('1s'));
-  const read = jest.fn(async () => ({ revocations: [] }));
-  await revocations.follow({ read, add: async () => {} });
-  const readsIn = async (milliseconds: number) => {
-    read.mockClear();
-    await jest.advanceTimersByTimeAsync(milliseconds);
-    return read.mock.calls.length;
-  };
-  expect(await readsIn(10_000)).toBe(10);
-  change(configWith('5s'));
-  await jest.advanceTimersByTimeAsync(1_000);
-  expect(await readsIn(10_000)).toBe(2);
-  change(configWith('wrong'));
-  expect(await readsIn(10_000)).toBe(2);
-  revocations.stop();
-});
-
 it.each([
   [{}, 5_000],
   [{ startupRequestPauseTimeout: { seconds: 2 } }, 2_000],

@@ -10,7 +10,7 @@ import { map, toLower } from 'lodash';
 import { readExternalTokens } from '../settings/read/readExternalTokens';
 import { KeyEndpoints } from '../gate/verify/KeyEndpoints';
 import { readAuthBackendVersion } from '../operators/findings/backstageSettings';
-import { findFindingsInPieces } from '../operators/findings/findFindings';
+import { findFindings } from '../operators/findings/findFindings';
 import { createApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/upgrades/createWebSocketGate';
 import { describePolicy } from '../operators/reports/describePolicy';
@@ -32,7 +32,6 @@ import { IssuerClock } from '../store/revocations/IssuerClock';
 import { OfflineSessions } from '../store/revocations/OfflineSessions';
 import { Revocations } from '../store/revocations/Revocations';
 import { Usage } from '../store/usage/Usage';
-import { atOnce } from '../operators/pieces';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createClientAddress } from './createClientAddress';
 import { readBackstageVersion } from './releaseFeatures';
@@ -100,10 +99,7 @@ async function createServices(rootServices: RootServices) {
     issuerClock: new IssuerClock(),
     plugins,
     policies,
-    revocations: new Revocations({
-      logger,
-      pollIntervalMs: () => source.current.config.revocation.pollIntervalMs,
-    }),
+    revocations: new Revocations({ logger }),
     source,
     usage: new Usage({
       logger,
@@ -119,15 +115,13 @@ function createReports(services: Services) {
   const observer = new GateReport({ ...services, metrics });
   const { refusals } = observer;
   const authBackend = readAuthBackendVersion();
-  function* examine() {
-    // A change of the policy between two pieces would mix two of them.
+  const examine = () => {
     const policy = source.current;
     const uses = usage.read();
-    yield;
-    const used = yield* describeUsage(usage, policy.config, plugins, uses);
+    const used = describeUsage(usage, policy.config, plugins, uses);
     const shown = { ...services, policy, refusals, uses };
     const reportOnly = describeReportOnly(shown);
-    const findings = yield* findFindingsInPieces({
+    const findings = findFindings({
       ...services,
       gate: policy.config,
       authBackend,
@@ -139,20 +133,21 @@ function createReports(services: Services) {
       usage: used,
     });
     return { findings, policy, reportOnly, used };
-  }
+  };
   if (!source.current.isEnforced) {
     metrics.expectWorked([...plugins.installedIds(), NOT_INSTALLED]);
   }
   const describeProcess = () => describeReplica({ ...services, refusals });
   return {
     observer,
-    findFindings: () => atOnce(examine()).findings,
+    findFindings: () => examine().findings,
     describeProcess,
-    *describePolicy() {
-      const examined = yield* examine();
-      const process = describeProcess();
-      return yield* describePolicy({ ...services, ...examined, process });
-    },
+    describePolicy: () =>
+      describePolicy({
+        ...services,
+        ...examine(),
+        process: describeProcess(),
+      }),
   };
 }
 
@@ -172,9 +167,7 @@ function createOfflineSessions(services: Services): OfflineSessions {
           true
         : undefined,
     onEndedLater: async (userEntityRef, answer) => {
-      const { isStored } = await revokeUser(userEntityRef, {
-        offlineSessions: 'keep',
-      });
+      const { isStored } = await revokeUser(userEntityRef);
       audit.revoked(
         { scope: 'user', sub: userEntityRef },
         {

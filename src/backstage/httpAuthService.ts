@@ -21,10 +21,9 @@ export const cachingHttpAuthServiceFactory = createServiceFactory({
   },
   factory({ gate, auth, discovery, plugin }) {
     const pluginId = plugin.getId();
-    const { source, tokens } = gate;
-    const { tokenCache } = source.current.config;
+    const { tokens } = gate;
     const httpAuth = DefaultHttpAuthService.create({
-      auth: tokenCache ? tokens.wrap(auth, pluginId) : auth,
+      auth: tokens.wrap(auth, pluginId),
       discovery,
       pluginId,
       getTokenFromRequest: req => ({ token: tokenOf(req) }),

@@ -16,7 +16,7 @@ import {
 import { DatabaseRevocationStore } from '../store/revocations/DatabaseRevocationStore';
 import { UserLocks } from '../store/revocations/UserLocks';
 import { apiGateServiceRef } from './apiGateService';
-import { createPolicyAnswers } from './createPolicyAnswers';
+import { createSharedReport } from './createSharedReport';
 import { DatabaseConnections } from '../store/DatabaseConnections';
 
 /**
@@ -113,8 +113,13 @@ export const authModuleApiGate = createBackendModule({
             lookUpUser: createUserLookup({ ...services, database }),
           }),
         );
-        const answers = createPolicyAnswers(gate);
-        httpRouter.use(createPolicyRouter({ ...gate, ...answers, access }));
+        httpRouter.use(
+          createPolicyRouter({
+            access,
+            config: gate.config,
+            readReport: createSharedReport(gate),
+          }),
+        );
         // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
         lifecycle.addStartupHook(() => {
           gate.offlineSessions

@@ -61,9 +61,7 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
 
     if (!(httpAuth instanceof CachingHttpAuth)) {
       checkCredentialSettings(id, source.current.config, logger);
-      if (source.current.config.tokenCache) {
-        logOwnService('httpAuth', 'info', 'verified tokens are not remembered');
-      }
+      logOwnService('httpAuth', 'info', 'verified tokens are not remembered');
     }
     if (!policies.isWatched(httpRouter)) {
       logOwnService(

@@ -9,7 +9,6 @@ import {
   OF_ISSUER,
   OF_BACKENDS,
   OF_COMMANDS,
-  OLD_ISSUER,
   Pair,
   PORTAL,
   RULE,
@@ -284,9 +283,6 @@ const REQUESTS: Record<string, (policy: ConfiguredPolicy) => Partial<State>> = {
     } as const;
     return { authorization: refusal ? kinds[refusal] : 'external' };
   },
-  issuers: ({ config }) => ({
-    authorization: config.issuers.includes(OLD_ISSUER) ? 'user' : 'foreign',
-  }),
   credentialHeader: ({ config }) => ({
     header: config.credentialHeader === 'x-credential' ? 'user' : undefined,
   }),

@@ -27,8 +27,6 @@ const OF_GATE: Record<string, Compare> = {
   'tokens[].{subject,until,only[].plugin,only[].path,only[].methods}':
     compareLimits,
   operators: list('may end sessions', gate => [...gate.operators]),
-  readers: list('may read', gate => [...gate.operators, ...gate.readers]),
-  issuers: list('trusts', gate => gate.issuers),
   credentialHeader: list('trusts', gate => [gate.credentialHeader]),
   'foreignAuthorization[].{plugin,path}': paths(
     'sends Authorization to',
@@ -53,19 +51,13 @@ const OF_GATE: Record<string, Compare> = {
   ),
   'cookie.maxAge': range(({ cookie }) => cookie.maxAgeMs ?? Infinity),
   'signOut.scope': range(({ signOut }) => +(signOut.scope === 'session')),
-  'signOut.offlineSessions': range(
-    ({ signOut }) => +(signOut.offlineSessions === 'keep'),
-  ),
   'signOut.providers': range(
     ({ signOut }) => [...signOut.providers],
     (ids, others) => difference(others, ids).length === 0,
   ),
-  'tokenCache.ttl': range(({ tokenCache }) => tokenCache?.ttlMs ?? 0),
-  'revocation.pollInterval': range(gate => gate.revocation.pollIntervalMs),
-  'findings.accept[].{id,at,until}': findings(
+  'findings.accept[].{id,at}': findings(
     'accepts',
-    ({ accepted }) =>
-      accepted && (Date.parse(accepted.until ?? '') || Infinity),
+    ({ accepted }) => accepted !== undefined,
   ),
 };
 
@@ -87,10 +79,8 @@ export const COMPARED: Record<string, Compare> = {
   ),
   // The causes of the other findings have a line of their own, or let nobody do more.
   'auth.providers, backend.auth.dangerouslyDisableDefaultAuthPolicy, events, proxy':
-    findings(
-      'finding',
-      ({ id }) =>
-        +/^(anyone|no-barrier|open|proxied|refresh|token-leaves)-/.test(id),
+    findings('finding', ({ id }) =>
+      /^(anyone|no-barrier|open|proxied|token-leaves)-/.test(id),
     ),
 };
 
@@ -170,23 +160,19 @@ function range<T>(
   };
 }
 
-/** Compares findings, without those that have no extent. The index of an entry may differ. */
+/** Compares the findings that are meant. The index of an entry may differ. */
 function findings(
   kind: string,
-  extentOf: (finding: Finding) => number | undefined,
+  isMeant: (finding: Finding) => boolean,
 ): Compare {
   return compareAll(
     [kind],
     config =>
       findCheckable(config).flatMap(finding => {
         const { id, at } = finding;
-        const extent = extentOf(finding);
         const place = at.replace(/\[\d+\]/g, '');
-        return extent ? [{ text: id, at, place, extent }] : [];
+        return isMeant(finding) ? [{ text: id, at, place }] : [];
       }),
-    (one, other) =>
-      one.text === other.text &&
-      one.place === other.place &&
-      one.extent <= other.extent,
+    (one, other) => one.text === other.text && one.place === other.place,
   );
 }

@@ -9,13 +9,13 @@ jest.mock('../settings/logLine', () => ({
 
 it.each([
   [
-    '    issuers: [https://other.example.com/api/auth]',
+    '    credentialHeader: X-Other',
     '',
-    'The block would change issuers',
+    'The block would change credentialHeader',
   ],
   [
     'auth: null',
-    'operators: [], readers: [], cookie: { name: a }, ',
+    'operators: [], cookie: { name: a }, ',
     'The block would change allow',
   ],
   ['backend: { baseUrl: 5 }', '', "in 'api-gate init'"],

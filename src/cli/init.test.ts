@@ -121,7 +121,6 @@ describe('api-gate init without a policy', () => {
       '',
       expect.stringMatching(/^ {4}# TODO: name the users and groups/),
       "    operators: [] # such as ['group:default/platform']",
-      "    # readers: ['group:default/security'] # may open the page, and end nothing",
       '',
     ]);
     expect(stderr).toBe(
@@ -183,9 +182,6 @@ describe('api-gate init without a policy', () => {
     );
     expect(stdout).not.toContain('TODO');
     expect(stdout).not.toContain('operators');
-    expect(stdout).toContain(
-      "    # Others who may open the page of the gate:\n    # readers: ['group:default/security']",
-    );
   });
 
   it.each([
@@ -674,7 +670,6 @@ auth: # if the file has this key already, add what is below it there
 
     # TODO: name the users and groups that may open the page of the gate, and end the sessions of others.
     operators: [] # such as ['group:default/platform']
-    # readers: ['group:default/security'] # may open the page, and end nothing
 
     # Requests that need no credential. Each rule is a comment, because anonymous requests are also those of attackers.
     # Remove \`# \` in front of \`allow:\` and of each rule that you mean, and add its reason.
@@ -747,7 +742,6 @@ Then run api-gate check with the same files
       },
     );
     const settings = {
-      readers: ['user:default/jane'],
       cookie: { sameSite: 'strict' },
       allow: [{ plugin: 'badges', path: '/kept' }],
       expect: [{ plugin: 'search', is: 'closed' }],
@@ -825,7 +819,7 @@ Then run api-gate check with the same files
   ])(
     'has %s, in a folder without a package.json',
     async (_, subjects, more, lines) => {
-      const gate = 'auth: { apiGate: { operators: [], readers: [] } }\n';
+      const gate = 'auth: { apiGate: { operators: [] } }\n';
       const text = fileWith('http', subjects, more + gate);
       const { stdout } = await runCliIn(['init', '--config', 'a.yaml'], {
         cwd: join(folderWith({ 'config/a.yaml': text }), 'config'),

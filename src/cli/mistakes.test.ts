@@ -320,20 +320,6 @@ const MISTAKES: Mistake[] = [
     2,
   ],
   [
-    'an issuer is a host',
-    [GATE, `${GATE}    issuers: [portal.example.com]\n`],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.issuers\[0\] must be the URL that .* such as https:\/\/backstage\.example\.com\/api\/auth$/,
-    2,
-  ],
-  [
-    'an issuer is the address of its backend',
-    [GATE, `${GATE}    issuers: ['https://portal.example.com']\n`],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.issuers\[0\] must be the URL that .*: the address of its auth plugin, such as https:\/\/backstage\.example\.com\/api\/auth$/,
-    2,
-  ],
-  [
     'a variable is not set',
     [GATE, `${GATE}    mode: '\${GATE_MODE}'\n`],
     ['check', ...FILES],

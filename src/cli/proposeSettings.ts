@@ -1,4 +1,4 @@
-import { compact, difference, find, map, uniq } from 'lodash';
+import { difference, find, map, uniq } from 'lodash';
 import { parse } from 'yaml';
 import { yamlOf } from '../settings/read/readAllowRules';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
@@ -116,16 +116,11 @@ function proposeCookie(facts: ProposalFacts): string[] {
 
 /** Proposes the settings that only a person can fill in. */
 function proposePeople(facts: ProposalFacts): string[] {
-  const readers =
-    !('readers' in facts.present) &&
-    "# readers: ['group:default/security'] # may open the page, and end nothing";
-  if ('operators' in facts.present) {
-    return formatSetting('readers', facts, compact([readers]), [
-      'Others who may open the page of the gate:',
-    ]);
-  }
-  const operators = "operators: [] # such as ['group:default/platform']";
-  return formatSetting('operators', facts, compact([operators, readers]), [
+  const lines =
+    'operators' in facts.present
+      ? []
+      : ["operators: [] # such as ['group:default/platform']"];
+  return formatSetting('operators', facts, lines, [
     'TODO: name the users and groups that may open the page of the gate, and end the sessions of others.',
   ]);
 }

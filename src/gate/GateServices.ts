@@ -63,10 +63,10 @@ export interface GateServices {
   /** The `typ` of tokens that may become the cookie. */
   cookieTypes: ReadonlySet<string | undefined>;
   revocations: Revocations;
-  /** Ends every session of a user, and the refresh tokens of OAuth clients if `offlineSessions` says so. It never throws. */
+  /** Ends every session of a user, and the refresh tokens of OAuth clients. It never throws. */
   signOutUser(
     userEntityRef: string,
-    options: { known: SessionClaims; offlineSessions: 'keep' | 'end' },
+    known: SessionClaims,
   ): Promise<EndedSessions>;
   /** Bounds how often a sign-out verifies its token with other plugins. */
   signOutsByOthers: RateLimit;

@@ -72,7 +72,7 @@ function createServices(system: FromSystem): GateServices {
   );
   const services: GateServices = {
     ...system,
-    tokens: new TokenCache(settings.tokenCache ?? { ttlMs: 0 }),
+    tokens: new TokenCache(),
     invalidTokens: new NegativeTokenCache(),
     ownIssuer: new OwnIssuer(plugins),
     cookie: settings.cookie.enabled ? cookie : undefined,

@@ -110,7 +110,6 @@ beforeEach(() => {
     allow: [{ plugin: 'hello', path: '/open', methods: ['GET'] }],
     signOut: {
       scope: 'session',
-      offlineSessions: 'keep',
       providers: new Set(['github']),
     },
   };

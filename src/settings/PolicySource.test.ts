@@ -114,7 +114,7 @@ describe('PolicySource', () => {
   it('[P100] keeps the policy without auth.apiGate, and logs it every hour', () => {
     const settings = {
       mode: 'report-only',
-      issuers: ['https://a.example.com/api/auth'],
+      operators: ['user:default/jane'],
     };
     const { source, take, removeBlock, write } = create(settings);
     const outcomes: unknown[] = [];
@@ -225,7 +225,6 @@ describe('PolicySource', () => {
     expect(take()).toEqual([expect.stringContaining('has a new policy')]);
     expect(source.current.config.cookie).toMatchObject({ name: 'first' });
     for (const [key, value] of Object.entries({
-      tokenCache: false,
       credentialHeader: 'X-Backstage-Token',
       foreignAuthorization: [{ plugin: 'a', path: '/a' }],
     })) {
@@ -374,7 +373,7 @@ describe('PolicySource', () => {
       const settings = { allow: [demo], expect: [expectation] };
       jest.setSystemTime(new Date('2026-06-21T00:00:00Z'));
       const gate = create(settings);
-      gate.write({ ...settings, issuers: ['https://a.example.com/api/auth'] });
+      gate.write({ ...settings, operators: ['user:default/jane'] });
       expect(gate.source.problem).toBeUndefined();
       gate.write({ ...settings, allow: [{ ...demo, path: '/other' }] });
       expect(gate.source.problem).toContain('the nearest is');

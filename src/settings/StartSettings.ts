@@ -18,12 +18,7 @@ import { isEnforced } from '../gate/rules/Policy';
 export const AFTER_REPORT_ONLY = `remove ${CONFIG_KEY}.mode and ${CONFIG_KEY}.until; to have the gate refuse nothing by its rules again, restart the backend with APP_CONFIG_auth_apiGate_mode=report-only APP_CONFIG_auth_apiGate_until=2999-01-01`;
 
 /** The settings whose parts of the gate are made, or checked, at the start. */
-const KEPT = [
-  'cookie',
-  'credentialHeader',
-  'foreignAuthorization',
-  'tokenCache',
-] as const;
+const KEPT = ['cookie', 'credentialHeader', 'foreignAuthorization'] as const;
 
 /** Holds the settings of the start that can't change at run time. */
 export class StartSettings {

@@ -179,7 +179,7 @@ export async function withWorld(
       },
       auth: {
         apiGate: {
-          readers: ['user:development/guest'],
+          operators: ['user:development/guest'],
           allow: [{ plugin: 'hello', path: '/hostile', reason: HOSTILE }],
           cookie: { ...cookie, trustedOrigins: [elsewhere.origin] },
         },

@@ -19,7 +19,6 @@ const openHealth = { path: '/health', allow: 'unauthenticated' } as const;
 /** The users of the checks, by what they may do. */
 export const USERS = {
   operator: 'user:default/olivia',
-  reader: 'user:default/rita',
   neither: 'user:default/jane',
 };
 
@@ -42,7 +41,7 @@ export interface World {
 /**
  * Runs `use` while such a backend is up.
  *
- * @param apiGate - the value of `auth.apiGate`, beside operators and readers
+ * @param apiGate - the value of `auth.apiGate`, beside operators
  */
 export async function withWorld(
   browser: Browser,
@@ -68,7 +67,6 @@ export async function withWorld(
       auth: {
         apiGate: {
           operators: [USERS.operator],
-          readers: [USERS.reader],
           ...apiGate,
         },
       },

@@ -84,7 +84,7 @@ export async function checkFrontendElsewhere(
     await withWorld(browser, key, { config, features }, async world => {
       const { backend, pageUrl, sign } = world;
       const context = await browser.newContext();
-      const token = await sign(USERS.reader);
+      const token = await sign(USERS.operator);
       const page = await context.newPage();
       const seen = async () => {
         const answer = await page.goto(pageUrl);

@@ -43,7 +43,7 @@ export async function checkReplicas(
             },
             auth: {
               providers: { guest: {} },
-              apiGate: { readers: [USERS.reader] },
+              apiGate: { operators: [USERS.operator] },
             },
           },
         ),
@@ -60,7 +60,10 @@ export async function checkReplicas(
   try {
     await Promise.all(all.map(each => each.start()));
     await send(a.port, { path: '/api/hello/refused-by-a' });
-    const token = await key.sign({ iss: `${url}/api/auth`, sub: USERS.reader });
+    const token = await key.sign({
+      iss: `${url}/api/auth`,
+      sub: USERS.operator,
+    });
     const context = await browser.newContext();
     // A cookie is for each port of a host.
     await context.addCookies([{ name: 'token', value: token, url }]);

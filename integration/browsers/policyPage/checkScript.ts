@@ -4,8 +4,6 @@ import { listen } from '../../http';
 import { AlteredAnswer, startAlteringProxy } from './alteringProxy';
 import { PAGE_PATH, USERS, World } from './World';
 
-const QUESTION = 'GET /api/hello/health';
-
 /** Returns what somebody could put into a page: code, and elements that load, send or go to another address. */
 const attack = (address: string) => `
   <base href="${address}/base/">
@@ -20,7 +18,7 @@ const attack = (address: string) => `
   <form id="stolen" action="${address}/form"><button>Elsewhere</button></form>
   <a id="code" href="javascript:document.title='ran'">Code</a>`;
 
-/** Checks that the form of the page is sent, while all that is injected into the same page is dead. */
+/** Checks that all that is injected into the page is dead. */
 export async function checkScript(checks: Checks, { backend, signIn }: World) {
   const reached: string[] = [];
   const elsewhere = await listen(
@@ -48,24 +46,17 @@ export async function checkScript(checks: Checks, { backend, signIn }: World) {
       await page.waitForTimeout(200);
     }
     await page.goto(`${proxy.url}${PAGE_PATH}`);
-    await page.fill('[name=request]', QUESTION);
-    await page.click('#ask button');
-    await page.waitForURL(/request=/);
     await page.waitForTimeout(500);
     checks.equal(
-      'the page with injected elements, after its form was sent',
+      'the page with injected elements',
       {
         title: await page.title(),
         heading: await page.isVisible('h1'),
-        asked: await page.inputValue('[name=request]'),
-        answered: (await page.innerText('#ask pre')).length > 0,
         reached,
       },
       {
         title: 'API gate',
         heading: true,
-        asked: QUESTION,
-        answered: true,
         reached: [],
       },
     );

@@ -7,8 +7,6 @@ import { USERS, withWorld } from './World';
 
 const PLUGINS = 200;
 const RULES = 1_000;
-/** The most rows of a table that a page shows. */
-const SHOWN = 100;
 const TRIES = 10;
 
 /** Checks the page of a backend with 200 plugins and 1,000 rules. */
@@ -36,7 +34,7 @@ export async function checkSize(
     async world => {
       const { pageUrl, sign, signIn } = world;
       const headers = {
-        Authorization: `Bearer ${await sign(USERS.reader)}`,
+        Authorization: `Bearer ${await sign(USERS.operator)}`,
         // Backstage compresses answers, which is no work of the page.
         'Accept-Encoding': 'identity',
       };
@@ -50,15 +48,15 @@ export async function checkSize(
         times.push((system + user) / 1_000);
       }
       const fastest = Math.round(Math.min(...times));
-      checks.that('bytes, at most 200,000', bytes <= 200_000, bytes);
-      // The least of several, since the machine has other work. `src/operators/page/renderPage.test.ts` has the time of the page without its report.
+      checks.that('bytes, at most 1,000,000', bytes <= 1_000_000, bytes);
+      // The least of several, since the machine has other work.
       checks.that(
         'ms of the processor for an answer, at most 200',
         fastest <= 200,
         fastest,
       );
 
-      const context = await signIn(USERS.reader, {
+      const context = await signIn(USERS.operator, {
         viewport: { width: 360, height: 780 },
       });
       const page = await context.newPage();
@@ -74,15 +72,7 @@ export async function checkSize(
       checks.equal(
         'rules, pixels beyond the window',
         [await rules.count(), await overflowOf(page)],
-        [SHOWN, 0],
-      );
-      await page.fill('[name=filter]', 'OF-team-777/');
-      await page.keyboard.press('Enter');
-      await page.waitForURL(/777/);
-      checks.equal(
-        'rules with a text, by the filter',
-        await rules.locator('td:first-child code').allInnerTexts(),
-        ['GET,POST /api/plugin-177/public/of-team-777/status'],
+        [RULES, 0],
       );
       await context.close();
     },

@@ -62,47 +62,30 @@ export async function checkHostile(
   // Where a text became an element, its code would run: no policy of the page keeps it from that here.
   const context = await signIn(USERS.operator, { bypassCSP: true });
   const page = await context.newPage();
-  const questions = {
-    request: `GET /api/hello/${HOSTILE}`,
-    subject: HOSTILE,
-    id: HOSTILE,
-  };
   const textOf = async (section: string) =>
     (await page.locator(section).allInnerTexts()).join();
-  for (const [name, query] of Object.entries<Record<string, string>>({
-    'the page': {},
-    'the page, filtered': { filter: HOSTILE },
-    'the answers': { ...questions, filter: HOSTILE },
-  })) {
-    await page.goto(`${pageUrl}?${new URLSearchParams(query)}`);
-    await page.waitForTimeout(200);
-    const isWhole = name !== 'the answers';
-    checks.equal(
-      name,
-      {
-        title: await page.title(),
-        elements: await page.locator('[data-hostile], script, img').count(),
-        overflow: await overflowOf(page),
-        reason: (await textOf('#exposure')).includes(HOSTILE),
-        subject: (await textOf('#tokens')).includes(HOSTILE),
-        paths: /onerror/.test(await textOf('#refusals')),
-        invisible: /[\u202E\u2028]/.test((await page.textContent('body'))!),
-      },
-      {
-        title: 'API gate',
-        elements: 0,
-        overflow: 0,
-        reason: isWhole,
-        subject: isWhole,
-        paths: true,
-        invisible: false,
-      },
-    );
-  }
+  await page.goto(`${pageUrl}?${new URLSearchParams({ id: HOSTILE })}`);
+  await page.waitForTimeout(200);
   checks.equal(
-    'the fields keep what was asked',
-    await page.$$eval('input', inputs => inputs.map(({ value }) => value)),
-    [HOSTILE.slice(0, 100), HOSTILE, `GET /api/hello/${HOSTILE}`, HOSTILE],
+    'the page',
+    {
+      title: await page.title(),
+      elements: await page.locator('[data-hostile], script, img').count(),
+      overflow: await overflowOf(page),
+      reason: (await textOf('#exposure')).includes(HOSTILE),
+      subject: (await textOf('#tokens')).includes(HOSTILE),
+      paths: /onerror/.test(await textOf('#refusals')),
+      invisible: /[\u202E\u2028]/.test((await page.textContent('body'))!),
+    },
+    {
+      title: 'API gate',
+      elements: 0,
+      overflow: 0,
+      reason: true,
+      subject: true,
+      paths: true,
+      invisible: false,
+    },
   );
   await page.setViewportSize({ width: 360, height: 780 });
   checks.equal('overflow at 360 pixels', await overflowOf(page), 0);

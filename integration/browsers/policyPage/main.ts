@@ -32,9 +32,7 @@ async function main() {
       await group('[P89] Who sees the page', () =>
         checkAccess(browser, checks, world),
       );
-      await group('[P95] The form, and injected script', () =>
-        checkScript(checks, world),
-      );
+      await group('[P95] Injected script', () => checkScript(checks, world));
       await group('[P95] In a frame', () => checkFrames(checks, world));
     }),
   );

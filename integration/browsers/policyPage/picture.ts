@@ -6,7 +6,7 @@ import path from 'node:path';
 import type { Browser } from 'playwright-core';
 import { createPageReport } from '../../../src/__tests__/__testUtils__/pageReport';
 import { PAGE_HEADERS } from '../../../src/operators/page/document';
-import { renderWholePage } from '../../../src/__tests__/__testUtils__/renderWholePage';
+import { renderPage } from '../../../src/operators/page/renderPage';
 import { Checks } from '../chromium/Checks';
 import { launchBrowser } from '../chromium/launchBrowser';
 import { listen } from '../../http';
@@ -42,7 +42,7 @@ async function take(
 
 async function main() {
   Date.now = () => NOW;
-  const html = renderWholePage(createPageReport());
+  const html = `${renderPage(createPageReport())}`;
   const hash = createHash('sha256').update(html).digest('hex');
   const checks = new Checks();
   if (process.argv[2] === '--check') {

@@ -109,8 +109,6 @@ async function createWorld(run: Run): Promise<World> {
               providers: {
                 guest: { dangerouslyAllowOutsideDevelopment: true },
               },
-              // The users' tokens are verified before Prometheus starts, and not again: a busy machine may be slow then.
-              apiGate: { tokenCache: { ttl: '5m' } },
             },
           },
           config,

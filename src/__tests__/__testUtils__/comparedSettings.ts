@@ -60,7 +60,6 @@ function ofValue(key: string, narrow: unknown, wide: unknown): Pair {
 
 export const HOUR_AGO = new Date(Date.now() - 3_600_000).toISOString();
 export const PORTAL = 'https://portal.example.com';
-export const OLD_ISSUER = 'https://old.example.com/api/auth';
 export const RULE = { plugin: 'hello', path: '/data' };
 const DENIED = { plugin: 'hello', path: '/**' };
 const ONLY = [{ plugin: 'hello', path: '/ok' }];
@@ -193,7 +192,6 @@ export const JUDGED: Pair[] = [
     ],
     `${OF_ISSUER}: GET /api/hello/data  (until 2999-01-01T00:00:00.000Z)`,
   ),
-  ofGate('issuers', {}, { issuers: [OLD_ISSUER] }, `trusts  ${OLD_ISSUER}`),
   ofGate(
     'credentialHeader',
     {},
@@ -234,22 +232,23 @@ export const OF_COMMANDS: Pair[] = [
     more: '+ no longer expected  the plugin hello is closed',
     less: '- newly expected  the plugin hello is closed',
   },
-  ...[undefined, HOUR_AGO].map((until): Pair => {
-    const entry = { id: 'no-barrier-behind', at: NO_BARRIERS, reason: 'x' };
-    const acceptWith = (accept: JsonObject[]) =>
-      merge(noBarriers(true), gate({ findings: { accept } }));
-    return {
-      settings: 'auth.apiGate.findings.accept[].{id,at,until}',
-      narrow: acceptWith(until ? [{ ...entry, until }] : []),
-      wide: acceptWith([{ ...entry, until: '2999-01-01' }]),
-      more: `+ accepts  no-barrier-behind  ${NO_BARRIERS}`,
-      less: `- accepts  no-barrier-behind  ${NO_BARRIERS}`,
-    };
-  }),
+  {
+    settings: 'auth.apiGate.findings.accept[].{id,at}',
+    narrow: noBarriers(true),
+    wide: merge(
+      noBarriers(true),
+      gate({
+        findings: {
+          accept: [{ id: 'no-barrier-behind', at: NO_BARRIERS, reason: 'x' }],
+        },
+      }),
+    ),
+    more: `+ accepts  no-barrier-behind  ${NO_BARRIERS}`,
+    less: `- accepts  no-barrier-behind  ${NO_BARRIERS}`,
+  },
 ];
 
 export const OPERATOR = 'user:default/operator';
-export const READER = 'user:default/reader';
 const HOST_COOKIE = '__Host-token';
 const access = (...plugins: string[]) =>
   accessWith(staticToken(CI, 'ci', ...plugins));
@@ -262,23 +261,13 @@ export const OF_BACKENDS: Pair[] = [
     { operators: [OPERATOR] },
     `may end sessions  ${OPERATOR}`,
   ),
-  ofGate('readers', {}, { readers: [READER] }, `may read  ${READER}`),
   ofValue('cookie.enabled', false, undefined),
   ofValue('cookie.name', HOST_COOKIE, 'token'),
   ofValue('cookie.domain', undefined, 'example.com'),
   ofValue('cookie.sameSite', 'strict', 'none'),
   ofValue('cookie.maxAge', '1m', '1h'),
-  {
-    settings: 'auth.apiGate.signOut.offlineSessions',
-    narrow: gate({ signOut: { scope: 'user', offlineSessions: 'end' } }),
-    wide: gate({ signOut: { scope: 'user' } }),
-    more: '+ wider  the default, was "end"  auth.apiGate.signOut.offlineSessions',
-    less: '- narrower  "end", was the default  auth.apiGate.signOut.offlineSessions',
-  },
   ofValue('signOut.scope', 'user', 'session'),
   ofValue('signOut.providers', ['okta', 'saml'], ['saml']),
-  ofValue('tokenCache.ttl', '1s', '5m'),
-  ofValue('revocation.pollInterval', '100ms', '5m'),
   {
     settings: 'backend.auth.{externalAccess,keys}',
     narrow: access('other'),

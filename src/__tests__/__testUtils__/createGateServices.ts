@@ -55,7 +55,7 @@ export function createGateServices(
   } as unknown as LoggerService;
   const revocations = new Revocations({
     logger,
-    pollIntervalMs: () => 3600_000,
+    pollIntervalMs: 3600_000,
   });
   const state = {
     /** The principal of each valid token, or the error of an invalid one. */

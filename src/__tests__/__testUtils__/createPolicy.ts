@@ -9,7 +9,6 @@ export function createPolicy(
     mode: 'enforce',
     allow: [],
     deny: [],
-    issuers: [],
     tokens: [],
     backendOrigin: 'https://backstage.example.com',
     trustedOrigins: ['https://backstage.example.com'],

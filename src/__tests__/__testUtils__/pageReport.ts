@@ -65,8 +65,6 @@ export function createPageReport(
     ],
     settings: {
       operators: ['group:default/platform'],
-      readers: ['group:default/security'],
-      issuers: [],
       foreignAuthorization: [{ plugin: 'proxy', path: '/argocd/**' }],
       credentialHeader: undefined,
       cookie: {
@@ -77,7 +75,7 @@ export function createPageReport(
         trustedOrigins: ['https://backstage.example.com'],
       },
       signOut: {
-        ...{ scope: 'session', offlineSessions: 'keep' },
+        scope: 'session',
         providers: ['github'],
       },
     },
@@ -273,10 +271,6 @@ export function createOddReport(): PolicyReport {
     settings: {
       ...settings,
       operators: [],
-      issuers: [
-        'https://a.example.com/api/auth',
-        'https://b.example.com/api/auth',
-      ],
       foreignAuthorization: [],
       credentialHeader: 'x-token',
       cookie: {
@@ -284,7 +278,7 @@ export function createOddReport(): PolicyReport {
         ...{ enabled: false, maxAge: undefined, domain: 'example.com' },
         trustedPaths: [{ plugin: 'techdocs', path: '/static/**' }],
       },
-      signOut: { scope: 'user', offlineSessions: 'end', providers: [] },
+      signOut: { scope: 'user', providers: [] },
     },
     reportOnly: {
       ...{ enforce: 'now', because: 'y', days: 7, workedLast: null, note: 'z' },

@@ -11,7 +11,6 @@ import { RouteAccess } from '../../operators/routes/RouteAccess';
 import { serve } from './serve';
 
 const OPERATOR = 'user:default/operator';
-const READER = 'user:default/reader';
 
 /** The caller whom the permission service allows nothing. */
 export const RESTRICTED = 'plugin:restricted';
@@ -56,7 +55,6 @@ export async function startRoutes(
       current: {
         config: {
           operators: new Set([OPERATOR]),
-          readers: new Set([READER]),
         },
       },
     } as never,

@@ -32,7 +32,6 @@ export async function startTwin(options: {
             { plugin: 'hello', path: '/foreign/**' },
             { plugin: 'docs', path: '/foreign' },
           ],
-          issuers: [`${url}/api/auth`],
         },
       },
       discovery: {

@@ -82,7 +82,6 @@ describe('a backend with the gate', () => {
         closed.feature,
       ],
       apiGate: {
-        issuers: ['https://other.example.com/api/auth'],
         cookie: { maxAge: '24h' },
         allow: [
           { plugin: 'closed', path: '/health' },
@@ -455,13 +454,6 @@ describe('a backend with the gate', () => {
     it('20 KB', async () => {
       const line = bearer('x'.repeat(20 * 1024));
       expect([401, 431]).toContain(await statusOf('/api/hello/data', line));
-    });
-
-    it('are accepted from a configured issuer', async () => {
-      const token = await signUser({
-        iss: 'https://other.example.com/api/auth',
-      });
-      expect(await statusOf('/api/closed/x', bearer(token))).toBe(200);
     });
   });
 

@@ -11,19 +11,11 @@ import {
   OF_BACKENDS,
   OPERATOR,
   Pair,
-  READER,
 } from '../__testUtils__/comparedSettings';
-import {
-  oauthConfig,
-  refresh,
-  signInClient,
-} from '../__testUtils__/oauthClients';
-import { ownTokenHandler } from '../__testUtils__/ownTokenHandler';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import {
   bearer,
   now,
-  POLICY,
   REVOCATIONS,
   SAME_ORIGIN,
 } from '../__testUtils__/requestParts';
@@ -32,14 +24,6 @@ import { discovery } from '../__testUtils__/startBackend';
 import { temporaryFolder } from '../__testUtils__/temporaryFolder';
 
 const BASE_URL = 'https://a.b.example.com';
-const OWN = 'own-token-of-this-test';
-let isWithdrawn = false;
-
-/** A handler of the adopter's own, whose token is withdrawn during the test. */
-const ownHandler = ownTokenHandler(token =>
-  token === OWN && !isWithdrawn ? 'own' : undefined,
-);
-
 const denyAll = createBackendModule({
   pluginId: 'permission',
   moduleId: 'deny-all',
@@ -65,20 +49,18 @@ async function start(settings: JsonObject, database = temporaryFolder()) {
     {
       backend: {
         baseUrl: BASE_URL,
-        auth: { externalAccess: [] as JsonObject[] },
         database: {
           client: 'better-sqlite3',
           connection: { directory: database },
         },
       },
-      auth: { apiGate: {}, ...oauthConfig('client') },
+      auth: { apiGate: {} },
     },
     settings,
   );
-  config.backend.auth.externalAccess.push({ type: 'own', options: {} });
   return {
     ...(await backends.start({
-      features: [hello.feature, ownHandler, permissionPlugin, denyAll],
+      features: [hello.feature, permissionPlugin, denyAll],
       config,
     })),
     /** Signs a token of a user whom no other backend has. */
@@ -114,8 +96,6 @@ const PROBES: Record<
     const body = { userEntityRef: 'user:default/nobody' };
     return (await post(REVOCATIONS, await user(OPERATOR), body)).status === 201;
   },
-  'auth.apiGate.readers': async ({ statusOf, user }) =>
-    (await statusOf(POLICY, bearer(await user(READER)))) === 200,
   'auth.apiGate.cookie.enabled': async ({ statusOf, user }) =>
     (await statusOf(HELLO, `Cookie: token=${await user()}`)) === 200,
   'auth.apiGate.cookie.name': async backend => {
@@ -136,15 +116,6 @@ const PROBES: Record<
     const [, end] = (await issuedCookie(backend)).match(/; Expires=([^;]+)/)!;
     return Date.parse(end) - Date.now() > 1_800_000;
   },
-  'auth.apiGate.signOut.offlineSessions': async backend => {
-    const authUrl = `${backend.url}/api/auth`;
-    const guest = await backend.guest();
-    const tokens = await signInClient(authUrl, 'client', guest);
-    await backend.signOut(bearer(guest));
-    return (
-      (await refresh(authUrl, 'client', tokens.refresh_token!)).status === 200
-    );
-  },
   'auth.apiGate.signOut.scope': async backend => {
     const sub = 'user:default/two-devices';
     const other = await backend.user(sub, 20);
@@ -156,25 +127,6 @@ const PROBES: Record<
     const lines = [bearer(token), SAME_ORIGIN];
     await backend.request('POST', '/api/auth/okta/logout', lines);
     return passes(backend, token);
-  },
-  'auth.apiGate.tokenCache.ttl': async backend => {
-    isWithdrawn = false;
-    expect(await passes(backend, OWN)).toBe(true);
-    isWithdrawn = true;
-    await new Promise(resolve => setTimeout(resolve, 1_500));
-    return passes(backend, OWN);
-  },
-  'auth.apiGate.revocation.pollInterval': async (backend, other) => {
-    const sub = `user:default/${randomBytes(4).toString('hex')}`;
-    const token = await backend.user(sub, 10);
-    expect(await passes(backend, token)).toBe(true);
-    await other.endSessions(sub);
-    let isAccepted = true;
-    for (let i = 0; i < 30 && isAccepted; i += 1) {
-      await new Promise(resolve => setTimeout(resolve, 100));
-      isAccepted = await passes(backend, token);
-    }
-    return isAccepted;
   },
   'backend.auth.{externalAccess,keys}': backend => passes(backend, CI),
   'discovery.endpoints': async (backend, other) =>
@@ -219,11 +171,6 @@ const ALONE: Record<string, JsonObject> = {
 };
 const isAlone = ({ settings }: Pair) => settings in ALONE;
 
-// Goes in October 2027: `auth` plugins before November 2026 have no route that ends refresh tokens.
-const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
-const isMissing = ({ settings }: Pair) =>
-  release < '2026-11' && settings === 'auth.apiGate.signOut.offlineSessions';
-
 describe('[P103] a setting that api-gate diff compares', () => {
   it('has a probe for each setting that a backend has to be asked about', () =>
     expect(Object.keys(PROBES).sort()).toEqual(
@@ -233,9 +180,7 @@ describe('[P103] a setting that api-gate diff compares', () => {
   it.each(['wide', 'narrow'] as const)(
     'lets somebody do more by the wider value alone: %s',
     async side => {
-      const together = OF_BACKENDS.filter(
-        pair => !isAlone(pair) && !isMissing(pair),
-      );
+      const together = OF_BACKENDS.filter(pair => !isAlone(pair));
       const database = temporaryFolder();
       const other = await startOther(database);
       const backend = await start(

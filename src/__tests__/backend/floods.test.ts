@@ -253,7 +253,6 @@ it('[P25] answers for a plugin that is not installed, while forty made up ones a
 
 it.each([
   ['a forged signature, once a second', {}, 'forged', 1],
-  ['the same without the cache', { tokenCache: false }, 'forged', 1],
   ['none that has expired', {}, 'expired', 0],
 ])('verifies of bad tokens %s', async (_, apiGate, kind, expected) => {
   const hello = await start({ apiGate });

@@ -62,108 +62,102 @@ const PLACES: [path: string, arrives: (sent: Sent) => string][] = [
 
 const backends = signedBackends();
 
-describe.each([true, false])(
-  '[P61] any combination of credentials, with the token cache %s',
-  isCached => {
-    let scene: Awaited<ReturnType<typeof startForeignScene>>;
-    /** The text of each credential. */
-    let texts: Record<string, string>;
+describe('[P61] any combination of credentials', () => {
+  let scene: Awaited<ReturnType<typeof startForeignScene>>;
+  /** The text of each credential. */
+  let texts: Record<string, string>;
 
-    beforeAll(async () => {
-      scene = await startForeignScene(
-        backends,
-        isCached ? {} : { apiGate: { tokenCache: false } },
-      );
-      const signFor = (name: string) =>
-        scene.sign({ sub: `user:default/${name}` });
-      const revoked = await scene.sign({ iat: now() - 100 });
-      await scene.request('DELETE', `/api/hello${COOKIE_ENDPOINT}`, [
-        cookie(revoked),
-      ]);
-      texts = {
-        'by header': await signFor('in-header'),
-        'by valid cookie': await signFor('in-cookie'),
-        "by another's cookie": await signFor('other'),
-        'by user': await signFor('in-bearer'),
-        'by static': 'external-token',
-        expired: await scene.sign({ iat: now() - 7200, exp: now() - 3600 }),
-        revoked,
-        foreign: scene.foreignToken,
-      };
-    });
-    afterAll(() => backends.stopAll());
+  beforeAll(async () => {
+    scene = await startForeignScene(backends);
+    const signFor = (name: string) =>
+      scene.sign({ sub: `user:default/${name}` });
+    const revoked = await scene.sign({ iat: now() - 100 });
+    await scene.request('DELETE', `/api/hello${COOKIE_ENDPOINT}`, [
+      cookie(revoked),
+    ]);
+    texts = {
+      'by header': await signFor('in-header'),
+      'by valid cookie': await signFor('in-cookie'),
+      "by another's cookie": await signFor('other'),
+      'by user': await signFor('in-bearer'),
+      'by static': 'external-token',
+      expired: await scene.sign({ iat: now() - 7200, exp: now() - 3600 }),
+      revoked,
+      foreign: scene.foreignToken,
+    };
+  });
+  afterAll(() => backends.stopAll());
 
-    const authorizationOf = (name: string): string | undefined => {
-      if (name === 'no') {
-        return undefined;
+  const authorizationOf = (name: string): string | undefined => {
+    if (name === 'no') {
+      return undefined;
+    }
+    return name === 'Basic'
+      ? BASIC
+      : `Bearer ${texts[name] ?? texts[`by ${name}`]}`;
+  };
+
+  const linesOf = (sent: Sent): string[] => {
+    const inCookie = texts[sent.cookie] ?? texts[`by ${sent.cookie} cookie`];
+    const authorization = authorizationOf(sent.authorization);
+    const valid = inHeader(texts['by header']);
+    return [
+      ...(sent.cookie === 'no' ? [] : [cookie(inCookie)]),
+      ...(authorization ? [`Authorization: ${authorization}`] : []),
+      ...{
+        no: [],
+        valid: [valid],
+        bad: [inHeader('x.y.z')],
+        twice: [valid, valid],
+      }[sent.header],
+    ];
+  };
+
+  const principalOf = (by: string) =>
+    by === 'by static' ? 'ci' : claimsOf(texts[by]).sub;
+
+  it.each(PLACES)(
+    'is judged and handed on as documented: %s',
+    async (path, arrives) => {
+      const isForeign = path.includes('foreign');
+      const found = [];
+      const expected = [];
+      // The second time, the tokens are remembered.
+      for (const sent of [...ALL, ...ALL]) {
+        const by = judge(sent, isForeign);
+        const authorization = by && authorizationOf(arrives(sent));
+        const principal =
+          by && path.startsWith('/api/hello') ? principalOf(by) : undefined;
+        expected.push({
+          sent,
+          status: by ? 200 : 401,
+          authorization,
+          lines: by && (authorization ? ['authorization'] : []),
+          principals: principal && [principal, principal],
+          isPrivate: true,
+        });
+        const { headers, status, at } = await scene.send(
+          path,
+          ...linesOf(sent),
+        );
+        // Shared caches know what to do with an answer to a bearer token in `Authorization`.
+        const isKnownToCaches = !by || by === `by ${sent.authorization}`;
+        found.push({
+          sent,
+          status,
+          authorization: at?.headers.authorization,
+          lines: at?.rawHeaders
+            .map(name => name.toLowerCase())
+            .filter(name =>
+              ['authorization', HEADER.toLowerCase()].includes(name),
+            ),
+          principals: at?.principals,
+          isPrivate:
+            isKnownToCaches ||
+            /private|no-store/.test(headers['cache-control'] ?? ''),
+        });
       }
-      return name === 'Basic'
-        ? BASIC
-        : `Bearer ${texts[name] ?? texts[`by ${name}`]}`;
-    };
-
-    const linesOf = (sent: Sent): string[] => {
-      const inCookie = texts[sent.cookie] ?? texts[`by ${sent.cookie} cookie`];
-      const authorization = authorizationOf(sent.authorization);
-      const valid = inHeader(texts['by header']);
-      return [
-        ...(sent.cookie === 'no' ? [] : [cookie(inCookie)]),
-        ...(authorization ? [`Authorization: ${authorization}`] : []),
-        ...{
-          no: [],
-          valid: [valid],
-          bad: [inHeader('x.y.z')],
-          twice: [valid, valid],
-        }[sent.header],
-      ];
-    };
-
-    const principalOf = (by: string) =>
-      by === 'by static' ? 'ci' : claimsOf(texts[by]).sub;
-
-    it.each(PLACES)(
-      'is judged and handed on as documented: %s',
-      async (path, arrives) => {
-        const isForeign = path.includes('foreign');
-        const found = [];
-        const expected = [];
-        // The second time, the tokens are remembered.
-        for (const sent of [...ALL, ...ALL]) {
-          const by = judge(sent, isForeign);
-          const authorization = by && authorizationOf(arrives(sent));
-          const principal =
-            by && path.startsWith('/api/hello') ? principalOf(by) : undefined;
-          expected.push({
-            sent,
-            status: by ? 200 : 401,
-            authorization,
-            lines: by && (authorization ? ['authorization'] : []),
-            principals: principal && [principal, principal],
-            isPrivate: true,
-          });
-          const { headers, status, at } = await scene.send(
-            path,
-            ...linesOf(sent),
-          );
-          // Shared caches know what to do with an answer to a bearer token in `Authorization`.
-          const isKnownToCaches = !by || by === `by ${sent.authorization}`;
-          found.push({
-            sent,
-            status,
-            authorization: at?.headers.authorization,
-            lines: at?.rawHeaders
-              .map(name => name.toLowerCase())
-              .filter(name =>
-                ['authorization', HEADER.toLowerCase()].includes(name),
-              ),
-            principals: at?.principals,
-            isPrivate:
-              isKnownToCaches ||
-              /private|no-store/.test(headers['cache-control'] ?? ''),
-          });
-        }
-        expect(found).toEqual(expected);
-      },
-    );
-  },
-);
+      expect(found).toEqual(expected);
+    },
+  );
+});

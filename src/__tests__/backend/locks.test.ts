@@ -47,6 +47,10 @@ const JANE = 'user:default/jane';
 const OPERATOR = 'user:development/guest';
 const OFFBOARDING = 'a-token-for-offboarding';
 
+jest.mock('../../store/revocations/pollInterval', () => ({
+  POLL_INTERVAL_MS: 200,
+}));
+
 const backends = signedBackends();
 jest.setTimeout(120_000);
 afterEach(backends.stopAll);
@@ -99,7 +103,6 @@ async function start(options: SignedBackendOptions = {}) {
     config: merge(accessWith(...externalAccess), config),
     apiGate: {
       operators: [OPERATOR],
-      revocation: { pollInterval: '200ms' },
       ...apiGate,
     },
   });
@@ -457,10 +460,6 @@ describe('a lock', () => {
       withAuth: false,
       features: [other.feature],
       config: discovery(first.port, 'auth', 'hello'),
-      apiGate: {
-        issuers: [`${first.url}/api/auth`],
-        revocation: { pollInterval: '200ms' },
-      },
     });
     const token = await first.jane(now() - 10);
     const status = (each: string) =>

@@ -28,6 +28,10 @@ const describeWithRoute = hasRoute ? describe : describe.skip;
 
 const USER = 'user:development/guest';
 
+jest.mock('../../store/revocations/pollInterval', () => ({
+  POLL_INTERVAL_MS: 200,
+}));
+
 const backends = signedBackends();
 jest.setTimeout(120_000);
 afterEach(backends.stopAll);
@@ -48,7 +52,7 @@ async function start(
       ...config,
       auth: { providers: { guest: { signIn: {} } }, ...auth },
     },
-    apiGate: { revocation: { pollInterval: '200ms' }, ...apiGate },
+    apiGate,
   });
   const authUrl = `${backend.url}/api/auth`;
   return {
@@ -226,38 +230,34 @@ describe('[P20] a sign-out everywhere, where refresh tokens can not be ended', (
 });
 
 describeWithRoute('in a split backend', () => {
-  it.each(['end', 'keep'])(
-    'a sign-out of all of a user’s sessions reaches the backend with auth: %s',
-    async offlineSessions => {
-      const [authPort, port] = [await freePort(), await freePort()];
-      const auth = await start({
-        port: authPort,
-        auth: oauthConfig('one'),
-        config: discovery(port, 'other'),
-      });
-      const other = await start({
-        port,
-        withAuth: false,
-        plugin: 'other',
-        apiGate: { signOut: { scope: 'user', offlineSessions } },
-        config: discovery(authPort, 'auth'),
-      });
-      const guest = await auth.guest();
-      const tokens = await signInClient(auth.authUrl, 'one', guest);
-      await until(async () => (await other.status(guest)) === 200);
-      const { status } = await other.signOut(cookie(guest), 'other');
-      expect(status).toBe(204);
-      const refreshed = await auth.refresh('one', tokens.refresh_token!);
-      expect(refreshed.status).toBe(offlineSessions === 'end' ? 400 : 200);
-    },
-  );
+  it('a sign-out of all of a user’s sessions reaches the backend with auth', async () => {
+    const [authPort, port] = [await freePort(), await freePort()];
+    const auth = await start({
+      port: authPort,
+      auth: oauthConfig('one'),
+      config: discovery(port, 'other'),
+    });
+    const other = await start({
+      port,
+      withAuth: false,
+      plugin: 'other',
+      apiGate: { signOut: { scope: 'user' } },
+      config: discovery(authPort, 'auth'),
+    });
+    const guest = await auth.guest();
+    const tokens = await signInClient(auth.authUrl, 'one', guest);
+    await until(async () => (await other.status(guest)) === 200);
+    const { status } = await other.signOut(cookie(guest), 'other');
+    expect(status).toBe(204);
+    const refreshed = await auth.refresh('one', tokens.refresh_token!);
+    expect(refreshed.status).toBe(400);
+  });
 });
 
 describeWithRoute('a sign-out of this browser', () => {
   it.each<[JsonObject, number, number]>([
     [{ scope: 'session' }, 200, 200],
-    [{ scope: 'user' }, 401, 200],
-    [{ scope: 'user', offlineSessions: 'end' }, 401, 400],
+    [{ scope: 'user' }, 401, 400],
   ])('with %j', async (signOut, access, refreshes) => {
     const backend = await start({
       auth: oauthConfig('one'),

@@ -327,7 +327,7 @@ async function start(
       })),
       operators: ['user:development/guest'],
       foreignAuthorization: [{ plugin: 'hello', path: '/foreign' }],
-      signOut: { scope: 'user', offlineSessions: 'end' },
+      signOut: { scope: 'user' },
       tokens: [
         {
           subject: 'ci',

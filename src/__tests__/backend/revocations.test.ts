@@ -16,6 +16,10 @@ const [JANE, JOE, JOHN, EVE] = ['jane', 'joe', 'john', 'eve'].map(
   name => `user:default/${name}`,
 );
 
+jest.mock('../../store/revocations/pollInterval', () => ({
+  POLL_INTERVAL_MS: 200,
+}));
+
 const backends = signedBackends();
 afterEach(backends.stopAll);
 
@@ -95,7 +99,7 @@ describe.each(databases)(
       const hello = recordingPlugin('hello');
       const backend = await backends.start({
         withGate: options.withGate,
-        apiGate: { operators: [GUEST], revocation: { pollInterval: '250ms' } },
+        apiGate: { operators: [GUEST] },
         features: [hello.feature],
         config: {
           backend: { database: { ...database.config, ...options.config } },

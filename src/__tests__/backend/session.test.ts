@@ -27,6 +27,10 @@ import { freePort } from '../__testUtils__/freePort';
 import { discovery } from '../__testUtils__/startBackend';
 import { until } from '../__testUtils__/until';
 
+jest.mock('../../store/revocations/pollInterval', () => ({
+  POLL_INTERVAL_MS: 200,
+}));
+
 const backends = signedBackends();
 afterEach(backends.stopAll);
 
@@ -76,10 +80,7 @@ async function start(
         },
       },
     },
-    apiGate: {
-      revocation: { pollInterval: { milliseconds: 200 } },
-      ...apiGate,
-    },
+    apiGate,
   });
   const { request, statusOf } = backend;
   const atPlugin = `/api/${pluginId}/x`;
@@ -192,8 +193,10 @@ describe.each(databases)('sign-out, on %s', (_, config) => {
 
 describeOnPostgres('a sign-out', () => {
   it('[P10] is seen by other replicas within the interval, and by one that starts later', async () => {
-    const iss = 'http://backstage.example.com/api/auth';
-    const options = { config: onPostgres(), apiGate: { issuers: [iss] } };
+    const external = 'http://backstage.example.com/api/{{pluginId}}';
+    const iss = external.replace('{{pluginId}}', 'auth');
+    const endpoints = [{ target: { external }, plugins: ['auth'] }];
+    const options = { config: { ...onPostgres(), discovery: { endpoints } } };
     const [one, two] = [await start(options), await start(options)];
     const token = await backends.key.sign({ iss });
     expect([await one.withBearer(token), await two.withBearer(token)]).toEqual([

@@ -1,7 +1,5 @@
-import zlib from 'node:zlib';
 import { createBackendModule } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
-import { longestPiece } from '../__testUtils__/longestPiece';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import { bearer, POLICY, REVOCATIONS } from '../__testUtils__/requestParts';
 import { signedBackends } from '../__testUtils__/signedBackends';
@@ -9,7 +7,6 @@ import { apiGateServiceRef } from '../../backstage/apiGateService';
 import type { GateParts } from '../../backstage/createParts';
 
 const OLIVIA = 'user:default/olivia';
-const RITA = 'user:default/rita';
 const JANE = 'user:default/jane';
 const PAGE = '/api/auth/api-gate/';
 
@@ -21,7 +18,7 @@ const rule = (path: string) => ({
   until: '2099-01-01',
 });
 const allow = Array.from({ length: 1_000 }, (_, i) => rule(`/public/${i}/x`));
-const apiGate = { operators: [OLIVIA], readers: [RITA], allow };
+const apiGate = { operators: [OLIVIA], allow };
 
 const backends = signedBackends();
 afterEach(async () => {
@@ -51,86 +48,39 @@ async function start(config?: JsonObject) {
     ],
   });
   const describe = jest.spyOn(gate!, 'describePolicy');
-  const rita = bearer(await backend.sign({ sub: RITA }));
+  const olivia = bearer(await backend.sign({ sub: OLIVIA }));
   return {
     ...backend,
     gate: gate!,
     /** Returns how often a report was made. */
     made: () => describe.mock.calls.length,
     read: async (path: string) => {
-      const { status, body } = await backend.get(path, rita);
+      const { status, body } = await backend.get(path, olivia);
       return status === 200 ? body : status;
     },
   };
 }
 
 describe('[P89] a report of 1,000 rules', () => {
-  it('is made once for 50 readers at once, and for those who ask something', async () => {
-    const { get, made, read } = await start();
-    const { headers } = await get('/api/hello/x');
-    const id = headers['api-gate-decision'];
-    const paths = [
-      PAGE,
-      POLICY,
-      `${PAGE}?request=GET+/api/hello/x`,
-      `${PAGE}?id=${id}`,
-      `${PAGE}?filter=public/999/`,
-    ];
+  it('is made once for 50 readers at once', async () => {
+    const { made, read } = await start();
     const answers = await Promise.all(
-      Array.from({ length: 50 }, (_, i) => read(paths[i % paths.length])),
+      Array.from({ length: 50 }, (_, i) => read(i % 2 ? POLICY : PAGE)),
     );
     expect(made()).toBe(1);
-    const texts = [
-      '/public/99/x',
-      '/public/999/x',
-      'needs a credential: no rule names it',
-      `>${id}<`,
-      '/public/999/x',
-    ];
-    answers.forEach((answer, i) =>
-      expect(answer).toContain(texts[i % paths.length]),
-    );
-  });
-
-  it('is compressed once for those who accept that', async () => {
-    const compress = jest.spyOn(zlib, 'gzip');
-    const { port, sign } = await start();
-    const token = await sign({ sub: RITA });
-    // `fetch` decompresses the answer.
-    const read = async (path: string, encoding = 'gzip') => {
-      const response = await fetch(`http://localhost:${port}${path}`, {
-        headers: {
-          Authorization: `Bearer ${token}`,
-          'Accept-Encoding': encoding,
-        },
-      });
-      const { headers, status } = response;
-      const text = await response.text();
-      return { status, encoding: headers.get('content-encoding'), text };
-    };
-    for (const [i, path] of [PAGE, POLICY].entries()) {
-      const plain = await read(path, 'identity');
-      expect(plain).toMatchObject({ status: 200, encoding: null });
-      const gzipped = { ...plain, encoding: 'gzip' };
-      expect([await read(path), await read(path)]).toEqual([gzipped, gzipped]);
-      expect(compress).toHaveBeenCalledTimes(i + 1);
+    for (const answer of answers) {
+      expect(answer).toContain('/public/999/x');
     }
-    // An answer to a question has another text for each reader.
-    expect((await read(`${PAGE}?id=f0`)).encoding).toBeNull();
-    // The policy has the request that was refused meanwhile.
-    await fetch(`http://localhost:${port}/api/hello/later`);
-    expect((await read(POLICY)).text.includes('"/later"')).toBe(true);
-    expect(compress).toHaveBeenCalledTimes(3);
   });
 
-  it('is kept for a minute', async () => {
+  it('is kept for five seconds', async () => {
     const { made, read } = await start();
     let clock = 0;
     jest.spyOn(performance, 'now').mockImplementation(() => clock);
     for (const [time, count] of [
       [0, 1],
-      [59_999, 1],
-      [60_000, 2],
+      [4_999, 1],
+      [5_000, 2],
     ]) {
       clock = time;
       await read(PAGE);
@@ -139,12 +89,7 @@ describe('[P89] a report of 1,000 rules', () => {
     }
   });
 
-  it('is made in pieces of less than 5 ms', async () => {
-    const { gate } = await start();
-    expect(longestPiece(() => gate.describePolicy())).toBeLessThan(5);
-  });
-
-  it('shows a lock, a refusal by its id, and the policy of a reload at once', async () => {
+  it('shows a lock, a refusal, and the policy of a reload at once', async () => {
     const { change, get, made, post, read, sign } = await start();
     const locked = (count: number) =>
       new RegExp(` ${count} users? locked out<`);
@@ -159,7 +104,7 @@ describe('[P89] a report of 1,000 rules', () => {
 
     const { headers } = await get('/api/hello/later');
     const id = headers['api-gate-decision'];
-    expect(await read(`${PAGE}?id=${id}`)).toContain('GET /api/hello/later');
+    expect(await read(PAGE)).toContain(`>${id}<`);
     expect(await read(POLICY)).toContain(id);
     // All of that is beside one report.
     expect(made()).toBe(1);
@@ -200,7 +145,7 @@ describe('[P89] a report of 1,000 rules', () => {
       expect(await statusOf(path)).toBe(401);
     }
     expect(made()).toBe(1);
-    change({ apiGate: { ...apiGate, readers: [] } });
+    change({ apiGate: { ...apiGate, operators: [] } });
     expect([await read(PAGE), await read(POLICY)]).toEqual([403, 403]);
   });
 });

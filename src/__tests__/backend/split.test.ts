@@ -26,6 +26,10 @@ import { until } from '../__testUtils__/until';
 
 // `integration/processes/split/run` checks all callers, and the cases that need several processes.
 
+jest.mock('../../store/revocations/pollInterval', () => ({
+  POLL_INTERVAL_MS: 200,
+}));
+
 const backends = signedBackends();
 afterEach(backends.stopAll);
 
@@ -47,7 +51,6 @@ async function reserve() {
         {
           backend: { baseUrl: publicUrl },
           discovery: { endpoints },
-          auth: { apiGate: { revocation: { pollInterval: '100ms' } } },
         },
         options.config,
       ),

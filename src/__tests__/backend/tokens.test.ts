@@ -257,11 +257,7 @@ describe('an external token with until', () => {
     const until = new Date(Date.now() + 3_600_000).toISOString();
     const replicas = [];
     for (let i = 0; i < 2; i += 1) {
-      replicas.push(
-        await start([{ subject: 'ci', until }], {
-          apiGate: { tokenCache: { ttl: '5m' } },
-        }),
-      );
+      replicas.push(await start([{ subject: 'ci', until }]));
     }
     const monotonic = performance.now();
     jest.spyOn(performance, 'now').mockReturnValue(monotonic);

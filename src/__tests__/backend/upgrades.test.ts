@@ -47,6 +47,10 @@ const routesUpgrades = 'createWebSocketRouter' in defaultHttpRouter;
 
 const cookie = (token: string) => `Cookie: a=1; token=${token}`;
 
+jest.mock('../../store/revocations/pollInterval', () => ({
+  POLL_INTERVAL_MS: 200,
+}));
+
 const backends = signedBackends();
 const cleanUp = (stop: () => unknown) => backends.add({ stop });
 afterEach(backends.stopAll);
@@ -56,10 +60,6 @@ async function start(options: SignedBackendOptions = {}) {
   const backend = await backends.start({
     ...options,
     features: [caller.feature, ...(options.features ?? [])],
-    apiGate: {
-      revocation: { pollInterval: { milliseconds: 200 } },
-      ...options.apiGate,
-    },
   });
   return {
     ...backend,

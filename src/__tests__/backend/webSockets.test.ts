@@ -37,6 +37,10 @@ const RESTRICTED = 'restricted-static-token';
 const describeIfRouted =
   'createWebSocketRouter' in httpRouter ? describe : describe.skip;
 
+jest.mock('../../store/revocations/pollInterval', () => ({
+  POLL_INTERVAL_MS: 200,
+}));
+
 const backends = signedBackends();
 
 /** Starts a backend with a plugin `live`: its handler `/open` declares itself unauthenticated, `/closed` does not. */
@@ -68,7 +72,6 @@ async function start(
       ...options.config,
     },
     apiGate: {
-      revocation: { pollInterval: { milliseconds: 200 } },
       cookie: { trustedOrigins: [TRUSTED] },
       ...options.apiGate,
     },

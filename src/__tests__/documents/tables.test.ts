@@ -105,7 +105,7 @@ describe('docs/configuration.md', () => {
         { name: 'mode', fallback: '`enforce`' },
         { name: 'allow[].path', fallback: undefined },
         { name: 'cookie.trustedPaths[].plugin', fallback: undefined },
-        { name: 'tokenCache.ttl', fallback: '`30s`' },
+        { name: 'signOut.scope', fallback: '`session`' },
       ]),
     );
   });

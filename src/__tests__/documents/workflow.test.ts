@@ -335,16 +335,6 @@ describeWithBash('the workflow of docs/ci.md', () => {
 
   it.each<[string, Record<string, string>, string]>([
     [
-      'names a reader',
-      withSetting("readers: ['group:default/guests']"),
-      '+ may read  group:default/guests',
-    ],
-    [
-      'trusts an issuer',
-      withSetting("issuers: ['https://old.example.com/api/auth']"),
-      '+ trusts  https://old.example.com/api/auth',
-    ],
-    [
       'trusts an origin',
       withSetting("cookie: { trustedOrigins: ['https://portal.example.com'] }"),
       '+ trusts  https://portal.example.com',
@@ -409,14 +399,6 @@ describeWithBash('the workflow of docs/ci.md', () => {
       },
       '+ may more  ci: what accessRestrictions allow',
     ],
-    [
-      'lets replicas learn later of ended sessions',
-      inApp(
-        'guest: {} }',
-        'guest: {} }, apiGate: { revocation: { pollInterval: 5m } }',
-      ),
-      '+ wider  "5m", was the default  auth.apiGate.revocation.pollInterval',
-    ],
   ])(
     '[P103] fails at diff for a pull request that %s',
     async (_, changed, line) => {
@@ -464,7 +446,7 @@ describeWithBash('the workflow of docs/ci.md', () => {
       inApp('plugin: search }', 'plugin: search, permission: search.query }'),
     ],
     [
-      'names readers in the first file, where the file that is read later has its own',
+      'names operators in the first file, where the file that is read later has its own',
       {
         ...inApp(
           'auth: { providers',

@@ -19,7 +19,6 @@ import type { AllowRule } from '../../gate/rules/AllowRule';
 import type { DenyRule } from '../../gate/rules/DenyList';
 import { DENIALS, Judgement, Place, Saying, State, TOKENS } from './states';
 import {
-  ADDED_ISSUER,
   CALLERS,
   GROUP,
   isNamed,
@@ -100,7 +99,6 @@ function createPolicyOf(state: State) {
       ...entryOf('external', limits?.entry, any),
     ],
     ...(header !== undefined && { credentialHeader: 'x-credential' }),
-    issuers: [ADDED_ISSUER],
     trustedPaths: isTrusted ? [{ plugin, path: '/**' }] : [],
     signOut: { scope, providers: new Set() },
     // A path that a rule opens is no foreign one.
@@ -217,7 +215,7 @@ function createScene(state: State, isRemembering: boolean) {
           return place !== record.unstored;
         },
       } as never,
-      signOutUser: async (_, { known }) => {
+      signOutUser: async (_, known) => {
         record.revokedUsers.push(placeOfSession(known));
         return {
           revocation: { scope: 'user', ...known },

@@ -22,8 +22,7 @@ export const TOKENS = {
   locked: 'T14',
   revoked: 'T15',
   user: 'T17, or T16',
-  'old user':
-    'T17, or T16: of a user, as Backstage before 1.24 issued it, and of another issuer that is trusted',
+  'old user': 'T17, or T16: of a user, as Backstage before 1.24 issued it',
   'limited user':
     'T17, or T16: a limited token of a user, as Backstage has it in its cookie',
   'limited revoked': 'T15: the same, of a revoked session',

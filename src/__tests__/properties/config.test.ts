@@ -181,11 +181,6 @@ const anyRule = nearlyRecord(
   ['plugin', 'path'],
 );
 
-const anyDuration = words(
-  ['2s', '30s', 'PT5S', '1m', { seconds: 3 }],
-  ['1 day', '-1s', '0s', 'x', '99999999d', { seconds: -1 }, { second: 1 }],
-);
-
 const SECTIONS = {
   allow: listOf(anyRule),
   expect: listOf(
@@ -196,12 +191,6 @@ const SECTIONS = {
       ),
       is: words(['closed'], ['public', 'open']),
     }),
-  ),
-  issuers: listOf(
-    words(
-      ['https://other.example.com/api/auth'],
-      ['x', 'ftp://x', 'https://x', ''],
-    ),
   ),
   cookie: nearlyRecord({
     enabled: words([true, false], ['true']),
@@ -231,11 +220,6 @@ const SECTIONS = {
     scope: words(['session', 'user'], ['all']),
     providers: listOf(words(['github', 'GitHub'], [''])),
   }),
-  revocation: nearlyRecord({ pollInterval: anyDuration }),
-  tokenCache: fc.oneof(
-    words([false], [true, 0]),
-    nearlyRecord({ ttl: anyDuration }),
-  ),
 };
 
 const anyApiGate = nearly(

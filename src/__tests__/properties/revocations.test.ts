@@ -46,7 +46,7 @@ class Replica {
     this.#startedAt = Date.now();
     this.#revocations = new Revocations({
       logger,
-      pollIntervalMs: () => POLL_MS,
+      pollIntervalMs: POLL_MS,
     });
     const store = new DatabaseRevocationStore(this.table);
     const unlessGone = <T>(answer: () => Promise<T>) =>
@@ -196,7 +196,7 @@ describe('a sign-out', () => {
   }
 
   it('is found among all the others of a day, and the list holds no more than what is live', async () => {
-    const pollIntervalMs = () => 300_000;
+    const pollIntervalMs = 300_000;
     const [polls, perPoll] = isLong
       ? [24 * 12, ROWS_A_DAY / (24 * 12)]
       : [24, 200];
@@ -213,7 +213,7 @@ describe('a sign-out', () => {
       added.forEach((claims, i) =>
         table.writeLate({ scope: 'session', ...claims }, (i % 3) * 10_000),
       );
-      await jest.advanceTimersByTimeAsync(pollIntervalMs());
+      await jest.advanceTimersByTimeAsync(pollIntervalMs);
       missed.push(...expected.filter(claims => !revocations.isRevoked(claims)));
       expected = added;
       most = Math.max(most, revocations.size);

@@ -464,27 +464,6 @@ describe('createLegacyApiGate', () => {
       await remove();
     });
 
-    it('reads the list at the interval of the configuration in force', async () => {
-      const [[, createSqlite]] = testDatabases;
-      const { knex, remove } = await createSqlite();
-      let queries = 0;
-      knex.on('query', () => {
-        queries += 1;
-      });
-      const revocation = { pollInterval: '100ms' };
-      const env = { database: { getClient: async () => knex } };
-      await app.stop();
-      await start({ apiGate: { revocation }, env });
-      queries = 0;
-      await until(() => queries > 5);
-      app.change({ revocation: { pollInterval: '5m' } });
-      await new Promise(resolve => setTimeout(resolve, 200));
-      queries = 0;
-      await new Promise(resolve => setTimeout(resolve, 500));
-      expect(queries).toBe(0);
-      await remove();
-    });
-
     it('[P9] leaves the cookie in nothing that cookie-parser has parsed', async () => {
       const cookies = `Cookie: a=1; token=${token}; b=2`;
       expect(await statusOf('/api/pub/x', cookies)).toBe(200);

@@ -67,10 +67,7 @@ export async function createLegacyApiGate(
   const source = new PolicySource({ config, logger, isLegacy: true });
   const settings = source.current.config;
   assertNoSettingsOfNewSystem(settings);
-  const revocations = new Revocations({
-    logger,
-    pollIntervalMs: () => source.current.config.revocation.pollIntervalMs,
-  });
+  const revocations = new Revocations({ logger });
   await revocations.follow(
     database
       ? await DatabaseRevocationStore.create(

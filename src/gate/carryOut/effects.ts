@@ -82,15 +82,13 @@ async function revoke(
   { policy, services }: GateRequest,
 ): Promise<EndedSessions[]> {
   const { revocations, signOutUser } = services;
-  const { scope, offlineSessions } = policy.config.signOut;
+  const { scope } = policy.config.signOut;
   // The token of a revoked session cannot end the user's other sessions.
   const isOfUser = scope === 'user' && !revocations.isRevoked(session);
   const revocation: Revocation = { scope: 'session', ...session };
   // A session that was revoked before is revoked again, because the store may not have that revocation.
   const stored = revocations.revoke(revocation);
-  const ofUser = isOfUser
-    ? [await signOutUser(session.sub, { known: session, offlineSessions })]
-    : [];
+  const ofUser = isOfUser ? [await signOutUser(session.sub, session)] : [];
   return [{ revocation, isStored: await stored }, ...ofUser];
 }
 

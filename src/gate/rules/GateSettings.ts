@@ -9,8 +9,6 @@ export interface GateSettings {
   until: Date | undefined;
   allow: AllowRule[];
   deny: DenyRule[];
-  /** Issuers of user tokens besides this deployment's own `auth` plugin. */
-  issuers: string[];
   /** The name in lower case of the header that may hold the Backstage token in place of `Authorization`. */
   credentialHeader: string | undefined;
   /** The paths where `Authorization` is for the server behind the handler. */
@@ -27,8 +25,6 @@ export interface GateSettings {
   signOut: {
     /** A sign-out ends the session of this browser's cookie, or all sessions of the user. */
     scope: 'session' | 'user';
-    /** Whether a sign-out of scope `user` also ends the refresh tokens of OAuth clients. */
-    offlineSessions: 'keep' | 'end';
     /** Ids of the providers whose `logout` is a sign-out, lower case. */
     providers: ReadonlySet<string>;
   };
@@ -38,8 +34,6 @@ export interface GateSettings {
     /** Whether the log line and the audit event of a refusal have the client's address. */
     clientAddress: boolean;
   };
-  /** How long a verified token is remembered at most, in milliseconds. `undefined`: no token is. */
-  tokenCache: { ttlMs: number } | undefined;
 }
 
 /** An entry of `auth.apiGate.tokens`, checked: it limits the external tokens of one subject. */

@@ -1,4 +1,3 @@
-import type { Policy } from '../rules/Policy';
 import { OwnIssuer } from './OwnIssuer';
 import type { DecodedToken } from '../read/token';
 
@@ -33,22 +32,21 @@ describe('OwnIssuer', () => {
     jest.useRealTimers();
   });
 
-  const policy = { config: { issuers: ['https://x'] } } as Policy;
   const by = (iss?: string) => ({ typ: 'vnd.backstage.user', iss });
 
   it('asks discovery once a second', async () => {
     const { ownIssuer, asked, answerWith } = create();
     const a = by('https://a/api/auth');
     const b = by('https://b/api/auth');
-    const trusts = () => [a, b].map(of => ownIssuer.trusts(of, policy));
-    expect(await ownIssuer.trusts(a, policy)).toBe(true);
+    const trusts = () => [a, b].map(of => ownIssuer.trusts(of));
+    expect(await ownIssuer.trusts(a)).toBe(true);
     answerWith(async id => `https://b/api/${id}`);
     jest.advanceTimersByTime(999);
     // Without a promise, so that a request need not wait.
     expect(trusts()).toEqual([true, false]);
     expect(asked()).toBe(1);
     jest.advanceTimersByTime(1);
-    expect(await ownIssuer.trusts(b, policy)).toBe(true);
+    expect(await ownIssuer.trusts(b)).toBe(true);
     expect(trusts()).toEqual([false, true]);
     expect(asked()).toBe(2);
   });
@@ -56,28 +54,25 @@ describe('OwnIssuer', () => {
   it.each<[string, DecodedToken | undefined, boolean]>([
     ['no user', undefined, true],
     ['a limited token', { ...by(), typ: 'vnd.backstage.limited-user' }, true],
-    ['a configured issuer', by('https://x'), true],
     ['no issuer', by(), false],
   ])('decides about %s without discovery', (_, token, trusts) => {
     const { ownIssuer, asked } = create();
-    expect(ownIssuer.trusts(token, policy)).toBe(trusts);
+    expect(ownIssuer.trusts(token)).toBe(trusts);
     expect(asked()).toBe(0);
   });
 
   it('trusts no issuer that is a part of its own', async () => {
     const { ownIssuer } = create();
-    expect(await ownIssuer.trusts(by('https://a'), policy)).toBe(false);
-    expect(await ownIssuer.trusts(by('https://a/api/auth/'), policy)).toBe(
-      false,
-    );
+    expect(await ownIssuer.trusts(by('https://a'))).toBe(false);
+    expect(await ownIssuer.trusts(by('https://a/api/auth/'))).toBe(false);
   });
 
   it('remembers no failure', async () => {
     const { ownIssuer, answerWith } = create();
     const token = by('https://b/api/auth');
     answerWith(() => Promise.reject(new Error('gone')));
-    await expect(ownIssuer.trusts(token, policy)).rejects.toThrow('gone');
+    await expect(ownIssuer.trusts(token)).rejects.toThrow('gone');
     answerWith(async id => `https://b/api/${id}`);
-    expect(await ownIssuer.trusts(token, policy)).toBe(true);
+    expect(await ownIssuer.trusts(token)).toBe(true);
   });
 });

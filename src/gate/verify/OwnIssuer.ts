@@ -1,12 +1,10 @@
 import { tokenTypes } from '@backstage/plugin-auth-node';
-import type { Policy } from '../rules/Policy';
 import type { BackendPlugins } from '../plugins/BackendPlugins';
 import type { DecodedToken } from '../read/token';
 
 /**
- * Decides whether the issuer of a user token is this deployment's own `auth` plugin, found by discovery, or one that the
- * configuration adds (RFC 7519, section 4.1.1). Backstage does not check it, but two deployments may share their keys. Limited
- * tokens carry no issuer.
+ * Decides whether the issuer of a user token is this deployment's own `auth` plugin, found by discovery (RFC 7519, section 4.1.1).
+ * Backstage does not check it, but two deployments may share their keys. Limited tokens carry no issuer.
  *
  * Discovery is asked once a second, so that most requests need not wait for it.
  */
@@ -18,19 +16,13 @@ export class OwnIssuer {
   ) {}
 
   /** Returns a promise only if discovery has to be asked. */
-  trusts(
-    userToken: DecodedToken | undefined,
-    { config }: Policy,
-  ): boolean | Promise<boolean> {
+  trusts(userToken: DecodedToken | undefined): boolean | Promise<boolean> {
     if (!userToken || userToken.typ === tokenTypes.limitedUser.typParam) {
       return true;
     }
     const { iss } = userToken;
     if (iss === undefined) {
       return false;
-    }
-    if (config.issuers.includes(iss)) {
-      return true;
     }
     return this.#discovered && performance.now() < this.#discovered.until
       ? iss === this.#discovered.issuer

@@ -5,6 +5,7 @@ import type {
 import { LRUCache } from 'lru-cache';
 import { withTimeout } from '../util/time';
 import { Token } from '../read/token';
+import { TOKEN_TTL_MS } from './tokenTtl';
 
 // A token of 560 characters takes about 1.3 KB, and 0.7 KB for each plugin that has verified it, of whatever length it is: about 40 MB.
 const MAX_TOKENS = 20_000;
@@ -39,7 +40,7 @@ export class TokenCache {
   #last: Token | undefined;
 
   /** @param options.ttlMs - 0 keeps no verdicts, and each request verifies its token */
-  constructor(private readonly options: { ttlMs: number }) {}
+  constructor(private readonly options = { ttlMs: TOKEN_TTL_MS }) {}
 
   /** Returns the token of a text, whether or not it is valid. */
   read(text: string): Token {

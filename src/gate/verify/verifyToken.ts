@@ -69,7 +69,7 @@ function* verify(
   kind: TokenKind,
   token: Token,
 ): Steps<VerifiedToken | Refusal> {
-  const { plugin, policy, services } = request;
+  const { plugin, services } = request;
   const { invalidTokens, keyEndpoints, ownIssuer, plugins, tokens } = services;
   const { claims, userToken } = token;
 
@@ -112,7 +112,7 @@ function* verify(
   if (!isSubject(credentials, token)) {
     return Refusal.because('invalid-token');
   }
-  if (!(yield* awaited(ownIssuer.trusts(userToken, policy)))) {
+  if (!(yield* awaited(ownIssuer.trusts(userToken)))) {
     return Refusal.because('untrusted-issuer').of(userToken?.sub);
   }
   if (remembered) {

@@ -80,7 +80,7 @@ function* verifyReadable(
       ? 'harmless'
       : yield* verifyToken(request, 'bearer', token);
   }
-  const trusts = () => awaited(services.ownIssuer.trusts(userToken, policy));
+  const trusts = () => awaited(services.ownIssuer.trusts(userToken));
   if (
     token.isCompact &&
     (isCookie || !isUpgrade) &&

@@ -20,7 +20,7 @@ export interface Finding {
   /** The change that removes the finding. */
   write: string;
   /** The entry of `auth.apiGate.findings.accept` that silences the finding. */
-  accepted?: { reason: string; until?: string };
+  accepted?: { reason: string };
 }
 
 /** The facts that findings depend on. Facts that are not known give no finding. */
@@ -57,10 +57,8 @@ export type Possible<T = Finding> = T | false | undefined;
 /** Formats a finding as one line, which begins with its config path. */
 export function formatFinding(finding: Finding): string {
   const { id, at, why, write, accepted } = finding;
-  const { reason, until } = accepted ?? {};
-  const end = until ? ` until ${until}` : '';
   return printable(
-    `${at}: ${why}: ${write} [${id}]${accepted ? `, accepted${end} (${reason})` : ''}`,
+    `${at}: ${why}: ${write} [${id}]${accepted ? `, accepted (${accepted.reason})` : ''}`,
   );
 }
 

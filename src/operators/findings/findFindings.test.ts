@@ -521,18 +521,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       { proxy: { endpoints: { sonar: { target: 'http://a' } } } },
     ],
   ],
-  'refresh-tokens-survive': [
-    [
-      'auth.apiGate.signOut.offlineSessions',
-      { auth: { experimentalRefreshToken: { enabled: true } } },
-      {
-        auth: {
-          experimentalRefreshToken: { enabled: true },
-          apiGate: { signOut: { scope: 'user', offlineSessions: 'end' } },
-        },
-      },
-    ],
-  ],
   'report-only-ends': [
     [
       'auth.apiGate.until',

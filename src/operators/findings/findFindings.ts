@@ -8,7 +8,6 @@ import {
 import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
 import { isEnforced } from '../../gate/rules/Policy';
 import { AFTER_REPORT_ONLY } from '../../settings/StartSettings';
-import { atOnce, mapInPieces, Pieces } from '../pieces';
 import { endsSoon, Finding, Possible, FindingFacts } from './Finding';
 import { findRuleFindings } from './findRuleFindings';
 import { findSettingFindings } from './findSettingFindings';
@@ -16,14 +15,10 @@ import { createGet } from './backstageSettings';
 
 /** Finds what makes the gate pointless or a rule dangerous, for the log of the start, the policy report and `api-gate check`. */
 export function findFindings(facts: FindingFacts): Finding[] {
-  return atOnce(findFindingsInPieces(facts));
-}
-
-export function* findFindingsInPieces(facts: FindingFacts): Pieces<Finding[]> {
   const { config, gate, now } = facts;
   const known = { ...facts, get: createGet(config) };
   const findings = compact([
-    ...(yield* findRuleFindings(known)),
+    ...findRuleFindings(known),
     ...findEndedExpectations(gate, now),
     ...findReplicaFindings(facts),
     ...findUnscanned(facts),
@@ -31,16 +26,15 @@ export function* findFindingsInPieces(facts: FindingFacts): Pieces<Finding[]> {
   ]);
   // The first entry for a finding precedes others.
   const accepting = new Map(
-    gate.acceptedFindings
-      .filter(({ until }) => until === undefined || now < until)
+    [...gate.acceptedFindings]
       .reverse()
       .map(entry => [identityOf(entry), entry]),
   );
-  return yield* mapInPieces(findings, finding => {
-    const { reason, until } = accepting.get(identityOf(finding)) ?? {};
+  return findings.map(finding => {
+    const { reason } = accepting.get(identityOf(finding)) ?? {};
     return reason === undefined
       ? finding
-      : { ...finding, accepted: { reason, until: until?.toISOString() } };
+      : { ...finding, accepted: { reason } };
   });
 }
 

@@ -10,7 +10,6 @@ import {
   VERIFIED_TOPICS,
 } from '../../settings/read/webhookSecrets';
 import { WEBSOCKET } from '../../gate/read/requestLine';
-import { mapInPieces, Pieces } from '../pieces';
 import { Facts, findAbsentPlugin, findEnd, Finding, Possible } from './Finding';
 import {
   asTexts,
@@ -32,10 +31,10 @@ const AUTHORIZED_ROUTES = new Map([
 /** A finding about a rule, without the rule's place. */
 type Fault = Possible<Pick<Finding, 'id' | 'why' | 'write'>>;
 
-export function* findRuleFindings(facts: Facts): Pieces<Finding[]> {
+export function findRuleFindings(facts: Facts): Finding[] {
   const { get } = facts;
   const endpoints = readProxyEndpoints(get);
-  const found = yield* mapInPieces(facts.gate.allow, (rule, i) => {
+  return facts.gate.allow.flatMap((rule, i) => {
     const path = `${CONFIG_KEY}.allow[${i}]`;
     const at = `${path} (${formatRule(rule)})`;
     return compact([
@@ -47,7 +46,6 @@ export function* findRuleFindings(facts: Facts): Pieces<Finding[]> {
       findEnd(rule, 'opens', at, facts),
     ]).map(({ id, why, write }) => ({ id, at, why, write }));
   });
-  return found.flat();
 }
 
 function findWidth({ plugin, path }: AllowRule): Fault {

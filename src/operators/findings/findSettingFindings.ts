@@ -105,7 +105,7 @@ const VULNERABLE_SETTINGS = {
     'CVE-2026-32235 and CVE-2026-32236',
 };
 
-function findAuthFindings({ authBackend = '', gate, get }: Facts): Possible[] {
+function findAuthFindings({ authBackend = '', get }: Facts): Possible[] {
   const isVulnerable = /^0\.(1?\d|2[0-6])\.|^0\.27\.(0|1-)/.test(authBackend);
   return [
     ...Object.entries(VULNERABLE_SETTINGS).map(
@@ -125,13 +125,6 @@ function findAuthFindings({ authBackend = '', gate, get }: Facts): Possible[] {
       why: 'takes the barriers of all plugins away, so that nothing but the gate refuses anybody',
       write: 'remove it once the gate enforces',
     },
-    isTrue(get('auth.experimentalRefreshToken.enabled')) &&
-      gate.signOut.offlineSessions === 'keep' && {
-        id: 'refresh-tokens-survive',
-        at: `${CONFIG_KEY}.signOut.offlineSessions`,
-        why: 'is keep, so that OAuth clients get new tokens after the user has signed out',
-        write: `set it to end, and ${CONFIG_KEY}.signOut.scope to user`,
-      },
   ];
 }
 

@@ -9,14 +9,11 @@ import {
   listBesideRules,
   notesOf,
 } from '../reports/formatPolicyReport';
-import type { Pieces } from '../pieces';
-import { html } from './html';
+import { Content, html } from './html';
 import {
   code,
   Column,
   counted,
-  filtered,
-  Late,
   list,
   number,
   preformatted,
@@ -84,25 +81,16 @@ const TOKENS: readonly Column<TokenRow>[] = [
 ];
 
 /** Renders what can be reached without signing in: by a rule, without one, and outside of the gate. */
-export function* renderExposure(report: PolicyReport): Pieces<Late> {
+export function renderExposure(report: PolicyReport): Content {
   const { allow, installed, usage } = report;
   const rows = allow.map((rule, index) => ({
     ...rule,
     index,
     use: usage?.rules[index],
   }));
-  const rules = yield* table(RULES, rows, 'No rule opens anything.');
-  const others = Object.entries(pickBy(listBesideRules(report), 'length')).map(
-    ([title, lines]) => ({
-      title: html`<h3>${title}</h3>`,
-      items: filtered(
-        lines.map(line => html`${line}`),
-        list,
-      ),
-    }),
-  );
-  return asked => [
-    rules(asked),
+  const others = Object.entries(pickBy(listBesideRules(report), 'length'));
+  return [
+    table(RULES, rows, 'No rule opens anything.'),
     usage &&
       html`<p class="muted">
         Use is that of
@@ -110,7 +98,7 @@ export function* renderExposure(report: PolicyReport): Pieces<Late> {
         since
         ${time(usage.since)}${!usage.complete && '; the record is not complete'}.
       </p>`,
-    others.map(({ title, items }) => [title, items(asked)]),
+    others.map(([title, lines]) => [html`<h3>${title}</h3>`, list(lines)]),
     html`<h3>Outside of /api, where the gate is not</h3>`,
     list(OUTSIDE),
     html`<p>
@@ -121,7 +109,7 @@ export function* renderExposure(report: PolicyReport): Pieces<Late> {
 }
 
 /** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
-export function renderTokens(report: PolicyReport): Pieces<Late> {
+export function renderTokens(report: PolicyReport): Content {
   const { enforced, tokens, usage } = report;
   const used = usage?.externalTokens ?? [];
   const rows = uniqBy([...used, ...tokens], 'subject').map(({ subject }) => ({

@@ -47,7 +47,7 @@ it.each([
     });
     expect(page.match(/(?<=<a )href="[^"]*"/g)).toEqual(links);
     expect(text).toBe(
-      'Sign in to Backstage first This page is for operators and readers of the API gate. Sign in to Backstage in this browser, wait until it has loaded, and load this page again. If Backstage has another address than this page, open a page of TechDocs there first, even if nothing is documented: plain calls to another address set no cookie. If you are signed in, an operator may have locked you out.',
+      'Sign in to Backstage first This page is for operators of the API gate. Sign in to Backstage in this browser, wait until it has loaded, and load this page again. If Backstage has another address than this page, open a page of TechDocs there first, even if nothing is documented: plain calls to another address set no cookie. If you are signed in, an operator may have locked you out.',
     );
   },
 );
@@ -55,12 +55,12 @@ it.each([
 it.each<[PageError, string, JsonObject]>([
   [
     anonymous,
-    'This page needs a token A browser can not sign in here, since auth.apiGate.cookie.enabled is false. A client that sends the token of an operator or a reader in Authorization gets this page.',
+    'This page needs a token A browser can not sign in here, since auth.apiGate.cookie.enabled is false. A client that sends the token of an operator in Authorization gets this page.',
     { auth: { apiGate: { cookie: { enabled: false } } } },
   ],
   [
     { status: 403, message: 'Not <allowed>' },
-    'This page is for operators and readers Not &lt;allowed&gt;. Ask those who run this Backstage to add you, or a group of yours, to auth.apiGate.readers.',
+    'This page is for operators Not &lt;allowed&gt;. Ask those who run this Backstage to add you, or a group of yours, to auth.apiGate.operators. With the permission auth.api-gate.revoke denied to you, you can read this page and end no sessions.',
     {},
   ],
   [

@@ -1,7 +1,7 @@
 import type { Config } from '@backstage/config';
 import type { Response } from 'express';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
-import { createDocument, ERROR_POLICY, PAGE_HEADERS } from './document';
+import { createDocument, PAGE_HEADERS } from './document';
 import { Html, html } from './html';
 
 /** A browser that opens the page of the policy and may not see it. */
@@ -23,8 +23,8 @@ export function createPageErrorAnswer(config: Config) {
     const refused =
       status === 403 && id === undefined
         ? [
-            'This page is for operators and readers',
-            `${message}. Ask those who run this Backstage to add you, or a group of yours, to auth.apiGate.readers.`,
+            'This page is for operators',
+            `${message}. Ask those who run this Backstage to add you, or a group of yours, to auth.apiGate.operators. With the permission auth.api-gate.revoke denied to you, you can read this page and end no sessions.`,
           ]
         : ['This page can not be shown now', `${message}.`];
     const [title, remedy] = status === 401 ? signIn : refused;
@@ -40,7 +40,6 @@ export function createPageErrorAnswer(config: Config) {
     )}`;
     res.writeHead(status, {
       ...PAGE_HEADERS,
-      'Content-Security-Policy': ERROR_POLICY,
       'Content-Length': Buffer.byteLength(page),
     });
     res.end(page);
@@ -52,8 +51,8 @@ function describeSignIn(config: Config): [title: string, remedy: Html] {
     return [
       'This page needs a token',
       html`A browser can not sign in here, since auth.apiGate.cookie.enabled is
-      false. A client that sends the token of an operator or a reader in
-      Authorization gets this page.`,
+      false. A client that sends the token of an operator in Authorization gets
+      this page.`,
     ];
   }
   const appUrl = config.getOptionalString('app.baseUrl') ?? '';
@@ -66,10 +65,10 @@ function describeSignIn(config: Config): [title: string, remedy: Html] {
   const docs = linkTo('/docs/default/component/any', 'a page of TechDocs');
   return [
     'Sign in to Backstage first',
-    html`This page is for operators and readers of the API gate. Sign in to
-    ${app} in this browser, wait until it has loaded, and load this page again.
-    If Backstage has another address than this page, open ${docs} there first,
-    even if nothing is documented: plain calls to another address set no cookie.
-    If you are signed in, an operator may have locked you out.`,
+    html`This page is for operators of the API gate. Sign in to ${app} in this
+    browser, wait until it has loaded, and load this page again. If Backstage
+    has another address than this page, open ${docs} there first, even if
+    nothing is documented: plain calls to another address set no cookie. If you
+    are signed in, an operator may have locked you out.`,
   ];
 }

@@ -46,10 +46,6 @@ td:first-child { min-width: 9rem; }
 .id, time { white-space: nowrap; }
 td small { display: block; }
 @media (min-width: 48rem) { td:first-child:has(> small) { min-width: 19rem; } }
-form { display: flex; flex-wrap: wrap; gap: 0.6rem 0.8rem; align-items: end; margin-top: 0.8rem; }
-label { display: grid; flex: 1 1 14rem; gap: 0.2rem; font-size: 0.9rem; }
-input { width: 100%; padding: 0.45rem 0.6rem; border: 1px solid var(--muted); border-radius: 0.45rem; background: var(--card); color: var(--ink); font: inherit; }
-button { padding: 0.45rem 1rem; border: 1px solid var(--accent); border-radius: 0.45rem; background: var(--accent); color: var(--card); font: inherit; font-weight: 600; cursor: pointer; }
 summary { cursor: pointer; }
 footer { margin-top: 1.5rem; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
@@ -65,8 +61,7 @@ footer { margin-top: 1.5rem; }
 @media print {
   :root { --page: #fff; --card: #fff; --ink: #000; --muted: #444; --line: #bbb; }
   body { max-width: none; padding: 0; font-size: 11px; }
-  nav, form { display: none; }
-  section { padding: 0.5rem 0; border: 0; border-top: 1px solid #000; border-radius: 0; }
+  nav,   section { padding: 0.5rem 0; border: 0; border-top: 1px solid #000; border-radius: 0; }
   tr { break-inside: avoid; }
 }
 `;
@@ -79,21 +74,18 @@ const STYLE_ELEMENT = new Html(`<style>${STYLE}</style>`);
 const hash = createHash('sha256').update(STYLE).digest('base64');
 
 /**
- * What a browser may do with the page (Content Security Policy, level 3): show it with this style, and send its form. It runs no
- * script, sends no other request, and no other page may frame it. Without `allow-same-origin`, the page acts as no user.
+ * What a browser may do with the page (Content Security Policy, level 3): show it with this style. It runs no script, sends no
+ * request, and no other page may frame it. In its sandbox, the page acts as no user.
  */
 export const PAGE_POLICY = [
   "default-src 'none'",
   `style-src 'sha256-${hash}'`,
   'img-src data:',
-  "form-action 'self'",
+  "form-action 'none'",
   "frame-ancestors 'none'",
   "base-uri 'none'",
-  'sandbox allow-forms allow-top-navigation-by-user-activation',
+  'sandbox',
 ].join('; ');
-
-/** {@link PAGE_POLICY} for errors, which have no form. */
-export const ERROR_POLICY = PAGE_POLICY.replace(/sandbox .*/, 'sandbox');
 
 /** The headers of a page. No cache stores it, and no address of it leaves the browser. */
 export const PAGE_HEADERS = {

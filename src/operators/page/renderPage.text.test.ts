@@ -2,12 +2,11 @@ import { mapValues } from 'lodash';
 import {
   createDenials,
   createEmptyReport,
-  createLargeReport,
   createOddReport,
   createPageReport,
 } from '../../__tests__/__testUtils__/pageReport';
 import type { PolicyReport } from '../reports/describePolicy';
-import { renderWholePage } from '../../__tests__/__testUtils__/renderWholePage';
+import { renderPage } from './renderPage';
 
 beforeEach(() => {
   jest.spyOn(Date, 'now').mockReturnValue(Date.parse('2026-11-28T10:42:30Z'));
@@ -15,8 +14,8 @@ beforeEach(() => {
 afterEach(() => jest.restoreAllMocks());
 
 /** Returns a function that reads the texts of a page from a place on, with `|` in place of tags. */
-function textsOf(report: PolicyReport, asked: { filter?: string } = {}) {
-  const page = renderWholePage(report, asked);
+function textsOf(report: PolicyReport) {
+  const page = `${renderPage(report)}`;
   return (from: string, to = '</section>') => {
     const [, part] = page.split(from);
     return part
@@ -38,34 +37,22 @@ const DENIED =
 const ENDS_SOON =
   'opens nothing from 2026-12-31T00:00:00.000Z|write a later until if the path has to stay public';
 
-const TITLES: Record<string, string> = {
-  operators: 'May end sessions of others, lock users out, and read this page',
-  readers: 'May read this page',
-  issuers: 'Whose user tokens are accepted besides its own',
-  credentialHeader: 'May hold the token in place of Authorization',
-  foreignAuthorization: 'Where Authorization is for another server',
-  cookie: 'Where the cookie authenticates, and for how long',
-  signOut: 'What a sign-out ends',
-};
-const setting = (key: string, value: string) =>
-  `${TITLES[key]}|auth.apiGate.${key}|${value}`;
-
 it.each<[string, () => PolicyReport, Record<string, string>]>([
   [
     'a usual report',
     createPageReport,
     {
       head: 'API gate|Enforcing|Each request that no rule opens needs a credential.|Policy|3f2a9c51e0b7|, in force since|2026-11-27 08:15:02 UTC|Replica|backstage-7f9c4-x2x9p, process 1, since|2026-11-27 08:15 UTC|Versions|gate 0.1.0, backend-defaults 0.19.1, Node 24.11.0|Sign-outs and locks|17 sessions ended, 1 user locked out',
-      findings: `Findings|Finding|At|Why|Write|rule-ends-soon|auth.apiGate.allow[2] (GET /api/permission/health)|${ENDS_SOON}`,
+      findings: `1 thing to do|Finding|At|Why|Write|rule-ends-soon|auth.apiGate.allow[2] (GET /api/permission/health)|${ENDS_SOON}`,
       exposure: `What is open|Public by rule|Reason|Requests in 30 days|Last use|Limits|POST /api/events/http/github|auth.apiGate.allow[0]|GitHub signs these|1,098|2026-11-28|GET /api/badges/entity/*/*/*/badge/*|auth.apiGate.allow[1]|badges in READMEs|62,802|2026-11-28|GET /api/permission/health|auth.apiGate.allow[2]|0|none in 30 days|until 2026-12-31T00:00:00.000Z|Use is that of all replicas of this backend, since|2026-10-29 00:00 UTC|.|${WITHOUT_RULE}|Opened by plugins in code, and closed by the gate, except for what your rules name|proxy /status, to everybody|techdocs /static, to Backstage&#39;s own cookie, which still opens it|${OUTSIDE}app, auth, badges, catalog, events, permission, proxy, scaffolder, search, techdocs`,
       tokens:
         'External tokens|Subject|Calls|Handlers call for it|Requests in 30 days|Last use|May|Could be narrowed to|ci-deploy|catalog|permission|412|2026-11-28|POST /api/catalog/refresh (Jenkins) (until 2027-01-31T00:00:00.000Z)|Plugins|accessRestrictions:|- plugin: catalog|- plugin: permission # handlers call it for this token|mcp-readonly|0|none in 12 days',
       refusals:
-        'Refusals|The last hour|Reason|Requests|missing-credentials|80|invalid-token|16|Id of a refusal|Find|The last 3 refusals of this process|Time|Id|Request|Reason|Client|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|curl/8.5.0|2026-11-28 10:39:30 UTC|1b77c0de55aa9e21|GET /api/proxy/status/api/v2/components|missing-credentials|2026-11-28 10:23:30 UTC|77aa0de15c1b9e20|POST /api/scaffolder/v2/tasks|restricted, only|external:ci-deploy',
+        'Refusals|The last 3 refusals of this process|Request|Reason|Refusals|Last|Last id|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|1|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/proxy/status/api/v2/components|missing-credentials|1|2026-11-28 10:39:30 UTC|1b77c0de55aa9e21|POST /api/scaffolder/v2/tasks|restricted, only|1|2026-11-28 10:23:30 UTC|77aa0de15c1b9e20|Each of them|Time|Id|Request|Reason|Client|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|curl/8.5.0|2026-11-28 10:39:30 UTC|1b77c0de55aa9e21|GET /api/proxy/status/api/v2/components|missing-credentials|2026-11-28 10:23:30 UTC|77aa0de15c1b9e20|POST /api/scaffolder/v2/tasks|restricted, only|external:ci-deploy',
       expected:
         'Expected|Expected|Is|Holds|GET /api/permission/health|public|yes|Everything of scaffolder|closed|yes',
-      settings: `Settings|Setting|Value|${setting('operators', 'group:default/platform')}|${setting('readers', 'group:default/security')}|${setting('issuers', 'none')}|${setting('credentialHeader', 'none')}|${setting('foreignAuthorization', '/api/proxy/argocd/**')}|${setting('cookie', 'enabled: true|name: __Host-token|maxAge: 900s|sameSite: lax|secure: true|trustedPaths: none|trustedOrigins:|https://backstage.example.com')}|${setting('signOut', 'scope: session|offlineSessions: keep|providers:|github')}`,
-      ask: 'Ask|What comes of a request without a credential, or with the token of a subject? No request is made.|Request|Subject of an external token, or empty|Explain',
+      power:
+        'Who has power|Operators: group:default/platform|Origins whose pages may use the cookie: https://backstage.example.com|Paths whose pages act as the user: none|Header for a Backstage token: none|Paths where Authorization is another server&#39;s: /api/proxy/argocd/**|Cookie: __Host-token, SameSite=lax, Secure, this host, for 900s|A sign-out ends: this session, also by the logout of github',
     },
   ],
   [
@@ -73,15 +60,16 @@ it.each<[string, () => PolicyReport, Record<string, string>]>([
     createOddReport,
     {
       head: 'API gate|Report-only|Only locked users and ended sessions are refused until|2026-12-31 00:00 UTC|: see|what works until then|.|Enforce: now, since y.|The configuration has changed and is not in force: x|A restart is needed for a, b.|The backend has not read the last change of f, g.|Policy|3f2a9c51e0b7|, in force since|2026-11-27 08:15:02 UTC|Replica|backstage-7f9c4-x2x9p, process 1, since|2026-11-27 08:15 UTC|Versions|gate 0.1.0, Node 24.11.0|Sign-outs and locks|17 sessions ended, 1 user locked out',
-      findings: `Findings|Finding|At|Why|Write|rule-ends-soon|accepted: r|auth.apiGate.allow[10]|${ENDS_SOON}|rule-ends-soon|auth.apiGate.allow[1].path|${ENDS_SOON}|rule-ends-soon|x auth.apiGate.allow[1]|${ENDS_SOON}`,
+      findings: `2 things to do|Finding|At|Why|Write|rule-ends-soon|accepted: r|auth.apiGate.allow[10]|${ENDS_SOON}|rule-ends-soon|auth.apiGate.allow[1].path|${ENDS_SOON}|rule-ends-soon|x auth.apiGate.allow[1]|${ENDS_SOON}`,
       exposure: `What is open|Public by rule|Reason|Requests in 30 days|Last use|Limits|POST /api/events/http/github|auth.apiGate.allow[0]|GitHub signs these|1,098|2026-11-28|GET /api/badges/entity/*/*/*/badge/*|auth.apiGate.allow[1]|not installed in this backend: a misspelling, or a plugin of another one|GET /api/badges/c|auth.apiGate.allow[2]|badges in READMEs|ended, and closed since 2026-11-01T00:00:00.000Z|Use is that of this process, since|2026-10-29 00:00 UTC|; the record is not complete.|Denied once you enforce${DENIED}|${WITHOUT_RULE}|Lists, by file|p: 1 of f|q: 1 of f, in place of 2 of g and 2 of h: Backstage does not merge lists|Newly public once it is enforced|GET /api/badges/c|Opened by plugins in code, and closed once you enforce, except for what your rules name|badges /d (WebSocket), to everybody|badges /d, to everybody|events /e, to Backstage&#39;s own cookie, which still opens it|Not known what these open themselves|search|${OUTSIDE}search, badges, catalog`,
       tokens:
         'External tokens|What a token may do is not in force in report-only.|Subject|Calls|Requests in 30 days|Last use|May|Could be narrowed to|ci-deploy|d, e|412|2026-11-28|what accessRestrictions allow (Jenkins) (ended at 2027-01-31T00:00:00.000Z)|GET /api/a/x; GET,POST /api/b/y|Plugins|a|b|Requests|c|f|1|none',
       refusals:
-        'Refusals|Worked, and will be refused from 2026-12-31T00:00:00.000Z on; z|# - r|GET /api/catalog/…: 1 request on 2026-11-01; auth.apiGate.expect has it as closed|GET not installed: 1 request from 2026-11-01 to 2026-11-02; no rule|The last hour|None since|2026-11-28 09:42:30 UTC|.|Id of a refusal|Find|The last 1 refusal of this process|Time|Id|Request|Reason|Client|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|not yet refused|curl/8.5.0',
+        'Refusals|Worked, and will be refused from 2026-12-31T00:00:00.000Z on; z|# - r|GET /api/catalog/…: 1 request on 2026-11-01; auth.apiGate.expect has it as closed|GET not installed: 1 request from 2026-11-01 to 2026-11-02; no rule|The last 1 refusal of this process|Request|Reason|Refusals|Last|Last id|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|not yet refused|1|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|Each of them|Time|Id|Request|Reason|Client|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|not yet refused|curl/8.5.0',
       expected:
         'Expected|What has to be closed is closed once you enforce.|Expected|Is|Holds|GET /api/badges/c|public|not any more: its rule has ended|Everything of search|closed|yes',
-      settings: `Settings|Setting|Value|${setting('operators', 'none')}|${setting('readers', 'group:default/security')}|${setting('issuers', 'https://a.example.com/api/auth|https://b.example.com/api/auth')}|${setting('credentialHeader', 'x-token')}|${setting('foreignAuthorization', 'none')}|${setting('cookie', 'enabled: false|name: __Host-token|sameSite: lax|secure: true|trustedPaths:|/api/techdocs/static/**|trustedOrigins:|https://backstage.example.com|domain: example.com')}|${setting('signOut', 'scope: user|offlineSessions: end|providers: none')}`,
+      power:
+        'Who has power|Operators: none|Origins whose pages may use the cookie: https://backstage.example.com|Paths whose pages act as the user: /api/techdocs/static/**|Header for a Backstage token: x-token|Paths where Authorization is another server&#39;s: none|Cookie: none|A sign-out ends: every token of the user',
     },
   ],
   [
@@ -90,12 +78,12 @@ it.each<[string, () => PolicyReport, Record<string, string>]>([
     {
       exposure: `What is open|No rule opens anything.|${OUTSIDE}auth`,
       findings:
-        'Findings|No setting makes the gate pointless, and no rule is dangerous.',
+        'No things to do|No setting makes the gate pointless, and no rule is dangerous.',
       tokens:
         'External tokens|No external token is configured, and none was seen.',
       expected: 'Expected|Nothing is written down in auth.apiGate.expect.',
       refusals:
-        'Refusals|The last hour|None since|2026-11-28 10:00 UTC|.|Id of a refusal|Find',
+        'Refusals|The last 0 refusals of this process|None since|2026-11-28 10:00 UTC|.',
     },
   ],
 ])('shows each part of %s', (_, create, expected) => {
@@ -117,9 +105,9 @@ it('shows what is denied beside what is open', () => {
 });
 
 it('marks what is good, closed, or needs a look', () => {
-  const marksOf = (report: PolicyReport, asked = {}) =>
+  const marksOf = (report: PolicyReport) =>
     [
-      ...renderWholePage(report, asked).matchAll(
+      ...`${renderPage(report)}`.matchAll(
         /class="(?:mode|tag|note) (\w+)"[^>]*>\s*(.*?)</gs,
       ),
     ].map(([, kind, text]) => `${kind}: ${text}`);
@@ -139,102 +127,15 @@ it('marks what is good, closed, or needs a look', () => {
     'warned: not any more: its rule has ended',
     'warned: What a token may do is not in force in report-only.',
     'warned: not yet refused',
-  ]);
-  expect(marksOf(createOddReport(), { id: 'x' })).toEqual([
-    ...head,
-    'warned: No refusal with the id x is among the last 1 of this process: the log has it.',
     'warned: not yet refused',
   ]);
-  const explained = { error: 'no request' };
-  expect(marksOf(createPageReport(), { explained })).toEqual([
-    'good: Enforcing',
-    'open: no request',
-  ]);
-});
-
-it.each([
-  [100, undefined],
-  [101, '1 more: filter by a text to see them. The policy route lists all.'],
-])('shows 100 of %i findings', (findings, more) => {
-  const [finding] = createPageReport().findings;
-  const page = renderWholePage(
-    createPageReport({ findings: Array(findings).fill(finding) }),
-  );
-  expect(page.split('rule-ends-soon')).toHaveLength(1 + 100);
-  expect(page.match(/\d+ more: [^<]*/)?.[0]).toBe(more);
-});
-
-describe('a filter', () => {
-  const report = createLargeReport();
-  const shown = (filter: string) => {
-    const texts = textsOf(report, { filter });
-    const rules = sectionOf(texts, 'exposure').split('|Public without')[0];
-    return rules.match(/some-plugin-\d+(?=\/)/g) ?? [];
-  };
-
-  it('finds each rule of 1,000, in any letter case, by each text of its row', () => {
-    expect(shown('')).toHaveLength(100);
-    for (const text of [
-      'path/777/',
-      'PATH/777/*/of',
-      'auth.apiGate.allow[777]',
-    ]) {
-      expect(shown(text)).toEqual(['some-plugin-177']);
-    }
-    expect(shown('some-plugin-177/')).toHaveLength(5);
-    expect(shown('GitHub signs')).toHaveLength(100);
-    expect(shown('nothing has this')).toEqual([]);
-  });
-
-  it('filters the lists and the tables of all sections, and says how many have the text', () => {
-    const texts = textsOf(createOddReport(), { filter: 'SEARCH' });
-    expect(sectionOf(texts, 'expected')).toContain(
-      '|1 of 2 with this text|Expected|Is|Holds|Everything of search|closed|yes|',
-    );
-    expect(sectionOf(texts, 'exposure')).toMatch(
-      /0 of 3 with this text\|Use is.*\|0 of 4 with this text\|.*open themselves\|1 of 1 with this text\|search\|/,
-    );
-    expect(sectionOf(texts, 'refusals')).toContain('|0 of 3 with this text|');
-    expect(sectionOf(texts, 'tokens')).toContain('|0 of 2 with this text|');
-  });
-
-  it('is a text: no tag, attribute or pattern has an effect', () => {
-    for (const text of ['<td', 'data-l', 'class=', '&lt;', '.*', '\0']) {
-      expect([text, shown(text)]).toEqual([text, []]);
-    }
-    const reason = 'a & "b" <c>';
-    const { allow } = createPageReport();
-    const odd = createPageReport({ allow: [{ ...allow[0], reason }] });
-    const texts = textsOf(odd, { filter: reason });
-    expect(sectionOf(texts, 'exposure')).toContain('|1 of 1 with this text|');
-  });
-
-  it('has 100 characters at most', () => {
-    const page = renderWholePage(report, { filter: 'x'.repeat(100_000) });
-    expect(page.match(/x{90,}/g)).toEqual(['x'.repeat(100)]);
-  });
-});
-
-it('keeps the question in the form', () => {
-  const page = renderWholePage(createPageReport(), {
-    request: 'GET /x',
-    subject: 'ci',
-    explained: { lines: ['one', 'two'] },
-    id: 'of-a-refusal',
-    filter: 'text',
-  });
-  expect(
-    [...page.matchAll(/name="(\w+)"\s+value="([^"]*)"/g)].map(
-      ([, name, value]) => `${name}=${value}`,
-    ),
-  ).toEqual(['filter=text', 'id=of-a-refusal', 'request=GET /x', 'subject=ci']);
-  expect(page).toContain('<pre>one<br />two<br /></pre>');
+  expect(marksOf(createPageReport())).toEqual(['good: Enforcing']);
 });
 
 it('has a title, links to its sections, and words where a list is empty', () => {
   const { refusals } = createPageReport();
   const [refused] = refusals.last;
-  const page = renderWholePage(
+  const page = `${renderPage(
     createPageReport({
       reportOnly: {
         ...{ enforce: 'not yet', because: 'y', days: 1, workedLast: null },
@@ -245,13 +146,13 @@ it('has a title, links to its sections, and words where a list is empty', () => 
         last: [{ ...refused, subject: 'user:default/a', address: '::1' }],
       },
     }),
-  );
+  )}`;
   expect(page).toContain('<title>API gate</title>');
   const [, nav] = page.split('<nav aria-label="Sections">');
   expect(nav.split('</nav>')[0].match(/"#\w+">[^<]+/g)).toEqual([
-    ...['"#findings">Findings', '"#exposure">What is open'],
+    ...['"#findings">1 thing to do', '"#exposure">What is open'],
     ...['"#expected">Expected', '"#tokens">External tokens'],
-    ...['"#refusals">Refusals', '"#settings">Settings', '"#ask">Ask'],
+    ...['"#refusals">Refusals', '"#power">Who has power'],
   ]);
   expect(page).toContain('<p class="note warned">Enforce: not yet, since y.');
   expect(page).toContain('<p>No request in 30 days.</p>');
@@ -298,16 +199,16 @@ it('shows the entry of a token and its default, and the default alone of one wit
   );
 });
 
-it('adds up the refusals of the last hour for each reason, the most frequent one first', () => {
+it('groups the refusals by request and reason, the most frequent first, and shows each of them', () => {
   const { refusals } = createPageReport();
-  const minute = '2026-11-28T10:42:00.000Z';
-  const minutes = [
-    { minute, reasons: { restricted: 3 } },
-    { minute, reasons: { locked: 1, restricted: 1 } },
-    { minute, reasons: { locked: 4 } },
-  ] as PolicyReport['refusals']['minutes'];
-  const report = createPageReport({ refusals: { ...refusals, minutes } });
-  expect(sectionOf(textsOf(report), 'refusals')).toContain(
-    '|Reason|Requests|locked|5|restricted|4|Id of',
+  const [first, second, third] = refusals.last;
+  const earlier = { ...second, id: '00112233aabbccdd' };
+  const last = [first, second, third, earlier];
+  const report = createPageReport({ refusals: { ...refusals, last } });
+  const text = sectionOf(textsOf(report), 'refusals');
+  const [groups, each] = text.split('|Each of them|');
+  expect(groups).toContain(
+    '|Request|Reason|Refusals|Last|Last id|GET /api/proxy/status/api/v2/components|missing-credentials|2|2026-11-28 10:39:30 UTC|1b77c0de55aa9e21|GET /api/catalog',
   );
+  expect(last.filter(({ id }) => each.includes(id))).toEqual(last);
 });

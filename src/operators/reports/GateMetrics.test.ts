@@ -153,7 +153,7 @@ describe('the gauges', () => {
   it('have the number of settings that need a restart', async () => {
     const gate = await start({});
     expect(await gate.valueOf('api_gate_policy_needs_restart')).toBe(0);
-    gate.write({ cookie: { name: 'other' }, tokenCache: { ttl: '5s' } });
+    gate.write({ cookie: { name: 'other' }, credentialHeader: 'X-Other' });
     expect(await gate.valueOf('api_gate_policy_needs_restart')).toBe(2);
     gate.write({});
     expect(await gate.valueOf('api_gate_policy_needs_restart')).toBe(0);

@@ -23,13 +23,12 @@ import type {
   DeclaredPolicies,
   DeclaredPolicy,
 } from '../../gate/plugins/DeclaredPolicies';
-import { mapInPieces, Result } from '../pieces';
 import type { ReportOnlyReport } from './describeReportOnly';
 import type { ProcessReport } from './describeReplica';
 import type { UsageReport } from './describeUsage';
 
 /** The paths that can be reached without signing in, and why. docs/reference/http-api.md describes each field. */
-export type PolicyReport = Result<ReturnType<typeof describePolicy>> & {
+export type PolicyReport = ReturnType<typeof describePolicy> & {
   /** Present in the answer of the policy route only. */
   filesNewerThanPolicy?: string[];
 };
@@ -68,24 +67,20 @@ export const BUILT_IN_PUBLIC: readonly ReportedRule[] = [
 ];
 
 /** Describes the policy in force beside the policies that plugins declare. */
-export function* describePolicy(options: {
+export function describePolicy(options: {
   findings: Finding[];
   plugins: Plugins;
   policies: DeclaredPolicies;
   policy: ConfiguredPolicy;
   process: ProcessReport;
-  /** Readers do not get the requests that worked: a path may hold a secret. */
-  reportOnly:
-    | (Omit<ReportOnlyReport, 'worked'> &
-        Partial<Pick<ReportOnlyReport, 'worked'>>)
-    | undefined;
+  reportOnly: ReportOnlyReport | undefined;
   source: Pick<PolicySource, 'lists' | 'needsRestart' | 'problem'>;
   used: UsageReport | undefined;
 }) {
   const { findings, plugins, policies, policy, source } = options;
   const { reportOnly, used: usage } = options;
   const { config, hash, isEnforced, loadedAt, now } = policy;
-  const beyond = yield* mapInPieces(policy.openRules, ({ until, ...rule }) =>
+  const beyond = policy.openRules.flatMap(({ until, ...rule }) =>
     isBeyondPlugin(rule, options) ? [rule] : [],
   );
   return {
@@ -97,7 +92,7 @@ export function* describePolicy(options: {
     ...(source.problem !== undefined && { problem: source.problem }),
     needsRestart: source.needsRestart,
     lists: source.lists,
-    allow: yield* mapInPieces(config.allow, (rule): ReportedRule => ({
+    allow: config.allow.map((rule): ReportedRule => ({
       ...withEnd(rule, now()),
       installed: plugins.isInstalled(rule.plugin),
     })),
@@ -118,7 +113,7 @@ export function* describePolicy(options: {
     openedInCode: policies.all(),
     closed: policies.all().filter(declared => isClosed(declared, policy)),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
-    opensBeyondPlugins: beyond.flat(),
+    opensBeyondPlugins: beyond,
     ...options.process,
     ...(reportOnly && { reportOnly }),
     ...(usage && { usage }),
@@ -126,11 +121,10 @@ export function* describePolicy(options: {
 }
 
 function describeSettings(config: ConfiguredPolicy['config']) {
-  const { cookie, operators, readers, signOut } = config;
+  const { cookie, operators, signOut } = config;
   return {
     operators: [...operators],
-    readers: [...readers],
-    ...pick(config, 'issuers', 'credentialHeader', 'foreignAuthorization'),
+    ...pick(config, 'credentialHeader', 'foreignAuthorization'),
     cookie: {
       ...pick(cookie, 'enabled', 'name'),
       maxAge: cookie.maxAgeMs && `${cookie.maxAgeMs / 1000}s`,

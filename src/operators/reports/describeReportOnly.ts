@@ -181,7 +181,7 @@ function nameSome(names: readonly string[]): string {
 /** Names what works only until the gate enforces, with each path as every log shows it. */
 export function nameStopping({
   because,
-  worked = [],
+  worked,
 }: NonNullable<PolicyReport['reportOnly']>): string {
   const stopping = reject(worked, 'isExpectedClosed').map(each => {
     const path = each.path && hideTokens(each.path);

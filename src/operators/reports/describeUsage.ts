@@ -16,7 +16,6 @@ import {
   Use,
   usedRule,
 } from '../../store/usage/Use';
-import { mapInPieces, Result } from '../pieces';
 import { DAY_MS } from '../../gate/util/time';
 import { proposeLimits } from './proposeRule';
 
@@ -24,10 +23,10 @@ import { proposeLimits } from './proposeRule';
 const MIN_DAYS = 7;
 
 /** The use of rules and external tokens at the replicas of this backend, on the last 30 days and today. docs/usage.md describes each field. */
-export type UsageReport = NonNullable<Result<ReturnType<typeof describeUsage>>>;
+export type UsageReport = NonNullable<ReturnType<typeof describeUsage>>;
 
 /** Describes the use of rules and tokens; returns nothing if `auth.apiGate.usage` is false. */
-export function* describeUsage(
+export function describeUsage(
   usage: Usage,
   { allow: rules, tokens }: Pick<ApiGateConfig, 'allow' | 'tokens'>,
   plugins: Pick<Plugins, 'isInstalled'>,
@@ -44,13 +43,13 @@ export function* describeUsage(
     complete: usage.isComplete,
     /** `replica`: without the `auth` plugin's database, this process reports its own requests since its start. */
     scope: usage.isShared ? ('all replicas' as const) : ('replica' as const),
-    rules: yield* mapInPieces(rules, (rule, i) => ({
+    rules: rules.map((rule, i) => ({
       rule: `${CONFIG_KEY}.allow[${i}]`,
       ...rule,
       ...describeRule(rule, uses),
       installed: plugins.isInstalled(rule.plugin),
     })),
-    externalTokens: yield* describeTokens(
+    externalTokens: describeTokens(
       usage.externalTokens,
       all.filter(({ kind }) => kind !== 'rule'),
       tokens.filter(({ only }) => only).map(({ subject }) => subject),
@@ -114,7 +113,7 @@ function describeRule(rule: AllowRule, uses: Map<string, Use>) {
 }
 
 /** Describes the tokens that the configuration names, and then those of other subjects. */
-function* describeTokens(
+function describeTokens(
   configured: readonly ExternalToken[],
   uses: Use[],
   limited: readonly string[],
@@ -122,13 +121,13 @@ function* describeTokens(
   const bySubject = new Map<string, Use[]>(
     configured.map(({ subject }) => [subject, []]),
   );
-  yield* mapInPieces(uses, use => {
+  for (const use of uses) {
     const subject = use.kind === 'call' ? tokenCallOf(use).subject : use.name;
     const own = bySubject.get(subject) ?? [];
     own.push(use);
     bySubject.set(subject, own);
-  });
-  return yield* mapInPieces([...bySubject], ([subject, own]) => {
+  }
+  return [...bySubject].map(([subject, own]) => {
     const tokens = configured.filter(token => token.subject === subject);
     const [called, delegated, calls] = (
       ['token', 'delegation', 'call'] as const

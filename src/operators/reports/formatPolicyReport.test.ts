@@ -90,7 +90,7 @@ describe('formatPolicyReport', () => {
     'ends with the address of the page, below %s',
     baseUrl => {
       expect(formatPolicyReport(report, pageAddressOf(baseUrl))).toBe(
-        'API gate: enforce\n  No allow rules.\n  As a page, for operators and readers: https://a.example/b/api/auth/api-gate/',
+        'API gate: enforce\n  No allow rules.\n  As a page, for operators: https://a.example/b/api/auth/api-gate/',
       );
     },
   );

@@ -41,7 +41,7 @@ export function formatPolicyReport(
     : `report-only${report.until ? ` until ${report.until}` : ''}, only locked users and ended sessions are refused`;
   const lines = [
     ...formatReport(report),
-    ...(page ? [`As a page, for operators and readers: ${page}`] : []),
+    ...(page ? [`As a page, for operators: ${page}`] : []),
   ];
   return [`API gate: ${mode}`, ...lines.map(line => `  ${line}`)].join('\n');
 }

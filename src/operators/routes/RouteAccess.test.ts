@@ -11,7 +11,6 @@ const req = {} as Request;
 function create(options: {
   principal: object;
   operators?: string[];
-  readers?: string[];
   result?: AuthorizeResult;
   userInfo?: () => Promise<string[]>;
 }) {
@@ -21,8 +20,7 @@ function create(options: {
   const authorize = jest.fn(async (..._args: unknown[]) => [
     { result: options.result ?? AuthorizeResult.ALLOW },
   ]);
-  const { operators, readers } = options;
-  const config = { operators: new Set(operators), readers: new Set(readers) };
+  const config = { operators: new Set(options.operators) };
   const source = { current: { config } };
   const access = new RouteAccess({
     httpAuth: {
@@ -132,70 +130,21 @@ describe('[P18] RouteAccess', () => {
     ).toBe(fate);
   });
 
-  it.each([
-    ['operators', 'requireReader', 'taken'],
-    ['readers', 'requireReader', 'taken'],
-    ['operators', 'requireOperator', 'taken'],
-    ['readers', 'requireOperator', 'NotAllowedError'],
-    ['readers', 'requireUserOrOperator', 'NotAllowedError'],
-    ['readers', 'requireLocker', 'NotAllowedError'],
-    ['neither', 'requireReader', 'NotAllowedError'],
-  ] as const)('of a user among the %s, %s: %s', async (list, method, fate) => {
-    const { access } = create({
-      principal: jane,
-      [list]: ['group:default/a'],
-      userInfo: async () => ['group:default/a'],
-    });
-    expect(
-      await access[method](req, 'user:default/x').then(
-        () => 'taken',
-        error => error.name,
-      ),
-    ).toBe(fate);
+  it('refuses a user who is taken from the list while the credentials are read', async () => {
+    const operators = ['user:default/jane'];
+    const { access, source } = create({ principal: jane, operators });
+    const reading = access.requireOperator(req);
+    source.current = { config: { operators: new Set<string>() } };
+    await expect(reading).rejects.toMatchObject({ name: 'NotAllowedError' });
   });
 
-  it.each([
-    ['a service', { type: 'service', subject: 'external:ci' }, {}, true],
-    ['an operator', jane, { operators: ['user:default/jane'] }, true],
-    ['one of a group', jane, { operators: ['group:default/a'] }, true],
-    ['a reader', jane, { readers: ['user:default/jane'] }, false],
-    ['a reader of a group', jane, { readers: ['group:default/a'] }, false],
-  ] as const)(
-    '[P106] says of %s, who reads, whether that is an operator',
-    async (...row) => {
-      const [, principal, lists, isOperator] = row;
-      const { access } = create({
-        principal,
-        ...lists,
-        userInfo: async () => ['group:default/a'],
-      } as Parameters<typeof create>[0]);
-      const reader = await access.requireReader(req);
-      expect(await reader.isOperator()).toBe(isOperator);
-    },
-  );
-
-  it.each(['requireReader', 'requireOperator'] as const)(
-    'refuses a user who is taken from the lists while %s reads the credentials',
-    async method => {
-      const operators = ['user:default/jane'];
-      const { access, source } = create({ principal: jane, operators });
-      const reading = access[method](req);
-      const config = {
-        operators: new Set<string>(),
-        readers: new Set<string>(),
-      };
-      source.current = { config };
-      await expect(reading).rejects.toMatchObject({ name: 'NotAllowedError' });
-    },
-  );
-
-  it('asks for the permission to read for a reader', async () => {
+  it('asks for the permission to read', async () => {
     const { access, authorize } = create({
       principal: jane,
-      readers: ['user:default/jane'],
+      operators: ['user:default/jane'],
       result: AuthorizeResult.DENY,
     });
-    await expect(access.requireReader(req)).rejects.toMatchObject({
+    await expect(access.requireOperator(req)).rejects.toMatchObject({
       message: 'This needs the permission auth.api-gate.read',
     });
     expect(authorize).toHaveBeenCalledTimes(1);

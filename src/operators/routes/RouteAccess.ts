@@ -22,8 +22,7 @@ import type { PolicySource } from '../../settings/PolicySource';
 import { userKey } from '../../gate/sessions/Revocation';
 
 /**
- * Permission to read the gate's policy and its decisions. Operators and readers need it (`auth.apiGate.operators`,
- * `auth.apiGate.readers`); services do not.
+ * Permission to read the gate's policy and its decisions. Operators need it (`auth.apiGate.operators`); services do not.
  *
  * @public
  */
@@ -47,8 +46,6 @@ export type Principal = BackstageUserPrincipal | BackstageServicePrincipal;
 
 type Caller = BackstageCredentials<Principal>;
 
-type People = 'operators' | 'readers';
-
 /**
  * Authorizes callers of the gate's own routes. Each method returns the caller, or throws a `NotAllowedError`.
  *
@@ -70,24 +67,13 @@ export class RouteAccess {
     const caller = await this.services.httpAuth.credentials(req, {
       allow: ['service'],
     });
-    return this.#require(permission, caller, []);
+    return this.#require(permission, caller);
   }
 
   /** Accepts services and operators, if the permission to read allows it. */
   async requireOperator(req: Request) {
     const caller = await this.#readCaller(req);
-    return this.#require(authApiGateReadPermission, caller, ['operators']);
-  }
-
-  /** Accepts services, operators and readers, if the permission to read allows it. */
-  async requireReader(req: Request) {
-    const caller = await this.#readCaller(req);
-    const people: People[] = ['operators', 'readers'];
-    await this.#require(authApiGateReadPermission, caller, people);
-    return {
-      /** Returns whether the caller is more than a reader. Backstage may have to look the groups of a user up for it. */
-      isOperator: () => this.#isAmong(['operators'], caller),
-    };
+    return this.#require(authApiGateReadPermission, caller);
   }
 
   /** Accepts users themselves, and services and operators if the permission to revoke allows it. */
@@ -96,7 +82,7 @@ export class RouteAccess {
     // Every user may sign out: a sign-out call needs no permission either.
     return isSelf(caller.principal, userEntityRef)
       ? caller.principal
-      : this.#require(authApiGateRevokePermission, caller, ['operators']);
+      : this.#require(authApiGateRevokePermission, caller);
   }
 
   /**
@@ -121,7 +107,7 @@ export class RouteAccess {
         `This is for users whom auth.apiGate.operators names, and for external tokens whose accessRestrictions name the plugin auth and the permission ${permission.name}`,
       );
     }
-    await this.#require(permission, caller, ['operators']);
+    await this.#require(permission, caller);
     if (isSelf(principal, userEntityRef)) {
       throw new ConflictError('Operators can not lock themselves out');
     }
@@ -134,16 +120,11 @@ export class RouteAccess {
     });
   }
 
-  async #require(
-    permission: BasicPermission,
-    caller: Caller,
-    people: People[],
-  ) {
+  async #require(permission: BasicPermission, caller: Caller) {
     const { principal } = caller;
-    if (!(await this.#isAmong(people, caller))) {
-      const settings = people.map(each => `auth.apiGate.${each}`).join(' or ');
+    if (!(await this.#isOperator(caller))) {
       throw new NotAllowedError(
-        `This is for services, and for users whom ${settings} names: ${nameOf(principal)} is not among them`,
+        `This is for services, and for users whom auth.apiGate.operators names: ${nameOf(principal)} is not among them`,
       );
     }
     const [{ result }] = await this.services.permissions.authorize(
@@ -156,21 +137,23 @@ export class RouteAccess {
     return principal;
   }
 
-  /** Returns whether a caller is a service, or a user whom a setting names, directly or by an ownership reference of Backstage's user info. */
-  async #isAmong(people: People[], caller: Caller): Promise<boolean> {
+  /** Returns whether a caller is a service, or a user whom `operators` names, directly or by an ownership reference of Backstage's user info. */
+  async #isOperator(caller: Caller): Promise<boolean> {
     const { principal } = caller;
     const { source, userInfo } = this.services;
-    const { config } = source.current;
-    const refs = new Set(people.flatMap(each => [...config[each]]));
-    if (principal.type === 'service' || refs.has(userKey(nameOf(principal)))) {
+    const { operators } = source.current.config;
+    if (
+      principal.type === 'service' ||
+      operators.has(userKey(nameOf(principal)))
+    ) {
       return true;
     }
-    if (refs.size === 0) {
+    if (operators.size === 0) {
       return false;
     }
     try {
       const { ownershipEntityRefs } = await userInfo.getUserInfo(caller);
-      return ownershipEntityRefs.some(ref => refs.has(userKey(ref)));
+      return ownershipEntityRefs.some(ref => operators.has(userKey(ref)));
     } catch (error) {
       // Backstage has no group memberships of a user who has not signed in.
       if (isError(error) && error.statusCode === 404) {

@@ -33,7 +33,7 @@ export async function endUser(
       : replaceLock(locks, userEntityRef, lockedUntil).catch(
           () => 'failed' as const,
         ),
-    signOutUser(userEntityRef, { offlineSessions: 'end' }),
+    signOutUser(userEntityRef),
   ]);
   const scope: 'lock' | 'user' = lock ? 'lock' : 'user';
   if (lock === 'failed') {

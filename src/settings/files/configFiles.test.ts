@@ -22,7 +22,7 @@ const rule = { plugin: 'a', path: '/a' };
 describe('findListSources', () => {
   it('has the file of a list, and the lists that it replaces', () => {
     const config = layered(
-      ['app-config.yaml', { allow: [rule, rule, rule], issuers: ['x'] }],
+      ['app-config.yaml', { allow: [rule, rule, rule], operators: ['x'] }],
       ['app-config.local.yaml', { allow: [rule] }],
       [
         'app-config.production.yaml',
@@ -32,7 +32,7 @@ describe('findListSources', () => {
     expect(findListSources(config).map(formatListSource)).toEqual([
       'auth.apiGate.allow: 2 of app-config.production.yaml, in place of 1 of app-config.local.yaml and 3 of app-config.yaml: Backstage does not merge lists',
       'auth.apiGate.cookie.trustedOrigins: 0 of app-config.production.yaml',
-      'auth.apiGate.issuers: 1 of app-config.yaml',
+      'auth.apiGate.operators: 1 of app-config.yaml',
     ]);
   });
 

@@ -75,7 +75,7 @@ describe('the place of a message', () => {
   it.each([
     ['names no config path', 'There is no rule'],
     ['does not begin with one', 'the rule auth.apiGate.allow[0] is repeated'],
-    ['is about a setting of no file', 'auth.apiGate.issuers[0] must be a URL'],
+    ['is about a setting of no file', 'auth.apiGate.operators[0] must be one'],
   ])('is not known if the message %s', (_, message) => {
     const locate = locateIn({ 'app-config.yaml': RULES });
     expect(locate(message)).toBeUndefined();

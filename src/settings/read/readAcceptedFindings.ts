@@ -1,4 +1,4 @@
-import { check, checkOneOf, readInstant, readList, readObject } from './values';
+import { check, checkOneOf, readList, readObject } from './values';
 
 /** The ids of findings. An id stays the same over releases, because `auth.apiGate.findings.accept` names it. */
 export const FINDING_IDS = [
@@ -15,7 +15,6 @@ export const FINDING_IDS = [
   'orders-not-loaded',
   'plugin-not-installed',
   'proxied-websocket',
-  'refresh-tokens-survive',
   'report-only-ends',
   'revocations-missing-in-table',
   'rule-changes-data',
@@ -45,8 +44,8 @@ export function readAcceptedFindings(value: unknown, configPath: string) {
     `${configPath}.accept`,
     'a list of objects, each with an id, a place (at) and a reason',
     (item, path) => {
-      const keys = ['id', 'at', 'reason', 'until'] as const;
-      const { id, at, reason, until } = readObject(item, path, keys);
+      const keys = ['id', 'at', 'reason'] as const;
+      const { id, at, reason } = readObject(item, path, keys);
       checkOneOf(id, `${path}.id`, FINDING_IDS);
       check(
         typeof at === 'string' && at !== '',
@@ -56,9 +55,7 @@ export function readAcceptedFindings(value: unknown, configPath: string) {
         typeof reason === 'string' && reason !== '',
         `${path}.reason must be text that says why this is meant so`,
       );
-      const end = readInstant(until, `${path}.until`);
-      // From its end on, the finding is reported again.
-      return { id, at, reason, ...(end && { until: end }) };
+      return { id, at, reason };
     },
   );
 }

@@ -26,7 +26,6 @@ describe('readApiGateConfig', () => {
       expect: [],
       mode: 'enforce',
       until: undefined,
-      issuers: [],
       tokens: [],
       cookie: {
         enabled: true,
@@ -46,15 +45,11 @@ describe('readApiGateConfig', () => {
       foreignAuthorization: [],
       signOut: {
         scope: 'session',
-        offlineSessions: 'keep',
         providers: new Set(),
       },
       operators: new Set(),
-      readers: new Set(),
       mcpPaths: new Set(),
       audit: { clientAddress: false },
-      revocation: { pollIntervalMs: 2000 },
-      tokenCache: { ttlMs: 30000 },
       acceptedFindings: [],
       usage: true,
     };
@@ -69,28 +64,12 @@ describe('readApiGateConfig', () => {
   const refused: [message: string, ...values: JsonValue[]][] = [
     [' must be an object', true, []],
     [
-      '.alow is not known (did you mean allow?): use mode, until, allow, deny, expect, issuers, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, readers, audit, revocation, tokenCache, usage, findings',
+      '.alow is not known (did you mean allow?): use mode, until, allow, deny, expect, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, audit, usage, findings',
       { alow: [] },
     ],
     [
       '.usage must be true or false: the record has 30 days',
       ...['off', 0, { keep: '90d' }].map(usage => ({ usage })),
-    ],
-    [
-      '.issuers must be a list',
-      { issuers: 'https://a.example.com' },
-      { issuers: [''] },
-    ],
-    [
-      '.issuers[0] must be the URL',
-      { issuers: ['a.example.com'] },
-      { issuers: ['ftp://a.example.com/api/auth'] },
-      { issuers: ['https://a.example.com'] },
-      { issuers: ['https://a.example.com/'] },
-      { issuers: ['https://a.example.com/api'] },
-      { issuers: ['https://a.example.com/api/auth/'] },
-      { issuers: ['https://a.example.com/api/auth?x=/api/auth'] },
-      { issuers: ['https://a.example.com/#/api/auth'] },
     ],
     ['.cookie.Name is not known', { cookie: { Name: 'x' } }],
     [
@@ -131,8 +110,6 @@ describe('readApiGateConfig', () => {
         `group:default/${'a'.repeat(1000)}`,
       ].map(ref => ({ operators: ['user:default/jane', ref] })),
     ],
-    ['.revocation.interval is not known', { revocation: { interval: '2s' } }],
-    ['.tokenCache.max is not known', { tokenCache: { max: 1 } }],
     ['.audit must be an object with the keys clientAddress', { audit: true }],
     [
       '.audit.clientAdress is not known (did you mean clientAddress?): use clientAddress',
@@ -161,12 +138,6 @@ describe('readApiGateConfig', () => {
       { expect: 'all' },
       'expect must be a list of expectations, such as [{ plugin: catalog, is: closed }]: begin each entry with "- ", in a line of its own',
     ],
-    ...['a.example.com', 'ftp://a.example.com/https:'].map(
-      (issuer): [JsonObject, string] => [
-        { issuers: ['http://b.example.com/api/auth', issuer] },
-        'issuers[1] must be the URL that the other deployment\'s tokens carry as "iss": the address of its auth plugin, such as https://backstage.example.com/api/auth',
-      ],
-    ),
     [
       { operators: ['user:default/jane', 'jane'] },
       'operators[1] must be a full entity reference, such as group:default/platform or user:default/jane',
@@ -241,18 +212,6 @@ describe('readApiGateConfig', () => {
     ]);
   });
 
-  it('reads issuers', () => {
-    const issuers = [
-      'https://a.example.com/api/auth',
-      'http://localhost:7007/portal/api/auth',
-      'https://a.example.com/internal-auth',
-      // By `discovery.endpoints`, an address can be any.
-      'https://sso.example.com/login',
-      'https://a.example.com/api/api',
-    ];
-    expect(read({ issuers }).issuers).toEqual(issuers);
-  });
-
   it('reads the header that holds the token, and the paths where Authorization is for another server', () => {
     const foreignAuthorization = [{ plugin: 'proxy', path: '/a/**' }];
     expect(
@@ -269,9 +228,9 @@ describe('readApiGateConfig', () => {
     );
   });
 
-  it.each(['operators', 'readers'] as const)('reads %s without case', key => {
-    const refs = ['Group:default/Platform', 'user:default/jörg'];
-    expect(read({ [key]: refs })[key]).toEqual(
+  it('reads operators without case', () => {
+    const operators = ['Group:default/Platform', 'user:default/jörg'];
+    expect(read({ operators }).operators).toEqual(
       new Set(['group:default/platform', 'user:default/jörg']),
     );
   });
@@ -309,56 +268,6 @@ describe('auth.apiGate.mode', () => {
       'until must be a date such as 2026-12-31, or an instant with a zone such as 2026-12-31T18:00:00Z',
     ],
   ])('is not %j', (apiGate, message) => {
-    expect(() => read(apiGate)).toThrow(
-      new InputError(`auth.apiGate.${message}`),
-    );
-  });
-});
-
-describe('durations', () => {
-  it.each<[JsonObject, number, number | undefined]>([
-    [{}, 2_000, 30_000],
-    [{ revocation: {}, tokenCache: {} }, 2_000, 30_000],
-    [
-      { revocation: { pollInterval: '100ms' }, tokenCache: { ttl: '1s' } },
-      100,
-      1_000,
-    ],
-    [
-      { revocation: { pollInterval: '5m' }, tokenCache: { ttl: '5m' } },
-      300_000,
-      300_000,
-    ],
-    [{ tokenCache: false }, 2_000, undefined],
-  ])('of %j are %d ms and %d ms', (apiGate, pollIntervalMs, ttlMs) => {
-    const { revocation, tokenCache } = read(apiGate);
-    expect(revocation).toEqual({ pollIntervalMs });
-    expect(tokenCache).toEqual(ttlMs && { ttlMs });
-  });
-
-  it.each<[JsonObject, string]>([
-    [
-      { revocation: 'x' },
-      'revocation must be an object with the keys pollInterval',
-    ],
-    ...[
-      ...['99ms', '301s', 2, {}, 0, '10ms', '1h', 'often'],
-      // YAML has `.nan`.
-      { seconds: NaN },
-    ].map((pollInterval): [JsonObject, string] => [
-      { revocation: { pollInterval } },
-      'revocation.pollInterval must be a duration from 100ms to 5m, such as 2s or { seconds: 2 }',
-    ]),
-    [
-      { tokenCache: true },
-      'tokenCache must be false, or an object with the key ttl; leave it out for the default',
-    ],
-    [{ tokenCache: 'x' }, 'tokenCache must be an object with the keys ttl'],
-    ...['999ms', '301s', '1h', false].map((ttl): [JsonObject, string] => [
-      { tokenCache: { ttl } },
-      'tokenCache.ttl must be a duration from 1s to 5m, such as 30s or { seconds: 30 }',
-    ]),
-  ])('are not %j', (apiGate, message) => {
     expect(() => read(apiGate)).toThrow(
       new InputError(`auth.apiGate.${message}`),
     );

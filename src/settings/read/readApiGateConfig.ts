@@ -10,7 +10,6 @@ import {
   checkOneOf,
   readBaseUrl,
   readBoolean,
-  readDuration,
   readInstant,
   readObject,
   readStringList,
@@ -32,17 +31,13 @@ export const KEYS = [
   'allow',
   'deny',
   'expect',
-  'issuers',
   'credentialHeader',
   'foreignAuthorization',
   'tokens',
   'cookie',
   'signOut',
   'operators',
-  'readers',
   'audit',
-  'revocation',
-  'tokenCache',
   'usage',
   'findings',
 ] as const;
@@ -88,7 +83,6 @@ export function readApiGateConfig(
     deny: read('deny', readDenyRules, rootConfig, isLegacy),
     /** Requests that must be public or closed with these rules. */
     expect: read('expect', readExpectations, knownPlugins),
-    issuers: read('issuers', readIssuers),
     credentialHeader: read('credentialHeader', readCredentialHeader),
     foreignAuthorization: read(
       'foreignAuthorization',
@@ -101,12 +95,8 @@ export function readApiGateConfig(
     signOut: read('signOut', readSignOutSettings, rootConfig),
     /** Entity references, in lower case, of those who may end the sessions of others and read the policy, as services may. */
     operators: read('operators', readEntityRefs),
-    /** Entity references, in lower case, of those who may read the policy only. */
-    readers: read('readers', readEntityRefs),
     mcpPaths: readMcpPaths(rootConfig),
     audit: read('audit', readAudit),
-    tokenCache: read('tokenCache', readTokenCache),
-    revocation: read('revocation', readRevocation),
     acceptedFindings: read('findings', readAcceptedFindings),
     /** Whether the use of rules and of external tokens is recorded. */
     usage: read('usage', readBoolean, true, ': the record has 30 days'),
@@ -126,17 +116,6 @@ function readMode(
   return { mode, until: end };
 }
 
-function readIssuers(value: unknown, path: string): string[] {
-  return readStringList(value, path, {
-    // A token's "iss" is the external address of its auth plugin, letter by letter. With another text, no token would be accepted.
-    isValid: issuer =>
-      URL.canParse(issuer) &&
-      /^https?:\/\/[^/]+\/(?!api$)[^?#]*[^/?#]$/.test(issuer),
-    description:
-      'the URL that the other deployment\'s tokens carry as "iss": the address of its auth plugin, such as https://backstage.example.com/api/auth',
-  });
-}
-
 function readEntityRefs(value: unknown, path: string): ReadonlySet<string> {
   const refs = readStringList(value, path, {
     isValid: isFullEntityRef,
@@ -153,46 +132,11 @@ function readAudit(value: unknown, path: string) {
   };
 }
 
-function readRevocation(value: unknown, path: string) {
-  const { pollInterval } = readObject(value ?? {}, path, ['pollInterval']);
-  return {
-    /** How often a replica reads what others have revoked. */
-    pollIntervalMs: readDuration(pollInterval, `${path}.pollInterval`, {
-      defaultSeconds: 2,
-      min: '100ms',
-      max: '5m',
-    }),
-  };
-}
-
-function readTokenCache(value: unknown, path: string) {
-  check(
-    value !== true,
-    `${path} must be false, or an object with the key ttl; leave it out for the default`,
-  );
-  if (value === false) {
-    return undefined;
-  }
-  const { ttl } = readObject(value ?? {}, path, ['ttl']);
-  return {
-    ttlMs: readDuration(ttl, `${path}.ttl`, {
-      defaultSeconds: 30,
-      min: '1s',
-      max: '5m',
-    }),
-  };
-}
-
 function readSignOutSettings(value: unknown, path: string, rootConfig: Config) {
-  const keys = ['scope', 'providers', 'offlineSessions'] as const;
+  const keys = ['scope', 'providers'] as const;
   const settings = readObject(value ?? {}, path, keys);
-  const { scope = 'session', providers, offlineSessions = 'keep' } = settings;
+  const { scope = 'session', providers } = settings;
   checkOneOf(scope, `${path}.scope`, ['session', 'user']);
-  checkOneOf(offlineSessions, `${path}.offlineSessions`, ['keep', 'end']);
-  check(
-    offlineSessions === 'keep' || scope === 'user',
-    `${path}.offlineSessions must be keep unless ${path}.scope is user: a sign-out of one session leaves other clients alone`,
-  );
   const configured = asObject(rootConfig.getOptional('auth.providers'));
   const ids = [
     ...Object.keys(configured).filter(id => signsUsersIn(configured[id])),
@@ -200,7 +144,6 @@ function readSignOutSettings(value: unknown, path: string, rootConfig: Config) {
   ];
   return {
     scope,
-    offlineSessions,
     providers: new Set(ids.map(id => id.toLowerCase())),
   };
 }

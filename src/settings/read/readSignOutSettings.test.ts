@@ -20,13 +20,10 @@ describe('auth.apiGate.signOut', () => {
   it('is of a session, unless it is of all sessions of the user', () => {
     expect(read({}).signOut).toEqual({
       scope: 'session',
-      offlineSessions: 'keep',
       providers: new Set(),
     });
-    for (const offlineSessions of ['keep', 'end']) {
-      const signOut = { scope: 'user', offlineSessions };
-      expect(read({ signOut }).signOut).toMatchObject(signOut);
-    }
+    const signOut = { scope: 'user' };
+    expect(read({ signOut }).signOut).toMatchObject(signOut);
   });
 
   it.each<[JsonValue, string[]]>([
@@ -54,19 +51,11 @@ describe('auth.apiGate.signOut', () => {
   });
 
   it.each<[JsonValue, string]>([
-    [[], ' must be an object with the keys scope, providers, offlineSessions'],
+    [[], ' must be an object with the keys scope, providers'],
     [{ scope: 'all' }, '.scope must be one of session, user'],
     [
       { providers: 'github' },
       '.providers must be a list of texts: begin each entry with "- ", in a line of its own',
-    ],
-    [
-      { scope: 'user', offlineSessions: 'yes' },
-      '.offlineSessions must be one of keep, end',
-    ],
-    [
-      { offlineSessions: 'end' },
-      '.offlineSessions must be keep unless auth.apiGate.signOut.scope is user: a sign-out of one session leaves other clients alone',
     ],
   ])('is not %j', (signOut, message) => {
     expectRefused({ signOut }, `signOut${message}`);

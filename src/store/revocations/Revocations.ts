@@ -8,13 +8,13 @@ import {
   storeInTime,
 } from './RevocationStore';
 import { PAGE_INTERVAL_MS, StoreComparison } from './StoreComparison';
+import { POLL_INTERVAL_MS } from './pollInterval';
 
 // Until the list has been loaded, no user may pass.
 const RETRY_BEFORE_LOADED_MS = 500;
 
-// After so many missed polls, of two seconds at least, all is read: the database may be one that was restored from a backup.
-const MISSED_POLLS = 3;
-const SHORTEST_POLL_MS = 2_000;
+// After so long without a complete reading, all is read: the database may be one that was restored from a backup.
+const LONGEST_GAP_MS = 6_000;
 
 const REMOVE_EXPIRED_INTERVAL_MS = 10 * 60_000;
 
@@ -49,8 +49,7 @@ export class Revocations extends RevocationList {
   constructor(
     private readonly options: {
       logger: LoggerService;
-      /** Returns the wait between two readings. A change applies after the current wait. */
-      pollIntervalMs(): number;
+      pollIntervalMs?: number;
     },
   ) {
     super();
@@ -122,12 +121,12 @@ export class Revocations extends RevocationList {
    */
   async follow(store: RevocationStore): Promise<void> {
     this.#store = store;
-    const { logger, pollIntervalMs } = this.options;
+    const { logger } = this.options;
     const { signal } = this.#stopping;
     const intervalMs = () =>
       this.isLoaded
-        ? pollIntervalMs()
-        : Math.min(pollIntervalMs(), RETRY_BEFORE_LOADED_MS);
+        ? (this.options.pollIntervalMs ?? POLL_INTERVAL_MS)
+        : RETRY_BEFORE_LOADED_MS;
     const reading = poll(() => this.#read(), {
       intervalMs,
       signal,
@@ -166,8 +165,7 @@ export class Revocations extends RevocationList {
       readAt = await this.#readToEnd();
     }
     if (!this.#stopping.signal.aborted) {
-      const pollMs = Math.max(this.options.pollIntervalMs(), SHORTEST_POLL_MS);
-      if (readAt - (this.#loadedAt ?? readAt) > MISSED_POLLS * pollMs) {
+      if (readAt - (this.#loadedAt ?? readAt) > LONGEST_GAP_MS) {
         this.#comparison.request();
       }
       this.#loadedAt = readAt;

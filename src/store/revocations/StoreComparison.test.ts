@@ -281,7 +281,7 @@ describe.each(testDatabases)('StoreComparison on %s', (_, create) => {
   it('takes for stored what this replica has written, and no poll has read yet', async () => {
     const revocations = new Revocations({
       logger: { warn: () => {} } as unknown as LoggerService,
-      pollIntervalMs: () => 300_000,
+      pollIntervalMs: 300_000,
     });
     await revocations.follow(store);
     const jane = ofSession('user:default/jane');

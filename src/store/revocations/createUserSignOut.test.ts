@@ -36,7 +36,7 @@ const iats = (revoked: Revocation[]) => revoked.map(({ iat }) => iat - noon);
 describe('[P20] createUserSignOut', () => {
   it('revokes what was issued up to now, and ends offline sessions', async () => {
     const { end, revoked, signOut } = create();
-    const result = await signOut(USER, { offlineSessions: 'end' });
+    const result = await signOut(USER);
     const revocation = {
       scope: 'user',
       sub: USER,
@@ -52,22 +52,13 @@ describe('[P20] createUserSignOut', () => {
     expect(end).toHaveBeenCalledWith(USER);
   });
 
-  it('keeps offline sessions', async () => {
-    const { end, signOut } = create();
-    const { offlineSessions } = await signOut(USER, {
-      offlineSessions: 'keep',
-    });
-    expect(offlineSessions).toBe('kept');
-    expect(end).not.toHaveBeenCalled();
-  });
-
   it('keeps offline sessions where the gate can end none', async () => {
     const signOut = createUserSignOut({
       issuerClock: new IssuerClock(),
       offlineSessions: undefined,
       revocations: { revoke: async () => true },
     });
-    expect(await signOut(USER, { offlineSessions: 'end' })).toMatchObject({
+    expect(await signOut(USER)).toMatchObject({
       isStored: true,
       offlineSessions: 'kept',
     });
@@ -82,7 +73,7 @@ describe('[P20] createUserSignOut', () => {
         }
       },
     });
-    const { revocation } = await signOut(USER, { offlineSessions: 'end' });
+    const { revocation } = await signOut(USER);
     expect(iats(revoked)).toEqual([0, 3, 4]);
     expect(revocation.iat).toBe(noon + 4);
   });
@@ -95,7 +86,7 @@ describe('[P20] createUserSignOut', () => {
         jest.setSystemTime(at);
       },
     });
-    await signOut(USER, { offlineSessions: 'end' });
+    await signOut(USER);
     expect(iats(revoked)).toEqual([0, 5, 10]);
   });
 
@@ -104,7 +95,7 @@ describe('[P20] createUserSignOut', () => {
     const { revoked, signOut } = create({
       end: () => new Promise(resolve => (answer = resolve)),
     });
-    const signingOut = signOut(USER, { offlineSessions: 'end' });
+    const signingOut = signOut(USER);
     expect(revoked).toHaveLength(1);
     await Promise.resolve();
     answer({ ended: 0 });
@@ -119,7 +110,7 @@ describe('[P20] createUserSignOut', () => {
       },
       revoke: async () => false,
     });
-    expect(await signOut(USER, { offlineSessions: 'end' })).toMatchObject({
+    expect(await signOut(USER)).toMatchObject({
       isStored: false,
       offlineSessions: 'unreachable',
     });
@@ -129,15 +120,9 @@ describe('[P20] createUserSignOut', () => {
   it('covers the tokens of an issuer whose clock is ahead', async () => {
     const { issuerClock, revoked, signOut } = create();
     issuerClock.observe(noon + 90);
-    await signOut(USER, { offlineSessions: 'keep' });
-    await signOut(USER, {
-      known: { sub: USER, iat: noon + 120, exp: noon + 200_000 },
-      offlineSessions: 'keep',
-    });
-    await signOut(USER, {
-      known: { sub: USER, iat: noon - 120, exp: noon + 60 },
-      offlineSessions: 'keep',
-    });
+    await signOut(USER);
+    await signOut(USER, { sub: USER, iat: noon + 120, exp: noon + 200_000 });
+    await signOut(USER, { sub: USER, iat: noon - 120, exp: noon + 60 });
     expect(iats(revoked)).toEqual([90, 120, 90]);
     expect(revoked.map(({ exp }) => exp - noon)).toEqual([
       86_490, 200_000, 86_490,
@@ -157,7 +142,7 @@ describe('[P20] createUserSignOut', () => {
         ? { sub: USER, iat: noon + from, exp: noon + until }
         : undefined;
       const { revoked, signOut } = create();
-      await signOut(USER, { known, offlineSessions: 'keep' });
+      await signOut(USER, known);
       expect(revoked).toEqual([
         { scope: 'user', sub: USER, iat: noon + iat, exp: noon + exp },
       ]);

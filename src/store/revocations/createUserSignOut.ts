@@ -25,11 +25,7 @@ export function createUserSignOut(options: {
   const { issuerClock, revocations } = options;
 
   /** @param known - a session of the user. If the clock of its issuer is ahead, the sign-out covers all tokens up to that session. */
-  return async (
-    userEntityRef: string,
-    request: { known?: SessionClaims; offlineSessions: 'keep' | 'end' },
-  ) => {
-    const { known, offlineSessions } = request;
+  return async (userEntityRef: string, known?: SessionClaims) => {
     const upToNow = (): Revocation => {
       const iat = Math.max(known?.iat ?? 0, issuerClock.now());
       // The longest lifetime of a token, or that of the known session if it expires later.
@@ -37,7 +33,7 @@ export function createUserSignOut(options: {
       return { scope: 'user', sub: userEntityRef, iat, exp };
     };
     const endOfflineSessions = async () =>
-      offlineSessions === 'end' && options.offlineSessions
+      options.offlineSessions
         ? options.offlineSessions
             .end(userEntityRef)
             .catch((): 'unreachable' => 'unreachable')

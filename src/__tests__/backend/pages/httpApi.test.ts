@@ -75,7 +75,6 @@ it('a backend answers with the fields of the sample of the policy, and with no o
           ],
           expect: [{ plugin: 'catalog', is: 'closed' }],
           operators: ['group:default/sre'],
-          readers: ['group:default/audit'],
           foreignAuthorization: [{ plugin: 'hello', path: '/upstream/**' }],
           signOut: { providers: ['github'] },
           tokens: [
