@@ -40,7 +40,7 @@ export class KeyEndpoints {
   readonly #answers = new Map<string, Promise<KeyAnswer>>();
   readonly #known = new LRUCache<string, true>({ max: MAX_KNOWN });
   readonly #limit = new NewcomerLimit(NEW_PER_MINUTE);
-  /** When the gate has first seen each key of user tokens, by `performance.now()`; `undefined` before the first answer. */
+  /** When the gate has first seen each key of user tokens, by `performance.now()`; `undefined` before the first one. */
   #userKeys: LRUCache<string, number> | undefined;
   readonly #logLimit = new RateLimit({
     max: 1,
@@ -120,16 +120,17 @@ export class KeyEndpoints {
   }
 
   /**
-   * Fetches the keys of user tokens in the background if a token has verified with one that the gate has not seen. So the gate
-   * has seen a key by the time that Backstage has, and can recognise the next one as new.
+   * Remembers the key of a user token that has verified. If the gate has seen others and not this one, it fetches the keys in the
+   * background. So the gate has seen a key by the time that Backstage has, and can recognise the next one as new.
    */
   observe(userToken: DecodedToken | undefined) {
     const kid = userToken?.kid;
-    if (
-      kid !== undefined &&
-      !this.#userKeys?.has(kid) &&
-      !this.#isFetchingUserKeys
-    ) {
+    if (kid === undefined || this.#userKeys?.has(kid)) {
+      return;
+    }
+    if (!this.#userKeys) {
+      this.#addUserKeys([kid]);
+    } else if (!this.#isFetchingUserKeys) {
       this.#isFetchingUserKeys = true;
       // The answer is not kept for probes, because an outage that begins now must not be taken for a forged token.
       this.#fetch('auth', USER_KEYS_PATH)
@@ -193,7 +194,7 @@ export class KeyEndpoints {
     }
   }
 
-  /** Adds the keys of an answer. Those of the first answer are old ones: they may have been there for long. */
+  /** Adds keys. Those of the first call are old ones: they may have been there for long. */
   #addUserKeys(kids: readonly unknown[]) {
     const now = this.#userKeys ? performance.now() : -Infinity;
     this.#userKeys ??= new LRUCache({ max: MAX_USER_KEYS });
