@@ -95,14 +95,13 @@ const IS_PURE = [
 
 module.exports = require('@backstage/cli/config/eslint-factory')(__dirname, {
   restrictedSrcSyntax: [...RESTRICTED_BEHIND_GATE, WRITES_HEAD],
-  // The packages of `classes`, `denied`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation`
+  // The packages of `classes`, `legacy`, `recipes` and the backend of `dynamic` are their own, and are installed there. `delegation`
   // has copies of `src`.
   ignorePatterns: [
     'bench/build/**',
     'bench/old/**',
     'integration/browsers/engines/classes/**',
     'integration/packages/delegation/**',
-    'integration/packages/denied/**',
     'integration/packages/dynamic/backend/**',
     'integration/packages/dynamic/export/**',
     'integration/packages/legacy/**',

@@ -41,33 +41,6 @@ export interface Config {
       }>;
 
       /**
-       * Requests that are refused with 403 although their token is valid. No allow rule opens them. It is no authorization system: that is
-       * Backstage's permission system. Default: none.
-       */
-      deny?: Array<{
-        /** Id of one plugin, in lower case. Not `auth` and `app`. */
-        plugin: string;
-        /** Literal path relative to the plugin, in any letter case: exact, or that path and everything below it with a trailing `/**`. */
-        path: string;
-        /** Methods in upper case. `GET` implies `HEAD` and `WEBSOCKET`. Default: all, and WebSockets. */
-        methods?: string[];
-        /**
-         * Whom the rule refuses: users, also those for whom a plugin acts, external tokens, and plugins that act for nobody. Only `users` on
-         * the legacy backend system. Default: `[users, tokens]`.
-         */
-        for?: Array<'users' | 'tokens' | 'plugins'>;
-        /**
-         * Whom the rule does not refuse: full entity references of users and of groups that the token names, without case, and subjects of
-         * entries of `backend.auth.externalAccess`. Default: nobody.
-         */
-        except?: string[];
-        /** From then on the rule denies nothing: a date in UTC, or an instant with a zone. Default: never. */
-        until?: string;
-        /** Why this is denied. Default: none. */
-        reason?: string;
-      }>;
-
-      /**
        * Requests that must stay public or closed, and plugins that must stay closed, whoever edits the rules. The backend
        * does not start, and a changed configuration is not applied, while one of them does not hold. Default: none.
        */
@@ -80,10 +53,9 @@ export interface Config {
         /** In place of `request`: the id of an installed plugin, in lower case, of which no rule may open anything. */
         plugin?: string;
         /**
-         * What that must be once the gate enforces: let through by a rule, refused, or refused to users too, by a deny rule. A plugin can
-         * only be `closed`.
+         * What that must be once the gate enforces: let through by a rule, or refused. A plugin can only be `closed`.
          */
-        is: 'public' | 'closed' | 'denied';
+        is: 'public' | 'closed';
       }>;
 
       /**

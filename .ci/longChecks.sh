@@ -27,8 +27,6 @@ long_checks() {
     'src/cli integration/packages/init' integration/packages/init/run
   long 'the recipes with the plugins that they name' \
     'docs/recipes integration/packages/recipes' integration/packages/recipes/run
-  long 'deny rules for published plugins that check nobody' \
-    'src/gate/rules src/gate/judge docs/deny-rules.md integration/packages/denied' integration/packages/denied/run
   long 'api-gate scan of published plugins' \
     'src/cli/scan integration/packages/scan' integration/packages/scan/run
   join

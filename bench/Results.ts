@@ -44,7 +44,6 @@ const RATIOS: Ratio[] = [
   ['catalog', 'cost', 'gate with catalog', 'stock with catalog'],
   ['one bearer', 'cost', 'gate with 1,000 rules', 'gate', 1.03],
   ['public path', 'cost', 'gate with 1,000 rules', 'gate', 1.03],
-  ['one bearer', 'cost', 'gate with 1,000 deny rules', 'gate', 1.03],
 ];
 
 /** All rounds, and the figures that follow from them. */

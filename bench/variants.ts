@@ -36,16 +36,6 @@ export const variants = {
   stock: {},
   gate: { withGate: true, config: gateConfig({ allow: [openRule] }) },
   'gate with 1,000 rules': withRules(1000),
-  // All are for the requested plugin and method.
-  'gate with 1,000 deny rules': {
-    withGate: true,
-    config: gateConfig({
-      deny: Array.from({ length: 1000 }, (_, i) => ({
-        plugin: 'trivial',
-        path: `/other/${i}/**`,
-      })),
-    }),
-  },
   'stock with catalog': { withCatalog: true, config: CATALOG },
   'gate with catalog': { withCatalog: true, withGate: true, config: CATALOG },
 } satisfies Record<string, Variant>;

@@ -98,28 +98,6 @@ describe('api-gate check', () => {
     );
   });
 
-  it('[P115] prints what is denied, and what that closes, and leaves it out where a subject is a variable that is not set', async () => {
-    const withSubject = (subject: string) => `${BASE}
-  auth: { externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: ${subject} } }] }
-auth:
-  apiGate:
-    allow: [{ plugin: a, path: /x }]
-    deny: [{ plugin: a, path: /**, except: [ci] }, { plugin: a, path: /x, methods: [POST] }]
-`;
-    const known = await check(withSubject('ci'), ['--mock-env']);
-    expect(known.stdout).toContain(
-      `Denied, except for keys, cookie endpoints and sign-outs:
-  * /api/a/** to users, tokens  (except ci)  (closes to anybody what it has of auth.apiGate.allow[0])
-  POST /api/a/x to users, tokens
-`,
-    );
-    const unknown = await check(withSubject("'\${CI}'"), ['--mock-env']);
-    expect(unknown.stdout).toMatch(
-      /Not checked, since they hold variables that are not set: .*auth\.apiGate\.deny/,
-    );
-    expect([known.code, unknown.code]).toEqual([0, 0]);
-  });
-
   it('[P82] prints the limits of external tokens, and leaves them out where a subject is a variable that is not set', async () => {
     const withSubject = (subject: string) => `${BASE}
   auth: { externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: ${subject} } }] }
@@ -211,7 +189,6 @@ auth: { apiGate: { tokens: [{ subject: a, until: '\${END}' }, { subject: 'extern
 
   it.each([
     ['expect: []', 'expect: 0 of local.yaml, in place of 2 of app-config.yaml'],
-    ['deny: []', 'deny: 0 of local.yaml, in place of 1 of app-config.yaml'],
     ['allow: []', undefined],
     ['tokens: []', undefined],
     ['expect: [{ plugin: catalog, is: closed }]', undefined],
@@ -221,7 +198,6 @@ auth: { apiGate: { tokens: [{ subject: a, until: '\${END}' }, { subject: 'extern
       const gate = `${BASE}auth:
   apiGate:
     tokens: []
-    deny: [{ plugin: catalog, path: /x }]
     expect: [{ plugin: catalog, is: closed }, { plugin: search, is: closed }]
     allow: [{ plugin: a, path: /x }]
 `;

@@ -85,7 +85,7 @@ function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
   }
   for (const source of findListSources(root)) {
     const isEmptied = !source.entries && some(source.replaces, 'entries');
-    if (isEmptied && /deny|expect|tokens/.test(source.path)) {
+    if (isEmptied && /expect|tokens/.test(source.path)) {
       const list = formatListSource(source);
       print('warning', `${list}. Remove the empty list to keep the others`);
     }
@@ -157,7 +157,6 @@ function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
     {
       enforced: isEnforced(gate, Date.now()),
       allow,
-      deny: gate.deny.map(rule => withEnd(rule)),
       tokens: withDefaults(gate.tokens).map(entry => withEnd(entry)),
       builtIn: BUILT_IN_PUBLIC,
       lists: findListSources(root),
@@ -170,7 +169,7 @@ function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
 function describeMissing({ leftOut, root }: LoadedConfig): string[] {
   const baseUrl = root.getOptionalString('backend.baseUrl') ?? '';
   return compact([
-    'Without --policy, check can miss a misspelt plugin in allow, deny, only and expect, and does not list the paths that plugins open in code and the gate closes',
+    'Without --policy, check can miss a misspelt plugin in allow, only and expect, and does not list the paths that plugins open in code and the gate closes',
     !leftOut.includes('backend.baseUrl') &&
       `The page of the running gate lists these paths: ${pageAddressOf(baseUrl)}`,
   ]);

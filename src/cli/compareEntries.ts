@@ -1,13 +1,7 @@
 import { ConfigReader } from '@backstage/config';
 import { compact, difference, differenceWith, isEqual, omit } from 'lodash';
-import { endOf } from '../gate/rules/AllowRule';
 import { formatRule } from '../settings/read/readAllowRules';
-import {
-  findOpenings,
-  includesDenial,
-  Opening,
-  withoutDenied,
-} from '../settings/expectations/findOpenings';
+import { findOpenings, Opening } from '../settings/expectations/findOpenings';
 import { CONFIG_KEY, KEYS } from '../settings/read/readApiGateConfig';
 import { Expectation, formatExpected } from '../settings/read/readExpectations';
 import { asObject } from '../settings/read/values';
@@ -16,9 +10,7 @@ import {
   createGet,
   NO_BARRIERS,
 } from '../operators/findings/backstageSettings';
-import { formatDenial } from '../operators/reports/denials';
-import { withEnd } from '../operators/reports/describePolicy';
-import { Compare, compareAll, Difference } from './Difference';
+import type { Compare, Difference } from './Difference';
 import type { LoadedConfig } from './loadConfig';
 import { CHECKED_LISTS, holdsMock, MODE_KEYS, pathOf } from './mockEnv';
 
@@ -30,9 +22,7 @@ const KINDS = {
 
 /** Compares what rules open, and until when. */
 export const compareRules: Compare = (before, after, path) => {
-  const [old, now] = [before, after].map(({ gate }) =>
-    withoutDenied(gate.allow, gate.deny),
-  );
+  const [old, now] = [before, after].map(({ gate }) => gate.allow);
   return [
     ...findOpenings(now, old).map(opening => {
       const { reason } = opening.rule;
@@ -63,17 +53,6 @@ function describeOpening(sign: '+' | '-', opening: Opening): Difference {
 function formatEnd(until = Infinity): string {
   return until === Infinity ? 'never' : new Date(until).toISOString();
 }
-
-/** Compares what is denied. The more rules deny, the less somebody may do. */
-export const compareDenials: Compare = (before, after, path) =>
-  compareAll(
-    ['no longer denies', 'denies'],
-    ({ gate }) =>
-      gate.deny
-        .filter(rule => Date.now() < endOf(rule))
-        .map(rule => ({ ...rule, text: formatDenial(withEnd(rule)) })),
-    (one, other) => includesDenial(other, one),
-  )(after, before, path);
 
 /** Compares expectations. Without an expectation of `closed`, a rule may open the request. */
 export const compareExpectations: Compare = (before, after) => {

@@ -20,9 +20,6 @@ import {
 } from '../__tests__/__testUtils__/runCli';
 import { judge } from '../__tests__/proof/reference';
 import { PLAIN, State } from '../__tests__/proof/states';
-import { denies } from '../gate/rules/DenyList';
-import type { LimitedRequest } from '../gate/rules/TokenLimits';
-import type { VerifiedToken } from '../gate/judge/findRefused';
 import { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
 import { readApiGateConfig } from '../settings/read/readApiGateConfig';
 import { COMPARED, NOT_COMPARED } from './compareSettings';
@@ -262,16 +259,6 @@ const REQUESTS: Record<string, (policy: ConfiguredPolicy) => Partial<State>> = {
       ? 'rule'
       : 'protected',
   }),
-  deny: ({ denyList, now }) => {
-    const principal = { type: 'user', userEntityRef: 'user:default/a' };
-    const user = { credentials: { principal }, token: { userToken: {} } };
-    const rules = denyList.match(
-      { pluginId: 'hello', method: 'GET', path: '/data' } as LimitedRequest,
-      now(),
-    );
-    const isDenied = rules.some(rule => denies(rule, user as VerifiedToken));
-    return { authorization: 'user', deny: isDenied ? /^user$/ : undefined };
-  },
   tokens: ({ tokenLimits, now }) => {
     const request = { pluginId: 'hello', method: 'GET', path: '/data' };
     const [refusal] = ['ci', OF_ISSUER].flatMap(

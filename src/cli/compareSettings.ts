@@ -8,7 +8,6 @@ import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { isTrue } from '../settings/read/values';
 import { findCheckable } from './check';
 import {
-  compareDenials,
   compareExpectations,
   compareRules,
   findUnknown,
@@ -22,7 +21,6 @@ import { formatMode, LoadedConfig } from './loadConfig';
 const OF_GATE: Record<string, Compare> = {
   '{mode,until}': compareModes,
   'allow[].{plugin,path,methods,until}': compareRules,
-  'deny[].{plugin,path,methods,for,except,until}': compareDenials,
   'expect[].{request,plugin,is}': compareExpectations,
   'tokens[].{subject,until,only[].plugin,only[].path,only[].methods}':
     compareLimits,
@@ -85,7 +83,7 @@ export const COMPARED: Record<string, Compare> = {
 };
 
 export const NOT_COMPARED = {
-  'auth.apiGate.{allow[],deny[],tokens[],findings.accept[]}.reason':
+  'auth.apiGate.{allow[],tokens[],findings.accept[]}.reason':
     'a text for people',
   'auth.apiGate.{usage,audit.clientAddress}': 'decide nothing',
   'auth.providers': 'who may sign in, but for findings',

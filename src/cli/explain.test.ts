@@ -42,8 +42,6 @@ describe('api-gate explain --subject', () => {
       - { subject: 'external:entra:*', only: [] }
       - { subject: 'external:entra:a', until: 2999-01-01 }
       - { subject: 'external:entra:b', only: all }
-    deny:
-      - { plugin: denied, path: /x, except: [narrow] }
 `;
   const externalAccess = `  auth:
     externalAccess:
@@ -84,11 +82,6 @@ describe('api-gate explain --subject', () => {
       'GET /api/catalog//entities',
       'ci-deploy',
       /: refused with 403 \(restr[^]*\nNo rule of only can match it\n$/,
-    ],
-    [
-      'GET /api/denied/x',
-      'ci-deploy',
-      /: refused with 403 \(restricted\): not listed in any only\n {2}.*\nNo entry of tokens allows what a deny rule refuses\n$/,
     ],
     [
       'GET /api/techdocs/x',
@@ -134,8 +127,6 @@ describe('api-gate explain --subject', () => {
     ['GET /api/techdocs/x', 'old', 1],
     ['GET /api/techdocs/x', 'narrow', 1],
     ['GET /api/x/y', 'open', 0],
-    ['GET /api/denied/x', 'open', 1],
-    ['GET /api/denied/y', 'open', 0],
     ['GET /healthcheck', 'ci-deploy', 0],
   ])(
     'with --exit-code, ends for %s with a token of %s with %i',

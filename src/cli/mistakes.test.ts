@@ -217,7 +217,6 @@ const MISTAKES: Mistake[] = [
   ],
   ...(
     [
-      ['a deny rule', 'deny: [{ plugin: catlog, path: /** }]', 'deny[0]'],
       [
         'the limits of a token',
         'tokens: [{ subject: ci-deploy, only: [{ plugin: catlog, path: /x }] }]',

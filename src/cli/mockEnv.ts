@@ -100,7 +100,7 @@ export function withoutMocked(root: Config, mocked: Config) {
     pick(entry, ['type', 'options.subject', 'options.subjectPrefix']),
   );
   if (holdsMock(subjects)) {
-    leaveOut(['deny', 'tokens'].map(pathOf));
+    leaveOut([pathOf('tokens')]);
   }
   const baseUrl = valueAt('backend.baseUrl');
   if (baseUrl === undefined || holdsMock(baseUrl)) {

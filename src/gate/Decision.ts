@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { AllowRule } from './rules/AllowRule';
-import type { DenyRule } from './rules/DenyList';
 import type { RefusalDetail, RefusalReason } from './Refusal';
 
 /**
@@ -49,8 +48,6 @@ export interface Decision {
   isAnonymous?: boolean;
   /** Identifies a refusal, and one that report-only omits. A request that passed has none. */
   id?: string;
-  /** With the reason `denied`. */
-  denial?: DenyRule;
   /** Narrows the reason, in the log and in the audit only. */
   detail?: RefusalDetail;
   /** The subject of a refused token that has verified; never a claim of any other token. */

@@ -8,7 +8,6 @@ import {
   ServiceUnavailableError,
 } from '@backstage/errors';
 import { createDecisionId } from './Decision';
-import type { DenyRule } from './rules/DenyList';
 
 /** The header with which a refusal carries the id of its decision. The log line of the decision has the same id. */
 export const DECISION_HEADER = 'Api-Gate-Decision';
@@ -73,7 +72,6 @@ export const REFUSALS = {
     'The cookie opens no scripts, styles and workers; auth.apiGate.cookie.trustedPaths names the paths where it does',
   ),
   restricted: forbidden('The token is restricted to other requests'),
-  denied: forbidden('The configuration of this backend denies this request'),
   'token-ended': unauthorized('Invalid credentials'),
   starting: unavailable('Service has not started up yet'),
   'keys-unavailable': unavailable(
@@ -102,7 +100,7 @@ export type RefusalDetail = InvalidDetail | 'new-key' | 'only';
 const shared = new Map<string, Refusal>();
 
 type RefusalFields = Partial<
-  Pick<Refusal, 'error' | 'denial' | 'detail' | 'subject' | 'isOrder'>
+  Pick<Refusal, 'error' | 'detail' | 'subject' | 'isOrder'>
 > & {
   /** The message of the service which has refused the request, in place of the reason's own. */
   message?: string;
@@ -123,8 +121,6 @@ export class Refusal extends Error {
 
   /** The subject of the refused token, if that has verified. */
   readonly subject: string | undefined;
-  /** The rule that denies the request, with the reason `denied`. The log and the reports have it, and never an answer. */
-  readonly denial: DenyRule | undefined;
   /** Narrows the reason where that is known. */
   readonly detail: RefusalDetail | undefined;
   /** Whether report-only carries the refusal out as well: the user is locked out, or the session has ended. */
@@ -135,11 +131,10 @@ export class Refusal extends Error {
 
   constructor(
     readonly reason: RefusalReason,
-    { message, error, denial, detail, subject, isOrder }: RefusalFields = {},
+    { message, error, detail, subject, isOrder }: RefusalFields = {},
   ) {
     super(reason);
     this.subject = subject;
-    this.denial = denial;
     this.detail = detail;
     this.isOrder = isOrder ?? (reason === 'locked' || reason === 'revoked');
     const row: RefusalRow = REFUSALS[reason];
@@ -165,8 +160,8 @@ export class Refusal extends Error {
   }
 
   /** Returns the same refusal for a token that has verified. It shares the error. */
-  of(subject: string | undefined, denial?: DenyRule): Refusal {
-    return new Refusal(this.reason, { ...this, subject, denial });
+  of(subject: string | undefined): Refusal {
+    return new Refusal(this.reason, { ...this, subject });
   }
 
   /** Returns the same refusal, which report-only carries out as well. It shares the error. */

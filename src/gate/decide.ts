@@ -7,7 +7,6 @@ import type { GateRequest } from './read/GateRequest';
 import { presentsCredential } from './read/readCredential';
 import { readTokens } from './read/readTokens';
 import { Refusal, toRefusal } from './Refusal';
-import { denies } from './rules/DenyList';
 import { applyOrders } from './verify/orders';
 import { run, Steps } from './verify/steps';
 import { verifyTokens } from './verify/verifyTokens';
@@ -29,15 +28,6 @@ function* decideInSteps(request: GateRequest): Steps<Judgement> {
     yield* waitForPlugin(request);
     const found = yield* verifyTokens(request, readTokens(request));
     judgement = judge(request, found);
-    if (request.isUpgrade && !judgement.refusal) {
-      const { verified } = judgement;
-      // A new rule that denies the upgrade ends its socket.
-      judgement.socketEnds.push(() => {
-        const { current } = request.services.source;
-        const rules = current.denyList.match(request, current.now());
-        return rules.some(rule => denies(rule, verified)) ? 0 : Infinity;
-      });
-    }
     yield* carryOutEffects(request, judgement);
   } catch (error) {
     const { credential = 'none', removesUserCookie = false } = judgement ?? {};
@@ -112,7 +102,6 @@ export function decisionOf(
         reason: reason.reason,
         credential,
         id: request.decisionId,
-        denial: reason.denial,
         detail: reason.detail,
         subject: reason.subject,
         clientAddress: policy.config.audit.clientAddress

@@ -13,7 +13,7 @@ const PUBLIC = '/api/hello/public';
 async function checkNginx(run: Run) {
   const { report } = run;
   const { port, paths, signIn } = await behindNginx(run, {
-    heading: 'WebSockets through nginx',
+    headings: ['WebSockets through nginx'],
   });
 
   await report.check(
@@ -60,7 +60,7 @@ async function checkPrefix(run: Run) {
   const prefix = '/backstage';
   const { port, paths, signIn } = await behindNginx(
     run,
-    { heading: 'A prefix in front of Backstage' },
+    { headings: ['A prefix in front of Backstage'] },
     prefix,
   );
   await run.report.check(
@@ -89,9 +89,44 @@ async function checkPrefix(run: Run) {
   );
 }
 
+async function checkClosed(run: Run) {
+  const { port, paths, signIn } = await behindNginx(run, {
+    headings: ['Close a path', 'WebSockets through nginx'],
+    // The page has another plugin.
+    replace: ['argocd', 'hello'],
+  });
+  await run.report.check(
+    'nginx closes a plugin to all methods but GET, in each spelling that Express serves',
+    async () => {
+      const { bearer } = await signIn();
+      const statusOf = async (method: string, target: string) =>
+        (await send(port, { method, path: target, bearer })).status;
+      for (const method of ['GET', 'HEAD']) {
+        expectEqual(method, await statusOf(method, '/api/hello/x'), 200);
+      }
+      const handled = paths().length;
+      for (const target of [
+        ...['/api/hello', '/api/hello/x', '/API/Hello/x', '//api//hello/x'],
+        ...['/api/%68ello/x', '/api/live/../hello/x', '/api/hello/x?y=1'],
+        ...['/api\\hello/x#', '/api/hello/x#y'],
+        `http://localhost:${port}/api/hello/x`,
+      ]) {
+        for (const method of ['POST', 'DELETE']) {
+          const status = await statusOf(method, target);
+          expectEqual(`${method} ${target}`, [400, 403].includes(status), true);
+        }
+      }
+      expectEqual('handled', paths().length, handled);
+      const other = await statusOf('POST', '/api/live/x');
+      expectEqual('another plugin', other, 200);
+      return '200 for GET, 403 or 400 for others';
+    },
+  );
+}
+
 async function checkCache(run: Run) {
   const { port, signIn } = await behindNginx(run, {
-    heading: 'WebSockets through nginx',
+    headings: ['WebSockets through nginx'],
     directives: folder => [
       `proxy_cache_path ${folder}/cache keys_zone=shared:1m;`,
       `proxy_cache shared; proxy_cache_key $request_uri;
@@ -153,6 +188,7 @@ async function checkHaproxy(run: Run) {
 export async function checkProxies(run: Run): Promise<void> {
   await checkNginx(run);
   await checkPrefix(run);
+  await checkClosed(run);
   await checkCache(run);
   await checkHaproxy(run);
 }

@@ -72,7 +72,12 @@ async function start(
 /** Starts nginx with blocks of the page in front of a backend. */
 export const behindNginx = (
   run: Run,
-  options: { heading: string; directives?: (folder: string) => string[] },
+  options: {
+    headings: string[];
+    directives?: (folder: string) => string[];
+    /** A text of the blocks, and what it stands for. */
+    replace?: [string, string];
+  },
   prefix?: string,
 ) =>
   start(
@@ -80,12 +85,14 @@ export const behindNginx = (
     ({ port, backend }) => {
       const folder = path.join(run.folder, `nginx-${port}`);
       const [inHttp, inServer = ''] = options.directives?.(folder) ?? [''];
-      const blocks = blocksAfter(PAGE, options.heading, 'nginx');
+      // The first block of each kind.
       const ofPage = (name: string) =>
-        (blocks.find(block => block.startsWith(name)) ?? '').replace(
-          'http://backstage:7007',
-          `http://127.0.0.1:${backend}`,
-        );
+        options.headings
+          .map(heading => blocksAfter(PAGE, heading, 'nginx'))
+          .map(blocks => blocks.find(block => block.startsWith(name)) ?? '')
+          .join('\n')
+          .replaceAll('http://backstage:7007', `http://127.0.0.1:${backend}`)
+          .replaceAll(...(options.replace ?? ['\n', '\n']));
       return runNginx(
         folder,
         `${inHttp} ${ofPage('map')}

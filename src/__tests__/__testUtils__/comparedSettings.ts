@@ -61,7 +61,6 @@ function ofValue(key: string, narrow: unknown, wide: unknown): Pair {
 export const HOUR_AGO = new Date(Date.now() - 3_600_000).toISOString();
 export const PORTAL = 'https://portal.example.com';
 export const RULE = { plugin: 'hello', path: '/data' };
-const DENIED = { plugin: 'hello', path: '/**' };
 const ONLY = [{ plugin: 'hello', path: '/ok' }];
 const RULES = 'allow[].{plugin,path,methods,until}';
 const TOKENS =
@@ -138,22 +137,6 @@ export const JUDGED: Pair[] = [
       more: `+ public  ${i < 2 ? 'GET,HEAD,POST' : 'GET,HEAD'} /api/hello/data  auth.apiGate.allow[0]`,
       less: `- closed  ${i < 2 ? 'GET,HEAD,POST' : 'GET,HEAD'} /api/hello/data`,
     }),
-  ),
-  ...[
-    [],
-    [{ ...DENIED, for: ['tokens'] }],
-    [{ ...DENIED, except: ['user:default/a'] }],
-    [{ ...DENIED, methods: ['POST'] }],
-    [{ ...DENIED, path: '/other/**' }],
-    [{ ...DENIED, until: HOUR_AGO }],
-  ].map(deny =>
-    ofGate(
-      'deny[].{plugin,path,methods,for,except,until}',
-      { deny: [DENIED] },
-      { deny },
-      'no longer denies  * /api/hello/** to users, tokens',
-      'denies  * /api/hello/** to users, tokens',
-    ),
   ),
   limitOfCi([{ only: ONLY }], [], 'what accessRestrictions allow'),
   ...['/data', '/**'].map(path =>

@@ -40,7 +40,6 @@ export function createPageReport(
     enforced: true,
     needsRestart: [],
     lists: [],
-    deny: [],
     allow: [
       { ...rule, installed: true },
       { ...badge, installed: true },
@@ -217,23 +216,6 @@ export function createPageReport(
   };
 }
 
-/** Deny rules, of which the first one closes a part of an allow rule, and the second one has ended. */
-export function createDenials(): PolicyReport['deny'] {
-  const all = ['users' as const, 'tokens' as const, 'plugins' as const];
-  return [
-    {
-      ...{ plugin: 'events', path: '/**', methods: ['POST', 'DELETE'] },
-      ...{ for: all.slice(0, 2), except: ['group:default/sre', 'ci-deploy'] },
-      ...{ until: '2027-01-31T00:00:00.000Z', reason: 'no check before 4.9' },
-    },
-    {
-      ...{ plugin: 'events', path: '/bus/**', methods: ['*'] },
-      ...{ for: all, except: [], ended: true },
-      until: '2026-11-01T00:00:00.000Z',
-    },
-  ];
-}
-
 /** The report of a backend in report-only, in which each part has what it has rarely. */
 export function createOddReport(): PolicyReport {
   const { allow, findings, replica, settings, tokens, usage, refusals } =
@@ -246,7 +228,6 @@ export function createOddReport(): PolicyReport {
     enforced: false,
     until: '2026-12-31T00:00:00.000Z',
     problem: 'x',
-    deny: createDenials(),
     needsRestart: ['a', 'b'],
     filesNewerThanPolicy: ['f', 'g'],
     lists: [

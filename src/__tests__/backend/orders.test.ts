@@ -153,12 +153,6 @@ const CASES: Record<RefusalReason, Case> = {
     request: ({ stock }) => [bearer(CI), stock],
     upgrade: ({ own }) => [protocol(CI), bearer(own)],
   },
-  denied: {
-    request: ({ john, stock }) => [bearer(john), stock],
-    to: 'GET /api/hello/denied',
-    upgrade: ({ john, own }) => [protocol(john), bearer(own)],
-    upgradeTo: '/api/live/denied',
-  },
   'token-ended': {
     request: ({ stock }) => [bearer(ENDED), stock],
     upgrade: ({ own }) => [protocol(ENDED), bearer(own)],
@@ -289,7 +283,6 @@ async function start(
   const hello = openPlugin('hello');
   const live = webSocketPlugin('live', {
     '/ws': 'unauthenticated',
-    '/denied': 'unauthenticated',
   });
   const late = webSocketPlugin('late', { '/ws': 'unauthenticated' }, () => {
     throw new Error('It does not come up');
@@ -321,10 +314,6 @@ async function start(
     apiGate: {
       mode,
       allow: [{ plugin: 'hello', path: '/public' }],
-      deny: ['hello', 'live'].map(plugin => ({
-        ...{ plugin, path: '/denied', for: ['users'] },
-        reason: 'nobody needs it',
-      })),
       operators: ['user:development/guest'],
       foreignAuthorization: [{ plugin: 'hello', path: '/foreign' }],
       signOut: { scope: 'user' },

@@ -2,8 +2,6 @@ import type { AllowRule } from '../../gate/rules/AllowRule';
 import { judgeAnonymous } from '../../settings/expectations/explainRequest';
 import { Differences } from './Differences';
 import {
-  deniedSockets,
-  denials,
   limits,
   pairs,
   sample,
@@ -15,13 +13,12 @@ import {
 import {
   follow,
   followAgain,
-  followDenied,
   followDecision,
   followFailing,
   followSame,
 } from './follow';
 import { judge } from './reference';
-import { DENIALS, Judgement, Kind, PLAIN, State } from './states';
+import { Judgement, Kind, PLAIN, State } from './states';
 
 /** `npm test` has every so many states, `.ci/run` has all. */
 const every = (step: number) => (process.env.PROPERTIES === 'long' ? 1 : step);
@@ -235,16 +232,6 @@ const RECORDS: [string, Partial<State>, string][] = [
     'bearer - external',
   ],
   [
-    'J15 for a user',
-    { deny: DENIALS.everybody, authorization: 'user' },
-    'bearer - user:default/user',
-  ],
-  [
-    'J15 for a service',
-    { deny: DENIALS.everybody, authorization: 'service' },
-    'bearer - plugin:search',
-  ],
-  [
     'M3 by a bearer',
     { mode: 'report-only', header: 'malformed', authorization: 'locked' },
     'bearer - user:default/locked',
@@ -360,25 +347,10 @@ it.each([
   },
 );
 
-it('[P111] a new rule that denies an upgrade ends its socket by A8', async () => {
-  const differences = new Differences();
-  for (const state of sample(deniedSockets())) {
-    if (judge({ ...state, deny: undefined }).outcome === 'passed') {
-      const isEnd = state.route === 'rule' || judge(state).reason === 'denied';
-      const found = await followDenied(state);
-      differences.compare(String(isEnd), String(found), () =>
-        formatState(state),
-      );
-    }
-  }
-  expect(String(differences)).toBe('');
-});
-
 it.each([
   ['at most one token', singles, every(499)],
   ['tokens at two places', pairs, every(499)],
   ['an upgrade in Express', upgradesInExpress, every(29)],
-  ['a rule that denies', denials, every(97)],
   ['defaults and entries of external tokens', limits, every(29)],
   ['a sign-out of two tokens', signOuts, every(29)],
 ])(

@@ -1,6 +1,5 @@
 import { pickBy, sumBy } from 'lodash';
 import {
-  DENIALS,
   Kind,
   Limits,
   PLAIN,
@@ -196,55 +195,5 @@ export function limits(): States {
       { cookie: 'user', protocols: ['external'] },
     ],
     ...ways,
-  ]);
-}
-
-/** The tokens of each principal, a refused one, and none. */
-const PRINCIPALS: Kind[] = [
-  ...(['user', 'limited user', 'old user', 'service for user'] as const),
-  ...(['service', 'external', 'jwks external', 'locked', 'text'] as const),
-];
-
-/**
- * Each request with at most one token, and those with the tokens of two principals, while a rule denies every path of the plugin.
- * That the rule changes nothing else in any other state is a theorem.
- */
-export function denials(): States {
-  const routes = Object.keys(ROUTES) as State['route'][];
-  const doors = ['request', 'upgrade', 'no upgrade to Node'] as const;
-  const doorsAndRoutes = routes.flatMap(route =>
-    doors
-      // Such a request has no path by V2, so that it is not known to be for the cookie endpoint.
-      .filter(
-        door =>
-          door !== 'no upgrade to Node' ||
-          !['cookie endpoint', 'sign-out'].includes(route),
-      )
-      .map(door => ({ door, route })),
-  );
-  const ways = [of('deny', Object.values(DENIALS)), doorsAndRoutes, WAYS[1]];
-  const plugins = of('plugin', ['up', 'down', 'absent']);
-  const places = [{}, ...Object.values(OTHER_PLACES).flat()];
-  const bearers = of('authorization', PRINCIPALS);
-  const others = [
-    ...of('header', PRINCIPALS),
-    ...of('cookie', PRINCIPALS),
-    ...of('userCookie', PRINCIPALS),
-    ...PRINCIPALS.map(kind => ({ protocols: [kind] })),
-  ];
-  return joined([
-    product([places, NO_HEADER, plugins, ...ways]),
-    product([HEADERS, ...ways]),
-    product([bearers, others, ...ways]),
-  ]);
-}
-
-/** Each upgrade with the token of one principal, and a rule that denies. */
-export function deniedSockets(): States {
-  return product([
-    of('authorization', PRINCIPALS),
-    of('deny', Object.values(DENIALS)),
-    of('route', ['protected', 'rule']),
-    of('door', ['upgrade']),
   ]);
 }

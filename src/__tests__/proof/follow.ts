@@ -16,11 +16,9 @@ import { COOKIE_ISSUED_IN_FRONT } from '../../gate/cookie/issueCookie';
 import { UpgradeGate } from '../../gate/upgrades/UpgradeGate';
 import { readUpgradeTarget } from '../../gate/read/mountedRequest';
 import type { AllowRule } from '../../gate/rules/AllowRule';
-import type { DenyRule } from '../../gate/rules/DenyList';
-import { DENIALS, Judgement, Place, Saying, State, TOKENS } from './states';
+import { Judgement, Place, Saying, State, TOKENS } from './states';
 import {
   CALLERS,
-  GROUP,
   isNamed,
   KEYS,
   placeOf,
@@ -41,18 +39,6 @@ const PATHS = {
   nature: '/bundle.js',
   keys: '/.backstage/auth/v1/jwks.json',
   'sign-out': COOKIE_ENDPOINT,
-};
-
-const RULES: Record<keyof typeof DENIALS, Pick<DenyRule, 'for' | 'except'>> = {
-  everybody: { for: ['users', 'tokens', 'plugins'], except: [] },
-  users: { for: ['users'], except: ['external'] },
-  'users without a group': {
-    for: ['users'],
-    except: ['user:default/nobody', GROUP],
-  },
-  tokens: { for: ['tokens'], except: ['user:default/user'] },
-  'other tokens': { for: ['tokens'], except: ['external'] },
-  plugins: { for: ['plugins'], except: [] },
 };
 
 /** Returns an entry of `tokens` as a list, which is empty for an entry that is not there. */
@@ -76,7 +62,7 @@ const isElsewhere = ({ plugin }: State) => /absent|remote/.test(plugin);
 
 /** Creates the policy of a state. */
 function createPolicyOf(state: State) {
-  const { deny, header, isTrusted, limits, mode, scope } = state;
+  const { header, isTrusted, limits, mode, scope } = state;
   const plugin = idOf(state);
   const rule = { plugin, path: PATHS.rule, methods: ['GET', 'WEBSOCKET'] };
   // M1: report-only enforces once it has ended.
@@ -89,9 +75,6 @@ function createPolicyOf(state: State) {
   return createPolicy({
     ...(isTrusted ? { mode: 'report-only', until } : { mode }),
     allow: [rule],
-    deny: (Object.keys(RULES) as (keyof typeof RULES)[])
-      .filter(name => DENIALS[name] === deny)
-      .map(name => ({ plugin, path: '/**', methods: ['*'], ...RULES[name] })),
     tokens: [
       { subject: 'ended', until: 1 },
       { subject: 'narrow', only: [{ ...rule, path: '/other' }] },
@@ -110,10 +93,9 @@ function createPolicyOf(state: State) {
 }
 
 const policyOf = memoize(createPolicyOf, (state: State) => {
-  const { deny, header, isTrusted, limits, mode, scope } = state;
+  const { header, isTrusted, limits, mode, scope } = state;
   const has = header !== undefined;
-  // A pattern is no JSON.
-  return `${deny} ${JSON.stringify([has, isTrusted, limits, mode, scope, idOf(state)])}`;
+  return JSON.stringify([has, isTrusted, limits, mode, scope, idOf(state)]);
 });
 
 /** Backends share it, since it reserves room for all tokens that it may keep. */
@@ -138,8 +120,6 @@ function createScene(state: State, isRemembering: boolean) {
     issues: 0,
     revoked: [] as Place[],
     tracked: 0,
-    /** The functions that return when a socket ends. */
-    ends: [] as (() => number)[],
     /** The external token that the record of use has. */
     used: undefined as string | undefined,
     /** The number of tokens that Backstage verified; zero where it is not counted. */
@@ -231,7 +211,6 @@ function createScene(state: State, isRemembering: boolean) {
               ? session() > NOW
               : session === 'not-admitted' || 'exp' in session;
           record.tracked += isOpen ? 1 : 0;
-          record.ends.push(...(typeof session === 'function' ? [session] : []));
           return () => {};
         },
       },
@@ -442,15 +421,6 @@ export async function followFailing(
   return goesOn;
 }
 
-/** Follows an upgrade, and returns whether its socket ends once a rule denies what {@link State.deny} says. */
-export async function followDenied(state: State): Promise<boolean> {
-  const before = { ...state, deny: undefined };
-  const scene = sceneOf(before, false);
-  await followIn(scene, before);
-  sceneOf(state, false);
-  return scene.record.ends.some(end => end() <= NOW);
-}
-
 async function followIn(
   scene: ReturnType<typeof createScene>,
   state: State,
@@ -464,7 +434,6 @@ async function followIn(
     revoked: [],
     revokedUsers: [],
     tracked: 0,
-    ends: [],
     used: undefined,
     verified: 0,
   });

@@ -25,7 +25,7 @@ const ROWS: Record<string, [string | undefined, string, string]> = {
 const LAST = /^(J[01]|T1[1-7])$/;
 const isCookie = (place = '') => /cookie/i.test(place);
 const is401 = (reason = '') =>
-  !/fail|starting|unav|restr|cross|unsafe|repeat|denied/.test(reason);
+  !/fail|starting|unav|restr|cross|unsafe|repeat/.test(reason);
 
 /** Finds the row of a token, which states.ts names. `unread` is by the columns "May be read" and "Cookie P6". */
 function turnOut(place: Place, kind: Kind, state: State) {
@@ -64,7 +64,7 @@ function restrictToPlace(token: Token): Token {
 function read(state: State) {
   const { authorization: sent, header, plugin, protocols, route } = state;
   const isUpgrade = state.door !== 'request';
-  const isOpened = route === 'rule' && !/^no/.test(state.door) && !state.deny;
+  const isOpened = route === 'rule' && !/^no/.test(state.door);
   const way =
     (isOpened && 'allow-rule') ||
     (!isUpgrade && /^(nature|keys)$/.test(route) && 'built-in-public') ||
@@ -173,10 +173,10 @@ function signOut({ p1, p2, p5, state }: Request): Finding {
   };
 }
 
-/** "The judgement", and A1. A rule that denies covers no cookie endpoint. */
+/** "The judgement", and A1. */
 function find(request: Request): Finding {
   const { isProtected, isUpgrade, p1, p2, p4, state } = request;
-  const { deny, plugin, route } = state;
+  const { plugin, route } = state;
   const isDown = plugin === 'down' && (isProtected || isUpgrade);
   const early =
     ((isDown || plugin === 'not registered') && 'starting') ||
@@ -192,10 +192,7 @@ function find(request: Request): Finding {
   const isJ11 = request.elsewhere.some(
     ({ kind }) => !/^(text|other|jwks)/.test(kind),
   );
-  const [own] = request.everywhere.filter(({ place }) => place === found.by);
-  const isJ15 = own && !/sign-out|endpoint/.test(route) && deny?.test(own.kind);
-  const later = (isJ11 && 'invalid-token') || (isJ15 && 'denied');
-  return later && !found.reason ? { reason: later } : found;
+  return isJ11 && !found.reason ? { reason: 'invalid-token' } : found;
 }
 
 /** "The modes", and A3. */
@@ -255,7 +252,7 @@ function pass(request: Request, found: Finding): Judgement {
     isMarked: isUsers && /absent|remote/.test(state.plugin),
     revokes: found.revokes ?? [],
     revokesUsers: found.revokesUsers ?? [],
-    ends: isUpgrade ? 1 + heard.filter(({ hasEnd }) => hasEnd).length : 0,
+    ends: isUpgrade ? heard.filter(({ hasEnd }) => hasEnd).length : 0,
   };
 }
 

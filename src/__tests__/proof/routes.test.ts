@@ -9,7 +9,6 @@ import {
   UpgradeRequest,
 } from '../../gate/read/GateRequest';
 import { readTokens } from '../../gate/read/readTokens';
-import type { DenyRule } from '../../gate/rules/DenyList';
 import { readUpgradeTarget } from '../../gate/read/mountedRequest';
 import { mountAt } from '../../backstage/createFront';
 
@@ -106,14 +105,13 @@ interface SentRequest {
 const onlyOf = (path: string) => [{ plugin: 'here', path, methods: ['GET'] }];
 
 /** Creates the gate's reading of requests at both doors. */
-function createReaders(installed = INSTALLED, deny: DenyRule[] = []) {
+function createReaders(installed = INSTALLED) {
   const { services } = createGateServices({ installed });
   const policy = createPolicy({
     // It enforces from this instant on.
     mode: 'report-only',
     until: new Date(NOW),
     allow,
-    deny,
     trustedPaths: [
       { plugin: 'here', path: '/trusted/**' },
       { plugin: 'auth', path: '/**' },
@@ -230,75 +228,6 @@ it.each([
   }
   expect(wrong.slice(0, 10)).toEqual([]);
   expect([...seen].sort()).toEqual([...classes].sort());
-});
-
-const DENY: DenyRule[] = [
-  { path: '/A/**', methods: ['GET'] },
-  { path: '/b', methods: ['WEBSOCKET', 'POST'] },
-  { path: '/c', methods: ['HEAD'] },
-  { path: '/x/b/c', methods: ['DELETE'], until: LATER },
-  { path: '/x/b', methods: ['PUT'], until: NOW },
-  { plugin: 'absent', path: '/**', methods: ['*'] },
-  { plugin: 'app', path: '/none', methods: ['GET'] },
-].map(rule => ({ plugin: 'here', for: [], except: [], ...rule }));
-
-/** Returns the paths of the rules that cover a request by R11. */
-function coveringRules(request: GateRequest, url: string) {
-  const { isUpgrade, method, path, pluginId } = request;
-  const whole = url.startsWith('/.') ? `/api/app${url}` : url;
-  const [, , plugin, ...segments] = whole.replace(/[?].*/, '').split('/');
-  const below = `/${segments.join('/')}`.toLowerCase();
-  const isPlain = isNamedBy({ plugin, path: '/**' }, 'GET', url);
-  // An upgrade at the root's copy of the cookie endpoint has no path.
-  const isAtRoot = isUpgrade && url.startsWith('/.');
-  if (
-    path !== undefined &&
-    !isAtRoot &&
-    /^\/[.]backstage.*cookie$/.test(below)
-  ) {
-    return [];
-  }
-  const methods = [
-    ...['*', method, ...(isUpgrade ? ['WEBSOCKET'] : [])],
-    ...(['HEAD', 'WEBSOCKET'].includes(method) ? ['GET'] : []),
-  ];
-  return DENY.filter(({ until = LATER, ...rule }) => {
-    const prefix = rule.path.toLowerCase().replace('/**', '');
-    const isBelow = rule.path.endsWith('/**') && below.startsWith(`${prefix}/`);
-    return (
-      // At the server, `..` may lead to any plugin. An escaped id is every plugin.
-      (rule.plugin === plugin || pluginId === '%' || plugin.includes('%')) &&
-      until >= LATER &&
-      rule.methods.some(each => methods.includes(each)) &&
-      (path === undefined || !isPlain || below === prefix || isBelow)
-    );
-  }).map(rule => rule.path);
-}
-
-it.each([
-  ['atExpress', [...TARGETS, ...ROOT_TARGETS]],
-  ['atServer', TARGETS],
-] as const)('[P111] deny rules cover a request by R11, %s', (door, targets) => {
-  const readers = createReaders(INSTALLED, DENY);
-  const wrong: unknown[] = [];
-  let count = 0;
-  for (const headers of Object.values(UPGRADES)) {
-    for (const method of METHODS) {
-      for (const url of targets) {
-        const request = readers[door]({ method, url, headers });
-        const { denials, route } = request;
-        const expected = coveringRules(request, url);
-        const found = denials.map(rule => rule.path);
-        const isNature = /^(built-in-public|sign-out)$/.test(String(route));
-        count += expected.length;
-        if (!isNature && String(found.sort()) !== String(expected.sort())) {
-          wrong.push({ headers, method, url, route, found, expected });
-        }
-      }
-    }
-  }
-  expect(wrong.slice(0, 10)).toEqual([]);
-  expect(count).toBeGreaterThan(1_000);
 });
 
 it('[P111] a logout is a sign-out where auth is installed, by V5', () => {

@@ -111,26 +111,12 @@ export const PLUGINS = {
 } as const;
 export type PluginState = keyof typeof PLUGINS;
 
-/** A rule that denies every path of the plugin, by whom it is for, with the kinds of tokens in force that it refuses. */
-export const DENIALS = {
-  everybody: /./,
-  users: /user$/,
-  // Only a user's own token names the group.
-  'users without a group': /. user$/,
-  tokens: /external$/,
-  // The states have one subject alone.
-  'other tokens': /^$/,
-  plugins: /^service$/,
-};
-
 export interface State {
   /** Upgrades arrive in Express where no listener of the server takes them. Without the header `Connection`, V2, an upgrade is none to Node. */
   door: 'request' | 'upgrade' | 'upgrade in Express' | 'no upgrade to Node';
   mode: 'enforce' | 'report-only';
   plugin: PluginState;
   route: RouteName;
-  /** The kinds of tokens that a rule for every path of the plugin denies; `undefined` without such a rule. */
-  deny: RegExp | undefined;
   /** The limits in `tokens` of the external tokens that have no kind of their own. */
   limits: Limits | undefined;
   /** Whether the list of revocations is loaded. */
@@ -184,8 +170,7 @@ export interface Judgement {
   /** Whether a request that goes on tells a gate behind that this one issues the cookie. */
   isMarked: boolean;
   /**
-   * The number of causes that end the socket of an upgrade which goes on: sessions, limits, by A8 a new rule that denies it, and by A9 the
-   * end of report-only.
+   * The number of causes that end the socket of an upgrade which goes on: sessions, limits, and by A9 the end of report-only.
    */
   ends: number;
 }
@@ -196,7 +181,6 @@ export const PLAIN: State = {
   mode: 'enforce',
   plugin: 'up',
   route: 'protected',
-  deny: undefined,
   limits: undefined,
   isListLoaded: true,
   scope: 'session',

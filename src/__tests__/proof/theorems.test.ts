@@ -1,6 +1,6 @@
-import { denials, limits, pairs, sample, singles } from './enumerate';
+import { limits, pairs, sample, singles } from './enumerate';
 import { judge } from './reference';
-import { DENIALS, Kind, Limits, Saying, State } from './states';
+import type { Kind, Limits, Saying, State } from './states';
 
 /** `npm test` has every so many states, `.ci/run` has all. The test of the gate says that the gate decides as the table does. */
 const STEP = process.env.PROPERTIES === 'long' ? 1 : 101;
@@ -89,17 +89,6 @@ function givesMore(entry: Saying = {}, byDefault: Saying = {}): boolean {
   );
 }
 
-/** Returns a state with each rule that denies. */
-const denied = (state: State): State[] =>
-  Object.values(DENIALS).map(deny => ({ ...state, deny }));
-
-/** Returns a state without rules, in which the path of the allow rule is one of those whose Authorization is for somebody else. */
-const withoutRules = (state: State): State => ({
-  ...state,
-  deny: undefined,
-  route: state.route === 'rule' ? 'foreign path' : state.route,
-});
-
 /** For each theorem: whether a state breaks it. */
 const THEOREMS: Record<string, (state: State) => boolean> = {
   'without a token in force, nothing passes where no rule and no nature opens the route':
@@ -165,26 +154,6 @@ const THEOREMS: Record<string, (state: State) => boolean> = {
     passes({ ...state, route: 'protected' }) &&
     !tokensOf(state).some(token => IN_FORCE.includes(token)),
 
-  'a denial opens nothing that is closed without the allow rule': state =>
-    !passes(withoutRules(state)) && denied(state).some(passes),
-
-  'a denial for everybody refuses all that no nature opens, but for the cookie endpoint':
-    state =>
-      state.mode === 'enforce' &&
-      !['cookie endpoint', 'sign-out'].includes(state.route) &&
-      isClosed(state) &&
-      passes({ ...state, deny: DENIALS.everybody }),
-
-  'a denial changes nothing else: it refuses a request, or judges it as without the allow rule':
-    state =>
-      state.mode === 'enforce' &&
-      denied(state).some(
-        each =>
-          judge(each).reason !== 'denied' &&
-          JSON.stringify(judge(each)) !==
-            JSON.stringify(judge(withoutRules(each))),
-      ),
-
   'report-only passes what enforcing passes, and refuses nothing else that enforcing lets pass':
     state => {
       const enforced = judge({ ...state, mode: 'enforce' }).outcome;
@@ -221,7 +190,7 @@ const broken: Record<string, State[]> = {};
 let count = 0;
 
 beforeAll(() => {
-  for (const states of [singles(), pairs(), denials(), limits()]) {
+  for (const states of [singles(), pairs(), limits()]) {
     count += states.size;
     for (const state of sample(states, STEP)) {
       for (const [name, isBroken] of Object.entries(THEOREMS)) {

@@ -11,10 +11,6 @@ export const CALLERS = { known: 'search', none: 'nobody', silent: 'silent' };
 const NOW = Math.floor(Date.now() / 1000);
 const HOURS = 3_600;
 const OTHER = 'https://other.example.com';
-/** The issuer that the configuration adds to the backend's own. */
-
-/** The group that a user's own token names. */
-export const GROUP = 'group:default/team';
 
 /** The result of Backstage's verification of a token: a principal, or an error. */
 type Verified = object | Error;
@@ -52,7 +48,7 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
       place,
       exp,
     });
-  const ownUser = user('user', { ent: ['Group:default/Team'] });
+  const ownUser = user('user');
   const text = (kind: string) => `${kind}-${place}`;
   const forged = { forged: true };
   return {

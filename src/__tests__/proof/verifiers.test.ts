@@ -288,20 +288,11 @@ describe('[P111] httpAuth', () => {
     ['invalid-token', 'an actor', cookie, { ...USER, actor: {} }],
     ['token-ended', 'an external one', bearer('a'), serviceOf('my-plugin:a')],
     ['bearer', 'one that is no plugin', bearer('a'), serviceOf('my-plugin:b')],
-    ['denied', 'a plugin', bearer('a'), serviceOf('plugin:b')],
+    ['bearer', 'a plugin', bearer('a'), serviceOf('plugin:b')],
   ])('leads to %s by %s', async (reason, _, headers, principal) => {
     const scene = createScene();
     scene.policy = {
       tokens: [{ subject: 'my-plugin:a', until: 1 }],
-      deny: [
-        {
-          plugin: 'here',
-          path: '/**',
-          methods: ['*'],
-          for: ['plugins'],
-          except: [],
-        },
-      ],
     } as never;
     authenticateAs(scene, credentialsOf(principal));
     expect(await scene.send('/here/data', headers)).toBe(reason);

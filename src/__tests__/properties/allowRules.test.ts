@@ -17,7 +17,6 @@ import {
 import { RunningBackend, startBackend } from '../__testUtils__/startBackend';
 import { readAllowRules } from '../../settings/read/readAllowRules';
 import { AllowList } from '../../gate/rules/AllowList';
-import { DenyList } from '../../gate/rules/DenyList';
 import { findOpenings } from '../../settings/expectations/findOpenings';
 import {
   explainRequest,
@@ -425,7 +424,6 @@ describe('a backend whose rules change', () => {
         change(rules);
         const policy = {
           allowList: allowListOf(rules),
-          denyList: new DenyList([]),
           config: {
             allow: readAllowRules(rules, 'allow'),
             signOut: { providers: new Set<string>() },

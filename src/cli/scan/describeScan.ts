@@ -44,12 +44,10 @@ export function describeScan(
     const reads = /^(GET|HEAD|WEBSOCKET)$/;
     const changing = asked.filter(({ method }) => !reads.test(method)).length;
     const computed = asked.filter(({ path }) => path === undefined).length;
-    const denials =
-      config && (seeRules('deny', plugins, config) || 'no deny rule');
     entries.push({
       ...{ kind: 'no check', version },
       name: plugins.includes('?') ? name : plugins.join(','),
-      what: `${changing} of ${asked.length} routes change something${computed ? `, ${computed} with a computed path` : ''}; no check of a permission or a user in the package${denials ? `: ${denials}` : ''}`,
+      what: `${changing} of ${asked.length} routes change something${computed ? `, ${computed} with a computed path` : ''}; no check of a permission or a user in the package`,
     });
   }
   return entries;
@@ -106,19 +104,14 @@ function describeRule(
   }
   const isSure = isEnforced(gate, Date.now()) && !isModeUnknown;
   return (
-    seeRules('allow', [plugin], config) ||
+    seeRules(plugin, config) ||
     `no rule: the gate closes it${isSure ? '' : ' once it enforces'}`
   );
 }
 
-function seeRules(
-  list: 'allow' | 'deny',
-  plugins: string[],
-  { gate }: LoadedConfig,
-): string {
-  const ids = plugins.map(each => each.toLowerCase());
-  const rules = gate[list].flatMap(({ plugin }, i) =>
-    ids.includes(plugin) ? [`${CONFIG_KEY}.${list}[${i}]`] : [],
+function seeRules(id: string, { gate }: LoadedConfig): string {
+  const rules = gate.allow.flatMap(({ plugin }, i) =>
+    plugin === id.toLowerCase() ? [`${CONFIG_KEY}.allow[${i}]`] : [],
   );
   return rules.length > 0 ? `see ${rules.join(', ')}` : '';
 }

@@ -505,22 +505,6 @@ describe('the rules of the configuration beside a scan', () => {
   });
 
   it.each([
-    ['', 'no deny rule'],
-    ['deny: [{ plugin: b, path: /x }]', 'no deny rule'],
-    [
-      'deny: [{ plugin: b, path: /x }, { plugin: acme, path: /** }, { plugin: acme, path: /x }]',
-      'see auth.apiGate.deny[1], auth.apiGate.deny[2]',
-    ],
-  ])('beside a plugin that checks nobody, with %j: %s', async (yaml, note) => {
-    const { cwd } = repository({ acme: { 'index.js': pluginWith(ROUTES) } });
-    writeInto(cwd, {
-      'app-config.yaml': `backend: { baseUrl: http://localhost }\nauth: { apiGate: { ${yaml} } }`,
-    });
-    const { lines } = await scan(cwd, '--config', 'app-config.yaml');
-    expect(lines).toEqual([`${NO_CHECK}: ${note}`]);
-  });
-
-  it.each([
     ['true', 'no rule: the gate closes it'],
     ['false', 'not set here'],
     ['', 'not set here'],

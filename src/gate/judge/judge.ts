@@ -2,7 +2,6 @@ import type { JsonObject } from '@backstage/types';
 import type { CredentialKind, PassReason, TokenKind } from '../Decision';
 import type { PresentedToken } from '../read/token';
 import type { AllowRule } from '../rules/AllowRule';
-import { denies } from '../rules/DenyList';
 import type { SocketEnd } from '../sessions/SessionSockets';
 import type { GateRequest } from '../read/GateRequest';
 import { Refusal } from '../Refusal';
@@ -63,7 +62,7 @@ export class Judgement {
  * checks. It waits for nothing, changes nothing and never throws.
  */
 export function judge(
-  request: Pick<GateRequest, 'denials' | 'isEnforced' | 'isUpgrade' | 'route'>,
+  request: Pick<GateRequest, 'isEnforced' | 'isUpgrade' | 'route'>,
   found: readonly FoundToken[],
 ): Judgement {
   const { isEnforced, isUpgrade, route } = request;
@@ -89,19 +88,10 @@ export function judge(
   }
   const { outcome, presented } = found.find(isAuthenticated)!;
   const kind = presented.kind as TokenKind;
-  const verified = outcome as VerifiedToken;
-  const denial = request.denials.find(rule => denies(rule, verified));
-  if (denial) {
-    const { principal } = verified.credentials;
-    const subject =
-      principal.type === 'user' ? principal.userEntityRef : principal.subject;
-    const refusal = Refusal.because('denied').of(subject, denial);
-    return new Judgement(refusal, kind, removesUserCookie);
-  }
   // In an upgrade, a handler would read Backstage's own cookie, and nothing has verified it.
   const passed = new Judgement(kind, kind, removesUserCookie || isUpgrade);
   passed.presented = presented;
-  passed.verified = verified;
+  passed.verified = outcome as VerifiedToken;
   passed.socketEnds = isUpgrade ? socketEndsOf(found) : [];
   return passed;
 }

@@ -20,7 +20,6 @@ import {
 } from './requestLine';
 import type { MountedRequest } from './mountedRequest';
 import { classifyRoute, RouteClass } from '../rules/classifyRoute';
-import type { DenyRule } from '../rules/DenyList';
 import { isEnforced, Policy } from '../rules/Policy';
 import type { GateServices } from '../GateServices';
 
@@ -94,11 +93,6 @@ export abstract class GateRequest<
         isInstalled &&
         policy.isForeignPath(pluginId, path ?? this.reportedPath),
     });
-  }
-
-  /** The deny rules whose plugin, path and method the request matches. A getter, so that a request that is refused earlier skips the look-up. */
-  get denials(): readonly DenyRule[] {
-    return this.policy.denyList.match(this, this.now);
   }
 
   /** The path in logs and in the audit. */

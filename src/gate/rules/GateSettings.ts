@@ -1,5 +1,4 @@
 import type { AllowRule, PluginPath } from './AllowRule';
-import type { DenyRule } from './DenyList';
 
 /** The settings that the gate decides by: `auth.apiGate` in part, checked and with its defaults. */
 export interface GateSettings {
@@ -8,7 +7,6 @@ export interface GateSettings {
   /** The end of report-only. With `enforce`, it has passed. */
   until: Date | undefined;
   allow: AllowRule[];
-  deny: DenyRule[];
   /** The name in lower case of the header that may hold the Backstage token in place of `Authorization`. */
   credentialHeader: string | undefined;
   /** The paths where `Authorization` is for the server behind the handler. */

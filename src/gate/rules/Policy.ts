@@ -1,7 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { isSubtree, prefixOf } from './AllowRule';
 import { AllowList } from './AllowList';
-import { DenyList } from './DenyList';
 import { createCrossSiteCheck } from '../read/browsers';
 import type { GateSettings } from './GateSettings';
 import { TokenLimits } from './TokenLimits';
@@ -9,7 +8,6 @@ import { TokenLimits } from './TokenLimits';
 /** The settings that requests are decided by. Each request takes the policy once, so that its decision never mixes two. */
 export class Policy<Settings extends GateSettings = GateSettings> {
   readonly allowList: AllowList;
-  readonly denyList: DenyList;
   readonly tokenLimits: TokenLimits;
   /** Whether the gate ignores the cookies of a request, since another site's page made the browser send them. */
   readonly isCrossSite: (req: IncomingMessage, asMethod?: string) => boolean;
@@ -22,7 +20,6 @@ export class Policy<Settings extends GateSettings = GateSettings> {
     readonly now: () => number = Date.now,
   ) {
     this.allowList = new AllowList(config.allow);
-    this.denyList = new DenyList(config.deny);
     this.tokenLimits = new TokenLimits(config.tokens);
     this.isCrossSite = createCrossSiteCheck(config.trustedOrigins);
     this.#trustedPaths = new AllowList(

@@ -6,10 +6,8 @@ import { isUnambiguousPath } from '../read/requestLine';
 import { AllowList } from './AllowList';
 import type { Route } from './classifyRoute';
 
-/** The part of a request that the limits of a token, and deny rules, depend on. */
-export interface LimitedRequest extends Omit<Route, 'isInstalled'> {
-  isUpgrade?: boolean;
-}
+/** The part of a request that the limits of a token depend on. */
+export type LimitedRequest = Omit<Route, 'isInstalled'>;
 
 /** Holds what external tokens may do, and until when: the entries of `auth.apiGate.tokens`. They never open anything. */
 export class TokenLimits {

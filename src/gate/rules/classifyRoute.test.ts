@@ -1,5 +1,4 @@
 import { AllowList } from './AllowList';
-import { DenyList } from './DenyList';
 import { classifyRoute, RouteClass } from './classifyRoute';
 
 // The proof has each class of routes, with the paths and methods that differ by a character or two.
@@ -19,7 +18,6 @@ it.each<[plugin: string, method: string, path: string, RouteClass]>([
     { pluginId, method, path, isInstalled: true },
     {
       allowList: new AllowList([]),
-      denyList: new DenyList([]),
       config: { signOut: { providers: new Set(['github']) } },
     },
     0,

@@ -7,13 +7,11 @@ import {
   WEBSOCKET,
 } from '../read/requestLine';
 import type { AllowList } from './AllowList';
-import type { DenyList } from './DenyList';
 import type { GateSettings } from './GateSettings';
 import { AllowRule, PLUGIN_ID } from './AllowRule';
 
 export interface RoutePolicy {
   allowList: AllowList;
-  denyList: DenyList;
   config: { signOut: Pick<GateSettings['signOut'], 'providers'> };
 }
 
@@ -38,16 +36,15 @@ export type RouteClass =
  * @param now - in milliseconds since 1970
  */
 export function classifyRoute(
-  route: Route,
+  { pluginId, method, path, isInstalled }: Route,
   policy: RoutePolicy,
   now: number,
 ): RouteClass {
-  const { pluginId, method, path, isInstalled } = route;
   // Decide by path only if every router and proxy would parse it the same way.
   if (path === undefined || !isUnambiguousPath(path)) {
     return 'protected';
   }
-  const { allowList, config, denyList } = policy;
+  const { allowList, config } = policy;
   // The logout of a provider counts only where `auth` is installed. The cookie endpoint of every plugin is treated alike, so that an
   // anonymous client can't find out which plugins are installed.
   if (
@@ -59,9 +56,7 @@ export function classifyRoute(
   if (method !== WEBSOCKET && isBuiltInPublicRoute(pluginId, method, path)) {
     return 'built-in-public';
   }
-  const rule = allowList.match(pluginId, method, path, now);
-  // A deny rule closes the path to anonymous requests too, whoever it is for: otherwise a denied user would leave out the token.
-  return rule && denyList.match(route, now).length === 0 ? rule : 'protected';
+  return allowList.match(pluginId, method, path, now) ?? 'protected';
 }
 
 /**

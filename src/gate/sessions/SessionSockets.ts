@@ -3,8 +3,8 @@ import { callAt } from '../util/time';
 import { RevocationList, SessionClaims, userKey } from './Revocation';
 
 /**
- * The session that opened a socket. A function returns the time at which the configuration ends the socket, in milliseconds since 1970:
- * by the limits of a token without a session, or by a deny rule.
+ * The session that opened a socket. For a token without one, a function returns the time at which its limits end the socket, in
+ * milliseconds since 1970.
  */
 export type SocketSession = SessionClaims | (() => number);
 
@@ -24,7 +24,7 @@ interface Tracked {
   cancelEnd: () => void;
 }
 
-/** Closes WebSockets when the session that opened them is revoked, when the configuration ends it, or when its token expires. */
+/** Closes WebSockets when the session that opened them is revoked, when the limits of its token end it, or when its token expires. */
 export class SessionSockets {
   /** Open sockets by user, those of no user at `''`: a revocation affects the sockets of one user only, and there may be many others. */
   readonly #open = new Map<string, Set<Tracked>>();

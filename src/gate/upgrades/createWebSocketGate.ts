@@ -117,13 +117,10 @@ async function authenticateUnderRule(
   if (authPolicy === 'unauthenticated') {
     return undefined;
   }
-  const { denials, isEnforced, isUpgrade, places } = request;
+  const { isEnforced, isUpgrade, places } = request;
   const tokens = readUpgradeTokens(request, { ...places, cookie: undefined });
   const found = await run(verifyTokens(request, tokens));
-  const judgement = judge(
-    { denials, isEnforced, isUpgrade, route: 'protected' },
-    found,
-  );
+  const judgement = judge({ isEnforced, isUpgrade, route: 'protected' }, found);
   const { refusal } = judgement;
   if (refusal?.isUnexpected) {
     throw refusal;

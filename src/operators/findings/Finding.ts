@@ -86,7 +86,7 @@ export function findAbsentPlugin(
 /** Returns a finding if a rule, or the entry of a token, has ended, or ends within a week. */
 export function findEnd(
   { until = Infinity }: { until?: number },
-  does: 'allows' | 'denies' | 'opens',
+  does: 'allows' | 'opens',
   at: string,
   facts: FindingFacts,
 ): Possible {

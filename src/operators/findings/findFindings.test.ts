@@ -138,37 +138,6 @@ const endingIn = (days: number): Facts => {
   };
 };
 
-const deny = { plugin: 'a', path: '/x', except: ['group:default/a'] };
-const denied = gate({ deny: [deny] });
-const deniedAt = 'auth.apiGate.deny[0] (* /api/a/x)';
-const omitting = (value: boolean) =>
-  merge({}, denied, { auth: { omitIdentityTokenOwnershipClaim: value } });
-const denyingFor = (days: number): Facts => {
-  const config = readApiGateConfig(reader(denied));
-  return {
-    gate: { ...config, deny: [{ ...config.deny[0], until: inDays(days) }] },
-  };
-};
-/** A wide rule, and a second one that it includes unless something of the second one is changed. */
-const denyingTwice = (changed: JsonObject = {}, ofWide: JsonObject = {}) => {
-  const wide = {
-    ...{ plugin: 'a', path: '/x/**', methods: ['GET', 'POST'] },
-    ...{ except: ['group:default/a'], until: '2998-01-01' },
-  };
-  const narrow = {
-    ...{ plugin: 'a', path: '/X/y', methods: ['WEBSOCKET'] },
-    ...{ except: ['group:default/a', 'user:default/b'], for: ['users'] },
-    until: '2997-01-01',
-  };
-  return gate({
-    deny: [
-      { ...wide, ...ofWide },
-      { ...narrow, ...changed },
-    ],
-  });
-};
-const secondDeny = (what: string) => `auth.apiGate.deny[1] (${what})`;
-
 const endedAt = (until: string) =>
   gate({
     allow: [{ ...rule('a', '/x'), until }],
@@ -287,58 +256,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       withOAuth('DynamicClientRegistration', false),
       { authBackend: '0.26.0' },
       { authBackend: '0.26.0' },
-    ],
-  ],
-  'deny-without-effect': [
-    ...[
-      { plugin: 'b' },
-      { path: '/xy' },
-      { methods: ['WEBSOCKET', 'DELETE'] },
-      { for: ['users', 'plugins'] },
-      { except: ['user:default/b'] },
-      { until: '2999-01-01' },
-    ].map((changed): Row => [
-      secondDeny('WEBSOCKET /api/a/X/y'),
-      denyingTwice(),
-      denyingTwice(changed),
-    ]),
-    [
-      secondDeny('HEAD /api/a/X/y'),
-      denyingTwice({ methods: ['HEAD'] }),
-      denyingTwice({ methods: ['HEAD'] }, { methods: ['POST'] }),
-    ],
-    [
-      secondDeny('DELETE /api/a/X/y'),
-      denyingTwice({ methods: ['DELETE'] }, { methods: undefined }),
-      denyingTwice({ methods: ['DELETE'] }),
-    ],
-    ...['/x', '/x/**', '/x/y/**'].map((below): Row => [
-      secondDeny(`WEBSOCKET /api/a${below}`),
-      denyingTwice({ path: below }),
-      denyingTwice({ path: below }, { path: '/x/y' }),
-    ]),
-    // The second of two equal rules is found.
-    [
-      'auth.apiGate.deny[1] (* /api/a/x)',
-      gate({ deny: [deny, deny] }),
-      gate({ deny: [deny, { ...deny, path: '/y' }] }),
-    ],
-    [
-      'auth.apiGate.deny[0] (* /api/a/x)',
-      gate({ deny: [deny, { ...deny, path: '/**' }] }),
-      gate({ deny: [deny, { ...deny, path: '/**', until: '2020-01-01' }] }),
-    ],
-  ],
-  'exception-without-groups': [
-    [deniedAt, omitting(true), omitting(false)],
-    [
-      deniedAt,
-      omitting(true),
-      merge(
-        {},
-        omitting(true),
-        gate({ deny: [{ ...deny, except: ['user:a/b'] }] }),
-      ),
     ],
   ],
   'expectation-ended': [
@@ -485,7 +402,6 @@ const rowsOf: Record<FindingId, Row[]> = {
     ],
   ],
   'plugin-not-installed': [
-    [deniedAt, denied, denied, { installed: ['b'] }, { installed: ['a'] }],
     [openAAt, openA, openA, { installed: ['b'] }, { installed: ['a'] }],
     [openAAt, openA, openA, { installed: ['b'] }, {}],
     [
@@ -559,14 +475,10 @@ const rowsOf: Record<FindingId, Row[]> = {
       allow(rule('a', '/http/x', 'HEAD')),
     ],
   ],
-  'rule-ended': [
-    [openAAt, openA, openA, endingIn(0), endingIn(1)],
-    [deniedAt, denied, denied, denyingFor(0), denyingFor(1)],
-  ],
+  'rule-ended': [[openAAt, openA, openA, endingIn(0), endingIn(1)]],
   'rule-ends-soon': [
     [openAAt, openA, openA, endingIn(7), endingIn(8)],
     [openAAt, openA, openA, endingIn(1), endingIn(0)],
-    [deniedAt, denied, denied, denyingFor(7), denyingFor(8)],
   ],
   'rule-opens-plugin': [
     [

@@ -6,7 +6,7 @@ import {
 } from '../../settings/read/readApiGateConfig';
 import { asObject, isTrue } from '../../settings/read/values';
 import { Facts, findAbsentPlugin, Finding, Possible } from './Finding';
-import { findDenyFindings, findTokenFindings } from './findTokenFindings';
+import { findTokenFindings } from './findTokenFindings';
 import {
   asList,
   Get,
@@ -26,7 +26,6 @@ export function findSettingFindings(facts: Facts): Possible[] {
     ),
     ...findTrustedPathFindings(facts),
     ...findForeignPlugins(facts),
-    ...findDenyFindings(facts),
     ...(isLegacy
       ? []
       : [...findTokenFindings(facts), ...findAuthFindings(facts)]),

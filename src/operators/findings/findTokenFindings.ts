@@ -1,14 +1,11 @@
 import { endOf } from '../../gate/rules/AllowRule';
-import { formatRule } from '../../settings/read/readAllowRules';
-import { DenyList } from '../../gate/rules/DenyList';
 import { findDefault, withDefaults } from '../../gate/rules/TokenLimits';
-import { includesDenial } from '../../settings/expectations/findOpenings';
 import {
   readExternalSubjects,
   readExternalTokens,
 } from '../../settings/read/readExternalTokens';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
-import { asObject, isObject, isTrue } from '../../settings/read/values';
+import { asObject, isObject } from '../../settings/read/values';
 import { asList, isText } from './backstageSettings';
 import { Facts, findAbsentPlugin, findEnd, Possible } from './Finding';
 
@@ -101,42 +98,6 @@ function findLimits(facts: Facts): Possible[] {
       ...(Array.isArray(only) ? only : []).map(({ plugin }, j) =>
         findAbsentPlugin(facts, plugin, `${path}.only[${j}] (${subject})`),
       ),
-    ];
-  });
-}
-
-/** Finds deny rules that do not deny what they say. The gate does not know which paths the handlers of a plugin serve. */
-export function findDenyFindings(facts: Facts): Possible[] {
-  const { gate, get, now } = facts;
-  const omitsGroups = isTrue(get('auth.omitIdentityTokenOwnershipClaim'));
-  const denyList = new DenyList(gate.deny);
-  return gate.deny.flatMap((rule, i): Possible[] => {
-    const { except, methods, path, plugin } = rule;
-    const at = `${CONFIG_KEY}.deny[${i}] (${formatRule(rule)})`;
-    const wider = denyList
-      .match({ pluginId: plugin, method: methods[0], path }, +now)
-      .find(
-        other =>
-          includesDenial(other, rule) &&
-          // Report only the second one of two equal rules.
-          (gate.deny.indexOf(other) < i || !includesDenial(rule, other)),
-      );
-    return [
-      findAbsentPlugin(facts, plugin, at),
-      wider && {
-        id: 'deny-without-effect',
-        at,
-        why: `denies nothing that ${CONFIG_KEY}.deny[${gate.deny.indexOf(wider)}] does not deny to the same callers`,
-        write: 'remove the rule, or correct what it names',
-      },
-      omitsGroups &&
-        except.some(each => each.startsWith('group:')) && {
-          id: 'exception-without-groups',
-          at,
-          why: 'has an exception for a group, and with auth.omitIdentityTokenOwnershipClaim no token names groups',
-          write: 'name the users in except, or remove that setting',
-        },
-      findEnd(rule, 'denies', at, facts),
     ];
   });
 }

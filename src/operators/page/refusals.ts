@@ -34,10 +34,9 @@ const REQUEST: Column<Refused> = [
 
 const REASON: Column<Refused> = [
   'Reason',
-  ({ detail, outcome, reason, rule }) => [
+  ({ detail, outcome, reason }) => [
     reason,
     detail && `, ${detail}`,
-    rule && [', ', code(rule)],
     outcome === 'would-refuse' && tag('warned', 'not yet refused'),
   ],
 ];

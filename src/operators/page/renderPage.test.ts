@@ -1,9 +1,6 @@
 import { createHash } from 'node:crypto';
 import { cloneDeepWith } from 'lodash';
-import {
-  createDenials,
-  createPageReport,
-} from '../../__tests__/__testUtils__/pageReport';
+import { createPageReport } from '../../__tests__/__testUtils__/pageReport';
 import { PAGE_POLICY } from './document';
 import { renderPage } from './renderPage';
 import type { PolicyReport } from '../reports/describePolicy';
@@ -68,7 +65,6 @@ const reportOnly: PolicyReport['reportOnly'] = {
 const REPORTS = {
   enforcing: createPageReport({
     problem: 'x',
-    deny: createDenials(),
     needsRestart: ['y'],
     filesNewerThanPolicy: ['z'],
     unknown: ['search'],

@@ -109,13 +109,13 @@ export class RefusalLog {
     omitted = 0,
     omittedDecisions: string[] = [],
   ): void {
-    const { plugin, outcome, reason, method, path, rule } = refusal;
+    const { plugin, outcome, reason, method, path } = refusal;
     const { detail, id: decision, subject, userAgent } = refusal;
     const { audit, logger } = this.options;
     const meta = { plugin, reason, method };
     const clientAddress = refusal.address;
     const identity = omitBy(
-      { detail, rule, decision, subject, clientAddress, userAgent },
+      { detail, decision, subject, clientAddress, userAgent },
       isUndefined,
     ) as JsonObject;
     logger.info(

@@ -3,7 +3,6 @@ import { LRUCache } from 'lru-cache';
 import type { Decision } from '../../gate/Decision';
 import type { DecidedRequest } from '../../gate/GateObserver';
 import { withoutQuery } from '../../gate/read/requestLine';
-import { formatRule } from '../../settings/read/readAllowRules';
 import { keyOf, Used } from '../../store/usage/Use';
 import { hideTokens, productOf } from '../hideTokens';
 import { shorten } from '../../settings/logLine';
@@ -32,7 +31,6 @@ export interface ReportedRefusal extends Pick<
   plugin: string;
   method: string;
   path: string;
-  rule?: string;
   address?: string;
   userAgent?: string;
   /** In report-only: what came of the request. Absent until it is answered. */
@@ -55,7 +53,7 @@ export class Refusals {
     { method, reportedPath = '', userAgent }: DecidedRequest,
     decision: Decision,
   ): ReportedRefusal {
-    const { clientAddress = '', denial, detail, outcome, reason } = decision;
+    const { clientAddress = '', detail, outcome, reason } = decision;
     const { subject } = decision;
     const now = Date.now();
     const refusal: ReportedRefusal = {
@@ -64,7 +62,6 @@ export class Refusals {
       outcome,
       reason,
       detail,
-      rule: denial && formatRule(denial),
       plugin,
       method,
       // A target such as `foo://any/api/x` has no path.

@@ -1,5 +1,4 @@
 import { AllowList } from '../../gate/rules/AllowList';
-import { DenyList } from '../../gate/rules/DenyList';
 import { classifyRoute } from '../../gate/rules/classifyRoute';
 import { BUILT_IN_PUBLIC } from './describePolicy';
 
@@ -40,7 +39,6 @@ describe('the list of what is public without a rule', () => {
             { pluginId: plugin, method, path, isInstalled: true },
             {
               allowList: new AllowList([]),
-              denyList: new DenyList([]),
               config: { signOut: { providers: new Set(['guest']) } },
             },
             0,

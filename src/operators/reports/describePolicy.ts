@@ -96,7 +96,6 @@ export function describePolicy(options: {
       ...withEnd(rule, now()),
       installed: plugins.isInstalled(rule.plugin),
     })),
-    deny: config.deny.map(rule => withEnd(rule, now())),
     tokens: withDefaults(config.tokens).map(entry => withEnd(entry, now())),
     expect: config.expect.map((expectation, i) => ({
       ...omit(expectation, 'method', 'path'),
@@ -162,21 +161,22 @@ export function withEnd<T extends { until?: number }>(
 /** Returns whether allow rules do not open all that a plugin has opened in code: everything below a path, or one WebSocket handler. */
 function isClosed(
   { plugin, path, isWebSocket }: DeclaredPolicy,
-  { now, opened }: ConfiguredPolicy,
+  { allowList, now }: ConfiguredPolicy,
 ): boolean {
   // Signing in needs only the built-in public routes of `auth` and `app`.
   if (plugin === 'auth' || plugin === 'app') {
     return false;
   }
   if (isWebSocket) {
-    return opened.match(plugin, WEBSOCKET, path, now()) === undefined;
+    return allowList.match(plugin, WEBSOCKET, path, now()) === undefined;
   }
   // Backstage reads `*` as the whole plugin. A parameter of a path is one segment of any text.
   const prefix = path.replace(/^[*/]$/, '').replace(/:[\w$]+/g, ANY_SEGMENT);
   const paths = prefix === '' ? ['/**'] : [prefix, `${prefix}/**`];
   return paths.some(each =>
     ALL_METHODS.some(
-      method => coveredUntil(opened, { plugin, path: each }, method) <= now(),
+      method =>
+        coveredUntil(allowList, { plugin, path: each }, method) <= now(),
     ),
   );
 }

@@ -152,15 +152,7 @@ describe('what worked in report-only', () => {
       } as Usage,
       policy: createPolicy({
         mode: 'report-only',
-        allow: ['/open', '/denied'].map(each => ({
-          ...{ plugin: 'hello', path: each, methods: ['GET'] },
-        })),
-        deny: [
-          {
-            ...{ plugin: 'hello', path: '/Denied', methods: ['GET'] },
-            ...{ for: ['plugins'], except: [] },
-          },
-        ],
+        allow: [{ plugin: 'hello', path: '/open', methods: ['GET'] }],
         expect: expectations,
       }),
       refusals,
@@ -230,20 +222,6 @@ describe('what worked in report-only', () => {
       `GET /api/proxy/…: 4 requests from ${first} to ${last}; ${report.worked[2].why}`,
       `GET not installed: 3 requests on ${old}; ${notRecorded}`,
       report.worked[4].yaml,
-    ]);
-  });
-
-  it('has no rule for what a deny rule covers, though an allow rule names it', () => {
-    const uses = [
-      workedOf(get('hello', '/denied')),
-      workedOf({ ...get('hello', '/denied'), method: 'POST' }),
-    ];
-    expect(describeUses(uses).worked).toMatchObject([
-      {
-        method: 'GET',
-        why: 'a deny rule covers it, so that no allow rule opens it',
-      },
-      { method: 'POST', why: expect.stringContaining('which may change data') },
     ]);
   });
 

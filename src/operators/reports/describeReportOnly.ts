@@ -83,12 +83,11 @@ export function describeReportOnly(options: {
 /** Describes what becomes of requests that worked; returns nothing if a rule in force opens them. */
 export function describeWorked(
   worked: WorkedRequests,
-  { allowList, config, denyList, now }: ConfiguredPolicy,
+  { allowList, config, now }: ConfiguredPolicy,
   isDefaultPolicyDisabled: boolean,
 ): WorkedRequests | undefined {
   const { plugin: pluginId, method, path } = worked;
-  const denial = path && denyList.match({ pluginId, method, path }, now())[0];
-  if (path && !denial && allowList.match(pluginId, method, path, now())) {
+  if (path && allowList.match(pluginId, method, path, now())) {
     return undefined;
   }
   const why = describeRefusedCredential(worked);
@@ -101,9 +100,7 @@ export function describeWorked(
   if (isDefaultPolicyDisabled) {
     return worked;
   }
-  const proposal = denial
-    ? { why: 'a deny rule covers it, so that no allow rule opens it' }
-    : proposeRule(worked);
+  const proposal = proposeRule(worked);
   // The line is a comment, so that pasting it opens nothing.
   return 'yaml' in proposal
     ? { ...worked, yaml: `# ${proposal.yaml}  # ${describeRequests(worked)}` }

@@ -14,7 +14,6 @@ import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import { findDefault, withDefaults } from '../../gate/rules/TokenLimits';
 import { isPrintable, printable, shorten } from '../../settings/logLine';
-import { describeDenials, findDenial } from './denials';
 import { withEnd } from './describePolicy';
 import { formatToken, inBrackets, notesOf } from './formatPolicyReport';
 import { describeOpening, proposeForToken } from './proposeRule';
@@ -41,8 +40,6 @@ const ANSWERS: Record<Explanation['because'], string> = {
     'public: it is public without a rule: signing in and verifying tokens need it',
   'sign-out': 'public: it is a sign-out call',
   'no-rule': 'needs a credential: no rule names it',
-  denied:
-    'needs a credential: a deny rule covers it, so that no allow rule opens it',
   'not-plain':
     'needs a credential: routers and proxies may read its path differently, so that no rule ever applies to it',
   'not-below-a-plugin':
@@ -114,7 +111,6 @@ export function explainInWords(
     describeInCode(answer, closed),
     // Whoever asks about a token does not mean to make the path public.
     ...(subject === undefined ? describeOpening(answer, policy) : []),
-    ...describeDenials(method, answer, policy),
     ...ofToken.lines,
     !policy.isEnforced &&
       `Until the gate enforces, it refuses only locked users and ended sessions (${CONFIG_KEY}.mode)`,
@@ -163,7 +159,7 @@ function explainToken(
   subject: string,
   request: LimitedRequest,
   { externalSubjects, placeOf, policy }: ExplainedGate,
-): Explained & { refusal?: keyof typeof REFUSALS | 'denied' } {
+): Explained & { refusal?: keyof typeof REFUSALS } {
   if (
     subject.length > MAX_SUBJECT_LENGTH ||
     !isPrintable(subject) ||
@@ -183,10 +179,9 @@ function explainToken(
   const reason = policy.tokenLimits.findRefusal(subject, request, policy.now());
   const isExcluded =
     excluding.length > 0 && excluding.length === entries.length;
-  const other = isExcluded
-    ? 'restricted'
-    : findDenial(subject, request, policy);
-  const otherwise = other ? `refused with 403 (${other})` : 'passes the gate';
+  const otherwise = isExcluded
+    ? 'refused with 403 (restricted)'
+    : 'passes the gate';
   const all = withDefaults(policy.config.tokens);
   const byDefault = findDefault(subject, all);
   const ofEntries = all.flatMap((entry, i) => {
@@ -195,10 +190,6 @@ function explainToken(
       ? `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${inBrackets([placeOf?.(name)])}`
       : [];
   });
-  const remedy = (why: keyof typeof REFUSALS) =>
-    other === 'denied'
-      ? 'No entry of tokens allows what a deny rule refuses'
-      : proposeForToken(why, request, subject);
   const lines = [
     `With a token of ${subject}: ${reason ? REFUSALS[reason] : otherwise}`,
     ...excluding.map(
@@ -206,7 +197,8 @@ function explainToken(
         `  refused with 403 (restricted): the accessRestrictions of ${at} leave ${pluginId} out`,
     ),
     ...ofEntries,
-    ...(reason ? [remedy(reason)] : []),
+    ...(reason ? [proposeForToken(reason, request, subject)] : []),
   ];
-  return { lines, refusal: reason ?? other };
+  const byRestrictions = isExcluded ? ('restricted' as const) : undefined;
+  return { lines, refusal: reason ?? byRestrictions };
 }

@@ -13,7 +13,6 @@ describe('formatPolicyReport', () => {
   const report = {
     enforced: true,
     allow: [],
-    deny: [],
     builtIn: [],
     tokens: [],
     lists: [],

@@ -11,7 +11,6 @@ import type {
   ReportedRule,
   ReportedToken,
 } from './describePolicy';
-import { formatDenials } from './denials';
 import {
   formatEnforce,
   formatWorked,
@@ -75,11 +74,9 @@ export function formatReport(
 
 /** Returns what is open, or was opened in code, beside the allow rules, by the title of each list. */
 export function listBesideRules(report: TextReport): Record<string, string[]> {
-  const { allow, builtIn = [], closed = [], deny = [], enforced } = report;
+  const { builtIn = [], closed = [], enforced } = report;
   const { lists = [], opensBeyondPlugins = [], unknown = [] } = report;
   return {
-    [`Denied${enforced ? '' : ' once you enforce'}, except for keys, cookie endpoints and sign-outs`]:
-      formatDenials(deny, allow),
     'Public without a rule': builtIn.map(formatOpening),
     'Lists, by file': lists.map(formatListSource),
     'Newly public once it is enforced': enforced

@@ -12,18 +12,9 @@ const allow: AllowRule[] = [
   { plugin: 'catalog', path: '/ended', methods: ['GET'], until: ENDED },
 ];
 
-const deny = [
-  { plugin: 'catalog', path: '/open/denied' },
-  { plugin: 'catalog', path: '/tokens', for: ['tokens'] },
-  { plugin: 'catalog', path: '/denied', until: ENDED },
-].map(rule => ({ methods: ['*'], for: ['users'], except: [], ...rule }));
-
-const expecting = (
-  ...rows: [request: string, is: 'public' | 'closed' | 'denied'][]
-) =>
+const expecting = (...rows: [request: string, is: 'public' | 'closed'][]) =>
   ({
     allow,
-    deny,
     expect: readExpectations(
       rows.map(([request, is]) => ({ request, is })),
       'expect',
@@ -38,7 +29,6 @@ describe('findFailedExpectations', () => {
     ['GET /api/catalog/ended', 'closed'],
     ['POST /api/auth/github/logout', 'public'],
     ['GET /api/app/a', 'public'],
-    ['GET /api/catalog/open/denied', 'denied'],
   ] as const)('finds none where %s is %s', (request, is) => {
     expect(findFailedExpectations(expecting([request, is]))).toEqual([]);
   });
@@ -48,24 +38,6 @@ describe('findFailedExpectations', () => {
       'GET /api/catalog/open/a',
       'closed',
       'should be closed, and is public by auth.apiGate.allow[0] (/open/**)',
-      false,
-    ],
-    [
-      'GET /api/catalog/tokens',
-      'denied',
-      'should be denied, and no rule of auth.apiGate.deny that is for users covers it',
-      false,
-    ],
-    [
-      'GET /api/catalog/denied',
-      'denied',
-      'should be denied, and no rule of auth.apiGate.deny that is for users covers it',
-      true,
-    ],
-    [
-      'GET /api/catalog/open/denied',
-      'public',
-      'should be public, and no rule of auth.apiGate.allow names it; the nearest is auth.apiGate.allow[0] (/open/**)',
       false,
     ],
     [

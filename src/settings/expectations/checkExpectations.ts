@@ -9,7 +9,6 @@ import {
 } from '../read/readApiGateConfig';
 import { Expectation, formatExpected } from '../read/readExpectations';
 import { AllowList } from '../../gate/rules/AllowList';
-import { DenyList } from '../../gate/rules/DenyList';
 import {
   classifyRoute,
   RouteClass,
@@ -22,36 +21,20 @@ import { findNearestRule, judgeAnonymous } from './explainRequest';
  * expectation and the rule. The check assumes that each plugin is installed.
  */
 export function findFailedExpectations(
-  config: Pick<ApiGateConfig, 'allow' | 'deny' | 'expect' | 'signOut'>,
+  config: Pick<ApiGateConfig, 'allow' | 'expect' | 'signOut'>,
 ) {
   const { allow } = config;
-  const policy = {
-    allowList: new AllowList(allow),
-    denyList: new DenyList(config.deny),
-    config,
-  };
+  const policy = { allowList: new AllowList(allow), config };
   const nameOf = (rule: AllowRule) =>
     `${CONFIG_KEY}.allow[${allow.indexOf(rule)}] (${rule.path})`;
 
   return config.expect.flatMap((expectation, index) => {
-    const { request, is, method, plugin, path } = expectation;
+    const { request, is, plugin, path } = expectation;
     const found = classify(expectation, policy, Date.now());
     const fail = (text: string, heldUntilRuleEnded = false) => {
       const message = `${CONFIG_KEY}.expect[${index}]: ${formatExpected(expectation)} should be ${is}, and ${text}`;
       return [{ index, message, heldUntilRuleEnded }];
     };
-    if (is === 'denied') {
-      const isDenied = (now: number) =>
-        policy.denyList
-          .match({ pluginId: plugin, method, path }, now)
-          .some(rule => rule.for.includes('users'));
-      return isDenied(Date.now())
-        ? []
-        : fail(
-            `no rule of ${CONFIG_KEY}.deny that is for users covers it`,
-            isDenied(-Infinity),
-          );
-    }
     if (Boolean(judgeAnonymous(found).refusal) === (is === 'closed')) {
       return [];
     }

@@ -1,6 +1,5 @@
 import type { AllowRule } from '../../gate/rules/AllowRule';
 import { AllowList } from '../../gate/rules/AllowList';
-import { DenyList } from '../../gate/rules/DenyList';
 import { explainRequest, findNearestRule } from './explainRequest';
 
 const rule: AllowRule = { plugin: 'open', path: '/**', methods: ['GET'] };
@@ -11,7 +10,6 @@ const explain = (request: string) => {
     { method, target },
     {
       allowList: new AllowList([rule]),
-      denyList: new DenyList([]),
       config: { signOut: { providers: new Set(['github']) } },
     },
     plugin => plugin !== 'absent',

@@ -30,8 +30,6 @@ export interface Explanation {
     | 'built-in-public'
     | 'sign-out'
     | 'no-rule'
-    /** A deny rule covers it, so that no allow rule opens it. */
-    | 'denied'
     /** Routers and proxies may read the target differently, so no rule can name it. */
     | 'not-plain'
     | 'not-below-a-plugin';
@@ -54,7 +52,7 @@ export function judgeAnonymous(route: RouteClass): Judgement {
   const presented = { role, kind: 'none', token: undefined } as const;
   const missing = { presented: { ...presented, refused: outcome }, outcome };
   return judge(
-    { denials: [], isEnforced: true, isUpgrade: false, route },
+    { isEnforced: true, isUpgrade: false, route },
     route === 'protected' ? [missing] : [],
   );
 }
@@ -96,11 +94,8 @@ export function explainRequest(
     const { rule } = judgement;
     return { anonymous: 'public', because, plugin, path, rule };
   }
-  const { allowList, denyList } = policy;
+  const { allowList } = policy;
   const closed = { anonymous: 'needs-credential', plugin, path } as const;
-  if (denyList.match(route, now).length > 0) {
-    return { ...closed, because: 'denied' };
-  }
   return {
     ...closed,
     because: 'no-rule',

@@ -1,8 +1,6 @@
-import { ConfigReader } from '@backstage/config';
 import { partition } from 'lodash';
 import { readAllowRules } from '../read/readAllowRules';
-import { readDenyRules } from '../read/readDenyRules';
-import { findOpenings, Opening, withoutDenied } from './findOpenings';
+import { findOpenings, Opening } from './findOpenings';
 
 const rules = (...written: [path: string, ...methods: string[]][]) =>
   readAllowRules(
@@ -251,48 +249,5 @@ describe('findOpenings', () => {
     // The end of the narrower rule has no effect.
     const narrower = [...ending('/a/**'), ...ending('/a/b', SOON)];
     expect(compare(ending('/a/**'), narrower, NOW)).toEqual(NO_DIFFERENCE);
-  });
-});
-
-describe('withoutDenied', () => {
-  const deny = (path: string, ...methods: string[]) =>
-    readDenyRules(
-      [{ plugin: 'one', path, ...(methods.length && { methods }) }],
-      'deny',
-      new ConfigReader({}),
-    );
-
-  it.each<[ReturnType<typeof rules>[0], ReturnType<typeof deny>, string[]]>([
-    // A deny rule covers its path in any letter case, and the root of a subtree.
-    [rules(['/a'])[0], deny('/A'), []],
-    [rules(['/A/b/**'])[0], deny('/a/**'), []],
-    [rules(['/a'])[0], deny('/a/**'), []],
-    [rules(['/'])[0], deny('/**'), []],
-    [rules(['/**'])[0], deny('/**'), []],
-    [rules(['/a/*/b'])[0], deny('/a/**'), []],
-    // Something is left.
-    [rules(['/a/**'])[0], deny('/a/b/**'), ['GET']],
-    [rules(['/a/*'])[0], deny('/a/b'), ['GET']],
-    [rules(['/ab'])[0], deny('/a/**'), ['GET']],
-    [rules(['/a'])[0], [], ['GET']],
-    [{ ...rules(['/a'])[0], plugin: 'two' }, deny('/**'), ['GET']],
-    // A deny rule may have one method of several, or methods that GET implies.
-    [rules(['/a', 'GET', 'POST'])[0], deny('/a', 'POST'), ['GET']],
-    [rules(['/a', 'WEBSOCKET', 'HEAD'])[0], deny('/a', 'GET'), []],
-    [rules(['/a'])[0], deny('/a', 'HEAD'), ['GET']],
-    [rules(['/a'])[0], [...deny('/b'), ...deny('/a', 'GET')], []],
-  ])('of %j, %j leaves %j', (rule, denials, methods) => {
-    expect(withoutDenied([rule], denials)).toEqual([{ ...rule, methods }]);
-  });
-
-  it('leaves a rule whole that lasts longer', () => {
-    const [[rule], [denial]] = [rules(['/a']), deny('/a')];
-    const left = (until?: number, of?: number) =>
-      withoutDenied([{ ...rule, until: of }], [{ ...denial, until }])[0]
-        .methods;
-    expect(left(1)).toEqual(['GET']);
-    expect(left(1, 2)).toEqual(['GET']);
-    expect(left(2, 2)).toEqual([]);
-    expect(left(undefined, 2)).toEqual([]);
   });
 });

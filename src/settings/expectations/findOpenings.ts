@@ -1,13 +1,6 @@
-import { difference, omit, uniq } from 'lodash';
-import {
-  AllowRule,
-  endOf,
-  isSubtree,
-  openedMethods,
-  prefixOf,
-} from '../../gate/rules/AllowRule';
+import { omit } from 'lodash';
+import { AllowRule, endOf, openedMethods } from '../../gate/rules/AllowRule';
 import { AllowList } from '../../gate/rules/AllowList';
-import { DenyRule, hasMethod } from '../../gate/rules/DenyList';
 import { coveredUntil, findCovering } from './coverage';
 
 /** A path of one plugin that a list of rules opens, and another one does not, or not as long. */
@@ -56,48 +49,5 @@ export function findOpenings(
 function isRepeated(rule: AllowRule, method: string, list: AllowList): boolean {
   return findCovering(list, rule, method).some(
     other => other !== rule && endOf(other) >= endOf(rule),
-  );
-}
-
-/** Returns allow rules, each without the methods for which deny rules cover all of its paths, until the allow rule ends. */
-export function withoutDenied(
-  allow: readonly AllowRule[],
-  deny: readonly DenyRule[],
-): AllowRule[] {
-  const methods = uniq(allow.flatMap(rule => rule.methods));
-  const denied = new AllowList(
-    deny.flatMap(rule =>
-      // `/**` of a deny rule covers the path before it, too.
-      [rule.path, prefixOf(rule)].map(path => ({
-        ...rule,
-        path: path.toLowerCase(),
-        methods: methods.filter(method => hasMethod(rule, method)),
-      })),
-    ),
-  );
-  const isOpened = (rule: AllowRule, method: string) => {
-    const path = rule.path.toLowerCase();
-    return coveredUntil(denied, { ...rule, path }, method) < endOf(rule);
-  };
-  return allow.map(rule => ({
-    ...rule,
-    methods: rule.methods.filter(method => isOpened(rule, method)),
-  }));
-}
-
-/** Returns whether a deny rule refuses whatever another one refuses, to the same callers, and as long. */
-export function includesDenial(rule: DenyRule, other: DenyRule): boolean {
-  const [own, others] = [rule, other].map(each =>
-    `${prefixOf(each)}/`.toLowerCase(),
-  );
-  return (
-    rule.plugin === other.plugin &&
-    (isSubtree(rule)
-      ? others.startsWith(own)
-      : !isSubtree(other) && others === own) &&
-    endOf(rule) >= endOf(other) &&
-    other.methods.every(method => hasMethod(rule, method)) &&
-    difference(other.for, rule.for).length === 0 &&
-    difference(rule.except, other.except).length === 0
   );
 }

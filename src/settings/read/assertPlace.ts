@@ -13,7 +13,6 @@ const FOREIGN = ['app', 'dynamicPlugins', 'proxy'];
 /** The gate's lists that decide, each with a key that its entries have. */
 const LISTS: Record<string, string> = {
   allow: 'plugin',
-  deny: 'plugin',
   expect: 'is',
   tokens: 'subject',
 };

@@ -4,8 +4,6 @@ import { check, checkOneOf, readList, readObject } from './values';
 export const FINDING_IDS = [
   'anyone-may-sign-in',
   'auth-backend-vulnerable',
-  'deny-without-effect',
-  'exception-without-groups',
   'expectation-ended',
   'issuer-without-default',
   'no-barrier-behind',

@@ -22,7 +22,6 @@ describe('readApiGateConfig', () => {
   it('has defaults', () => {
     const defaults = {
       allow: [],
-      deny: [],
       expect: [],
       mode: 'enforce',
       until: undefined,

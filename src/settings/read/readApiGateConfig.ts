@@ -15,7 +15,6 @@ import {
   readStringList,
 } from './values';
 import { readCookie } from './readCookieSettings';
-import { readDenyRules } from './readDenyRules';
 import { readExpectations } from './readExpectations';
 import {
   readCredentialHeader,
@@ -29,7 +28,6 @@ export const KEYS = [
   'mode',
   'until',
   'allow',
-  'deny',
   'expect',
   'credentialHeader',
   'foreignAuthorization',
@@ -80,7 +78,6 @@ export function readApiGateConfig(
   return {
     ...readMode(settings, CONFIG_KEY),
     allow,
-    deny: read('deny', readDenyRules, rootConfig, isLegacy),
     /** Requests that must be public or closed with these rules. */
     expect: read('expect', readExpectations, knownPlugins),
     credentialHeader: read('credentialHeader', readCredentialHeader),

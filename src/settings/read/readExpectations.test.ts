@@ -64,13 +64,10 @@ describe('readExpectations', () => {
       [{ request: 'GET /api/x', is: 'closed', reason: '' }],
       `${AT}[0].reason is not known: use request, plugin, is`,
     ],
-    [
-      [{ request: 'GET /api/x' }],
-      `${AT}[0].is must be one of public, closed, denied`,
-    ],
+    [[{ request: 'GET /api/x' }], `${AT}[0].is must be one of public, closed`],
     [
       [{ request: 'GET /api/x', is: ['public', 'closed'] }],
-      `${AT}[0].is must be one of public, closed, denied`,
+      `${AT}[0].is must be one of public, closed`,
     ],
     [
       [

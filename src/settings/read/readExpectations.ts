@@ -27,7 +27,7 @@ export interface Expectation {
   plugin: string;
   /** Below the plugin. */
   path: string;
-  is: 'public' | 'closed' | 'denied';
+  is: 'public' | 'closed';
 }
 
 export function formatExpected({ request, plugin }: Expectation): string {
@@ -72,7 +72,7 @@ export function readExpectations(
 function readExpectation(value: unknown, configPath: string): Expectation {
   const keys = ['request', 'plugin', 'is'] as const;
   const { request, plugin, is } = readObject(value, configPath, keys);
-  checkOneOf(is, `${configPath}.is`, ['public', 'closed', 'denied']);
+  checkOneOf(is, `${configPath}.is`, ['public', 'closed']);
   if (plugin !== undefined) {
     check(
       request === undefined,

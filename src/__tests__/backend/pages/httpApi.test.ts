@@ -67,12 +67,6 @@ it('a backend answers with the fields of the sample of the policy, and with no o
         providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
         apiGate: {
           allow: [rule('a', '/x'), rule('b', '/x')],
-          deny: [
-            {
-              ...rule('hello', '/jobs/**'),
-              except: ['group:default/sre'],
-            },
-          ],
           expect: [{ plugin: 'catalog', is: 'closed' }],
           operators: ['group:default/sre'],
           foreignAuthorization: [{ plugin: 'hello', path: '/upstream/**' }],
