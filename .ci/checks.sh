@@ -90,11 +90,6 @@ check() {
   count "$1" "$log" "$status" $((SECONDS - from))
 }
 
-# Names a check that does not run, and why: `skip NAME REASON`.
-skip() {
-  times+=("skipped  $1: $2")
-}
-
 # Starts a check that runs beside those that follow, until `join`.
 beside() {
   local pid log

@@ -1,5 +1,6 @@
-// Installs the packed gate beside the packages of one of Backstage's releases, as npm does for an adopter, and starts a backend
-// with it, and runs its commands: `node .ci/releases/checkPacked.js FOLDER`. Writes what that release lacks to `.packed.json` in the folder.
+// Installs the packed gate beside the packages of one of Backstage's releases, as npm does for an adopter, starts a backend
+// with it, and runs its commands: `node .ci/releases/checkPacked.js FOLDER`. Fails if that release lacks anything else than its package.json
+// says, from which `writeTable.js` writes the table of the releases.
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
 const { createRequire } = require('node:module');
@@ -185,10 +186,12 @@ async function main() {
   const missing = await findMissing(url);
   await backend.stop();
   requireFromHere();
-  fs.writeFileSync(
-    path.join(folder, '.packed.json'),
-    JSON.stringify({ missing }),
-  );
+  const { lacks = missing } = requireThere('./package.json').release;
+  if (missing.join() !== lacks.join()) {
+    throw new Error(
+      `The release lacks ${missing}, and its package.json has ${lacks}`,
+    );
+  }
   console.log(
     `The packed gate works on Node ${process.versions.node}, and ${checked} packages of Backstage have one copy. Missing: ${missing.join(', ') || 'nothing'}`,
   );

@@ -1,4 +1,4 @@
-// Writes docs/releases.md from what the runs recorded, and a table of CONTRIBUTING.md from the marks of the code:
+// Writes docs/releases.md from the releases that have a folder here, and a table of CONTRIBUTING.md from the marks of the code:
 // `node .ci/releases/writeTable.js`. With `--check`, fails if that would change them.
 require('@backstage/cli-node/config/nodeTransform.cjs');
 const fs = require('node:fs');
@@ -9,12 +9,19 @@ const {
 } = require('../../src/backstage/releaseFeatures');
 
 const root = path.resolve(__dirname, '../..');
-const docs = path.join(root, 'docs');
-const results = JSON.parse(
-  fs.readFileSync(path.join(docs, 'releases.json'), 'utf8'),
+
+/** The package.json of each release that is tested, by its month. */
+const tested = Object.fromEntries(
+  fs
+    .readdirSync(__dirname)
+    .filter(name => /^20\d\d-\d\d$/.test(name))
+    .map(month => {
+      const file = path.join(__dirname, month, 'package.json');
+      return [month, JSON.parse(fs.readFileSync(file, 'utf8'))];
+    }),
 );
 
-/** Months without a run, with their release and why. */
+/** The releases between them that are not tested, and why. */
 const NOT_TESTED = {
   '2026-05': [
     '1.51',
@@ -48,24 +55,6 @@ const monthName = month =>
     year: 'numeric',
     timeZone: 'UTC',
   });
-
-function readRelease(month) {
-  const manifest = path.join(__dirname, month, 'package.json');
-  return JSON.parse(fs.readFileSync(manifest, 'utf8')).release ?? {};
-}
-
-function describeRuns(node) {
-  return Object.entries(node)
-    .map(([major, { attacks, packed }]) => {
-      const { passed, failed } = attacks ?? {};
-      const runs = [
-        attacks && `attacks${failed ? ` ${passed} of ${passed + failed}` : ''}`,
-        packed && 'start',
-      ];
-      return `${major}: ${runs.filter(Boolean).join(', ')}`;
-    })
-    .join('; ');
-}
 
 /** A table as Prettier formats it. */
 function table(rows) {
@@ -134,48 +123,47 @@ function describeFields() {
 }
 
 function createDocument() {
-  const months = [...Object.keys(results), ...Object.keys(NOT_TESTED)].sort();
+  const months = [...Object.keys(tested), ...Object.keys(NOT_TESTED)].sort();
   const notes = [];
   const releases = months.map(month => {
-    const result = results[month];
-    if (!result) {
-      const [version, reason] = NOT_TESTED[month];
+    if (month in NOT_TESTED) {
+      const [number, reason] = NOT_TESTED[month];
       notes.push(`${monthName(month)}: ${reason}.`);
-      return [monthName(month), version, '', '', 'not tested, see below', ''];
+      return [monthName(month), number, 'not tested, see below', '', ''];
     }
-    const { version = '', node = '', note } = readRelease(month);
+    const { dependencies, release } = tested[month];
+    const { version, node, lacks, note } = release;
     if (note) {
       notes.push(`${monthName(month)}: ${note}.`);
     }
     return [
       monthName(month),
       version,
-      result.backendDefaults,
+      dependencies['@backstage/backend-defaults'],
       node,
-      describeRuns(result.node),
-      result.missing.join(', '),
+      lacks.join(', '),
     ];
   });
   const lacking = new Set(
-    Object.values(results).flatMap(({ missing }) => missing),
+    Object.values(tested).flatMap(({ release }) => release.lacks),
   );
   const features = Object.entries(FEATURES)
     .filter(([name]) => lacking.has(name))
     .map(([name, [what, effect]]) => [name, what, effect]);
   return `# Backstage's releases
 
-<!-- Written by .ci/releases/writeTable.js from the runs of \`yarn test:releases\`, which docs/releases.json records. -->
+<!-- Written by .ci/releases/writeTable.js from the folders of .ci/releases. -->
 
-The gate was run on these releases. "Node" is what Backstage's own template for new apps of that release asks for. "Runs" names the
-versions of Node that the gate was run on. \`attacks\` are the tests of \`src/__tests__/attacks\`: without a number, all passed. \`start\` is the packed gate,
-installed by npm beside the packages of that release: no second copy of a Backstage package was installed, and the backend passed and
-refused requests as it should. \`.ci/releases\` has the packages of each release. "The registry" is the one that this project installs from.
+The gate is tested on these releases. "Node" is what Backstage's own template for new apps of that release asks for. \`.ci/releases\` has the
+packages of each release. "The registry" is the one that this project installs from.
 
-Before each change, the tests that start backends run on December 2025 with Node 22, and on November 2026 with Node 24; before each release of the gate,
-on August 2026 with Node 22, and on September 2026 with Node 24. Node 20 is not supported, though the commands of the README and \`npm test\` run there.
-Node 26, which Backstage does not ask for yet, is tried with each change.
+Before each change, the tests that start backends run on December 2025 with Node 22, and on November 2026 with Node 24. Each night, and before each
+release of the gate, they run on August 2026 with Node 22, and on September 2026 with Node 24. On every release of the table, the attacks of
+\`src/__tests__/attacks\` run then on Node 24, and the packed gate starts on Node 22 and 24: npm installs it beside the packages of that release without a
+second copy of a Backstage package, and the backend passes and refuses requests as it should. Node 20 is not supported, though the commands of the
+README and \`npm test\` run there. Node 26, which Backstage does not ask for yet, is tried with each change.
 
-${table([['Release', 'Backstage', 'backend-defaults', 'Node', 'Runs', 'Missing'], ...releases])}
+${table([['Release', 'Backstage', 'backend-defaults', 'Node', 'Missing'], ...releases])}
 
 ${notes.map(note => `- ${note}`).join('\n')}
 
@@ -200,7 +188,7 @@ ${table([['Module', 'What the gate uses of it'], ...describeFields()])}
 function updateContributing(before) {
   const rows = [
     ['Goes in', 'Why it is there', 'Where'],
-    ...readMarks([...Object.keys(results), ...Object.keys(NOT_TESTED)]),
+    ...readMarks([...Object.keys(tested), ...Object.keys(NOT_TESTED)]),
   ];
   return before.replace(
     /(?<=<!-- marks -->\n\n).*?(?=\n\n<!-- \/marks -->)/s,

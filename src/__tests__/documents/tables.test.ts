@@ -359,7 +359,6 @@ describe('docs/releases.md', () => {
       'Backstage',
       'backend-defaults',
       'Node',
-      'Runs',
       'Missing',
     ]).map(([, number]) => number);
     expect(numbers).toEqual(numbers.map((_, i) => `1.${46 + i}`));
@@ -371,7 +370,7 @@ describe('docs/releases.md', () => {
     expect(backstage).toContain(`${numbers[0]} to ${numbers.at(-1)}`);
   });
 
-  it('is what the runs on releases and the marks of the code say', () => {
+  it('is what the folders of releases and the marks of the code say', () => {
     const script = path.join(root, '.ci/releases/writeTable.js');
     const { status, stderr } = spawnSync('node', [script, '--check'], {
       encoding: 'utf8',
