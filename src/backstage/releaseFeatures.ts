@@ -12,7 +12,7 @@ export type Fields = Record<
   Record<string, 'function' | 'object' | 'string'>
 >;
 
-/** The releases that the gate was run on, see docs/releases.md. */
+/** The releases that the gate is tested on, see docs/releases.md. */
 const TESTED_RELEASES =
   'December 2025 (backend-defaults 0.14) to November 2026 (0.19)';
 
@@ -74,7 +74,7 @@ export function assertRelease(load: LoadModule): void {
   }
 }
 
-/** Returns an error of one line that names what is missing, the releases that the gate was run on, and what to do. */
+/** Returns an error of one line that names what is missing, the releases that the gate is tested on, and what to do. */
 export function lackOf(missing: string[], load = loadOfBackend): Error {
   const version = readBackstageVersion(load) ?? 'is not installed';
   return new Error(
