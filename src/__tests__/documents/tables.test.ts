@@ -296,7 +296,7 @@ describe('docs/reference/http-api.md', () => {
     const [, body] = readDocument(
       'src/operators/reports/describePolicy.ts',
     ).text.match(
-      /^export function\* describePolicy.*?^ {2}return (.*?)^ {2}\};/ms,
+      /^export function describePolicy.*?^ {2}return (.*?)^ {2}\};/ms,
     )!;
     const fields = [
       'filesNewerThanPolicy',
