@@ -16,9 +16,13 @@ interface Attack {
   headers: string;
 }
 
-/** The answers of both backends to one request. */
+/** The answers to one request. */
 export interface AttackResult extends Attack {
+  /** Without the gate: the control, since the plugin has opened itself. */
   alone: AttackAnswer;
+  /** Without the gate, of a plugin that has opened nothing, so that Backstage protects it. */
+  closed: AttackAnswer;
+  /** Of the same plugin as `alone`, with the gate. */
   gate: AttackAnswer;
 }
 
@@ -66,18 +70,28 @@ export const ATTACKS: Attack[] = [
     headers: lines,
   }));
 
-/** Sends each request to both backends, the next one when both have answered. */
+/** Returns the same request to the plugin that has opened nothing. */
+function aimAtClosed({ target, headers: lines, ...attack }: Attack): Attack {
+  const aim = (text: string) =>
+    text
+      .replace(/\b(hello|docs)\b/g, 'closed')
+      .replace(/\b(HELLO|DOCS)\b/g, 'CLOSED');
+  return { ...attack, target: aim(target), headers: aim(lines) };
+}
+
+/** Sends each request to both backends, the next one when all have been answered. */
 export async function* replay(
   alone: Target,
   gate: Target,
 ): AsyncGenerator<AttackResult> {
   const words = [await signIn(alone), await signIn(gate)];
   for (const each of ATTACKS) {
-    const [first, second] = await Promise.all([
+    const [control, closed, withGate] = await Promise.all([
       send(alone, each, words[0]),
+      send(alone, aimAtClosed(each), words[0]),
       send(gate, each, words[1]),
     ]);
-    yield { ...each, alone: first, gate: second };
+    yield { ...each, alone: control, closed, gate: withGate };
   }
 }
 

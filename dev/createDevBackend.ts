@@ -9,7 +9,7 @@ import type { RequestHandler } from 'express';
 import { badgePlugin } from './badgePlugin';
 import { clockPlugin } from './clockPlugin';
 import type { DevConfig } from './config';
-import { docsPlugin, helloPlugin } from './openPlugins';
+import { closedPlugin, docsPlugin, helloPlugin } from './openPlugins';
 import { visitorProvider } from './visitorProvider';
 
 /**
@@ -51,6 +51,7 @@ export function createDevBackend(options: {
   backend.add(import('@backstage/plugin-techdocs-backend'));
   backend.add(badgePlugin);
   backend.add(clockPlugin);
+  backend.add(closedPlugin);
   backend.add(docsPlugin);
   backend.add(helloPlugin);
   backend.add(visitorProvider);

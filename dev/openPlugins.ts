@@ -8,11 +8,14 @@ import { Request, Response, Router } from 'express';
 /** A header of every answer that a handler gave: the attack counts them. */
 export const HANDLER_HEADER = 'X-Handler';
 
-/** Creates a plugin whose author has opened everything, and that answers every request. The gate closes it all the same. */
-function openPlugin(
+/** Opens all paths of a plugin. The gate closes them all the same. */
+const EVERYTHING = { path: '/', allow: 'unauthenticated' } as const;
+
+/** Creates a plugin that answers every request which arrives, with what its author has opened. */
+function answeringPlugin(
   pluginId: string,
   handle: (req: Request, res: Response) => void,
-  policies: HttpRouterServiceAuthPolicy[] = [],
+  policies: HttpRouterServiceAuthPolicy[],
 ) {
   return createBackendPlugin({
     pluginId,
@@ -26,7 +29,6 @@ function openPlugin(
             handle(req, res);
           });
           httpRouter.use(router);
-          httpRouter.addAuthPolicy({ path: '/', allow: 'unauthenticated' });
           policies.forEach(policy => httpRouter.addAuthPolicy(policy));
         },
       });
@@ -34,20 +36,33 @@ function openPlugin(
   });
 }
 
-export const helloPlugin = openPlugin('hello', (req, res) => {
-  const { user } = req as { user?: { identity: { userEntityRef: string } } };
-  res.json(
-    req.path === '/health'
-      ? { status: 'ok' }
-      : { hello: user?.identity.userEntityRef ?? 'nobody' },
-  );
-});
+export const helloPlugin = answeringPlugin(
+  'hello',
+  (req, res) => {
+    const { user } = req as { user?: { identity: { userEntityRef: string } } };
+    res.json(
+      req.path === '/health'
+        ? { status: 'ok' }
+        : { hello: user?.identity.userEntityRef ?? 'nobody' },
+    );
+  },
+  [EVERYTHING],
+);
 
 /** The attacks reach for this plugin with Backstage's own cookie, which is accepted below `/static` only. */
-export const docsPlugin = openPlugin(
+export const docsPlugin = answeringPlugin(
   'docs',
   (_req, res) => {
     res.json({ docs: 'example' });
   },
-  [{ path: '/static', allow: 'user-cookie' }],
+  [EVERYTHING, { path: '/static', allow: 'user-cookie' }],
+);
+
+/** A plugin that opens nothing. Backstage protects it, with the gate and without. */
+export const closedPlugin = answeringPlugin(
+  'closed',
+  (_req, res) => {
+    res.json({ closed: 'reached' });
+  },
+  [],
 );

@@ -1,4 +1,4 @@
-import { ask, byId, element, readAnswer } from './dom.js';
+import { ask, byId, codeOf, element, readAnswer } from './dom.js';
 
 const CALLS = {
   '/api/catalog/entities': 'Backstage closes it too',
@@ -65,7 +65,7 @@ const cells = Object.entries(CALLS).flatMap(([path, note]) => {
   const title = element(
     'th',
     { scope: 'row' },
-    element('code', {}, `GET ${path}`),
+    codeOf(`GET ${path}`),
     element('small', {}, note),
   );
   const row = byId('calls').appendChild(element('tr', {}, title));

@@ -1,7 +1,9 @@
-import { ask, byId, element, sleep } from './dom.js';
+import { ask, byId, codeOf, element, sleep } from './dom.js';
 import {
   CALLS,
   callUntilUp,
+  countOpen,
+  GROUPS,
   judge,
   openSocket,
   RETRY_MS,
@@ -32,6 +34,16 @@ function show(td, [kind, words], { status, headers, body }) {
   );
 }
 
+for (const [group, title] of Object.entries(GROUPS)) {
+  const heading = element('th', { scope: 'rowgroup', colSpan: 3 }, title);
+  const body = element(
+    'tbody',
+    { id: `rows-${group}` },
+    element('tr', { className: 'group' }, heading),
+  );
+  byId('rows').append(body);
+}
+
 const rows = CALLS.map(call => {
   const row = {
     ...call,
@@ -45,14 +57,14 @@ const rows = CALLS.map(call => {
     element(
       'th',
       { scope: 'row' },
-      element('code', {}, call.title),
+      codeOf(call.title),
       element('small', {}, call.note),
     ),
     row.alone,
     row.gate,
   );
   tr.dataset.call = call.title;
-  byId('rows').append(tr);
+  byId(`rows-${call.group}`).append(tr);
   return row;
 });
 
@@ -71,23 +83,23 @@ async function callRow(row, side) {
   return verdict[0];
 }
 
-/** Shows how many of the calls that should be closed are open. */
+/** Shows how many calls are open to a stranger. */
 function showScores() {
-  const closable = rows.filter(({ isPublic }) => !isPublic);
-  const count = (side, kind) =>
-    closable.filter(row => row[side].dataset.kind === kind).length;
-  const warned = count('gate', 'warned');
-  const open = {
-    alone: count('alone', 'open'),
-    gate: count('gate', 'open') + warned,
-  };
+  const open = {};
   for (const side of ['alone', 'gate']) {
-    byId(`score-${side}`).textContent =
-      `${open[side]} of ${closable.length} open`;
+    open[side] = countOpen(
+      rows.map(row => ({ group: row.group, kind: row[side].dataset.kind })),
+    );
+    byId(`score-${side}`).textContent = `${open[side]} open to a stranger`;
     byId(`where-${side}`).textContent = new URL(bases[side]).host;
   }
+  const withKind = kind =>
+    rows.filter(({ gate }) => gate.dataset.kind === kind);
+  const warned = withKind('warned').length;
+  const added = withKind('public').filter(
+    ({ group }) => group !== 'public',
+  ).length;
   byId('score-gate').dataset.kind = warned ? 'warned' : 'closed';
-  const added = count('gate', 'public');
   const note = [
     warned > 0 && `${warned} would be refused`,
     added > 0 && `${added} public by your rule`,
@@ -96,8 +108,8 @@ function showScores() {
   // The scores are visible above, and announced here.
   byId('compare-status').className = 'hidden';
   byId('compare-status').textContent = [
-    `Backstage alone: ${open.alone} of ${closable.length} open`,
-    `${gateName}: ${open.gate} of ${closable.length} open`,
+    `Backstage alone: ${open.alone} open to a stranger`,
+    `${gateName}: ${open.gate} open to a stranger`,
     ...note,
   ].join('. ');
 }

@@ -19,6 +19,14 @@ export function element(tag, properties, ...children) {
   return created;
 }
 
+/** Creates code whose line may break after each slash, and in no word. */
+export const codeOf = text =>
+  element(
+    'code',
+    {},
+    ...text.split(/(?<=\/)/).flatMap(part => [part, element('wbr', {})]),
+  );
+
 /** Calls a backend. The default sends no cookie. */
 export async function ask(url, options) {
   try {

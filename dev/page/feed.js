@@ -1,4 +1,4 @@
-import { byId, element } from './dom.js';
+import { byId, codeOf, element } from './dom.js';
 
 const MAX_SHOWN = 60;
 const KINDS = { passed: 'public', refused: 'closed', 'would-refuse': 'warned' };
@@ -14,7 +14,7 @@ function add({ time, method, path, outcome, reason }) {
     element('time', { dateTime: time }, new Date(time).toLocaleTimeString()),
     outcomeText,
     element('span', { className: 'reason' }, reason),
-    element('code', {}, `${method} ${path}`),
+    codeOf(`${method} ${path}`),
   );
   item.dataset.kind = KINDS[outcome];
   list.prepend(item);

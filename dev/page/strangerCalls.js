@@ -6,10 +6,20 @@ export const RETRY_MS = 100;
 
 const get = path => async base => readAnswer(await ask(`${base}${path}`));
 
+/** The groups of calls, in the order of the page. Only the calls of a stranger are counted as open. */
+export const GROUPS = {
+  stranger: 'A stranger calls, without a credential',
+  more: 'Not open to a stranger, and closed by the gate too',
+  public: 'Public on purpose',
+};
+
+/** What an answer is that the gate does not close, by the group of the call. */
+const KINDS = { stranger: 'open', more: 'weak', public: 'neutral' };
+
 /**
  * The calls, in the order of the page.
  *
- * - `open`: how the page describes an answer that a stranger should not get
+ * - `words`: how the page describes an answer that the gate does not close
  * - `rule`: the call's name at `/dev/public`, where the page may make it public
  */
 export const CALLS = [
@@ -17,41 +27,46 @@ export const CALLS = [
     title: 'GET /api/hello/data',
     note: 'A plugin whose author opened all its routes',
     call: get('/api/hello/data'),
-    open: 'data for anyone',
+    group: 'stranger',
+    words: 'data for anyone',
     rule: 'hello',
   },
   {
     title: 'GET /api/proxy/echo',
     note: 'A proxy endpoint that lets everyone in',
     call: get('/api/proxy/echo'),
-    open: 'forwarded for anyone',
+    group: 'stranger',
+    words: 'forwarded for anyone',
     rule: 'echo',
   },
   {
     title: 'WebSocket /api/clock/live',
     note: 'A plugin’s WebSocket, opened in code',
     call: openSocket,
-    open: 'sends to anyone',
+    group: 'stranger',
+    words: 'sends to anyone',
     rule: 'clock',
   },
   {
     title: 'GET /api/nosuchplugin/x',
     note: 'A plugin that is not installed',
     call: get('/api/nosuchplugin/x'),
-    open: 'shows it’s missing',
+    group: 'more',
+    words: 'tells it’s missing',
   },
   {
     title: 'GET /api/catalog/entities',
-    note: 'With a token whose user has signed out',
+    note: 'With the token of a user who has signed out',
     call: useOldToken,
-    open: 'the old token still works',
+    group: 'more',
+    words: 'the old token still works',
   },
   {
     title: 'GET /api/hello/health',
     note: 'Your load balancer’s check, public by one rule',
     call: get('/api/hello/health'),
-    open: 'open',
-    isPublic: true,
+    group: 'public',
+    words: 'open',
   },
 ];
 
@@ -109,7 +124,7 @@ export async function callUntilUp(call, base) {
 }
 
 /** Returns what an answer means to a stranger, as a kind and in words. */
-export function judge({ open, isPublic }, { status, decision }) {
+export function judge({ group, words }, { status, decision }) {
   if (decision?.startsWith('would-refuse')) {
     return ['warned', 'would be refused'];
   }
@@ -122,5 +137,13 @@ export function judge({ open, isPublic }, { status, decision }) {
   if (decision?.startsWith('passed: allow-rule')) {
     return ['public', 'public, by your rule'];
   }
-  return [isPublic ? 'neutral' : 'open', open];
+  return [KINDS[group], words];
+}
+
+/** Counts the calls that are open to a stranger, by the kinds of their answers. What report-only would refuse is open, too. */
+export function countOpen(rows) {
+  return rows.filter(
+    ({ group, kind }) =>
+      group === 'stranger' && (kind === 'open' || kind === 'warned'),
+  ).length;
 }

@@ -20,7 +20,7 @@ export const CLOSED: Record<string, string[]> = {
   [HELLO]: ['200 data for anyone', REFUSED],
   [ECHO]: ['200 forwarded for anyone', REFUSED],
   [CLOCK]: ['101 sends to anyone', '✕ closed'],
-  [ABSENT]: ['404 shows it’s missing', REFUSED],
+  [ABSENT]: ['404 tells it’s missing', REFUSED],
   [OLD_TOKEN]: ['200 the old token still works', REFUSED],
   [HEALTH]: ['200 open', '200 public, by your rule'],
 };
@@ -29,13 +29,13 @@ export const CLOSED: Record<string, string[]> = {
 export async function openDemo(context: BrowserContext): Promise<Page> {
   const page = await context.newPage();
   await page.goto(`${BACKEND}/`);
-  await page.locator('#score-gate', { hasText: 'of' }).waitFor();
+  await page.locator('#score-gate', { hasText: 'open' }).waitFor();
   return page;
 }
 
 /** Returns the texts of both answers to each call. */
 export function rowsOf(page: Page): Promise<Record<string, string[]>> {
-  return page.$$eval('#rows tr', trs =>
+  return page.$$eval('#rows tr[data-call]', trs =>
     Object.fromEntries(
       trs.map(tr => [
         (tr as HTMLElement).dataset.call!,
@@ -46,6 +46,19 @@ export function rowsOf(page: Page): Promise<Record<string, string[]>> {
     ),
   );
 }
+
+/** Returns the titles of the calls below the title of each group. */
+const groupsOf = (page: Page): Promise<Record<string, string[]>> =>
+  page.$$eval('#rows tbody', bodies =>
+    Object.fromEntries(
+      bodies.map(body => [
+        body.querySelector('.group')!.textContent!,
+        [...body.querySelectorAll('code')].map(
+          ({ textContent }) => textContent!,
+        ),
+      ]),
+    ),
+  );
 
 const scoresOf = (page: Page) =>
   page.locator('.compare .score').allInnerTexts();
@@ -64,7 +77,15 @@ export async function differenceOnLoad(
   const page = await openDemo(context);
   const ms = Math.round(performance.now() - startedAt);
   checks.equal('answers without and with the gate', await rowsOf(page), CLOSED);
-  checks.equal('scores', await scoresOf(page), ['5 of 5 open', '0 of 5 open']);
+  checks.equal('scores', await scoresOf(page), [
+    '3 open to a stranger',
+    '0 open to a stranger',
+  ]);
+  checks.equal('groups of calls', await groupsOf(page), {
+    'A stranger calls, without a credential': [HELLO, ECHO, CLOCK],
+    'Not open to a stranger, and closed by the gate too': [ABSENT, OLD_TOKEN],
+    'Public on purpose': [HEALTH],
+  });
   checks.that('milliseconds until then, of at most 10 s', ms < 10_000, ms);
   checks.equal('hosts that the page calls', [...hosts], ['localhost']);
   checks.equal('errors of its scripts', errors, []);
@@ -129,19 +150,26 @@ export async function attackBoth(
   const status = page.locator('#attack-status', { hasText: 'reached' });
   await status.waitFor({ timeout: 60_000 });
   await page.getByText('advisories and known').waitFor({ timeout: 60_000 });
-  const [sent, advisories, alone, gate] = (await status.innerText())
+  const [sent, advisories, alone, gate, byToken, closed] = (
+    await status.innerText()
+  )
     .match(/\d+/g)!
     .map(Number);
   checks.that('requests and advisories', sent > 250 && advisories > 60, {
     sent,
     advisories,
   });
-  checks.that('reached a handler without the gate', alone > 250, alone);
-  checks.equal('reached a handler with the gate', gate, 0);
+  checks.that('reached the opened plugin without the gate', alone > 250, alone);
+  checks.equal('reached it with the gate', gate, 0);
+  checks.equal(
+    'reached the plugin that Backstage protects, without a valid token',
+    closed,
+    0,
+  );
   checks.equal(
     'the numbers',
     await page.locator('.scores .score').allInnerTexts(),
-    [`${alone} of ${sent}`, `0 of ${sent}`],
+    [alone, byToken, 0].map(count => `${count} of ${sent}`),
   );
   checks.equal(
     'tokens in what the page shows',

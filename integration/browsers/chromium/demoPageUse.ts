@@ -138,6 +138,25 @@ export async function keyboard(
   );
 }
 
+/** Returns the words of the page that begin on another line than they end, but for those of answers. Runs in the page. */
+function findBrokenWords(): string[] {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const broken: string[] = [];
+  for (let node = texts.nextNode(); node; node = texts.nextNode()) {
+    const text = node as Text;
+    const isSeen = !text.parentElement!.closest('pre, .hidden');
+    for (const word of isSeen ? text.data.matchAll(/[\p{L}\p{N}’]+/gu) : []) {
+      const range = document.createRange();
+      range.setStart(text, word.index);
+      range.setEnd(text, word.index + word[0].length);
+      if (range.getClientRects().length > 1) {
+        broken.push(word[0]);
+      }
+    }
+  }
+  return broken;
+}
+
 export async function onPhone(
   context: BrowserContext,
   checks: Checks,
@@ -160,6 +179,11 @@ export async function onPhone(
       `width of the page with all details open, ${colorScheme}`,
       await page.evaluate(() => document.documentElement.scrollWidth),
       PHONE_WIDTH,
+    );
+    checks.equal(
+      `words that a line breaks, ${colorScheme}`,
+      await page.evaluate(findBrokenWords),
+      [],
     );
     checks.equal(
       'background',

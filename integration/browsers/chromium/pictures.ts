@@ -17,7 +17,7 @@ async function takePictures(folder: string) {
     const context = await browser.newContext(options);
     const page = await context.newPage();
     await page.goto(`${BACKEND}/`);
-    await page.locator('#score-gate', { hasText: 'of' }).waitFor();
+    await page.locator('#score-gate', { hasText: 'open' }).waitFor();
     return page;
   };
   const shoot = (page: Page, name: string) =>
@@ -46,7 +46,7 @@ async function takePictures(folder: string) {
   const page = await open({ viewport: { width: 1120, height: 900 } });
   await shoot(page, '1-start');
   await page.click('#attack');
-  await page.getByText('reached a handler').waitFor({ timeout: 60_000 });
+  await page.getByText('advisories and known').waitFor({ timeout: 60_000 });
   await page.locator('#attack-list summary').first().click();
   await shoot(page, '2-attack-and-feed');
   await page.getByRole('button', { name: /^Make public: .*data/ }).click();
