@@ -9,7 +9,6 @@ import { durationToMilliseconds } from '@backstage/types';
 import { map, toLower } from 'lodash';
 import { readExternalTokens } from '../settings/read/readExternalTokens';
 import { KeyEndpoints } from '../gate/verify/KeyEndpoints';
-import { readAuthBackendVersion } from '../operators/findings/backstageSettings';
 import { findFindings } from '../operators/findings/findFindings';
 import { createApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/upgrades/createWebSocketGate';
@@ -114,7 +113,6 @@ function createReports(services: Services) {
   const metrics = new GateMetrics(services);
   const observer = new GateReport({ ...services, metrics });
   const { refusals } = observer;
-  const authBackend = readAuthBackendVersion();
   const examine = () => {
     const policy = source.current;
     const uses = usage.read();
@@ -124,13 +122,10 @@ function createReports(services: Services) {
     const findings = findFindings({
       ...services,
       gate: policy.config,
-      authBackend,
-      areOrdersLoaded: revocations.isLoaded,
       installed: plugins.installedIds(),
       now: new Date(),
       missingRevocations: revocations.missing,
       stopping: reportOnly && nameStopping(reportOnly),
-      usage: used,
     });
     return { findings, policy, reportOnly, used };
   };

@@ -5,7 +5,6 @@ import {
 } from '../settings/files/configFiles';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { Finding, formatFinding } from '../operators/findings/Finding';
-import { readAuthBackendVersion } from '../operators/findings/backstageSettings';
 import { findFindings } from '../operators/findings/findFindings';
 import { BUILT_IN_PUBLIC, withEnd } from '../operators/reports/describePolicy';
 import { nameStopping } from '../operators/reports/describeReportOnly';
@@ -131,12 +130,11 @@ function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
 /** Returns the findings, except those whose place or remedy names a setting that holds an unset variable. */
 export function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
   return findFindings({
-    authBackend: readAuthBackendVersion(),
     config: root,
     gate,
     now: new Date(),
     stopping: declared?.reportOnly && nameStopping(declared.reportOnly),
-    ...pick(declared, 'installed', 'unscanned', 'usage'),
+    ...pick(declared, 'installed', 'unscanned'),
   }).filter(
     ({ at, write }) =>
       !leftOut.some(key => at.startsWith(key) || write.includes(key)),

@@ -53,7 +53,7 @@ const BLOCK = `auth:
       - { subject: ci-deploy, only: [{ plugin: scaffolder, path: /v2/tasks }], until: 2999-01-01 }
     findings:
       accept:
-        - { id: rule-ended, at: 'auth.apiGate.allow[1] (GET /api/old/x)', reason: kept for the audit, until: 2999-01-01 }
+        - { id: token-without-end, at: 'backend.auth.externalAccess[1] (api-gate-policy)', reason: kept for the audit }
 `;
 const ENV = {
   POSTGRES_PASSWORD: 'password-of-the-database',
@@ -138,7 +138,7 @@ describe('the JSON of a command', () => {
     });
     expect(result.allow[1]).toMatchObject({ ended: true });
     expect(result.accepted).toMatchObject([
-      { id: 'rule-ended', accepted: { reason: 'kept for the audit' } },
+      { id: 'token-without-end', accepted: { reason: 'kept for the audit' } },
     ]);
     expect(result.problems).toContainEqual({
       level: 'error',

@@ -261,13 +261,6 @@ const MISTAKES: Mistake[] = [
     2,
   ],
   [
-    'a token has ended',
-    [GATE, `${GATE}    tokens: [{ subject: ci-deploy, until: 2026-01-01 }]\n`],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.tokens\[0\] \(ci-deploy\): allows nothing from 2026-01-01T00:00:00\.000Z: renew the token and write a later until, or remove both \[token-ended\]$/,
-    0,
-  ],
-  [
     'the plugin of a question is misspelt',
     ['', ''],
     ['explain', ...FILES, '--policy', 'POLICY', 'GET /api/catalgo/entities'],

@@ -82,6 +82,7 @@ export function createPageReport(
     findings: [
       {
         id: 'rule-ends-soon',
+        severity: 'low',
         at: 'auth.apiGate.allow[2] (GET /api/permission/health)',
         why: 'opens nothing from 2026-12-31T00:00:00.000Z',
         write: 'write a later until if the path has to stay public',

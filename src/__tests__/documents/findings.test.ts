@@ -32,7 +32,7 @@ describe('docs/findings.md', () => {
     expect(found.stdout).toContain(`${finding}\n`);
   });
 
-  it('has an entry by which check accepts a finding, until the end of the entry', async () => {
+  it('has an entry by which check accepts a finding', async () => {
     const forwarding = {
       proxy: {
         endpoints: {
@@ -48,12 +48,9 @@ describe('docs/findings.md', () => {
       code: 1,
       stdout: expect.stringContaining('[token-leaves-house]'),
     });
-    const until = (date: string) =>
-      parse(accepting.replace(/until: .*/, `until: ${date}`));
-    expect(await check(forwarding, until('2999-12-31'))).toMatchObject({
+    expect(await check(forwarding, parse(accepting))).toMatchObject({
       code: 0,
       stdout: expect.stringMatching(/^accepted: .*\[token-leaves-house\]/m),
     });
-    expect((await check(forwarding, until('2026-01-01'))).code).toBe(1);
   });
 });

@@ -107,7 +107,7 @@ export async function createLegacyApiGate(
   for (const list of source.lists) {
     logger.info(`API gate: ${formatListSource(list)}`);
   }
-  startFindingsLog(options, logger, source, revocations);
+  startFindingsLog(options, logger, source);
   if (!database) {
     logger.warn(
       'API gate has no database: a sign-out is in force in the process that answers it only, until that stops',
@@ -183,13 +183,11 @@ function startFindingsLog(
   { config }: LegacyApiGateOptions,
   logger: LoggerService,
   source: PolicySource,
-  revocations: Revocations,
 ) {
   const findingsLog = new FindingsLog(logger, () =>
     findFindings({
       config,
       gate: source.current.config,
-      areOrdersLoaded: revocations.isLoaded,
       isLegacy: true,
       now: new Date(),
     }),

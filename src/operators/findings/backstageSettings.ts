@@ -1,7 +1,5 @@
-import { createRequire } from 'node:module';
-import { resolve } from 'node:path';
 import type { Config } from '@backstage/config';
-import { attempt, get as valueAt } from 'lodash';
+import { get as valueAt } from 'lodash';
 import { asObject, isObject, isTrue } from '../../settings/read/values';
 
 // Settings of Backstage and of other plugins are read as these read them. All of them are optional. A value of a wrong type counts
@@ -30,13 +28,6 @@ export function asTexts(value: unknown): string[] {
 export function isBelow(path: string, prefix: string): boolean {
   const withSlash = (text: string) => text.toLowerCase().replace(/\/*$/, '/');
   return withSlash(path).startsWith(withSlash(prefix));
-}
-
-/** Reads the version of the auth plugin that Node finds from the working directory; `undefined` if it finds none. */
-export function readAuthBackendVersion(): string | undefined {
-  const load = createRequire(resolve('package.json'));
-  const name = '@backstage/plugin-auth-backend/package.json';
-  return valueAt(attempt(load, name), 'version');
 }
 
 export const NO_BARRIERS = 'backend.auth.dangerouslyDisableDefaultAuthPolicy';

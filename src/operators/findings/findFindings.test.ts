@@ -98,10 +98,6 @@ const events = (topics: string[], modules: JsonObject = {}) => ({
 
 const limiting = (entry: JsonObject) =>
   merge(external({}), gate({ tokens: [{ subject: 'ci', ...entry }] }));
-const limitingOfIssuer = merge(
-  external({ type: 'jwks', options: { url: 'https://a' } }),
-  gate({ tokens: [{ subject: 'external:ci', until: '2027-12-31' }] }),
-);
 const issuerWith = (options: JsonObject, subjects: string[]) =>
   merge(
     external({ type: 'jwks', options: { url: 'https://a', ...options } }),
@@ -123,12 +119,6 @@ const staticUnderDefault = (limit: JsonObject) => ({
     ],
   }),
 });
-const seen = (subject: string, lastUsed: string | null): Facts => ({
-  usage: {
-    complete: true,
-    externalTokens: [{ subject, lastUsed }],
-  },
-});
 const openA = allow(rule('a', '/x'));
 const openAAt = 'auth.apiGate.allow[0] (GET /api/a/x)';
 const endingIn = (days: number): Facts => {
@@ -145,13 +135,9 @@ const endedAt = (until: string) =>
   });
 const trusting = (below: string) =>
   gate({ cookie: { trustedPaths: [{ plugin: 'a', path: below }] } });
-const WITH_PERMISSIONS = { permission: { enabled: true } };
 const withGithubApp = (app: JsonObject) => ({
   ...events(['github']),
   integrations: { github: [{ host: 'github.com', apps: [app] }] },
-});
-const withOAuth = (feature: string, enabled: boolean | string) => ({
-  auth: { [`experimental${feature}`]: { enabled } },
 });
 
 /** A place, a configuration that has the finding there, and the nearest one that has not, each with facts. */
@@ -230,32 +216,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       resolverAt('google', ownResolver.resolver),
       signIn('google', ownResolver),
       signIn('google', { ...ownResolver, allowedDomains: ['example.com'] }),
-    ],
-  ],
-  'auth-backend-vulnerable': [
-    ...[
-      ['0.9.0', '0.28.0'],
-      ['0.26.0', '0.30.1'],
-      ['0.27.0', '0.27.1'],
-      ['0.27.1-next.2', '1.0.0'],
-      ['0.27.0', undefined],
-    ].flatMap(([authBackend, fixed]) =>
-      ['DynamicClientRegistration', 'ClientIdMetadataDocuments'].map(
-        (feature): Row => [
-          `auth.experimental${feature}.enabled`,
-          withOAuth(feature, true),
-          withOAuth(feature, true),
-          { authBackend },
-          { authBackend: fixed },
-        ],
-      ),
-    ),
-    [
-      'auth.experimentalDynamicClientRegistration.enabled',
-      withOAuth('DynamicClientRegistration', 'true'),
-      withOAuth('DynamicClientRegistration', false),
-      { authBackend: '0.26.0' },
-      { authBackend: '0.26.0' },
     ],
   ],
   'expectation-ended': [
@@ -378,29 +338,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       { unscanned: [] },
     ],
   ],
-  'orders-not-loaded': [
-    [
-      'auth.apiGate.mode',
-      gate({ mode: 'report-only' }),
-      {},
-      { areOrdersLoaded: false },
-      { areOrdersLoaded: false },
-    ],
-    [
-      'auth.apiGate.mode',
-      gate({ mode: 'report-only', until: '2999-01-01' }),
-      gate({ mode: 'report-only' }),
-      { areOrdersLoaded: false },
-      { areOrdersLoaded: true },
-    ],
-    [
-      'auth.apiGate.mode',
-      gate({ mode: 'report-only' }),
-      gate({ mode: 'report-only', until: '2020-01-01' }),
-      { areOrdersLoaded: false },
-      { areOrdersLoaded: false },
-    ],
-  ],
   'plugin-not-installed': [
     [openAAt, openA, openA, { installed: ['b'] }, { installed: ['a'] }],
     [openAAt, openA, openA, { installed: ['b'] }, {}],
@@ -422,19 +359,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       limiting({ only: [{ plugin: 'b', path: '/x' }] }),
       { installed: ['b'] },
       { installed: ['b'] },
-    ],
-  ],
-  'proxied-websocket': [
-    ['proxy.endpoints./sonar', proxyOf({ ws: true }), proxyOf({ ws: false })],
-    [
-      'proxy./sonar',
-      { proxy: { '/sonar': { target: 'http://a', ws: 'true' } } },
-      { proxy: { sonar: { target: 'http://a', ws: 'true' } } },
-    ],
-    [
-      'proxy.endpoints.sonar',
-      { proxy: { endpoints: { sonar: { target: 'http://a', ws: true } } } },
-      { proxy: { endpoints: { sonar: { target: 'http://a' } } } },
     ],
   ],
   'report-only-ends': [
@@ -475,7 +399,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       allow(rule('a', '/http/x', 'HEAD')),
     ],
   ],
-  'rule-ended': [[openAAt, openA, openA, endingIn(0), endingIn(1)]],
   'rule-ends-soon': [
     [openAAt, openA, openA, endingIn(7), endingIn(8)],
     [openAAt, openA, openA, endingIn(1), endingIn(0)],
@@ -487,55 +410,11 @@ const rowsOf: Record<FindingId, Row[]> = {
       allow(rule('a', '/x/**')),
     ],
   ],
-  'rule-will-not-work': [
-    [
-      'auth.apiGate.allow[0] (GET /api/proxy/sonar/**)',
-      openProxy({ credentials: 'require' }),
-      openProxy({}),
-    ],
-    ...[
-      ['catalog', '/entities/by-name/**', '/locations'],
-      ['techdocs', '/static/**', '/cookie'],
-    ].map(([plugin, authorized, other]): Row => [
-      `auth.apiGate.allow[0] (GET /api/${plugin}${authorized})`,
-      { ...WITH_PERMISSIONS, ...allow(rule(plugin, authorized)) },
-      { ...WITH_PERMISSIONS, ...allow(rule(plugin, other)) },
-    ]),
-    [
-      'auth.apiGate.allow[0] (GET /api/catalog/**)',
-      { ...WITH_PERMISSIONS, ...allow(rule('catalog', '/**')) },
-      { ...WITH_PERMISSIONS, ...allow(rule('catalog', '/**')) },
-      {},
-      { isLegacy: true },
-    ],
-    [
-      'auth.apiGate.allow[0] (GET /api/proxy/**)',
-      { ...proxyOf({}), ...allow(rule('proxy', '/**')) },
-      { ...proxyOf({}), ...allow(rule('other', '/**')) },
-    ],
-  ],
   'scripts-act-as-user': [
     [
       'auth.apiGate.cookie.trustedPaths[0] (/api/a/**)',
       trusting('/**'),
       trusting('/x/**'),
-    ],
-  ],
-  'setting-misplaced': [
-    ['auth.cookie', { auth: { cookie: {} } }, { auth: { cookies: {} } }],
-    ['auth.mode', { auth: { mode: 'dark' } }, gate({ mode: 'enforce' })],
-    ['auth.allow', { auth: { allow: [{ path: '/a' }] } }, {}],
-    [
-      'auth.allow',
-      { auth: { allow: [{ plugin: 'a' }], apiGate: { allow: [] } } },
-      allow(),
-    ],
-  ],
-  'token-ended': [
-    [
-      'auth.apiGate.tokens[0] (ci)',
-      limiting({ until: '2026-11-25T12:00:00Z' }),
-      limiting({ until: '2026-11-25T12:00:01Z' }),
     ],
   ],
   'token-ends-soon': [
@@ -551,6 +430,17 @@ const rowsOf: Record<FindingId, Row[]> = {
     ],
   ],
   'token-leaves-house': [
+    ['proxy.endpoints./sonar', proxyOf({ ws: true }), proxyOf({ ws: false })],
+    [
+      'proxy./sonar',
+      { proxy: { '/sonar': { target: 'http://a', ws: 'true' } } },
+      { proxy: { sonar: { target: 'http://a', ws: 'true' } } },
+    ],
+    [
+      'proxy.endpoints.sonar',
+      { proxy: { endpoints: { sonar: { target: 'http://a', ws: true } } } },
+      { proxy: { endpoints: { sonar: { target: 'http://a' } } } },
+    ],
     ...[{}, { credentials: 'require', allowedHeaders: ['AUTHORIZATION'] }].map(
       (endpoint): Row => [
         'proxy.endpoints./sonar',
@@ -577,30 +467,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       'proxy.endpoints./sonar',
       proxyOf({ allowedHeaders: ['Authorization'] }),
       proxyOf({ allowedHeaders: ['X-Authorization', 'Authorization-Info'] }),
-    ],
-  ],
-  'token-never-seen': [
-    // Whoever has a default may never come.
-    [
-      'auth.apiGate.tokens[0] (external:ci)',
-      issuerWith({}, ['external:ci']),
-      issuerWith({}, ['external:*']),
-      seen('other', '2026-11-24'),
-      seen('other', '2026-11-24'),
-    ],
-    [
-      'auth.apiGate.tokens[0] (external:ci)',
-      limitingOfIssuer,
-      limitingOfIssuer,
-      seen('other', '2026-11-24'),
-      seen('external:ci', '2026-11-24'),
-    ],
-    [
-      'auth.apiGate.tokens[0] (external:ci)',
-      limitingOfIssuer,
-      limitingOfIssuer,
-      seen('external:ci', null),
-      { usage: { complete: false, externalTokens: [] } },
     ],
   ],
   'token-without-end': [
@@ -668,6 +534,7 @@ describe('[P34] findFindings', () => {
       expect(found(has, facts)).toEqual([
         {
           id,
+          severity: expect.stringMatching(/^(high|low)$/),
           at,
           why: expect.stringMatching(/^[a-z][^\n]+[^.\n]$/),
           write: expect.stringMatching(/^[a-z][^\n]+[^.\n]$/),
@@ -699,11 +566,6 @@ describe('[P34] findFindings', () => {
       'when report-only ends, and what shows what stops then',
       gate({ mode: 'report-only', until: onDay(2) }),
       `ends report-only at ${onDay(2)}: GET …/policy of the running backend`,
-    ],
-    [
-      'each route that asks for permission',
-      { ...WITH_PERMISSIONS, ...allow(rule('catalog', '/**')) },
-      'opens /entities, /entity-facets, where',
     ],
   ])('names %s', (_, layers, text) => {
     const found = find(layers).map(formatFinding);
@@ -900,33 +762,15 @@ describe('[P34] auth.apiGate.findings.accept', () => {
       }),
     ).map(finding => [finding.at.match(/api\/\w/)![0], finding.accepted]);
 
-  it.each<[string, JsonObject, object]>([
-    ['without an end', {}, { reason: 'demo' }],
-    [
-      'until an instant',
-      { until: '2026-11-25T12:00:01Z' },
-      { reason: 'demo', until: '2026-11-25T12:00:01.000Z' },
-    ],
-  ])('marks one finding as accepted, %s', (_, entry, expected) => {
-    expect(accepted(entry)).toEqual([
-      ['api/a', expected],
+  it('marks one finding as accepted', () => {
+    expect(accepted({})).toEqual([
+      ['api/a', { reason: 'demo' }],
       ['api/b', undefined],
     ]);
   });
 
-  it('reports an accepted finding again once its until has passed', () => {
-    const of = (until: string) => accepted({ until })[0][1];
-    expect(of('2026-11-25T12:00:00Z')).toBeUndefined();
-    expect(of('2026-11-25')).toBeUndefined();
-    expect(of('2026-11-26')).toBeDefined();
-  });
-
-  it('is taken from the first entry for a finding that has not ended', () => {
-    const entries = [
-      { reason: 'ended', until: '2026-11-25' },
-      { reason: 'first' },
-      { reason: 'second' },
-    ];
+  it('is taken from the first entry for a finding', () => {
+    const entries = [{ reason: 'first' }, { reason: 'second' }];
     const accept = entries.map(entry => ({
       ...{ id: 'rule-opens-plugin', at },
       ...entry,
@@ -935,19 +779,11 @@ describe('[P34] auth.apiGate.findings.accept', () => {
     expect(found.accepted).toEqual({ reason: 'first' });
   });
 
-  it('is a part of the line, with its end', () => {
-    const lines = (entry: JsonObject) => {
-      const accept = [
-        { id: 'rule-opens-plugin', at, reason: 'demo', ...entry },
-      ];
-      return find(gate({ allow: rules, findings: { accept } })).map(
-        formatFinding,
-      );
-    };
-    expect(lines({ until: '2026-11-26' })).toEqual([
-      expect.stringMatching(
-        / \[rule-opens-plugin\], accepted until 2026-11-26T00:00:00.000Z \(demo\)$/,
-      ),
+  it('is a part of the line', () => {
+    const accept = [{ id: 'rule-opens-plugin', at, reason: 'demo' }];
+    const found = find(gate({ allow: rules, findings: { accept } }));
+    expect(found.map(formatFinding)).toEqual([
+      expect.stringMatching(/ \[rule-opens-plugin\], accepted \(demo\)$/),
       expect.stringMatching(/ \[rule-opens-plugin\]$/),
     ]);
   });
@@ -1003,6 +839,6 @@ describe('[P34] auth.apiGate.findings.accept', () => {
   });
 
   it('accepts no finding of another id', () => {
-    expect(accepted({ id: 'rule-ended' })[0][1]).toBeUndefined();
+    expect(accepted({ id: 'rule-changes-data' })[0][1]).toBeUndefined();
   });
 });

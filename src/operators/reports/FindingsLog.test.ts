@@ -6,6 +6,7 @@ const HOUR_MS = 60 * 60 * 1000;
 
 const unused = (days: number): Finding => ({
   id: 'rule-ends-soon',
+  severity: 'low',
   at: 'auth.apiGate.allow[0] (GET /api/a/x)',
   why: `has been used by no request for ${days} days`,
   write: 'remove the rule',

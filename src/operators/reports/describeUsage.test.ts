@@ -317,9 +317,13 @@ it('[P89] the use of 1,000 rules, and of 200 tokens with 50 requests each, is de
   const describeAll = () =>
     describeUsage(usage, { allow: rules, tokens: [] }, plugins)!;
   expect(describeAll().externalTokens[199].only).toContain('/of/call/49');
-  const begin = performance.now();
-  describeAll();
-  expect(performance.now() - begin).toBeLessThan(200);
+  const durations = times(5, () => {
+    const begin = performance.now();
+    describeAll();
+    return performance.now() - begin;
+  });
+  // The machine may do other work too.
+  expect(Math.min(...durations)).toBeLessThan(200);
 });
 
 describe('formatUsage', () => {

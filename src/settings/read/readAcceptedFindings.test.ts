@@ -2,19 +2,19 @@ import type { JsonObject } from '@backstage/types';
 import { FINDING_IDS, readAcceptedFindings } from './readAcceptedFindings';
 
 const read = (value: unknown) => readAcceptedFindings(value, 'findings');
-const entry = { id: 'rule-ended', at: 'auth.apiGate.allow[0]', reason: 'x' };
+const entry = {
+  id: 'rule-opens-plugin',
+  at: 'auth.apiGate.allow[0]',
+  reason: 'x',
+};
 
 describe('readAcceptedFindings', () => {
   it('reads no entries where there are none', () => {
     expect([read(undefined), read({})]).toEqual([[], []]);
   });
 
-  it('reads the entries, with their ends', () => {
-    const ending = { ...entry, until: '2026-11-25T12:00:01Z' };
-    expect(read({ accept: [entry, ending] })).toStrictEqual([
-      entry,
-      { ...entry, until: new Date('2026-11-25T12:00:01Z') },
-    ]);
+  it('reads the entries', () => {
+    expect(read({ accept: [entry, entry] })).toStrictEqual([entry, entry]);
   });
 
   it.each(FINDING_IDS)('reads the id %s', id => {
@@ -24,15 +24,14 @@ describe('readAcceptedFindings', () => {
   it.each<[JsonObject, string]>([
     [
       { id: 'rule-open' },
-      'id must be one of anyone-may-sign-in, auth-backend-vulnerable, deny-without-effect',
+      'id must be one of anyone-may-sign-in, deny-without-effect, exception-without-groups',
     ],
     [{ id: null }, 'id must be one of'],
     [{ at: '' }, 'at must be the place that the finding names, such as'],
     [{ at: null }, 'at must be the place'],
     [{ reason: '' }, 'reason must be text that says why'],
     [{ reason: null }, 'reason must be text that says why'],
-    [{ until: 'tomorrow' }, 'until must be a date such as 2026-12-31'],
-    [{ till: 'x' }, 'till is not known: use id, at, reason, until'],
+    [{ till: 'x' }, 'till is not known: use id, at, reason'],
   ])('refuses the entry with %j', (changed, message) => {
     expect(() => read({ accept: [entry, { ...entry, ...changed }] })).toThrow(
       `findings.accept[1].${message}`,

@@ -83,6 +83,7 @@ it('a backend answers with the fields of the sample of the policy, and with no o
       },
     }),
     'app-config.production.yaml': stringify({
+      events: { modules: { github: { webhookSecret: 'a secret' } } },
       auth: {
         apiGate: {
           mode: 'report-only',

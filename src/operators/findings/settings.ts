@@ -1,0 +1,184 @@
+import { compact } from 'lodash';
+import { endOf, isSubtree, prefixOf } from '../../gate/rules/AllowRule';
+import { isEnforced } from '../../gate/rules/Policy';
+import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
+import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
+import { asObject, isTrue } from '../../settings/read/values';
+import { AFTER_REPORT_ONLY } from '../../settings/StartSettings';
+import {
+  asList,
+  isBelow,
+  NO_BARRIERS,
+  readProxyEndpoints,
+} from './backstageSettings';
+import { endsSoon, Facts, Place } from './Finding';
+
+export function findMissingBarriers({ get, isLegacy }: Facts): Place[] {
+  return !isLegacy && isTrue(get(NO_BARRIERS)) ? [{ at: NO_BARRIERS }] : [];
+}
+
+/** Finds that report-only has ended, or ends within a week. */
+export function findUntilOfReportOnly(facts: Facts): Place[] {
+  const { gate, now } = facts;
+  const {
+    stopping = 'GET …/policy of the running backend names what stops working',
+  } = facts;
+  if (!gate.until) {
+    return [];
+  }
+  const place = { at: `${CONFIG_KEY}.until`, time: gate.until.toISOString() };
+  if (isEnforced(gate, +now)) {
+    return [
+      {
+        ...place,
+        ends: 'has ended',
+        then: ', so that the gate enforces',
+        remedy: AFTER_REPORT_ONLY,
+      },
+    ];
+  }
+  return endsSoon(+gate.until, facts)
+    ? [
+        {
+          ...place,
+          ends: 'ends',
+          then: `: ${stopping}`,
+          remedy:
+            'add a rule or a credential for what has to go on, or write a later until',
+        },
+      ]
+    : [];
+}
+
+/** Finds that a restore of the database has lost sign-outs and locks. */
+export function findMissingRevocations({
+  missingRevocations: missing = 0,
+}: Facts): Place[] {
+  const entries = `${missing} ${missing === 1 ? 'entry' : 'entries'}`;
+  return missing > 0 ? [{ at: `${CONFIG_KEY}.revocation`, entries }] : [];
+}
+
+export function findUnscanned({ unscanned = [] }: Facts): Place[] {
+  return unscanned.map(({ plugin, path }) => ({
+    at: `${CONFIG_KEY} (/api/${plugin}${path})`,
+  }));
+}
+
+export function findEndedExpectations({ gate, now }: Facts): Place[] {
+  // Rules without an end are many, and to judge them by the expectations takes long.
+  return gate.allow.some(rule => endOf(rule) <= +now)
+    ? findFailedExpectations(gate)
+        .filter(({ heldUntilRuleEnded }) => heldUntilRuleEnded)
+        .map(({ index }) => ({ at: `${CONFIG_KEY}.expect[${index}]` }))
+    : [];
+}
+
+export function findWideTrust({ gate }: Facts): Place[] {
+  return gate.trustedPaths.flatMap(({ plugin, path }, i) =>
+    path === '/**'
+      ? [
+          {
+            at: `${CONFIG_KEY}.cookie.trustedPaths[${i}] (/api/${plugin}${path})`,
+            plugin,
+          },
+        ]
+      : [],
+  );
+}
+
+/** Finds proxy endpoints whose targets get the tokens of callers. */
+export function findForwardedTokens({ gate, get }: Facts): Place[] {
+  return readProxyEndpoints(get).flatMap(
+    ({ at, forwardsToken, isWebSocket, path }) => {
+      const isWhollyForeign = gate.foreignAuthorization.some(
+        foreign =>
+          foreign.plugin === 'proxy' &&
+          isSubtree(foreign) &&
+          isBelow(path, prefixOf(foreign)),
+      );
+      // Every upgrade reaches the target of an endpoint with `ws: true`, whatever its path.
+      const forwards = forwardsToken && (isWebSocket || !isWhollyForeign);
+      const does = compact([
+        forwards &&
+          "sends the caller's Backstage token to its target, and the token of the gate's cookie as well",
+        isWebSocket &&
+          'has ws: true, so that its target gets the WebSockets of every path below /api',
+      ]);
+      const what = compact([
+        forwards &&
+          'credentials: forward, and Authorization from allowedHeaders',
+        isWebSocket && 'ws: true',
+      ]);
+      return does.length > 0
+        ? [{ at, does: does.join('; it '), what: what.join(', and ') }]
+        : [];
+    },
+  );
+}
+
+/** Finds sign-in settings that give a token to people who are not in the catalog. */
+export function findOpenSignIns({ get }: Facts): Place[] {
+  const providers = asObject(get('auth.providers'));
+  const { dangerouslyAllowOutsideDevelopment } = asObject(providers.guest);
+  return [
+    ...(isTrue(dangerouslyAllowOutsideDevelopment)
+      ? [
+          {
+            at: 'auth.providers.guest.dangerouslyAllowOutsideDevelopment',
+            who: 'who asks the guest provider',
+            what: 'it where others can reach the backend',
+          },
+        ]
+      : []),
+    ...findOpenResolvers(providers).map(at => ({
+      at,
+      who: 'who has an account there, in the catalog or not',
+      what: 'dangerouslyAllowSignInWithoutUserInCatalog',
+    })),
+  ];
+}
+
+/** Returns the config paths of resolvers that sign in people of every domain. */
+function findOpenResolvers(providers: Record<string, unknown>): string[] {
+  return Object.entries(providers).flatMap(([id, provider]) => {
+    // `signIn` stands in a provider's settings, or one level below, per environment.
+    const levels = Object.entries({ '': provider, ...asObject(provider) });
+    return levels.flatMap(([environment, level]) => {
+      const settings = asObject(level);
+      const at = `auth.providers.${id}${environment && `.${environment}`}`;
+      const resolvers = asList(asObject(settings.signIn).resolvers);
+      return resolvers
+        .map(asObject)
+        .flatMap((resolver, i) =>
+          isForAnybody(id, settings) && signsStrangersIn(resolver)
+            ? [`${at}.signIn.resolvers[${i}] (${resolver.resolver})`]
+            : [],
+        );
+    });
+  });
+}
+
+/** Whether anybody can get an account at the identity provider of a sign-in. */
+function isForAnybody(id: string, settings: Record<string, unknown>): boolean {
+  const { audience = '', enterpriseInstanceUrl = '', tenantId } = settings;
+  return (
+    ['google', 'bitbucket', 'atlassian'].includes(id) ||
+    (id === 'github' && enterpriseInstanceUrl === '') ||
+    (id === 'gitlab' &&
+      typeof audience === 'string' &&
+      /^(https:\/\/gitlab\.com\/?)?$/i.test(audience)) ||
+    (id === 'microsoft' &&
+      ['common', 'organizations', 'consumers'].some(each => each === tenantId))
+  );
+}
+
+/** Whether a resolver signs in people who are not in the catalog, whatever their domain. Only this resolver reads `allowedDomains`. */
+function signsStrangersIn(resolver: Record<string, unknown>): boolean {
+  return (
+    resolver.dangerouslyAllowSignInWithoutUserInCatalog === true &&
+    !(
+      resolver.resolver === 'emailLocalPartMatchingUserEntityName' &&
+      Array.isArray(resolver.allowedDomains)
+    )
+  );
+}

@@ -1,0 +1,86 @@
+import type { FindingId } from '../../settings/read/readAcceptedFindings';
+
+/** The texts of each finding. `{name}` is what its place has of that name. */
+export const TEXTS: Record<FindingId, { why: string; write: string }> = {
+  'anyone-may-sign-in': {
+    why: 'gives a valid token to everybody {who}',
+    write: 'remove {what}',
+  },
+  'expectation-ended': {
+    why: 'does not hold any more, since the rule that fulfilled it has ended',
+    write: 'write a later until for the rule, or remove the expectation',
+  },
+  'issuer-without-default': {
+    why: 'accepts every subject of its issuer, also those that nobody has listed',
+    write:
+      "add { subject: '{prefix}*', only: [] } to auth.apiGate.tokens, and an entry with only for each subject that may call",
+  },
+  'no-barrier-behind': {
+    why: 'takes the barriers of all plugins away, so that nothing but the gate refuses anybody',
+    write: 'remove it once the gate enforces',
+  },
+  'open-proxy-with-secret': {
+    why: 'lets anybody use the credential that {endpoint} has for its target ({secrets})',
+    write: 'remove the rule, or the credential from {endpoint}',
+  },
+  'open-webhook-without-secret': {
+    why: 'opens the webhook {topics}, and no secret is configured for it, so that anybody can publish events',
+    write: '{remedy}, or remove the rule',
+  },
+  'opened-beyond-scan': {
+    why: 'is opened in code by a plugin of the running backend, and the scan of --scan has missed it',
+    write:
+      'scan the packages that the backend runs; if the scan misses the path again, read the code of the plugin, and accept this finding if the path is meant to be open',
+  },
+  'plugin-not-installed': {
+    why: 'names the plugin {plugin}, which is not installed in this backend{meant}',
+    write:
+      'correct the id, or accept this finding if it is right, as for a plugin of another backend',
+  },
+  'report-only-ends': {
+    why: '{ends} report-only at {time}{then}',
+    write: '{remedy}',
+  },
+  'revocations-missing-in-table': {
+    why: 'has {entries} in force at this replica that the table api_gate_revocations lacks, so that a replica that starts decides otherwise',
+    write:
+      'send the locks and lifts since the backup again: see docs/upgrade-and-rollback.md, After a restore',
+  },
+  'rule-changes-data': {
+    why: 'makes {methods} public',
+    write:
+      'leave only the methods that are needed, and accept this finding if the handler checks who calls',
+  },
+  'rule-ends-soon': {
+    why: 'opens nothing from {time}',
+    write: 'remove the rule, or write a later until',
+  },
+  'rule-opens-plugin': {
+    why: 'makes the whole plugin {plugin} public',
+    write:
+      'name the paths that are meant; if a variable stands before its /**, that variable is empty',
+  },
+  'scripts-act-as-user': {
+    why: 'lets every page and script of the plugin {plugin} act as the user who opens it',
+    write: 'name the paths whose content you trust',
+  },
+  'token-ends-soon': {
+    why: 'allows nothing from {time}',
+    write: 'renew the token and write a later until, or remove both',
+  },
+  'token-leaves-house': {
+    why: '{does}',
+    write:
+      'remove {what}; accept this finding if the target may have the tokens',
+  },
+  'token-without-end': {
+    why: 'never ends',
+    write:
+      'add { subject: {subject}, until: … } to auth.apiGate.tokens, and renew the token before that day',
+  },
+  'unrestricted-external-token': {
+    why: 'is valid for every route of every plugin',
+    write:
+      'add accessRestrictions with the plugins that it calls, and those that handlers call for it',
+  },
+};
