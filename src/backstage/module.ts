@@ -113,13 +113,9 @@ export const authModuleApiGate = createBackendModule({
             lookUpUser: createUserLookup({ ...services, database }),
           }),
         );
-        httpRouter.use(
-          createPolicyRouter({
-            access,
-            config: gate.config,
-            readReport: createSharedReport(gate),
-          }),
-        );
+        const { config } = gate;
+        const readReport = createSharedReport(gate);
+        httpRouter.use(createPolicyRouter({ access, config, readReport }));
         // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
         lifecycle.addStartupHook(() => {
           gate.offlineSessions
