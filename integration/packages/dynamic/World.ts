@@ -103,7 +103,12 @@ export class World {
       logLevel: 'info',
       config: { configFiles },
       // As in the container, whose log has one JSON object in each line.
-      env: { NODE_ENV: 'production', ...options.env },
+      // The configuration of the page names the secret.
+      env: {
+        NODE_ENV: 'production',
+        GITHUB_WEBHOOK_SECRET: 'a secret',
+        ...options.env,
+      },
       cwd: BACKEND,
     });
     atExit.push(() => backend.killNow());
