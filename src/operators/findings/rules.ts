@@ -14,18 +14,16 @@ import { endsSoon, Facts, Place } from './Finding';
 
 const SAFE_METHODS = ['GET', 'HEAD', 'OPTIONS', WEBSOCKET];
 
-/** Returns the place of a rule. */
-function placeOfRule(index: number, rule: AllowRule) {
-  return { at: `${CONFIG_KEY}.allow[${index}] (${formatRule(rule)})` };
-}
-
 /** Finds places in `allow`. */
 function findInRules(
   { gate }: Facts,
   find: (rule: AllowRule) => Omit<Place, 'at'>[],
 ): Place[] {
   return gate.allow.flatMap((rule, i) =>
-    find(rule).map(place => ({ ...placeOfRule(i, rule), ...place })),
+    find(rule).map(place => ({
+      at: `${CONFIG_KEY}.allow[${i}] (${formatRule(rule)})`,
+      ...place,
+    })),
   );
 }
 
@@ -80,14 +78,9 @@ export function findOpenProxies(facts: Facts): Place[] {
 
 /** Finds rules that end within a week. */
 export function findEndingRules(facts: Facts): Place[] {
-  return facts.gate.allow.flatMap((rule, i) =>
+  return findInRules(facts, rule =>
     endsSoon(endOf(rule), facts)
-      ? [
-          {
-            ...placeOfRule(i, rule),
-            time: new Date(endOf(rule)).toISOString(),
-          },
-        ]
+      ? [{ time: new Date(endOf(rule)).toISOString() }]
       : [],
   );
 }
