@@ -70,7 +70,7 @@ describe('api-gate check', () => {
       'Lists, by file:',
       '  auth.apiGate.allow: 2 of app-config.yaml',
       '  auth.apiGate.expect: 2 of app-config.yaml',
-      'Without --policy, check can miss a misspelt plugin in allow, deny, only and expect, and does not list the paths that plugins open in code and the gate closes',
+      'Without --policy, check can miss a misspelt plugin in allow, only and expect, and does not list the paths that plugins open in code and the gate closes',
       'The page of the running gate lists these paths: http://backstage.example.com/api/auth/api-gate/',
       'warning: app-config.yaml:6: auth.apiGate.allow[0] (POST /api/hello/hook): makes POST public: leave only the methods that are needed, and accept this finding if the handler checks who calls [rule-changes-data]',
       '2 of 2 expectations hold, 1 finding',
@@ -157,7 +157,7 @@ auth: { apiGate: { tokens: [{ subject: a, until: '\${END}' }, { subject: 'extern
       'Public by rule:\n  auth.apiGate.allow[0]  GET /api/one/a\n',
     );
     expect(stdout).toContain(
-      '  auth.apiGate.allow: 1 of env\nWithout --policy, check can miss a misspelt plugin in allow, deny, only and expect, and does not list the paths that plugins open in code and the gate closes\n',
+      '  auth.apiGate.allow: 1 of env\nWithout --policy, check can miss a misspelt plugin in allow, only and expect, and does not list the paths that plugins open in code and the gate closes\n',
     );
     expect(stdout).toContain('\nNo expectation is asked where the gate may');
     expect(code).toBe(1);

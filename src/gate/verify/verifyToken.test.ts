@@ -108,6 +108,9 @@ it('a token that has verified, and no other, shows the clock and the keys of the
   services.issuerClock = issuerClock;
   await verify(ahead);
   expect(issuerClock.now()).toBeGreaterThan(NOW + 50);
+  // The first key that verifies is known without a request.
+  expect(askedKeys).toEqual([]);
+  await verify(unsignedToken('vnd.backstage.user', claims, 'next key'));
   await new Promise(setImmediate);
   expect(askedKeys).toEqual([
     expect.stringMatching(/\/auth\/\.well-known\/jwks\.json$/),

@@ -63,7 +63,7 @@ describe('readApiGateConfig', () => {
   const refused: [message: string, ...values: JsonValue[]][] = [
     [' must be an object', true, []],
     [
-      '.alow is not known (did you mean allow?): use mode, until, allow, deny, expect, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, audit, usage, findings',
+      '.alow is not known (did you mean allow?): use mode, until, allow, expect, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, audit, usage, findings',
       { alow: [] },
     ],
     [
