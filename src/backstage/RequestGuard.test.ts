@@ -1,101 +1,206 @@
-import { once } from 'node:events';
-import {
-  createServer,
-  IncomingMessage,
-  RequestListener,
-  ServerResponse,
-} from 'node:http';
-import { connect } from 'node:net';
-import express, { RequestHandler } from 'express';
-import { latch } from '../__tests__/__testUtils__/latch';
+import { createServer, RequestListener, Server } from 'node:http';
+import express, { RequestHandler, Router } from 'express';
+import { rawRequest } from '../__tests__/__testUtils__/rawRequest';
 import { listen } from '../__tests__/__testUtils__/serve';
 import { RequestGuard } from './RequestGuard';
 
-const app: RequestListener = (_req, res) => res.end('app');
+const mount: RequestHandler = (_req, res) => res.status(401).end('gate');
 
-/** Starts a guarded server of the app. Its front refuses all but `/open`, unless the test replaces it. */
+const handled: unknown[] = [];
+const createApp = () =>
+  express()
+    .use((req, _res, next) => {
+      handled.push(req.url);
+      next();
+    })
+    .use(Router().use('/api/:gatedPluginId', mount))
+    .use((req, res) => res.end(`app ${req.url}`));
+
+/** Starts a guarded server whose listener is made of the app. */
 async function start(
-  front: RequestHandler = (req, res, next) =>
-    req.path === '/open' ? next('router') : res.status(401).end('front'),
+  listenerOf: (app: RequestListener) => RequestListener = app => app,
 ) {
-  const logged: unknown[] = [];
-  const record = (...line: unknown[]) => logged.push(line);
-  const createFront = jest.fn(() => express().use(front));
-  const guard = new RequestGuard({
-    logger: { error: record } as never,
-    isApp: listener => listener === app,
-    createFront,
-  });
-  const server = createServer(app);
+  const logged: unknown[][] = [];
+  const record =
+    (level: string) =>
+    (...line: unknown[]) =>
+      logged.push([level, ...line]);
+  const logger = { info: record('info'), warn: record('warn') };
+  const guard = new RequestGuard(mount, logger as never);
+  const app = createApp();
+  const server = createServer(listenerOf(app));
   guard.guard(server);
-  const { port, url } = await listen(server);
-  const get = async (path: string) => {
-    const response = await fetch(`${url}${path}`);
-    return [response.status, await response.text()];
+  const { port } = await listen(server);
+  const get = async (target: string, ...headerLines: string[]) => {
+    const { body, status } = await rawRequest(port, target, { headerLines });
+    return status === 503 ? 503 : [status, body];
   };
-  return { createFront, get, guard, logged, port, server };
+  return { app, get, guard, logged, server };
 }
+
+const takesAll = jest.fn<void, Parameters<RequestListener>>((_req, res) => {
+  if (!res.writableEnded) {
+    res.end('other');
+  }
+});
+beforeEach(() => takesAll.mockClear());
+
+const warnings = (logged: unknown[][]) =>
+  logged.filter(([level]) => level === 'warn').map(([, line]) => line);
 
 describe('RequestGuard', () => {
   it('[P99] does nothing about the requests of a server where the app alone listens', async () => {
-    const { createFront, get } = await start();
-    expect(await get('/x')).toEqual([200, 'app']);
-    expect(createFront).not.toHaveBeenCalled();
+    const { get, logged } = await start();
+    expect(await get('/api/x')).toEqual([401, 'gate']);
+    expect(await get('/x')).toEqual([200, 'app /x']);
+    expect(logged).toEqual([]);
   });
 
-  it('decides first while anybody else listens', async () => {
-    const { createFront, get, guard, server } = await start();
-    guard.guard(server);
-    const other = jest.fn();
-    server.prependListener('request', other);
-    expect(await get('/x')).toEqual([401, 'front']);
-    expect(other).not.toHaveBeenCalled();
-    expect(await get('/open')).toEqual([200, 'app']);
-    expect(other).toHaveBeenCalledTimes(1);
-    server.off('request', other);
-    expect(await get('/x')).toEqual([200, 'app']);
-    expect(createFront).toHaveBeenCalledTimes(1);
-  });
+  it.each<[string, (server: Server) => unknown]>([
+    ['before', server => server.prependListener('request', takesAll)],
+    ['after', server => server.on('request', takesAll)],
+  ])(
+    '[P98] keeps what is below /api from a listener that is added %s that of the app',
+    async (_, add) => {
+      const { get, guard, logged, server } = await start();
+      guard.guard(server);
+      add(server);
+      for (const target of [
+        '/api/x',
+        '/API/x',
+        '//api/x',
+        '/%61pi/x',
+        '/x/../api/x',
+        'http://localhost/api/x',
+        '/api#x',
+        '/api',
+      ]) {
+        expect(await get(target)).not.toEqual([200, 'other']);
+      }
+      expect(await get('/api/x')).toEqual([401, 'gate']);
+      expect(takesAll).not.toHaveBeenCalled();
+      await get('/x');
+      expect(takesAll).toHaveBeenCalledTimes(1);
+      expect(warnings(logged)).toEqual([
+        expect.stringMatching(
+          /^API gate: a listener for 'request' beside the app of this backend gets nothing below \/api, .* as socket\.io does by default, .*$/,
+        ),
+      ]);
+      server.off('request', takesAll);
+      expect(await get('/api/x')).toEqual([401, 'gate']);
+    },
+  );
 
-  it('guards the server of a request, if that has one', async () => {
-    const { get, guard, server } = await start();
-    expect(() => guard.guardServerOf({ socket: {} } as never)).not.toThrow();
-    const further = createServer((_req, res) => res.end('other'));
-    const { url } = await listen(further);
-    guard.guardServerOf({ socket: { server: further } } as never);
-    expect((await fetch(`${url}/x`)).status).toBe(401);
-    expect(server).not.toBe(further);
-    expect(await get('/x')).toEqual([200, 'app']);
-  });
-
-  it('hands listeners the objects of Node', async () => {
-    const { get, server } = await start();
-    const seen: unknown[] = [];
-    server.prependListener('request', (req: any, res) => {
-      seen.push(Object.getPrototypeOf(req), Object.getPrototypeOf(res));
-      seen.push(req.originalUrl, req.query, req.res, req.url);
-    });
-    await get('/open');
-    expect(seen).toEqual([
-      IncomingMessage.prototype,
-      ServerResponse.prototype,
-      ...[undefined, undefined, undefined, '/open'],
+  it.each([
+    ['checkContinue', 'Expect: 100-continue'],
+    ['checkExpectation', 'Expect: something'],
+  ])('[P98] has the app answer in place of %s', async (event, line) => {
+    const { get, logged, server } = await start();
+    server.on(event, takesAll);
+    expect(String(await get('/api/x', line))).toContain('gate');
+    expect(takesAll).not.toHaveBeenCalled();
+    expect(warnings(logged)).toEqual([
+      expect.stringContaining(`a listener for '${event}' beside the app`),
     ]);
+    await get('/x', line);
+    expect(takesAll).toHaveBeenCalledTimes(1);
+  });
+
+  const hands =
+    (app: RequestListener): RequestListener =>
+    (req, res) =>
+      req.url!.includes('other') ? takesAll(req, res) : app(req, res);
+
+  it.each<[string, (app: RequestListener) => RequestListener]>([
+    ['one', hands],
+    ['two, one behind the other', app => hands(hands(app))],
+    ['an app of Express', app => hands(express().use(app))],
+  ])(
+    '[P98] finds the app behind a listener that takes its place: %s',
+    async (_, listenerOf) => {
+      const { get, logged } = await start(listenerOf);
+      expect(await get('/api/other')).toEqual([401, 'gate']);
+      expect(await get('/api/x')).toEqual([401, 'gate']);
+      expect(takesAll).not.toHaveBeenCalled();
+      expect(await get('/other')).toEqual([200, 'other']);
+      expect(await get('/x')).toEqual([200, 'app /x']);
+      expect(warnings(logged)).toHaveLength(1);
+    },
+  );
+
+  it('runs no handler of the app to find it', async () => {
+    handled.length = 0;
+    const { get } = await start(hands);
+    await get('/api/x');
+    await new Promise(setImmediate);
+    expect(handled).toEqual(['/api/x']);
+  });
+
+  it('[P98] answers 503 until it has found the app', async () => {
+    const { get, logged } = await start(app => async (req, res) => {
+      await new Promise(setImmediate);
+      hands(app)(req, res);
+    });
+    expect(await get('/api/other')).toBe(503);
+    expect(JSON.stringify(logged)).toContain('"reason":"starting"');
+    expect(await get('/api/other')).toEqual([401, 'gate']);
+    expect(takesAll).not.toHaveBeenCalled();
+  });
+
+  it.each<[string, (app: RequestListener) => RequestListener]>([
+    ['answers everything', () => takesAll],
+    ['leads to another app', () => hands(express().use(takesAll as never))],
+    [
+      'fails',
+      () => () => {
+        throw new Error('not thought of');
+      },
+    ],
+  ])(
+    '[P98] answers 503 if a listener in the place of the app %s',
+    async (_, listenerOf) => {
+      const { get } = await start(listenerOf);
+      expect(await get('/api/x')).toBe(503);
+      expect(await get('/api/x')).toBe(503);
+    },
+  );
+
+  it('guards the server of a request, if that has one, and knows the app by it', async () => {
+    const { app, get, guard } = await start();
+    expect(() => guard.guardServerOf({ socket: {} } as never)).not.toThrow();
+    const further = createServer(takesAll);
+    const { port } = await listen(further);
+    guard.guardServerOf({ app, socket: { server: further } } as never);
+    expect((await rawRequest(port, '/api/x')).status).toBe(503);
+    further.on('request', app);
+    expect((await rawRequest(port, '/api/x')).body).toBe('gate');
+    expect(await get('/api/x')).toEqual([401, 'gate']);
+  });
+
+  it('searches a router that holds itself, or what is no handler, to its end', async () => {
+    const { guard } = await start();
+    const circular = Router();
+    circular.use(circular);
+    const searched = [{ handle: circular }, {}, { handle: mount }].map(layer =>
+      Object.assign(() => {}, { stack: [layer, { handle: mount }] }),
+    );
+    expect(searched.map(guard.isApp)).toEqual([true, true, true]);
+    expect(guard.isApp(express().use(circular))).toBe(false);
+    expect(guard.isApp(() => {})).toBe(false);
   });
 
   it('leaves other events, and their result, as they are', async () => {
-    const { createFront, server } = await start();
+    const { server } = await start();
     const other = jest.fn();
     server.on('test', other);
     expect(server.emit('test', 1, 2)).toBe(true);
     expect(server.emit('nobody')).toBe(false);
     expect(other).toHaveBeenCalledWith(1, 2);
-    expect(createFront).not.toHaveBeenCalled();
   });
 
-  it('has a request decided within the method that an instrumentation wraps', async () => {
+  it('hands a request to the app within the method that an instrumentation wraps', async () => {
     const { get, server } = await start();
-    server.on('request', () => {});
+    server.on('request', takesAll);
     const prototype = Object.getPrototypeOf(server);
     const events: string[] = [];
     const { emit } = prototype;
@@ -103,50 +208,8 @@ describe('RequestGuard', () => {
       events.push(event);
       return Reflect.apply(emit, this, [event, ...args]);
     };
-    await get('/x');
-    await get('/open');
+    await get('/api/x');
     prototype.emit = emit;
-    expect(events.filter(event => event === 'request')).toHaveLength(2);
-  });
-
-  it('passes no request on whose client has gone', async () => {
-    const decided = latch();
-    const { port, server } = await start(async (req, _res, next) => {
-      await once(req.socket, 'close');
-      next('router');
-      setImmediate(decided.open);
-    });
-    const other = jest.fn();
-    server.on('request', other);
-    const socket = connect(port, 'localhost', () => {
-      socket.write('GET /open HTTP/1.1\r\nHost: x\r\n\r\n');
-      setTimeout(() => socket.destroy(), 20);
-    });
-    await decided.opened;
-    expect(other).not.toHaveBeenCalled();
-  });
-
-  it('[P98] refuses each request if nothing can decide about it', async () => {
-    const { createFront, get, logged, server } = await start();
-    const other = jest.fn();
-    server.on('request', other);
-    createFront.mockImplementation(() => {
-      throw new TypeError('secret');
-    });
-    expect(await get('/open')).toEqual([503, '']);
-    expect(JSON.stringify(logged)).toContain('"errorType":"TypeError"');
-    expect(JSON.stringify(logged)).not.toContain('secret');
-    expect(other).not.toHaveBeenCalled();
-  });
-
-  it('[P98] closes the connection after an error in the middle of an answer', async () => {
-    const { get, server } = await start((_req, res, next) => {
-      res.write('begun');
-      next(new Error('failed'));
-    });
-    const other = jest.fn();
-    server.on('request', other);
-    await expect(get('/open')).rejects.toThrow();
-    expect(other).not.toHaveBeenCalled();
+    expect(events.filter(event => event === 'request')).toHaveLength(1);
   });
 });

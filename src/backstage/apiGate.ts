@@ -1,9 +1,9 @@
 import { createBackendFeatureLoader } from '@backstage/backend-plugin-api';
 import { authModuleApiGate } from './module';
-import { apiGateServiceFactory } from './apiGateService';
+import { createApiGateServiceFactory } from './apiGateService';
 import { cachingHttpAuthServiceFactory } from './httpAuthService';
 import { pluginRegistrationServiceFactory } from './pluginRegistration';
-import { assertHooksWork } from './findServers';
+import { watchServers } from './findServers';
 import { pluginTokenGuardServiceFactory } from './pluginTokenGuard';
 import {
   defaultHttpRouterServiceFactory,
@@ -21,8 +21,7 @@ import {
 export const apiGate = createBackendFeatureLoader({
   async *loader() {
     // The server of the backend does not listen yet. From then on, it answers 404 until the gate is mounted.
-    await assertHooksWork();
-    yield apiGateServiceFactory;
+    yield createApiGateServiceFactory(await watchServers());
     yield pluginTokenGuardServiceFactory;
     yield cachingHttpAuthServiceFactory;
     yield defaultHttpRouterServiceFactory;

@@ -1,85 +1,61 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Server } from 'node:http';
-import { AddressInfo, connect, Server as AnyServer } from 'node:net';
+import { AddressInfo, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readHttpServerOptions } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
-import type { RequestHandler } from 'express';
 import { lackOf } from './releaseFeatures';
 
 const NEW_CONNECTION = 'net.server.socket';
 
-/** How many turns of the event loop a trial of the hooks has. The process may be busy for seconds in one, as it loads plugins. */
+/** How many turns of the event loop a trial of the hook has. The process may be busy for seconds in one, as it loads plugins. */
 const TRIAL_TURNS = 200;
 const TURN_MS = 5;
 
-/** How deep routers may be nested in an app. */
-const MAX_DEPTH = 5;
-
-/**
- * Finds the HTTP servers of a backend, those that listen already at once, and others by their first connection, before any request:
- * Backstage hands its server to nobody but an adopter's `configure`, and an adopter may have the app listen at a second one.
- *
- * A server is the backend's if it listens at the port that the configuration names, or if its listener for `request` is, or
- * holds, the Express app that leads to `mount`. Other servers in the process are left alone.
- *
- * @returns what ends the search
- */
-export function findServers(options: {
-  config: RootConfigService;
-  mount: RequestHandler;
-  onFound(server: Server): void;
-}): () => void {
-  const { config, mount, onFound } = options;
-  const port = readPort(config);
-  const judged = new WeakSet<Server>();
-  const isOfBackend = (server: Server) => {
-    const address = server.address();
-    const listensAtPort = typeof address === 'object' && address?.port === port;
-    const apps = server.listeners('request');
-    return listensAtPort || apps.some(app => leadsTo(app, mount));
-  };
-  const judge = (server: Server | undefined) => {
-    // A server that has no listener for `request` yet may get the app later.
-    if (!server || judged.has(server) || !server.listenerCount('request')) {
-      return;
-    }
-    judged.add(server);
-    if (isOfBackend(server)) {
-      onFound(server);
-    }
-  };
-  // Backstage's server listens before the gate is mounted: an upgrade may come by a connection from that time. Another server may
-  // get the app later.
-  for (const server of listeningServers().filter(isOfBackend)) {
-    judged.add(server);
-    onFound(server);
-  }
-  return watchConnections(judge);
+/** Reports the servers of this process that get connections. */
+export interface ServerWatch {
+  /** Calls back for each server that has had a connection since the watch began, and with each connection from now on. */
+  follow(onConnection: (server: Server) => void): void;
+  stop(): void;
 }
 
-function watchConnections(
-  onConnection: (server: Server | undefined) => void,
-): () => void {
-  const onMessage = (message: any) => onConnection(message.socket.server);
+/**
+ * Watches the servers of this process from now on. Backstage hands its server to nobody but an adopter's `configure`, and the server
+ * listens before the gate is mounted: an upgrade may come by a connection from that time.
+ *
+ * @throws Error as {@link lackOf} returns it, unless a server and a connection of its own show that Node's hook works
+ */
+export async function watchServers(): Promise<ServerWatch> {
+  const seen = new Set<Server>();
+  let report = (server: Server): void => void seen.add(server);
+  const onMessage = (message: any) => {
+    const { server } = message.socket;
+    if (server) {
+      report(server);
+    }
+  };
   subscribe(NEW_CONNECTION, onMessage);
-  return () => {
-    unsubscribe(NEW_CONNECTION, onMessage);
+  const stop = () => void unsubscribe(NEW_CONNECTION, onMessage);
+  const trial = new Server(() => {});
+  await connectTo(trial, () => seen.has(trial));
+  if (!seen.delete(trial)) {
+    stop();
+    throw lackOf([`the diagnostics channel ${NEW_CONNECTION}`]);
+  }
+  return {
+    follow(onConnection) {
+      report = onConnection;
+      for (const server of seen) {
+        onConnection(server);
+      }
+      seen.clear();
+    },
+    stop,
   };
 }
 
-/**
- * Tries the hooks of Node that {@link findServers} uses, by a server of its own and one connection to it.
- *
- * @throws Error as {@link lackOf} returns it, unless they work
- */
-export async function assertHooksWork(): Promise<void> {
-  const server = new Server(() => {});
-  let isSeen = false;
-  const stop = watchConnections(seen => {
-    isSeen ||= seen === server;
-  });
-  // Without a connection, no hook is seen to work.
+/** Makes one connection to a server, and waits until it is seen, or until it can't be seen any more. */
+async function connectTo(server: Server, isSeen: () => boolean) {
   let turnsLeft = TRIAL_TURNS;
   const fail = () => {
     turnsLeft = 0;
@@ -90,31 +66,40 @@ export async function assertHooksWork(): Promise<void> {
     const { port } = server.address() as AddressInfo;
     connect(port, '127.0.0.1').on('error', fail);
   });
-  try {
-    for (; turnsLeft > 0 && !isSeen; turnsLeft -= 1) {
-      await sleep(TURN_MS);
-    }
-    if (!isSeen || !listeningServers().includes(server)) {
-      throw lackOf([
-        `process._getActiveHandles() or the diagnostics channel ${NEW_CONNECTION}`,
-      ]);
-    }
-  } finally {
-    stop();
-    server.close();
+  for (; turnsLeft > 0 && !isSeen(); turnsLeft -= 1) {
+    await sleep(TURN_MS);
   }
+  server.close();
 }
 
-/** Returns the servers of this process that listen. No documented function of Node does; without it, there are none. */
-function listeningServers(): Server[] {
-  const { _getActiveHandles } = process as { _getActiveHandles?(): unknown[] };
-  const handles = _getActiveHandles?.call(process) ?? [];
-  return handles.filter(
-    each =>
-      each instanceof AnyServer &&
-      each.listening &&
-      each.listenerCount('request') > 0,
-  ) as Server[];
+/**
+ * Finds the HTTP servers of a backend by their connections, each before its first request. An adopter may have the app listen at
+ * further ones.
+ *
+ * A server is the backend's if it listens at the port that the configuration names, or if one of its listeners for `request` is the
+ * app. Other servers in the process are left alone.
+ */
+export function findServers(options: {
+  config: RootConfigService;
+  watch: Pick<ServerWatch, 'follow'>;
+  isApp(listener: Function): boolean;
+  onFound(server: Server): void;
+}): void {
+  const { config, isApp, onFound, watch } = options;
+  const port = readPort(config);
+  const judged = new WeakSet<Server>();
+  watch.follow(server => {
+    // A server that has no listener for `request` yet may get the app later.
+    if (judged.has(server) || !server.listenerCount('request')) {
+      return;
+    }
+    judged.add(server);
+    const address = server.address();
+    const listensAtPort = typeof address === 'object' && address?.port === port;
+    if (listensAtPort || server.listeners('request').some(isApp)) {
+      onFound(server);
+    }
+  });
 }
 
 /** The port at which Backstage's own root router listens. An adopter's may read nothing of the configuration. */
@@ -125,20 +110,4 @@ function readPort(config: RootConfigService): number | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** Returns whether a listener is the mount, or an Express app or router that holds it. */
-export function leadsTo(
-  listener: unknown,
-  mount: RequestHandler,
-  depth = MAX_DEPTH,
-): boolean {
-  if (listener === mount || depth === 0 || typeof listener !== 'function') {
-    return listener === mount;
-  }
-  const { stack } = (listener as any)._router ?? listener;
-  return (
-    Array.isArray(stack) &&
-    stack.some(({ handle }) => leadsTo(handle, mount, depth - 1))
-  );
 }

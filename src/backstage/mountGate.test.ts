@@ -4,10 +4,9 @@ import type { RootHttpRouterService } from '@backstage/backend-plugin-api';
 import { ConfigReader } from '@backstage/config';
 import express, { ErrorRequestHandler } from 'express';
 import { Refusal, RefusalReason, REFUSALS } from '../gate/Refusal';
-import { EarlyDecisions } from '../gate/EarlyDecisions';
 import type { UpgradeGate } from '../gate/upgrades/UpgradeGate';
-import { createGateServices } from '../__tests__/__testUtils__/createGateServices';
 import { serve } from '../__tests__/__testUtils__/serve';
+import { watchServers } from './findServers';
 import { createErrorAnswer, mountGate } from './mountGate';
 
 const logged: unknown[][] = [];
@@ -31,13 +30,11 @@ describe('mountGate', () => {
       guard: jest.fn(),
       stop: jest.fn(),
     };
-    const { services } = createGateServices();
     const app = express();
     stop = mountGate({
       gate: {
         config,
         logger,
-        earlyDecisions: new EarlyDecisions(services, upgradeGate),
         handler: (req, _res, next) => {
           judged.push(req.params.gatedPluginId);
           next(decide(req.params.gatedPluginId));
@@ -45,6 +42,7 @@ describe('mountGate', () => {
         upgradeGate: upgradeGate as unknown as UpgradeGate,
       },
       rootHttpRouter: app as unknown as RootHttpRouterService,
+      watch: await watchServers(),
     });
     app.use((_req, res) => res.send('behind'));
     const { url } = await serve(app);

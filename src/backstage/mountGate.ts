@@ -6,13 +6,13 @@ import { DECISION_HEADER, ERRORS } from '../gate/Refusal';
 import type { ApiGate } from '../gate/createApiGate';
 import { isPageDestination } from '../gate/read/browsers';
 import {
+  COOKIE_PATH,
   PAGE_PATH,
   requestMethod,
   withoutQuery,
 } from '../gate/read/requestLine';
 import { createPageErrorAnswer } from '../operators/page/createPageErrorAnswer';
-import { createFront, mountAt } from './createFront';
-import { findServers, leadsTo } from './findServers';
+import { findServers, ServerWatch } from './findServers';
 import { RequestGuard } from './RequestGuard';
 
 const STATUSES = new Map(
@@ -20,26 +20,20 @@ const STATUSES = new Map(
 );
 
 /**
- * Mounts the gate at the root router. At the backend's HTTP servers, this puts it in front of the listeners for upgrades, and of the
- * listeners for requests where the app is not the only one.
+ * Mounts the gate at the root router, puts it in front of the listeners for upgrades at the backend's HTTP servers, and has the app alone
+ * get their requests below `/api`.
  *
  * @returns a function that stops the search for the server, and refuses all further upgrades
  */
 export function mountGate(options: {
-  gate: Pick<
-    ApiGate,
-    'config' | 'earlyDecisions' | 'handler' | 'logger' | 'upgradeGate'
-  >;
+  gate: Pick<ApiGate, 'config' | 'handler' | 'logger' | 'upgradeGate'>;
   rootHttpRouter: RootHttpRouterService;
+  watch: ServerWatch;
 }): () => void {
-  const { gate, rootHttpRouter } = options;
+  const { gate, rootHttpRouter, watch } = options;
   const { config, handler, logger, upgradeGate } = gate;
   const answerError = createErrorAnswer({ config, logger });
-  const requestGuard = new RequestGuard({
-    logger,
-    isApp: listener => leadsTo(listener, mount),
-    createFront: () => createFront(gate, mount, answerError),
-  });
+  const requestGuard = new RequestGuard(mount, logger);
   // A plain function, because a router of Express skips all of its handlers for a target without a path, such as `foo://any/api/x`.
   function mount(...[req, res, next]: Parameters<RequestHandler>): void {
     requestGuard.guardServerOf(req);
@@ -48,18 +42,32 @@ export function mountGate(options: {
     );
   }
   mountAt(rootHttpRouter, mount);
-  const stopFinding = findServers({
+  findServers({
     config,
-    mount,
+    watch,
+    isApp: requestGuard.isApp,
     onFound: server => {
       upgradeGate.guard(server);
       requestGuard.guard(server);
     },
   });
   return () => {
-    stopFinding();
+    watch.stop();
     upgradeGate.stop();
   };
+}
+
+export function mountAt(
+  router: { use(path: string, handler: RequestHandler): unknown },
+  handler: RequestHandler,
+): void {
+  router.use('/api/:gatedPluginId', handler);
+  // The root router serves one plugin at `/` too, `app` by default, and so that plugin's cookie endpoint. The endpoint comes in
+  // front of all handlers that the plugin's router could check.
+  router.use(COOKIE_PATH, (req, res, next) => {
+    req.params = { gatedPluginId: 'app' };
+    handler(req, res, next);
+  });
 }
 
 /**

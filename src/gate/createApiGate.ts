@@ -11,7 +11,6 @@ import { Decisions } from './Decision';
 import { Refusal } from './Refusal';
 import { PolicyChanges, SessionSockets } from './sessions/SessionSockets';
 import { createGate } from './createGate';
-import { EarlyDecisions } from './EarlyDecisions';
 import { UpgradeGate } from './upgrades/UpgradeGate';
 import type { GateServices } from './GateServices';
 import { wrapIssuer } from './cookie/issueCookie';
@@ -44,14 +43,12 @@ export type ApiGate = ReturnType<typeof createApiGate>;
 export function createApiGate(system: FromSystem) {
   const services = createServices(system);
   const upgradeGate = new UpgradeGate(services);
-  const earlyDecisions = new EarlyDecisions(services, upgradeGate);
   return {
     ...system,
     decisions: services.decisions,
     tokens: services.tokens,
     /** The Express handler for `/api/:gatedPluginId`. */
-    handler: createGate(services, upgradeGate, earlyDecisions),
-    earlyDecisions,
+    handler: createGate(services, upgradeGate),
     upgradeGate,
     /** Returns the refusal to carry out in report-only for a request that a mount of the app's own leads around the gate. */
     findUndecidedOrder: (req: IncomingMessage, pluginId: string) =>

@@ -8,7 +8,6 @@ import {
 } from './carryOut/answer';
 import { conclude, decide } from './decide';
 import { isCookie } from './Decision';
-import type { EarlyDecisions } from './EarlyDecisions';
 import type { GateServices } from './GateServices';
 import { Judgement } from './judge/judge';
 import { ExpressRequest } from './read/GateRequest';
@@ -26,7 +25,6 @@ type NextArguments = [error?: Error] | undefined;
 export function createGate(
   services: GateServices,
   upgradeGate: Pick<UpgradeGate, 'guardServerOf'>,
-  earlyDecisions?: Pick<EarlyDecisions, 'find'>,
 ): RequestHandler {
   return (req, res, next) => {
     const fail = (error: unknown): NextArguments => [
@@ -34,19 +32,12 @@ export function createGate(
     ];
     let ended: NextArguments | Promise<NextArguments>;
     try {
-      const early = earlyDecisions?.find(req);
-      const request = early?.request ?? new ExpressRequest(req, res, services);
-      const judgement = early?.judgement ?? decide(request);
-      if (early?.goesOn) {
-        // Once more, so that they are set before the handlers in front of this one set theirs.
-        setAnswerHeaders(request);
-        ended = [];
-      } else {
-        ended =
-          judgement instanceof Judgement
-            ? carryOut(request, judgement)
-            : judgement.then(each => carryOut(request, each)).catch(fail);
-      }
+      const request = new ExpressRequest(req, res, services);
+      const judgement = decide(request);
+      ended =
+        judgement instanceof Judgement
+          ? carryOut(request, judgement)
+          : judgement.then(each => carryOut(request, each)).catch(fail);
     } catch (error) {
       ended = fail(error);
     }
@@ -69,7 +60,7 @@ export function createGate(
 }
 
 /** Refuses a request about which the gate has failed to decide, in report-only too. Returns the error that answers it. */
-export function failClosed(
+function failClosed(
   res: Response,
   { logger }: GateServices,
   error: unknown,
@@ -81,7 +72,7 @@ export function failClosed(
 }
 
 /** Carries out a judgement about a request in Express: forwards, answers or refuses it. */
-export function carryOut(
+function carryOut(
   request: ExpressRequest,
   judgement: Judgement,
 ): NextArguments {

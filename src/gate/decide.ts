@@ -88,7 +88,7 @@ export function reportExternalToken(
   }
 }
 
-export function decisionOf(
+function decisionOf(
   request: GateRequest,
   { credential, reason, rule }: Judgement,
 ): Decision {

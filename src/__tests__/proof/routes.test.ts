@@ -10,7 +10,7 @@ import {
 } from '../../gate/read/GateRequest';
 import { readTokens } from '../../gate/read/readTokens';
 import { readUpgradeTarget } from '../../gate/read/mountedRequest';
-import { mountAt } from '../../backstage/createFront';
+import { mountAt } from '../../backstage/mountGate';
 
 /** `npm test` has every so many of the cookies, `.ci/run` has all. */
 const STEP = process.env.PROPERTIES === 'long' ? 1 : 7;
