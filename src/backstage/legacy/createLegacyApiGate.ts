@@ -24,7 +24,6 @@ import { Revocations } from '../../store/revocations/Revocations';
 import { createClientAddress } from '../createClientAddress';
 import { DatabaseConnections } from '../../store/DatabaseConnections';
 import {
-  ALL_PLUGINS,
   createLegacyPlugins,
   LegacyApiGateOptions,
 } from './createLegacyPlugins';
@@ -75,8 +74,7 @@ export async function createLegacyApiGate(
         )
       : NO_STORE,
   );
-  const gatedIds = new Set<string>();
-  const plugins = createLegacyPlugins(options, gatedIds);
+  const plugins = createLegacyPlugins(options);
   const services = {
     config,
     issuerClock: new IssuerClock(),
@@ -113,14 +111,11 @@ export async function createLegacyApiGate(
       'API gate has no database: a sign-out is in force in the process that answers it only, until that stops',
     );
   }
-  return createMounts(apiGate, gatedIds);
+  return createMounts(apiGate);
 }
 
-/** Makes the handlers of one gate. The id of each plugin that has one is added to `gatedIds`. */
-function createMounts(
-  { decisions, handler }: ApiGate,
-  gatedIds: Set<string>,
-): LegacyApiGate {
+/** Makes the handlers of one gate. */
+function createMounts({ decisions, handler }: ApiGate): LegacyApiGate {
   // The gate decides once per request, however many of these handlers the request passes.
   const gateOnce: RequestHandler = (req, res, next) =>
     decisions.hasPassed(req, pluginIdOf(req))
@@ -137,7 +132,6 @@ function createMounts(
       });
     };
   return pluginId => {
-    gatedIds.add(pluginId?.toLowerCase() ?? ALL_PLUGINS);
     if (pluginId !== undefined) {
       return handlerFor(pluginId);
     }

@@ -14,7 +14,7 @@ import type {
   CredentialsReader,
 } from '../../gate/plugins/BackendPlugins';
 import { coversTechDocsPages } from '../../gate/plugins/DeclaredPolicies';
-import { NO_PLUGIN, pluginIdOf } from '../../gate/read/mountedRequest';
+import { pluginIdOf } from '../../gate/read/mountedRequest';
 import { substituteRequest } from '../../gate/read/readCredential';
 import {
   decodeToken,
@@ -46,13 +46,9 @@ export interface LegacyApiGateOptions {
   database?: Pick<DatabaseService, 'getClient'>;
 }
 
-/** Stands among the gated ids for all plugins. This is no plugin's id. */
-export const ALL_PLUGINS = '/**';
-
 /** Makes the plugins of a legacy backend. They start before the server does, and a token is valid for each of them or for none. */
 export function createLegacyPlugins(
   options: LegacyApiGateOptions,
-  gatedIds: ReadonlySet<string>,
 ): BackendPlugins {
   const { discovery } = options;
   const httpAuth = createLegacyHttpAuth(options);
@@ -76,11 +72,7 @@ export function createLegacyPlugins(
         httpAuthFor,
       };
     },
-    // Only plugins that have the gate in front of their requests have it in front of their upgrades.
-    guardsUpgrades: target =>
-      gatedIds.has(ALL_PLUGINS) ||
-      gatedIds.has(pluginIdOf(target)) ||
-      target.params.gatedPluginId === NO_PLUGIN,
+    haveUpgrades: false,
     userKeysPlugin: () => undefined,
     anyRegistered: () => ({ id: 'auth', discovery, httpAuthFor }),
     // The legacy system has no such cookie.

@@ -4,7 +4,6 @@ import type {
 } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
-import type { MountedRequest } from '../read/mountedRequest';
 import type { CachingHttpAuth } from '../verify/CachingHttpAuth';
 import type { DecodedToken } from '../read/token';
 
@@ -56,8 +55,8 @@ export interface BackendPlugins {
   isInstalled(id: string): boolean;
   /** Returns the plugin that a request is for. */
   targetOf(req: Pick<Request, 'baseUrl' | 'params'>): TargetPlugin;
-  /** Whether the gate decides about upgrades for a plugin. */
-  guardsUpgrades(target: MountedRequest): boolean;
+  /** Whether plugins may serve upgrades. If not, the gate refuses each of them. */
+  readonly haveUpgrades: boolean;
   /** Returns the plugin that has the keys of user tokens; `undefined` if it is in another backend. */
   userKeysPlugin(): Pick<TargetPlugin, 'isUp' | 'started'> | undefined;
   /**

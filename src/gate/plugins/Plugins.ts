@@ -67,6 +67,7 @@ function createExpectedPlugin(mountedAs: string, pauseMs: number) {
 
 /** The plugins that are installed in this backend, with the services of those that have registered. */
 export class Plugins implements BackendPlugins {
+  readonly haveUpgrades = true;
   readonly #expected: Map<string, ReturnType<typeof createExpectedPlugin>>;
   readonly #registered = new Map<string, InstalledPlugin>();
 
@@ -143,10 +144,6 @@ export class Plugins implements BackendPlugins {
   /** @param id - in lower case */
   installed(id: string): TargetPlugin | undefined {
     return this.#expected.get(id)?.target;
-  }
-
-  guardsUpgrades(): boolean {
-    return true;
   }
 
   userKeysPlugin(): TargetPlugin | undefined {

@@ -246,11 +246,14 @@ describe('UpgradeGate and the listeners of a server', () => {
     expect(heard).toBe(0);
   });
 
-  it('passes an upgrade on that no gate is to decide about', async () => {
+  it('refuses each upgrade below /api where plugins have none', async () => {
     const { decidedTargets, plugins, server } = createGuarded();
-    jest.spyOn(plugins, 'guardsUpgrades').mockReturnValueOnce(false);
+    Object.assign(plugins, { haveUpgrades: false });
     server.on('upgrade', answering(403));
-    expect(await statusAt(server, '/api/x')).toBe(403);
+    for (const target of ['/api/x', '/API/x', '/x/../api/x']) {
+      expect(await statusAt(server, target, AUTHORIZED)).toBe(404);
+    }
+    expect(await statusAt(server, '/x')).toBe(403);
     expect(decidedTargets).toEqual([]);
   });
 

@@ -109,15 +109,17 @@ export class UpgradeGate {
   ): Promise<void> {
     // Without a listener, an error of the socket would end the process.
     socket.on('error', () => {});
+    if (!this.services.plugins.haveUpgrades) {
+      answerUpgrade(socket, 404);
+      return;
+    }
     if (this.#isStopped) {
       this.#refuse(socket, 'starting');
       return;
     }
     this.#waiting.add(socket);
     try {
-      const goesOn =
-        !this.services.plugins.guardsUpgrades(target) ||
-        (await this.admit(req, socket, target));
+      const goesOn = await this.admit(req, socket, target);
       if (this.#waiting.delete(socket) && goesOn && !socket.destroyed) {
         this.#keepEarly(server);
         await dispatchUpgrade(server, listenersOf(server), req, socket, head);
