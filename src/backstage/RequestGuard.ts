@@ -101,10 +101,9 @@ export class RequestGuard {
   #lookBehind(server: Server, onApp: (app: Function) => void): void {
     for (const listener of server.listeners('request')) {
       const url = `/${randomUUID()}`;
-      const headers = { host: 'localhost' };
       const req: IncomingMessage & { app?: Function } = Object.assign(
         new IncomingMessage(new Socket()),
-        { method: 'GET', url, headers },
+        { method: 'GET', url },
       );
       const res = new ServerResponse(req);
       Object.defineProperty(res, 'locals', {
