@@ -59,21 +59,21 @@ export interface Config {
       }>;
 
       /**
-       * What external tokens may do, and until when. An entry can only refuse: Backstage verifies the token first. Several entries of one
-       * subject add up, if each has `only`. Default: none.
+       * What external tokens may do, and until when. Once the list is there, an external token without an entry may make no request. Entries
+       * add up, and open nothing by themselves: Backstage verifies the token first. Only a restart takes the list away. Default: none, so
+       * that external tokens may do what Backstage lets them do.
        */
       tokens?: Array<{
         /**
          * The subject of the tokens, as in their entry of `backend.auth.externalAccess`. For tokens of a `jwks` entry, write `external:`,
          * its `subjectPrefix` with a colon if it has one, and the token's `sub`. If the text ends with `*`, such as `external:*`, the
-         * entry is the default for every subject that begins with the text before the `*`. Of several defaults, the longest one counts.
+         * entry is for every subject that begins with the text before the `*`.
          */
         subject: string;
         /**
-         * The requests that the tokens may make; any other is 403. Only a subject that ends with `*` may have an empty list. Default: the
-         * `only` of the subject's default, or `all`.
+         * The requests that the tokens may make, or `all`; any other is 403. Only a subject that ends with `*` may have an empty list.
          */
-        only?:
+        only:
           | 'all'
           | Array<{
               /** Id of one plugin, in lower case. */
@@ -83,10 +83,7 @@ export interface Config {
               /** Methods in upper case, as in `allow`. Default: `[GET]`. */
               methods?: string[];
             }>;
-        /**
-         * From then on the entry allows nothing: a date in UTC, or an instant with a zone. Default: the `until` of the subject's default,
-         * or never.
-         */
+        /** From then on the entry allows nothing: a date in UTC, or an instant with a zone. Default: never. */
         until?: string;
         /** What the tokens are for. Default: none. */
         reason?: string;
@@ -146,7 +143,7 @@ export interface Config {
         path: string;
       }>;
 
-      /** What a sign-out ends. */
+      /** What a sign-out ends. To end less, restart the backend. */
       signOut?: {
         /**
          * `session`: the sign-in whose token is in this browser's cookie. `user`: every token of the user that was issued up

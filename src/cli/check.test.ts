@@ -130,7 +130,7 @@ backend:
   auth: { externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: a }, accessRestrictions: [{ plugin: a }] }] }
 auth:
   providers: { gitlab: { production: { audience: '\${GITLAB}', signIn: { resolvers: [{ resolver: emailMatchingUserEntityProfileEmail, dangerouslyAllowSignInWithoutUserInCatalog: true }] } } } }
-  apiGate: { tokens: [{ subject: a, until: 2999-01-01 }], allow: [{ plugin: events, path: /http/github, methods: [POST] }] }
+  apiGate: { tokens: [{ subject: a, only: all, until: 2999-01-01 }], allow: [{ plugin: events, path: /http/github, methods: [POST] }] }
 events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
 `;
     const args = ['--mock-env', '--fail-on', 'findings'];
@@ -140,10 +140,10 @@ events: { modules: { github: { webhookSecret: '\${SECRET}' } } }
     // Neither may they decide that a default or an end is missing.
     const limits = `${BASE}
   auth: { externalAccess: [{ type: jwks, options: { url: 'https://a', subjectPrefix: e }, accessRestrictions: [{ plugin: a }] }, { type: static, options: { token: x, subject: a }, accessRestrictions: [{ plugin: a }] }] }
-auth: { apiGate: { tokens: [{ subject: a, until: '\${END}' }, { subject: 'external:e:*', only: [] }] } }
+auth: { apiGate: { tokens: [{ subject: a, only: all, until: '\${END}' }] } }
 `;
     expect((await check(limits, args)).stdout).toMatch(/ 0 findings\n$/);
-    const none = limits.replace(/tokens: .*\]/, 'tokens: []');
+    const none = limits.replace(/tokens: .*\]/, '');
     expect((await check(none, args)).stdout).toMatch(/ 2 findings\n$/);
   });
 
@@ -228,7 +228,7 @@ auth: { apiGate: { tokens: [{ subject: a, until: '\${END}' }, { subject: 'extern
   it('prints no limit of a token as in force in report-only', async () => {
     const gate = (mode: string) =>
       check(`${BASE}  auth: { externalAccess: [{ type: static, options: { token: of-a-test, subject: ci } }] }
-auth: { apiGate: { mode: ${mode}, tokens: [{ subject: ci, until: 2026-01-01 }] } }
+auth: { apiGate: { mode: ${mode}, tokens: [{ subject: ci, only: all, until: 2026-01-01 }] } }
 `);
     const line =
       '  app-config.yaml:4  auth.apiGate.tokens[0]  ci: what accessRestrictions allow  (ended at 2026-01-01T00:00:00.000Z)\n';
@@ -366,7 +366,7 @@ auth: { apiGate: { mode: ${mode}, tokens: [{ subject: ci, until: 2026-01-01 }] }
   it('needs no variable that is not set with --mock-env', async () => {
     const text = `app:\n  baseUrl: \${APP_URL}\nbackend:\n  baseUrl: \${BASE_URL}\n  database:\n    connection: { password: '\${POSTGRES_PASSWORD}' }\n  auth:\n    externalAccess: [{ type: static, options: { token: '\${TOKEN}', subject: x } }]\n${GATE.replace(BASE, '')}    operators: ['\${OPERATOR}']\n    cookie: { domain: example.com }\n`;
     const { code, stdout } = await check(text, ['--mock-env']);
-    expect(stdout).toContain('2 of 2 expectations hold, 3 findings\n');
+    expect(stdout).toContain('2 of 2 expectations hold, 4 findings\n');
     expect(stdout).not.toContain('The page of the running gate');
     expect(stdout).toContain(
       'Not checked, since they hold variables that are not set: auth.apiGate.operators, backend.baseUrl, auth.apiGate.cookie, app.baseUrl',

@@ -15,7 +15,6 @@ import {
 import { findFailedExpectations } from '../settings/expectations/checkExpectations';
 import { asObject, didYouMean } from '../settings/read/values';
 import { isEnforced } from '../gate/rules/Policy';
-import { withDefaults } from '../gate/rules/TokenLimits';
 import { CliError, Command, Options, readChoice } from './Command';
 import { checkLive, readTimes } from './live';
 import { LoadedConfig, loadConfig, UNKNOWN_MODE } from './loadConfig';
@@ -84,7 +83,7 @@ function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
   }
   for (const source of findListSources(root)) {
     const isEmptied = !source.entries && some(source.replaces, 'entries');
-    if (isEmptied && /expect|tokens/.test(source.path)) {
+    if (isEmptied && /expect/.test(source.path)) {
       const list = formatListSource(source);
       print('warning', `${list}. Remove the empty list to keep the others`);
     }
@@ -155,7 +154,7 @@ function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
     {
       enforced: isEnforced(gate, Date.now()),
       allow,
-      tokens: withDefaults(gate.tokens).map(entry => withEnd(entry)),
+      tokens: gate.tokens?.map(entry => withEnd(entry)),
       builtIn: BUILT_IN_PUBLIC,
       lists: findListSources(root),
       ...pick(declared, 'closed', 'unknown', 'usage'),

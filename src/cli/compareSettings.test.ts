@@ -83,31 +83,27 @@ describe('api-gate diff of a default for external tokens', () => {
   baseUrl: https://a.example.com
   auth: { externalAccess: [{ type: jwks, options: { url: 'https://a', subjectPrefix: e } }] }
 auth: { apiGate: { tokens: [${entries.map(each => `{ subject: 'external:${each} }`)}] } }\n`;
-  const DENIES = "e:*', only: []";
+  const READS = "e:*', only: [{ plugin: a, path: /x/** }]";
 
   it.each([
-    ['says nothing itself', "e:a', reason: x"],
-    ['has the same requests', "e:a*', only: []"],
-    ['ends', "e:a', until: 2999-01-01"],
-    ['of another prefix is wider', "e*', only: all"],
+    ['allows nothing', "e:a*', only: []"],
+    ['allows what a default allows', "e:a', only: [{ plugin: a, path: /x/y }]"],
+    ['has ended', "e:a', only: all, until: 2020-01-01"],
   ])('[P116] has no line with + for an entry that %s', async (_, entry) => {
     const { code } = await diff(
-      tokens(DENIES),
-      tokens(DENIES, entry),
+      tokens(READS),
+      tokens(READS, entry),
       ...['--fail-on', 'new-public'],
     );
     expect(code).toBe(0);
   });
 
-  it('[P116] has a line for each subject that a removed default has limited, and for none beside its own requests', async () => {
-    const { lines } = await diff(
-      tokens(DENIES, "e:a', reason: x", "e:b', only: all"),
-      tokens("e:a', reason: x", "e:b', only: all"),
-    );
-    const free = 'what accessRestrictions allow';
+  it('[P116] has a line for each subject that a default allows more, and for none beside its own requests', async () => {
+    const own = ["e:a', only: [{ plugin: a, path: /y }]", "e:b', only: all"];
+    const { lines } = await diff(tokens(...own), tokens(...own, READS));
     expect(lines.filter(line => line.includes('external:'))).toEqual([
-      `+ may more  external:e:*: ${free}  auth.apiGate.tokens`,
-      `+ may more  external:e:a: ${free}  (x)  auth.apiGate.tokens`,
+      '+ may more  external:e:a: GET /api/a/y; GET /api/a/x/**  auth.apiGate.tokens',
+      '+ may more  external:e:*: GET /api/a/x/**  auth.apiGate.tokens',
     ]);
   });
 });
@@ -261,9 +257,11 @@ const REQUESTS: Record<string, (policy: ConfiguredPolicy) => Partial<State>> = {
   }),
   tokens: ({ tokenLimits, now }) => {
     const request = { pluginId: 'hello', method: 'GET', path: '/data' };
-    const [refusal] = ['ci', OF_ISSUER].flatMap(
-      subject => tokenLimits.findRefusal(subject, request, now()) ?? [],
+    // Each pair is about one of the two, and has no entry for the other.
+    const refusals = ['ci', OF_ISSUER].map(subject =>
+      tokenLimits.findRefusal(subject, request, now()),
     );
+    const [refusal] = refusals.includes(undefined) ? [] : refusals;
     const kinds = {
       restricted: 'narrow external',
       'token-ended': 'ended external',

@@ -1,13 +1,13 @@
-import { difference, groupBy, isEqual, map, uniq } from 'lodash';
+import { difference, isEqual, map, uniq } from 'lodash';
 import { endOf } from '../gate/rules/AllowRule';
-import { rulesOf, withDefaults } from '../gate/rules/TokenLimits';
+import { entriesFor, rulesOf } from '../gate/rules/TokenLimits';
 import type { TokenEntry } from '../gate/rules/GateSettings';
 import { findOpenings } from '../settings/expectations/findOpenings';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
 import { asObject } from '../settings/read/values';
 import { asList } from '../operators/findings/backstageSettings';
 import { withEnd } from '../operators/reports/describePolicy';
-import { formatToken } from '../operators/reports/formatPolicyReport';
+import { formatLimits } from '../operators/reports/formatPolicyReport';
 import { readEntries } from './compareEntries';
 import { Compare, compareAll } from './Difference';
 
@@ -53,24 +53,28 @@ function isWithin(names?: string[], others?: string[]): boolean {
   return !others || (!!names && difference(names, others).length === 0);
 }
 
-/** Compares the limits of the external tokens that Backstage accepts after the change. */
+/** The entry that stands for every external token where `auth.apiGate.tokens` is not set. */
+const EVERYTHING: TokenEntry = { subject: '*', only: 'all' };
+
+/** Compares what external tokens may do that Backstage accepts after the change. */
 export const compareLimits: Compare = (before, after, path) => {
   const { isPossible } = readExternalSubjects(after.root);
-  const both = [before, after].flatMap(({ gate }) => gate.tokens);
-  const subjects = uniq(both.map(({ subject }) => subject)).filter(isPossible);
+  const entriesOf = ({ gate }: typeof before) => gate.tokens ?? [EVERYTHING];
+  const named = map([...entriesOf(before), ...entriesOf(after)], 'subject');
+  const subjects = uniq(named).filter(
+    subject => subject === EVERYTHING.subject || isPossible(subject),
+  );
   const compare = compareAll(
     ['may more', 'may less'],
-    ({ gate: { tokens } }) => {
-      // A subject without an entry has what its default says.
-      const others = difference(subjects, map(tokens, 'subject'));
-      const entries = [...tokens, ...others.map(subject => ({ subject }))];
-      const bySubject = groupBy(withDefaults(entries), 'subject');
-      return subjects.map(subject => {
-        const own = bySubject[subject];
-        const texts = own.map(each => formatToken(withEnd(each)));
-        return { subject, entries: own, text: texts.join(', ') };
-      });
-    },
+    compared =>
+      subjects.map(subject => {
+        const entries = entriesFor(subject, entriesOf(compared)).filter(
+          ({ only }) => only.length > 0,
+        );
+        const limits = entries.map(each => formatLimits(withEnd(each)));
+        const text = `${subject}: ${limits.join('; ') || 'nothing'}`;
+        return { subject, entries, text };
+      }),
     (one, other) =>
       one.subject === other.subject &&
       isWithinLimit(one.entries, other.entries),
@@ -78,16 +82,20 @@ export const compareLimits: Compare = (before, after, path) => {
   return compare(before, after, path);
 };
 
-/** Returns whether the entries of a subject allow nothing that other ones do not allow as long. */
+/** Returns whether entries allow nothing that other ones do not allow as long. */
 function isWithinLimit(own: TokenEntry[], others: TokenEntry[]): boolean {
   const [one, other] = [own, others].map(entries => ({
-    until: Math.max(...entries.map(endOf)),
-    only: Array.isArray(entries[0].only) && entries.flatMap(rulesOf),
+    allUntil: Math.max(
+      ...entries.map(each => (each.only === 'all' ? endOf(each) : -Infinity)),
+    ),
+    only: entries.flatMap(rulesOf),
   }));
-  if (one.until <= Date.now() || (one.only && one.only.length === 0)) {
-    return true;
-  }
-  return one.only && other.only
-    ? findOpenings(one.only, other.only).length === 0
-    : !other.only && one.until <= other.until;
+  const isAllWithin =
+    one.allUntil <= Date.now() || one.allUntil <= other.allUntil;
+  const ends = one.only.map(endOf);
+  return (
+    isAllWithin &&
+    (Math.max(...ends) <= other.allUntil ||
+      findOpenings(one.only, other.only).length === 0)
+  );
 }

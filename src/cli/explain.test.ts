@@ -37,11 +37,13 @@ describe('api-gate explain --subject', () => {
   const ACCESS = `      - { plugin: catalog, path: /open }
     tokens:
       - { subject: ci-deploy, only: [{ plugin: catalog, path: /entities }], until: 2999-01-01 }
-      - { subject: old, until: 2020-01-01 }
+      - { subject: old, only: all, until: 2020-01-01 }
       - { subject: 'external:job', only: [{ plugin: catalog, path: /x }] }
       - { subject: 'external:entra:*', only: [] }
-      - { subject: 'external:entra:a', until: 2999-01-01 }
+      - { subject: 'external:entra:a', only: [{ plugin: x, path: /x }], until: 2999-01-01 }
       - { subject: 'external:entra:b', only: all }
+      - { subject: open, only: all }
+      - { subject: narrow, only: all }
 `;
   const externalAccess = `  auth:
     externalAccess:
@@ -93,8 +95,16 @@ describe('api-gate explain --subject', () => {
       'narrow',
       /\nWith a token of narrow: refused with 403 \(restricted\)\n {2}refused with 403 \(restricted\): the accessRestrictions/,
     ],
-    ['GET /api/x/y', 'open', /\nWith a token of open: passes the gate\n$/],
-    ['GET /api/x/y', 'external:other', /: passes the gate\n$/],
+    [
+      'GET /api/x/y',
+      'open',
+      /\nWith a token of open: passes the gate\n {2}.*\n$/,
+    ],
+    [
+      'GET /api/x/y',
+      'external:other',
+      /: refused with 403 \(restricted\): auth\.apiGate\.tokens has no entry for it\nTo allow it, add .* to only in an entry for external:other\n$/,
+    ],
     ['GET /api/x/y', 'external:job', /: refused with 403 \(restricted\)/],
     [
       'GET /api/x/y',
@@ -104,7 +114,7 @@ describe('api-gate explain --subject', () => {
     [
       'GET /api/x/y',
       'external:entra:a',
-      /: refused with 403 \(restricted\): not listed in any only\n {2}auth\.apiGate\.tokens\[3\] {2}external:entra:\*: nothing {2}.*\n {2}auth\.apiGate\.tokens\[4\] {2}external:entra:a: nothing {2}\(until 2999/,
+      /: refused with 403 \(restricted\): not listed in any only\n {2}auth\.apiGate\.tokens\[3\] {2}external:entra:\*: nothing {2}.*\n {2}auth\.apiGate\.tokens\[4\] {2}external:entra:a: GET \/api\/x\/x {2}\(until 2999/,
     ],
     [
       'GET /api/x/y',

@@ -222,18 +222,23 @@ describe('api-gate init without a policy', () => {
     expect((await check()).code).toBe(0);
   });
 
-  it('gives each external token an end', async () => {
+  it('gives each external token an entry that allows everything, and an end to those that never end', async () => {
     const entries = [
       '{ type: static, options: { token: a-token, subject: ci }, accessRestrictions: [{ plugin: catalog }] }',
       '{ type: static, options: { token: b-token, subject: ci }, accessRestrictions: [{ plugin: catalog }] }',
       '{ type: legacy, options: { secret: c2VjcmV0, subject: "a\'\\nb" }, accessRestrictions: [{ plugin: catalog }] }',
       '{ type: static, options: { token: c-token, subject: "it\'s" }, accessRestrictions: [{ plugin: catalog }] }',
       '{ type: jwks, options: { url: "http://localhost", subjectPrefix: x } }',
+      '{ type: own, options: {} }',
     ];
     const { printed, stdout, check } = await init(
       `backend:\n  baseUrl: https://backstage.example.com\n  auth: { externalAccess: [${entries}] }\n`,
     );
-    expect(printed.tokens).toEqual([{ subject: 'ci', until: dateIn(180) }]);
+    expect(printed.tokens).toEqual([
+      { subject: 'ci', only: 'all', until: dateIn(180) },
+      { subject: 'external:x:*', only: 'all' },
+    ]);
+    expect(stdout).toContain('# TODO: an entry for the subject "*"\n');
     expect(stdout).toContain('# TODO: an entry for the subject "a\'\\nb"\n');
     expect(stdout).toContain('# TODO: an entry for the subject "it\'s"\n');
     expect((await check()).code).toBe(0);
@@ -494,10 +499,16 @@ describe('api-gate init --policy', () => {
       ),
     );
     expect(good.printed.tokens).toEqual([
-      { subject: 'ci', until: dateIn(180) },
+      { subject: 'ci', only: 'all', until: dateIn(180) },
     ]);
     const restricted = parse(
-      good.stdout.replace(/# (only| {2}- \{ plugin: catalog, path)/g, '$1'),
+      good.stdout
+        .replace(/ {8}only: all.*\n/, '')
+        .replace(/# What .*\n/, 'only:\n')
+        .replace(
+          /# {3}- \{ plugin: catalog, path/g,
+          '  - { plugin: catalog, path',
+        ),
     );
     expect(restricted.auth.apiGate.tokens).toEqual([
       {
@@ -512,7 +523,7 @@ describe('api-gate init --policy', () => {
       'allow: [{ plugin: catalog, path: /** }]',
     ]) {
       const { code, stdout } = await init(text, withOnly(bad));
-      expect(stdout).not.toContain('only:');
+      expect(stdout).not.toContain('What it has called');
       expect(code).toBe(0);
     }
   });
@@ -648,7 +659,7 @@ ${subjects
     );
     const { stdout, stderr } = await init({
       'package.json': JSON.stringify({ name: 'backend', dependencies }),
-      'app-config.yaml': fileWith('https', ['ci', 'plugin:x'], 'catalog: {}\n'),
+      'app-config.yaml': fileWith('https', ['ci', 'x y'], 'catalog: {}\n'),
       'app-config.local.yaml': `
 events: { http: { topics: [gitlab, own] } }
 proxy: { endpoints: { /open: { credentials: dangerously-allow-unauthenticated }, /closed: {} } }
@@ -689,12 +700,13 @@ auth: # if the file has this key already, add what is below it there
       - { plugin: techdocs, is: closed }
       - { plugin: user-settings, is: closed }
 
-    # Tokens of backend.auth.externalAccess never end by themselves. From its day on, the token of an entry is refused: write
-    # the day by which you will have renewed it.
+    # Once this list is there, an external token without an entry may make no request. Tokens of backend.auth.externalAccess never end
+    # by themselves. From its day on, the token of an entry is refused: write the day by which you will have renewed it.
     tokens:
       - subject: 'ci'
+        only: all # or a list of the requests that it makes
         until: ${dateIn(180)}
-      # TODO: an entry for the subject "plugin:x"
+      # TODO: an entry for the subject "x y"
 `);
     expect(stderr).toBe(`Read app-config.yaml, app-config.local.yaml
 auth.apiGate is in none of the files read: with these, the gate enforces and has no rule
@@ -745,7 +757,7 @@ Then run api-gate check with the same files
       cookie: { sameSite: 'strict' },
       allow: [{ plugin: 'badges', path: '/kept' }],
       expect: [{ plugin: 'search', is: 'closed' }],
-      tokens: [{ subject: 'limited', until: '2099-01-01' }],
+      tokens: [{ subject: 'limited', only: 'all', until: '2099-01-01' }],
     };
     const { stdout, stderr } = await runCliIn(['init', '--policy', url], {
       cwd: folderWith({
@@ -786,13 +798,14 @@ auth: # if the file has this key already, add what is below it there
     # expect:
     #   - { plugin: catalog, is: closed } # requests worked there without a credential: see allow
 
-    # Tokens of backend.auth.externalAccess never end by themselves. From its day on, the token of an entry is refused: write
-    # the day by which you will have renewed it.
+    # Once this list is there, an external token without an entry may make no request. Tokens of backend.auth.externalAccess never end
+    # by themselves. From its day on, the token of an entry is refused: write the day by which you will have renewed it.
     # tokens is there already. Missing there:
     # tokens:
     #   - subject: 'ci'
+    #     only: all # or a list of the requests that it makes
     #     until: ${dateIn(180)}
-    #     only: # what it has called in the time of the record
+    #     What it has called in the time of the record, in place of all:
     #       - { plugin: catalog, path: '/ci', methods: [GET] }
 `);
     expect(stderr)
@@ -807,13 +820,13 @@ Then run api-gate check with the same files
     ['nothing where nothing is missing', [], '', ''],
     [
       'no key above mere comments',
-      ['plugin:x'],
+      ['x y'],
       'scaffolder: {}\n',
       `    # expect:
       # - { plugin: scaffolder, is: closed } # only if it is installed in this backend
 
     # tokens:
-      # TODO: an entry for the subject "plugin:x"
+      # TODO: an entry for the subject "x y"
 `,
     ],
   ])(

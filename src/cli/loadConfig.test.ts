@@ -13,7 +13,7 @@ function check(text: string, args: string[], env: Record<string, string> = {}) {
 }
 
 describe('check --mock-env', () => {
-  const TOKENS = 'tokens: [{ subject: ci, until: 2999-01-01 }]';
+  const TOKENS = 'tokens: [{ subject: ci, only: all }]';
 
   it.each<[what: string, text: string, leftOut: string | undefined]>([
     [

@@ -276,7 +276,10 @@ const MISTAKES: Mistake[] = [
   ],
   [
     'the subject of a token is misspelt',
-    [GATE, `${GATE}    tokens: [{ subject: ci-deplyo, until: 2999-01-01 }]\n`],
+    [
+      GATE,
+      `${GATE}    tokens: [{ subject: ci-deplyo, only: all, until: 2999-01-01 }]\n`,
+    ],
     ['check', ...FILES],
     /production\.yaml:\d+: auth\.apiGate\.tokens\[0\]\.subject must be one that an entry of backend\.auth\.externalAccess has \(did you mean ci-deploy\?\): /,
     2,

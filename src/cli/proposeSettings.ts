@@ -36,7 +36,7 @@ const SENSITIVE_PLUGINS = [
 ];
 
 /** A subject that YAML reads as the same text in quotes, and that is no text of the environment. */
-const PLAIN_SUBJECT = /^[\w.:@/-]+$/;
+const PLAIN_SUBJECT = /^[\w.:@/-]+\*?$/;
 
 /** Returns whether a line sets anything. */
 export const isActive = (line: string) => /^ *[^ #]/.test(line);
@@ -149,26 +149,38 @@ function proposeExpectations(facts: ProposalFacts): string[] {
   ]);
 }
 
-/** Proposes an end for each external token that never ends, and as a comment the requests that it has made. */
+/** Proposes an entry that goes on to allow everything for each external token, and an end if it never ends. What it has called is a comment. */
 function proposeTokens(facts: ProposalFacts): string[] {
+  const { issuers, named } = readExternalSubjects(facts.root);
   const decided = map(facts.gate.tokens, 'subject');
-  const { named } = readExternalSubjects(facts.root);
-  const until = formatDay(facts.today + TOKEN_DAYS);
-  const lines = difference(uniq(named), decided).flatMap(subject =>
-    PLAIN_SUBJECT.test(subject) &&
-    !holdsMock(subject) &&
-    readEntry(subject, facts)
-      ? [
-          `  - subject: '${subject}'`,
-          `    until: ${until}`,
-          ...proposeOnly(subject, facts),
-        ]
-      : [`  # TODO: an entry for the subject ${JSON.stringify(subject)}`],
+  const until = `    until: ${formatDay(facts.today + TOKEN_DAYS)}`;
+  const ofNamed = difference(uniq(named), decided).flatMap(subject =>
+    proposeEntry(subject, facts, [until, ...proposeOnly(subject, facts)]),
   );
+  const defaults = map(issuers, ({ prefix }) => `${prefix}*`);
+  const ofIssuers = difference(uniq(defaults), decided).flatMap(subject =>
+    proposeEntry(subject, facts, []),
+  );
+  const lines = [...ofNamed, ...ofIssuers];
   return formatSetting('tokens', facts, withKey('tokens', lines), [
-    'Tokens of backend.auth.externalAccess never end by themselves. From its day on, the token of an entry is refused: write',
-    'the day by which you will have renewed it.',
+    'Once this list is there, an external token without an entry may make no request. Tokens of backend.auth.externalAccess never end',
+    'by themselves. From its day on, the token of an entry is refused: write the day by which you will have renewed it.',
   ]);
+}
+
+function proposeEntry(
+  subject: string,
+  facts: ProposalFacts,
+  others: string[],
+): string[] {
+  const isPlain = PLAIN_SUBJECT.test(subject) && !holdsMock(subject);
+  return isPlain && readEntry(subject, facts)
+    ? [
+        `  - subject: '${subject}'`,
+        '    only: all # or a list of the requests that it makes',
+        ...others,
+      ]
+    : [`  # TODO: an entry for the subject ${JSON.stringify(subject)}`];
 }
 
 /** Adds the key of a list, which is a comment if all entries are. */
@@ -183,8 +195,8 @@ function withKey(key: string, entries: string[]): string[] {
 function readEntry(subject: string, { root }: ProposalFacts, yaml = '') {
   try {
     const [settings] = parse(yaml) ?? [];
-    const entry = { ...asObject(settings), subject };
-    return readTokens([entry], `${CONFIG_KEY}.tokens`, root)[0];
+    const entry = { only: 'all', ...asObject(settings), subject };
+    return readTokens([entry], `${CONFIG_KEY}.tokens`, root)?.[0];
   } catch {
     return undefined;
   }
@@ -197,7 +209,7 @@ function proposeOnly(subject: string, facts: ProposalFacts): string[] {
   const { only } = readEntry(subject, facts, yaml.replace(/^# /gm, '')) ?? {};
   return Array.isArray(only)
     ? [
-        '    # only: # what it has called in the time of the record',
+        '    # What it has called in the time of the record, in place of all:',
         ...only.map(rule => `    #   ${yamlOf(rule)}`),
       ]
     : [];

@@ -95,7 +95,13 @@ export type InvalidDetail =
   'expired' | 'malformed' | 'audience' | 'unknown-key' | 'signature';
 
 /** The detail that the log and the audit have beside a reason. */
-export type RefusalDetail = InvalidDetail | 'new-key' | 'only';
+export type RefusalDetail = InvalidDetail | 'new-key' | 'no-entry' | 'only';
+
+/** The messages of details that say what the operator has to write. */
+const DETAILED: { [detail in RefusalDetail]?: string } = {
+  'no-entry':
+    'The token is restricted to other requests: auth.apiGate.tokens has no entry for its subject',
+};
 
 const shared = new Map<string, Refusal>();
 
@@ -114,7 +120,8 @@ export class Refusal extends Error {
    */
   static because(reason: RefusalReason, detail?: RefusalDetail): Refusal {
     const key = detail ? `${reason} ${detail}` : reason;
-    const refusal = shared.get(key) ?? new Refusal(reason, { detail });
+    const message = detail && DETAILED[detail];
+    const refusal = shared.get(key) ?? new Refusal(reason, { detail, message });
     shared.set(key, refusal);
     return refusal;
   }

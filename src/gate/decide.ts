@@ -80,9 +80,9 @@ export function conclude(request: GateRequest, judgement: Judgement): boolean {
 
 export function reportExternalToken(
   request: GateRequest,
-  { credentials }: VerifiedToken,
+  verified: VerifiedToken,
 ): void {
-  const subject = externalSubjectOf(credentials);
+  const subject = externalSubjectOf(verified);
   if (subject !== undefined) {
     request.services.observer.externalTokenUsed(subject, request);
   }

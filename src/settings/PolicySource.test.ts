@@ -237,26 +237,79 @@ describe('PolicySource', () => {
     expect(source.needsRestart).toEqual([]);
   });
 
-  it('keeps the limits of external tokens that Backstage accepts until a restart', () => {
+  it('[P100] takes what a sign-out ends in addition at once, and what it no longer ends after a restart', () => {
+    const { source, take, write } = create({ signOut: { providers: ['a'] } });
+    const signOut = () => {
+      const { providers, ...others } = source.current.config.signOut;
+      return { ...others, providers: [...providers] };
+    };
+    const user = { scope: 'user', offlineSessions: 'end' };
+    take();
+    write({ signOut: { ...user, providers: ['b', 'a'] } });
+    const all = { ...user, providers: ['b', 'a'] };
+    expect(signOut()).toEqual(all);
+    expect(source.needsRestart).toEqual([]);
+    take();
+    for (const lost of [{ scope: 'user', providers: ['b', 'a'] }, {}]) {
+      write({ signOut: lost });
+      expect(signOut()).toEqual(all);
+      expect(source.needsRestart).toEqual(['auth.apiGate.signOut']);
+    }
+    expect(take()).toEqual([
+      'warn: auth.apiGate.signOut has changed, and takes effect after a restart',
+    ]);
+  });
+
+  describe('[P116] with limits of external tokens', () => {
     const access = (...subjects: string[]) =>
       subjects.map(subject => ({ type: 'static', options: { subject } }));
-    const ended = { subject: 'ci', until: '2026-05-01' };
-    const { source, take, write } = create({ tokens: [ended] }, access('ci'));
-    const judge = (subject: string) =>
+    const allowed = { subject: 'ci', only: [{ plugin: 'a', path: '/a' }] };
+    const judgeBy = ({ source }: ReturnType<typeof create>, path = '/a') =>
       source.current.tokenLimits.findRefusal(
-        subject,
-        { pluginId: 'a', method: 'GET', path: '/a' },
+        'ci',
+        { pluginId: 'a', method: 'GET', path },
         source.current.now(),
       );
-    write({ tokens: [{ ...ended, subject: 'new' }] }, access('new'));
-    expect(['ci', 'new'].map(judge)).toEqual(['token-ended', 'token-ended']);
-    expect(source.needsRestart).toEqual(['backend.auth.externalAccess']);
-    expect(take()).toContain(
-      'warn: backend.auth.externalAccess has changed, and takes effect after a restart',
-    );
-    write({}, access('ci', 'new'));
-    expect(['ci', 'new'].map(judge)).toEqual([undefined, undefined]);
-    expect(source.needsRestart).toEqual([]);
+
+    it('allows nothing from the next request on to a token whose entry is removed, with the token or without it', () => {
+      const gate = create({ tokens: [allowed] }, access('ci'));
+      expect(judgeBy(gate)).toBeUndefined();
+      gate.write({ tokens: [] }, access('ci'));
+      expect(judgeBy(gate)).toBe('restricted');
+      gate.write({ tokens: [allowed] }, access('ci'));
+      expect(judgeBy(gate)).toBeUndefined();
+      gate.write({ tokens: [] }, access('new'));
+      expect(judgeBy(gate)).toBe('restricted');
+      expect(gate.source.needsRestart).toEqual([]);
+    });
+
+    it('[P100] keeps the policy where the list is gone, and has the one of a change that adds it', () => {
+      const gate = create({}, access('ci'));
+      expect(judgeBy(gate, '/b')).toBeUndefined();
+      gate.write({ tokens: [allowed] }, access('ci'));
+      expect(judgeBy(gate, '/b')).toBe('restricted');
+      const before = gate.source.current;
+      gate.take();
+      // A list that is cut off in front of its key, and behind it.
+      for (const cut of [{}, { tokens: null }]) {
+        gate.write(
+          { ...cut, allow: [{ plugin: 'a', path: '/x' }] },
+          access('ci'),
+        );
+        expect(gate.source.current).toBe(before);
+        expect(gate.source.problem).toBe(
+          "auth.apiGate.tokens is gone from mock-config, or can't be read there, or the file ends within a line: write it again, as [] if external tokens may call nothing; to remove it, restart the backend",
+        );
+      }
+      expect(gate.take()).toEqual([
+        expect.stringMatching(
+          /^error: API gate keeps its policy, .*: auth\.apiGate\.tokens is gone from mock-config/,
+        ),
+      ]);
+      gate.write({ tokens: [] }, access('ci'));
+      expect(gate.source.problem).toBeUndefined();
+      expect(judgeBy(gate)).toBe('restricted');
+    });
   });
 
   it('ignores a change elsewhere', () => {

@@ -35,8 +35,8 @@ function createForwardClock(): () => number {
 }
 
 /**
- * Holds the current policy and reloads it when the configuration changes. An invalid change, and one that takes `auth.apiGate` away,
- * is rejected and logged hourly until it is fixed; settings that can't change at run time keep their values until the next start.
+ * Holds the current policy and reloads it when the configuration changes. An invalid change, and one that takes `auth.apiGate` or its
+ * `tokens` away, is rejected and logged hourly until it is fixed; settings that can't change at run time keep their values until the next start.
  */
 export class PolicySource {
   readonly #start: StartSettings;
@@ -47,7 +47,7 @@ export class PolicySource {
   readonly #onReload: ((outcome: ReloadOutcome) => void)[] = [];
   #current: ConfiguredPolicy;
   #lists: readonly ListSource[];
-  #blockSources: string[];
+  #blockSources: ReturnType<typeof findBlockSources>;
   #problem: string | undefined;
   #needsRestart: string[] = [];
   #cancelUntil = () => {};
@@ -139,7 +139,7 @@ export class PolicySource {
       return;
     }
     const before = this.#current.config;
-    const { after, needsRestart } = this.#start.apply(read, config, {
+    const { after, needsRestart } = this.#start.apply(read, {
       before,
       hasEnforced: this.#hasEnforced,
     });

@@ -1,9 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '@backstage/config';
-import { pick, uniq } from 'lodash';
+import { pick } from 'lodash';
 import { ApiGateConfig, CONFIG_KEY } from './read/readApiGateConfig';
-import { ACCESS_KEY, readExternalSubjects } from './read/readExternalTokens';
-import { findRemovedTokens } from './read/readTokens';
 import {
   assertWebhookSecrets,
   hasWebhookSecret,
@@ -24,14 +22,11 @@ const KEPT = ['cookie', 'credentialHeader', 'foreignAuthorization'] as const;
 export class StartSettings {
   /** The topics of webhooks whose modules have read a secret. */
   readonly #verified: readonly string[];
-  /** The subjects of the external tokens that Backstage accepts until a restart. */
-  readonly #named: readonly string[];
 
   constructor(config: Config) {
     this.#verified = VERIFIED_TOPICS.filter(topic =>
       hasWebhookSecret(topic, config),
     );
-    this.#named = readExternalSubjects(config).named;
   }
 
   /**
@@ -55,20 +50,14 @@ export class StartSettings {
    */
   apply(
     read: ApiGateConfig,
-    config: Config,
     { before, hasEnforced }: { before: ApiGateConfig; hasEnforced: boolean },
   ): { after: ApiGateConfig; needsRestart: string[] } {
     const kept = pick(before, KEPT);
-    // Backstage accepts a removed token until a restart. Keep its limits until then, also those of its default.
-    const removed = findRemovedTokens(before, read, this.#named, config);
-    const after = { ...read, ...kept, tokens: [...read.tokens, ...removed] };
-    const needsRestart = KEPT.filter(
-      key => !isDeepStrictEqual(kept[key], read[key]),
-    ).map(key => `${CONFIG_KEY}.${key}`);
-    const places = removed.map(({ subject }) =>
-      subject.endsWith('*') ? `${CONFIG_KEY}.tokens` : ACCESS_KEY,
-    );
-    needsRestart.push(...uniq(places));
+    const signOut = withoutLoss(before.signOut, read.signOut);
+    const after = { ...read, ...kept, signOut };
+    const needsRestart = ([...KEPT, 'signOut'] as const)
+      .filter(key => !isDeepStrictEqual(after[key], read[key]))
+      .map(key => `${CONFIG_KEY}.${key}`);
     // Allow rules have opened the credentials barriers of plugins, and barriers can't be closed again.
     if (hasEnforced && read.mode === 'report-only') {
       after.mode = 'enforce';
@@ -79,4 +68,15 @@ export class StartSettings {
     }
     return { after, needsRestart };
   }
+}
+
+/** Returns what a sign-out ends, by a new configuration or the one before it: a line that a file has lost must leave no session in force. */
+function withoutLoss(
+  before: ApiGateConfig['signOut'],
+  read: ApiGateConfig['signOut'],
+): ApiGateConfig['signOut'] {
+  return {
+    scope: before.scope === 'user' ? 'user' : read.scope,
+    providers: new Set([...read.providers, ...before.providers]),
+  };
 }

@@ -20,7 +20,12 @@ export const hostileWorld = (mode: string) => ({
         reason: `${HOSTILE}${INVISIBLE}`,
       },
     ],
-    tokens: [{ subject: HOSTILE, reason: HOSTILE, until: '2099-01-01' }],
+    tokens: [
+      {
+        ...{ subject: HOSTILE, reason: HOSTILE, until: '2099-01-01' },
+        only: 'all',
+      },
+    ],
     audit: { clientAddress: true },
   },
   config: {

@@ -76,7 +76,9 @@ function limitOfCi(
 ): Pair {
   const [before, after] = [narrow, wide].map(entries => ({
     ...accessWith(staticToken(CI, 'ci')),
-    ...gate({ tokens: entries.map(entry => ({ subject: 'ci', ...entry })) }),
+    ...gate({
+      tokens: entries.map(entry => ({ subject: 'ci', only: 'all', ...entry })),
+    }),
   }));
   return {
     ...ofGate(
@@ -138,12 +140,19 @@ export const JUDGED: Pair[] = [
       less: `- closed  ${i < 2 ? 'GET,HEAD,POST' : 'GET,HEAD'} /api/hello/data`,
     }),
   ),
-  limitOfCi([{ only: ONLY }], [], 'what accessRestrictions allow'),
+  limitOfCi([{ only: ONLY }], [{}], 'what accessRestrictions allow'),
+  limitOfCi([], [{ only: [RULE] }], 'GET /api/hello/data'),
+  {
+    ...limitOfCi([], [], ''),
+    wide: accessWith(staticToken(CI, 'ci')),
+    more: '+ may more  *: what accessRestrictions allow  auth.apiGate.tokens',
+    less: '- may less  *: what accessRestrictions allow  auth.apiGate.tokens',
+  },
   ...['/data', '/**'].map(path =>
     limitOfCi(
       [{ only: ONLY }],
       [{ only: ONLY }, { only: [{ plugin: 'hello', path }] }],
-      `GET /api/hello/ok, ci: GET /api/hello${path}`,
+      `GET /api/hello/ok; GET /api/hello${path}`,
     ),
   ),
   limitOfCi(
@@ -151,7 +160,11 @@ export const JUDGED: Pair[] = [
     [{ until: '2999-01-01' }],
     'what accessRestrictions allow  (until 2999-01-01T00:00:00.000Z)',
   ),
-  limitOfIssuer([DENIES], [], 'external:e:*: what accessRestrictions allow'),
+  limitOfIssuer(
+    [DENIES],
+    [{ ...DENIES, only: 'all' }],
+    'external:e:*: what accessRestrictions allow',
+  ),
   limitOfIssuer(
     [DENIES],
     [{ ...DENIES, only: [RULE] }],
@@ -163,7 +176,7 @@ export const JUDGED: Pair[] = [
     'external:e:c*: GET /api/hello/data',
   ),
   limitOfIssuer(
-    [DENIES, { subject: OF_ISSUER }],
+    [DENIES, { subject: OF_ISSUER, only: ONLY }],
     [DENIES, { subject: OF_ISSUER, only: 'all' }],
     `${OF_ISSUER}: what accessRestrictions allow`,
   ),
@@ -171,9 +184,9 @@ export const JUDGED: Pair[] = [
     [{ ...DENIES, only: [RULE], until: HOUR_AGO }],
     [
       { ...DENIES, only: [RULE], until: HOUR_AGO },
-      { subject: OF_ISSUER, until: '2999-01-01' },
+      { subject: OF_ISSUER, only: [RULE], until: '2999-01-01' },
     ],
-    `${OF_ISSUER}: GET /api/hello/data  (until 2999-01-01T00:00:00.000Z)`,
+    `${OF_ISSUER}: GET /api/hello/data  (ended at ${HOUR_AGO}); GET /api/hello/data  (until 2999-01-01T00:00:00.000Z)`,
   ),
   ofGate(
     'credentialHeader',

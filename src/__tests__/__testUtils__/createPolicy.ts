@@ -8,7 +8,6 @@ export function createPolicy(
   return new ConfiguredPolicy({
     mode: 'enforce',
     allow: [],
-    tokens: [],
     backendOrigin: 'https://backstage.example.com',
     trustedOrigins: ['https://backstage.example.com'],
     trustedPaths: [],

@@ -222,7 +222,7 @@ export function createOddReport(): PolicyReport {
   const { allow, findings, replica, settings, tokens, usage, refusals } =
     createPageReport();
   const [rule, other] = allow;
-  const [token] = tokens;
+  const [token] = tokens!;
   const days = { firstSeen: '2026-11-01', lastSeen: '2026-11-02' };
   const worked = { plugin: 'catalog', method: 'GET', requests: 1, ...days };
   return createPageReport({
@@ -299,7 +299,7 @@ export function createOddReport(): PolicyReport {
       { ...findings[0], at: 'x auth.apiGate.allow[1]' },
     ] as PolicyReport['findings'],
     tokens: [
-      { ...token, only: undefined, ended: true },
+      { ...token, only: 'all', ended: true },
       {
         subject: token.subject,
         only: [

@@ -218,7 +218,12 @@ function testTokens(
 /** Returns the settings of an entry of `auth.apiGate.tokens` with another path of the MCP server. */
 function withPath({ tokens: [token] }: any, mcpPath: string): JsonObject {
   const only = [{ ...token.only[0], path: mcpPath }];
-  return { tokens: [{ ...token, only }] };
+  return {
+    tokens: [
+      { ...token, only },
+      { subject: 'operator', only: 'all' },
+    ],
+  };
 }
 
 /** Reads the block of the recipe for the token of a subject. */

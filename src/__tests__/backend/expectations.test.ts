@@ -115,7 +115,8 @@ describe('[P110] the go-ahead to enforce, where a whole plugin is expected to be
   ];
   const tokens = [
     { subject: 'ci-deploy', only: [{ plugin: 'hello', path: '/other' }] },
-    { subject: 'ci-old', until: '2026-01-01' },
+    { subject: 'ci-old', only: 'all', until: '2026-01-01' },
+    { subject: 'lock', only: 'all' },
   ];
   const expectation = { plugin: 'hello', is: 'closed' };
   const settings = (mode: string) => ({

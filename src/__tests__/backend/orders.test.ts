@@ -324,7 +324,7 @@ async function start(
             { plugin: 'live', path: '/first' },
           ],
         },
-        { subject: 'ended', until: '2020-01-01' },
+        { subject: 'ended', only: 'all', until: '2020-01-01' },
       ],
     },
   });

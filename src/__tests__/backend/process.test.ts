@@ -119,14 +119,14 @@ describe('a backend in a process of its own', () => {
       expect(await statusesOf(backend)).toEqual([404, 401]);
     };
     const allow = { path: 'auth.apiGate.allow', file: 'env', entries: 1 };
-    await expectPolicy({ lists: [{ ...allow, replaces: [] }], tokens: [] });
+    await expectPolicy({ lists: [{ ...allow, replaces: [] }] });
 
-    const tokens = [{ subject: 'reader', until: '2040-01-01' }];
+    const tokens = [{ subject: 'reader', only: 'all', until: '2040-01-01' }];
     const inFile = { allow: [OTHER], tokens };
     backend.write(merge({ auth: { apiGate: inFile } }, WITHOUT_GATE));
     await untilTaken(join(backend.folder, FILE), async () => {
       const policy = await readPolicy(backend);
-      return policy.tokens.length > 0;
+      return policy.tokens !== undefined;
     });
     await expectPolicy({
       lists: [

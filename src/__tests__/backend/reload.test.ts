@@ -55,7 +55,7 @@ function mountConfigMap(folder: string, day: number) {
   mkdirSync(version(day));
   writeFileSync(
     path.join(version(day), 'configmap.yaml'),
-    `auth: { apiGate: { tokens: [{ subject: reader, until: ${endOf(day)} }] } }`,
+    `auth: { apiGate: { tokens: [{ subject: reader, only: all, until: ${endOf(day)} }] } }`,
   );
   symlinkSync(`..v${day}`, path.join(folder, '..data_tmp'));
   renameSync(path.join(folder, '..data_tmp'), path.join(folder, '..data'));
@@ -219,7 +219,7 @@ describe('[P101] a change of the files', () => {
     expectInBothModes(backends, async backend => {
       mountConfigMap(backend.folder, 2);
       await untilTaken(path.join(backend.folder, 'configmap.yaml'), async () =>
-        (await backend.policy()).tokens[0].until!.startsWith(endOf(2)),
+        (await backend.policy()).tokens![0].until!.startsWith(endOf(2)),
       );
     }));
 

@@ -33,9 +33,11 @@ afterEach(() => jest.restoreAllMocks());
 afterEach(backends.stopAll);
 
 const only = [{ plugin: 'hello', path: '/ok', methods: ['GET', 'POST'] }];
+/** An entry for a token that is to be as without the setting. */
+const FREE = { subject: 'other', only: 'all' };
 
 async function start(
-  tokens: JsonObject[],
+  tokens: JsonObject[] | undefined,
   options: {
     access?: JsonObject[];
     apiGate?: JsonObject;
@@ -44,9 +46,9 @@ async function start(
 ) {
   const { access = [external('ci'), external('other')] } = options;
   const hello = recordingPlugin('hello');
-  const settings = (limits: JsonObject[], externalAccess = access) => ({
-    config: accessWith(...externalAccess),
-    apiGate: { ...options.apiGate, tokens: limits },
+  const settings = (limits: JsonObject[] | undefined) => ({
+    config: accessWith(...access),
+    apiGate: { ...options.apiGate, ...(limits && { tokens: limits }) },
   });
   const backend = await backends.start({
     ...settings(tokens),
@@ -79,12 +81,19 @@ async function outcome(
 }
 
 const REFUSED = [403, 'The token is restricted to other requests'];
+const UNLISTED = [
+  403,
+  'The token is restricted to other requests: auth.apiGate.tokens has no entry for its subject',
+];
 const ENDED = [401, 'Invalid credentials'];
 
 describe('an external token with only', () => {
   it('[P82] may make these requests, and no others, whatever the spelling', async () => {
     const subtree = { plugin: 'hello', path: '/sub/**' };
-    const backend = await start([{ subject: 'ci', only: [...only, subtree] }]);
+    const backend = await start([
+      { subject: 'ci', only: [...only, subtree] },
+      FREE,
+    ]);
     for (const request of [
       'GET /api/hello/sub/a/b',
       'GET /api/hello/ok',
@@ -134,7 +143,7 @@ describe('an external token with only', () => {
       ]);
     }
     expect(backend.handled).toEqual([]);
-    // Nobody else is limited, and the entry opens nothing.
+    // An entry opens nothing to others.
     expect(await backend.statusOf('/api/hello/x', OTHER)).toBe(200);
     expect(await backend.statusOf('/api/hello/ok')).toBe(401);
     const user = bearer(await backend.sign());
@@ -145,7 +154,7 @@ describe('an external token with only', () => {
   });
 
   it('[P82] is limited on public routes too, where a handler could read it', async () => {
-    const backend = await start([{ subject: 'ci', only }], {
+    const backend = await start([{ subject: 'ci', only }, FREE], {
       apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
     });
     expect(await outcome(backend, 'GET /api/hello/open', CI)).toEqual(REFUSED);
@@ -153,7 +162,7 @@ describe('an external token with only', () => {
       REFUSED,
     );
     expect(backend.handled).toEqual([]);
-    // Tokens of other systems, and other external tokens, pass as they do without the setting.
+    // Tokens of other systems, and one that may do everything, pass as they do without the setting.
     for (const text of ['of-another-system', tokenOf('other')]) {
       expect(await backend.statusOf('/api/hello/open', bearer(text))).toBe(200);
     }
@@ -170,56 +179,35 @@ describe('an external token with only', () => {
   });
 
   it('[P82] is limited at the next request after a change of the configuration, and as before after a wrong one', async () => {
-    const backend = await start([]);
+    const backend = await start([{ ...FREE, subject: 'ci' }]);
     expect(await outcome(backend, 'GET /api/hello/x', CI)).toBe(200);
     backend.limit([{ subject: 'ci', only }]);
     expect(await outcome(backend, 'GET /api/hello/x', CI)).toEqual(REFUSED);
     backend.limit([{ subject: 'cii', only }]);
     expect(await outcome(backend, 'GET /api/hello/x', CI)).toEqual(REFUSED);
     expect(backend.logged('keeps its policy')).toHaveLength(1);
-    backend.limit([]);
+    backend.limit([{ ...FREE, subject: 'ci' }]);
     expect(await outcome(backend, 'GET /api/hello/x', CI)).toBe(200);
   });
 
-  it('keeps its limits until a restart, if a change removes them with the token, which Backstage accepts until then', async () => {
-    const backend = await start([{ subject: 'ci', only }]);
+  it('[P116] may do nothing once a change removes its entry, also with the token, which Backstage accepts until a restart', async () => {
+    const backend = await start([{ subject: 'ci', only }, FREE]);
+    expect(await outcome(backend, 'GET /api/hello/ok', CI)).toBe(200);
     backend.change({
       config: accessWith(external('other')),
-      apiGate: { tokens: [] },
+      apiGate: { tokens: [FREE] },
     });
-    expect(await outcome(backend, 'GET /api/hello/x', CI)).toEqual(REFUSED);
-    expect(await outcome(backend, 'GET /api/hello/ok', CI)).toBe(200);
-    expect(
-      backend.logged('takes effect after a restart', 'warn'),
-    ).toMatchObject([
-      { message: expect.stringContaining('backend.auth.externalAccess') },
-    ]);
+    for (const path of ['x', 'ok']) {
+      expect(await outcome(backend, `GET /api/hello/${path}`, CI)).toEqual(
+        UNLISTED,
+      );
+    }
+    expect(await outcome(backend, 'GET /api/hello/x', OTHER)).toBe(200);
+    expect(backend.logged('takes effect after a restart', 'warn')).toEqual([]);
   });
 
-  it.each([
-    [{ type: 'own', options: {} }, 'ci'],
-    [
-      { type: 'jwks', options: { url: 'https://a.test', issuer: 'a' } },
-      'external:ci',
-    ],
-  ])(
-    '[P82] keeps them beside an entry of the type %j, whose tokens may have any subject',
-    async (entry, subject) => {
-      const backend = await start([{ subject, only }], {
-        access: [external(subject), entry],
-        features: [ownHandler],
-      });
-      backend.change({ config: accessWith(entry), apiGate: { tokens: [] } });
-      const token = bearer(tokenOf(subject));
-      expect(await outcome(backend, 'GET /api/hello/x', token)).toEqual(
-        REFUSED,
-      );
-      expect(await outcome(backend, 'GET /api/hello/ok', token)).toBe(200);
-    },
-  );
-
   it('is refused where the access restrictions of Backstage leave the plugin out, and is remembered for no other', async () => {
-    const backend = await start([], {
+    const backend = await start([{ subject: 'narrow', only: 'all' }], {
       access: [external('narrow', 'Other', 'hello'), external('lost', 'gone')],
       features: [recordingPlugin('third').feature],
     });
@@ -257,7 +245,7 @@ describe('an external token with until', () => {
     const until = new Date(Date.now() + 3_600_000).toISOString();
     const replicas = [];
     for (let i = 0; i < 2; i += 1) {
-      replicas.push(await start([{ subject: 'ci', until }]));
+      replicas.push(await start([{ subject: 'ci', only: 'all', until }, FREE]));
     }
     const monotonic = performance.now();
     jest.spyOn(performance, 'now').mockReturnValue(monotonic);
@@ -284,9 +272,12 @@ describe('an external token with until', () => {
   });
 
   it('[P83] is refused on public routes too', async () => {
-    const backend = await start([{ subject: 'ci', until: '2020-01-01' }], {
-      apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
-    });
+    const backend = await start(
+      [{ subject: 'ci', only, until: '2020-01-01' }],
+      {
+        apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
+      },
+    );
     expect(await outcome(backend, 'GET /api/hello/open', CI)).toEqual(ENDED);
     // A sign-out call passes, as without a credential: it does not show which plugins are installed.
     for (const plugin of ['hello', 'absent']) {
@@ -306,7 +297,10 @@ describe('a WebSocket of an external token', () => {
       '/open': undefined,
       '/unauthenticated': 'unauthenticated',
     });
-    const backend = await start(tokens, { apiGate, features: [ws.feature] });
+    const backend = await start([...tokens, FREE], {
+      apiGate,
+      features: [ws.feature],
+    });
     // Releases before November 2026 have their handlers after a first request.
     await backend.get('/api/ws/x', OTHER);
     return { ...backend, upgrades: ws.handled };
@@ -325,26 +319,28 @@ describe('a WebSocket of an external token', () => {
   });
 
   it('[P82] is closed when a change of the configuration excludes it, and stays open otherwise', async () => {
-    const backend = await startSockets([]);
+    const backend = await startSockets([{ subject: 'ci', only: 'all' }]);
     const open = (subject: string) =>
       backend.upgrade('/api/ws/live', bearer(tokenOf(subject)));
     const [ci, other] = [await open('ci'), await open('other')];
-    backend.limit([{ subject: 'ci', only: wsOnly }]);
+    backend.limit([{ subject: 'ci', only: wsOnly }, FREE]);
     expect(await backend.statusOf('/api/hello/x', OTHER)).toBe(200);
     expect(ci.isClosed()).toBe(false);
-    backend.limit([{ subject: 'ci', only }]);
+    backend.limit([{ subject: 'ci', only }, FREE]);
     await ci.closed;
-    other.destroy();
+    expect(other.isClosed()).toBe(false);
+    // Without an entry, too.
+    backend.limit([]);
     await other.closed;
   });
 
   it('[P83] is closed at its end, which a change of the configuration may bring forward', async () => {
     const backend = await startSockets([
-      { subject: 'ci', until: '2999-01-01' },
+      { subject: 'ci', only: 'all', until: '2999-01-01' },
     ]);
     const ci = await backend.upgrade('/api/ws/live', CI);
     const until = new Date(Date.now() + 300).toISOString();
-    backend.limit([{ subject: 'ci', until }]);
+    backend.limit([{ subject: 'ci', only: 'all', until }]);
     await ci.closed;
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(until));
   });
@@ -406,9 +402,12 @@ describe('the tokens of each kind of handler', () => {
       const x = await outcome(backend, 'GET /api/hello/x', bearer(token));
       expect([ok, x]).toEqual([200, REFUSED]);
     }
-    // Other subjects of the same issuer and handler are not limited.
-    for (const token of [await sign({ sub: 'another' }), 'own-another']) {
-      expect(await backend.statusOf('/api/hello/x', bearer(token))).toBe(200);
+    // Nobody else may call, least of all with the subject of a plugin: a handler may return any.
+    const others = ['own-another', 'own-plugin:hello', 'own-user:a/b'];
+    for (const token of [await sign({ sub: 'another' }), ...others]) {
+      expect(
+        await outcome(backend, 'GET /api/hello/ok', bearer(token)),
+      ).toEqual(UNLISTED);
     }
     // An issuer can't pass its token off as that of a plugin.
     const asPlugin = await sign({ sub }, 'vnd.backstage.plugin');
@@ -417,7 +416,9 @@ describe('the tokens of each kind of handler', () => {
     backend.change({
       config: accessWith(...access),
       apiGate: {
-        tokens: subjects.map(subject => ({ subject, until: '2020-01-01' })),
+        tokens: subjects.map(subject => ({
+          ...{ subject, only, until: '2020-01-01' },
+        })),
       },
     });
     for (const token of tokens) {
@@ -440,10 +441,120 @@ describe('the tokens of each kind of handler', () => {
 
   it('of the legacy backend system can not be limited, since they share a subject with the tokens of plugins', async () => {
     await expect(
-      startLegacyGate({ apiGate: { tokens: [{ subject: 'ci' }] } }),
+      startLegacyGate({ apiGate: { tokens: [FREE] } }),
     ).rejects.toThrow(
       /^auth\.apiGate\.tokens needs the new backend system, [^\n]+: remove it$/,
     );
+  });
+});
+
+describe('[P116] an external token without an entry', () => {
+  const OPEN = [
+    { plugin: 'hello', path: '/open' },
+    { plugin: 'ws', path: '/open', methods: ['WEBSOCKET'] },
+  ];
+  const TARGETS = [
+    'GET /api/hello/x',
+    'POST /api/hello/ok',
+    'GET /api/hello/open',
+    'GET /api/absent/x',
+    'GET /api/auth/v1/userinfo',
+    'GET /api/auth/api-gate/v1/policy',
+    'GET /api/hello/.backstage/auth/v1/cookie',
+  ];
+
+  /** Starts with a plugin whose handler calls another one for its caller. */
+  async function startWithCaller(
+    tokens: JsonObject[] | undefined,
+    apiGate: JsonObject = {},
+  ) {
+    let url = '';
+    const caller = recordingPlugin('caller', {
+      async handle(req, res, { auth, httpAuth }) {
+        const { token } = await auth.getPluginRequestToken({
+          onBehalfOf: await httpAuth.credentials(req),
+          targetPluginId: 'hello',
+        });
+        const headers = { authorization: `Bearer ${token}` };
+        const { status } = await fetch(`${url}/api/hello/x`, { headers });
+        res.json({ status });
+      },
+    });
+    const ws = webSocketPlugin('ws', {
+      '/live': undefined,
+      '/open': undefined,
+    });
+    const backend = await start(tokens, {
+      apiGate: { allow: OPEN, ...apiGate },
+      features: [caller.feature, ws.feature],
+    });
+    url = backend.url;
+    // Releases before November 2026 have their handlers after a first request.
+    await backend.get('/api/ws/x', OTHER);
+    backend.handled.splice(0);
+    return { ...backend, upgrades: ws.handled };
+  }
+
+  it.each([[[]], [[{ subject: 'ci', only }]]])(
+    'may make no request, with %j, on public routes and by upgrades neither, and the log says what to write',
+    async tokens => {
+      const backend = await startWithCaller(tokens);
+      for (const target of TARGETS) {
+        expect([target, await outcome(backend, target, OTHER)]).toEqual([
+          target,
+          UNLISTED,
+        ]);
+      }
+      const offered = `Sec-WebSocket-Protocol: a, ${tokenOf('other')}`;
+      expect(await backend.upgradeStatus('/api/ws/live', OTHER)).toBe(403);
+      for (const line of [OTHER, offered]) {
+        expect(await backend.upgradeStatus('/api/ws/open', line)).toBe(403);
+      }
+      expect([backend.handled, backend.upgrades]).toEqual([[], []]);
+      expect(await backend.statusOf('/api/hello/open')).toBe(200);
+      const [{ meta }] = backend.logged('API gate refused a request');
+      expect(meta).toMatchObject({
+        ...{ reason: 'restricted', detail: 'no-entry', subject: 'other' },
+        remedy:
+          'add an entry with this subject, and with this request in only, to auth.apiGate.tokens',
+      });
+    },
+  );
+
+  it('passes as without the gate where tokens is not set, until a change sets it, which closes its WebSockets', async () => {
+    const backend = await startWithCaller(undefined);
+    for (const target of ['GET /api/hello/x', 'GET /api/hello/open']) {
+      expect(await outcome(backend, target, OTHER)).toBe(200);
+    }
+    const open = [
+      await backend.upgrade('/api/ws/live', OTHER),
+      await backend.upgrade('/api/ws/open', OTHER),
+    ];
+    backend.limit([]);
+    await Promise.all(open.map(({ closed }) => closed));
+    expect(await outcome(backend, 'GET /api/hello/x', OTHER)).toEqual(UNLISTED);
+  });
+
+  it('would be refused in report-only, and passes', async () => {
+    const backend = await startWithCaller([], { mode: 'report-only' });
+    expect(await backend.statusOf('/api/hello/x', OTHER)).toBe(200);
+    expect(await backend.upgradeStatus('/api/ws/live', OTHER)).toBe(101);
+    expect(
+      backend.logged('would have refused').map(({ meta }) => meta),
+    ).toContainEqual(
+      expect.objectContaining({ detail: 'no-entry', subject: 'other' }),
+    );
+  });
+
+  it('does not concern plugins, which call with tokens of their own, for an external token too', async () => {
+    const backend = await startWithCaller([
+      { subject: 'ci', only: [{ plugin: 'caller', path: '/x' }] },
+    ]);
+    const service = bearer(await backend.hello.tokenFor('hello'));
+    expect(await backend.statusOf('/api/hello/x', service)).toBe(200);
+    expect(await outcome(backend, 'GET /api/hello/x', CI)).toEqual(REFUSED);
+    const { body, status } = await backend.get('/api/caller/x', CI);
+    expect([status, JSON.parse(body)]).toEqual([200, { status: 200 }]);
   });
 });
 
@@ -460,7 +571,7 @@ describe('the default for the subjects of an issuer', () => {
     { plugin: 'ws', path: '/open', methods: ['WEBSOCKET'] },
   ];
 
-  async function startWithIssuer(tokens: JsonObject[]) {
+  async function startWithIssuer(tokens: JsonObject[] | undefined) {
     const { entry, sign } = await createIssuer(backends.serve);
     const ws = webSocketPlugin('ws', {
       '/live': undefined,
@@ -495,8 +606,9 @@ describe('the default for the subjects of an issuer', () => {
   }
 
   it('[P116] refuses whom nobody has listed, and gives an entry and a longer default their own requests', async () => {
-    const backend = await startWithIssuer([NONE, DEPLOY, CI_JOBS]);
+    const backend = await startWithIssuer([NONE, DEPLOY, CI_JOBS, FREE]);
     const { deploy, handled, job, judge, nobody, tokenFor, ws } = backend;
+    handled.splice(0);
     expect(await judge(nobody)).toEqual([403, 403, 403, 403, 403]);
     expect(await outcome(backend, 'GET /api/hello/ok', nobody)).toEqual(
       REFUSED,
@@ -507,7 +619,7 @@ describe('the default for the subjects of an issuer', () => {
     expect(await judge(await tokenFor('ci'))).toEqual(await judge(nobody));
     expect(handled.map(({ path }) => path)).toEqual(['/ok', '/ok']);
     expect(ws.handled.map(({ path }) => path)).toEqual(['/live']);
-    // No other token is limited: static ones, those of users and plugins, and those that do not verify.
+    // No other token is limited: those of users and plugins, and those that do not verify.
     const service = bearer(await backend.hello.tokenFor('hello'));
     for (const line of [OTHER, bearer(await backend.sign()), service]) {
       expect(await backend.statusOf('/api/hello/x', line)).toBe(200);
@@ -517,85 +629,65 @@ describe('the default for the subjects of an issuer', () => {
     );
   });
 
-  it('[P116] gives an entry what it says itself, and else what its default says, until a change of the configuration', async () => {
-    const backend = await startWithIssuer([
-      { ...NONE, only, until: '2020-01-01' },
-      { subject: DEPLOY.subject, reason: 'says nothing' },
-    ]);
+  it('[P116] adds to the entries for the subjects that begin so, of which each ends by itself', async () => {
+    const ended = { ...CI_JOBS, until: '2020-01-01' };
+    const later = { ...DEPLOY, only: requests.slice(1), until: '2999-01-01' };
+    const backend = await startWithIssuer([ended, later]);
     const { deploy, job, judge, nobody } = backend;
-    const ended = [401, 401, 401, 401, 401];
-    expect(await judge(deploy)).toEqual(ended);
-    expect(await judge(nobody)).toEqual(ended);
-    backend.limit([
-      { ...NONE, only, until: '2020-01-01' },
-      { subject: DEPLOY.subject, until: '2999-01-01' },
-      { subject: 'external:entra:ci-1', only: 'all' },
-    ]);
-    expect(await judge(deploy)).toEqual([200, 403, 403, 403, 403]);
-    expect(await judge(job)).toEqual(ended);
+    const none = [403, 403, 403, 403, 403];
+    expect(await judge(deploy)).toEqual([403, 403, 101, 403, 403]);
+    expect(await judge(job)).toEqual([401, 401, 401, 401, 401]);
+    backend.limit([{ ...NONE, only }, ended, later]);
+    expect(await judge(deploy)).toEqual([200, 403, 101, 403, 403]);
+    expect(await judge(job)).toEqual([200, 403, 403, 403, 403]);
+    expect(await judge(nobody)).toEqual([200, 403, 403, 403, 403]);
     backend.limit([NONE, { subject: 'external:entra:ci-1', only: 'all' }]);
-    expect(await judge(deploy)).toEqual([403, 403, 403, 403, 403]);
+    expect(await judge(deploy)).toEqual(none);
     expect((await judge(job)).slice(0, 4)).toEqual([200, 200, 101, 200]);
   });
 
-  it('[P116] stays in force until a restart if a change removes it, and closes the WebSockets that a new one excludes', async () => {
-    const backend = await startWithIssuer([]);
-    const { access, deploy, judge, nobody } = backend;
+  it('[P116] is no longer there once a change removes it, and no change removes the whole list before a restart', async () => {
+    const backend = await startWithIssuer([{ ...NONE, only: requests }, FREE]);
+    const { access, judge, nobody } = backend;
     const open = await backend.upgrade('/api/ws/live', nobody);
-    const kept = await backend.upgrade('/api/ws/live', deploy);
-    backend.limit([NONE, DEPLOY]);
+    expect(await judge(nobody)).toEqual([200, 403, 101, 403, 403]);
+    backend.limit([FREE]);
     await open.closed;
-    expect(kept.isClosed()).toBe(false);
     const none = [403, 403, 403, 403, 403];
     expect(await judge(nobody)).toEqual(none);
-    backend.limit([DEPLOY]);
-    expect(await judge(nobody)).toEqual(none);
-    expect(await judge(deploy)).toEqual([200, 403, 101, 403, 403]);
-    expect(
-      backend.logged('takes effect after a restart', 'warn'),
-    ).toMatchObject([
-      { message: expect.stringContaining('auth.apiGate.tokens has changed') },
-    ]);
-    // The same without the entry of the issuer, whose tokens Backstage accepts until a restart.
-    backend.change({
-      config: accessWith(access[0]),
-      apiGate: { allow: OPEN, tokens: [] },
-    });
-    expect(await judge(nobody)).toEqual(none);
-    expect(await judge(deploy)).toEqual([200, 403, 101, 403, 403]);
-    kept.destroy();
-    const restarted = await startWithIssuer([DEPLOY]);
-    expect((await restarted.judge(restarted.nobody)).slice(0, 4)).toEqual([
-      200, 200, 101, 200,
+    expect(await outcome(backend, 'GET /api/hello/ok', nobody)).toEqual(
+      UNLISTED,
+    );
+    for (const apiGate of [{ allow: OPEN }, { allow: OPEN, tokens: null }]) {
+      backend.change({ config: accessWith(...access), apiGate });
+      expect(await judge(nobody)).toEqual(none);
+    }
+    expect(backend.logged('keeps its policy')).toMatchObject([
+      { message: expect.stringContaining('auth.apiGate.tokens is gone from') },
     ]);
   });
 
-  it('[P116] is reported with the entries, and an issuer without one is a finding', async () => {
+  it('[P116] is reported with the entries, and tokens that is not set is a finding', async () => {
     const backend = await startWithIssuer([NONE, { ...DEPLOY, only }]);
     const token = await backend.hello.tokenFor('auth');
     const { findings, tokens } = await backend.policy(token);
-    const ids = findings.map(({ id }) => id);
-    expect(ids).not.toContain('issuer-without-default');
+    const unlimited = { id: 'external-tokens-unlimited' };
+    expect(findings).not.toContainEqual(expect.objectContaining(unlimited));
     expect(tokens).toEqual([NONE, { ...DEPLOY, only }]);
     const [block] = backend.logged('API gate: enforce');
     expect(block.message).toContain(`  Limits of external tokens:
     external:entra:*: nothing
     external:entra:deploy: GET,POST /api/hello/ok
+    any other: nothing
 `);
-    const without = await startWithIssuer([CI_JOBS]);
+    const without = await startWithIssuer(undefined);
     const other = await without.policy(await without.hello.tokenFor('auth'));
-    expect(
-      other.findings.filter(({ id }) => id === 'issuer-without-default'),
-    ).toMatchObject([
-      {
-        at: expect.stringMatching(
-          /^backend\.auth\.externalAccess\[1\] \(http:\/\/localhost:\d+\/keys\)$/,
-        ),
-        write: expect.stringContaining(
-          "add { subject: 'external:entra:*', only: [] } to auth.apiGate.tokens",
-        ),
-      },
-    ]);
+    expect(other.tokens).toBeUndefined();
+    expect(other.findings).toContainEqual(
+      expect.objectContaining({ ...unlimited, at: 'auth.apiGate.tokens' }),
+    );
+    const [otherBlock] = without.logged('API gate: enforce');
+    expect(otherBlock.message).not.toContain('external tokens');
   });
 
   it.each([
@@ -622,6 +714,8 @@ describe('the reports', () => {
       [
         { subject: 'other', only, until: '2999-01-01', reason: 'demo' },
         { subject: 'bot', only: [{ plugin: 'hello', path: '/ok' }] },
+        { subject: 'ci', only: 'all' },
+        { subject: 'reporter', only: 'all' },
       ],
       { access, features: [probe.feature, ownHandler] },
     );
@@ -636,6 +730,8 @@ describe('the reports', () => {
         subject: 'bot',
         only: [{ plugin: 'hello', path: '/ok', methods: ['GET'] }],
       },
+      { subject: 'ci', only: 'all' },
+      { subject: 'reporter', only: 'all' },
     ];
     const [block] = backend.logged('API gate: enforce');
     expect(block.message).toContain(

@@ -350,8 +350,8 @@ describeWithBash('the workflow of docs/ci.md', () => {
       '+ longer  POST /api/hello/http/gitlab  ends 2999-01-02',
     ],
     [
-      'removes the requests of a limit',
-      production('only: [{ plugin: search, path: /query }], ', ''),
+      'lets an external token make every request',
+      production('only: [{ plugin: search, path: /query }], ', 'only: all, '),
       '+ may more  ci: what accessRestrictions allow  (until 2998-01-01',
     ],
     [
@@ -392,12 +392,9 @@ describeWithBash('the workflow of docs/ci.md', () => {
       '+ not known  auth.apiGate.operators holds a variable that is not set',
     ],
     [
-      'has a setting in the first file, and an empty list in the one that is read later',
-      {
-        ...inApp('guest: {} }', `guest: {} }, apiGate: { tokens: [${LIMIT}] }`),
-        ...production(LIMIT, ''),
-      },
-      '+ may more  ci: what accessRestrictions allow',
+      'has no list of external tokens any more',
+      production(`    tokens: [${LIMIT}]\n`, ''),
+      '+ may more  *: what accessRestrictions allow',
     ],
   ])(
     '[P103] fails at diff for a pull request that %s',

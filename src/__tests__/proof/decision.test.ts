@@ -351,7 +351,7 @@ it.each([
   ['at most one token', singles, every(499)],
   ['tokens at two places', pairs, every(499)],
   ['an upgrade in Express', upgradesInExpress, every(29)],
-  ['defaults and entries of external tokens', limits, every(29)],
+  ['defaults and entries of external tokens', limits, every(23)],
   ['a sign-out of two tokens', signOuts, every(29)],
 ])(
   '[P111] the gate decides as the table says, with %s',

@@ -167,21 +167,22 @@ export function upgradesInExpress(): States {
 /** A setting that is absent is no key. */
 const SAYINGS: (Saying | undefined)[] = [
   undefined,
-  ...([undefined, 'none', 'each', 'all'] as const).flatMap(only =>
-    ([undefined, 'past', 'later'] as const).map(until =>
-      pickBy({ only, until }),
+  ...(['none', 'each', 'all'] as const).flatMap(only =>
+    ([undefined, 'past', 'later'] as const).map(
+      until => pickBy({ only, until }) as unknown as Saying,
     ),
   ),
 ];
 
-/** Each pair of a default and an entry. */
-const LIMITS: Limits[] = SAYINGS.flatMap(byDefault =>
-  SAYINGS.map(entry => pickBy({ byDefault, entry }) as Limits),
-);
+/** Each pair of a default and an entry, and `tokens` that is not there. */
+const LIMITS: State['limits'][] = [
+  'no key',
+  ...SAYINGS.flatMap(byDefault =>
+    SAYINGS.map(entry => pickBy({ byDefault, entry }) as Limits),
+  ),
+];
 
-/**
- * Requests with an external token, some with that of a user beside it, for each pair of a default and an entry.
- */
+/** Requests with an external token, some with that of a user beside it, for each of these limits. */
 export function limits(): States {
   const ways = [of('limits', LIMITS), ...WAYS];
   const kinds = ['external', 'legacy external', 'jwks external'] as const;

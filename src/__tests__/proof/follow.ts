@@ -44,14 +44,9 @@ const PATHS = {
 /** Returns an entry of `tokens` as a list, which is empty for an entry that is not there. */
 function entryOf(subject: string, said: Saying | undefined, rule: AllowRule) {
   const onlys = { none: [], each: [rule], all: 'all' } as const;
+  const ends = { past: 1, later: LATER, never: undefined };
   return said
-    ? [
-        {
-          subject,
-          ...(said.only && { only: onlys[said.only] }),
-          ...(said.until && { until: said.until === 'past' ? 1 : LATER }),
-        },
-      ]
+    ? [{ subject, only: onlys[said.only], until: ends[said.until ?? 'never'] }]
     : [];
 }
 
@@ -62,7 +57,8 @@ const isElsewhere = ({ plugin }: State) => /absent|remote/.test(plugin);
 
 /** Creates the policy of a state. */
 function createPolicyOf(state: State) {
-  const { header, isTrusted, limits, mode, scope } = state;
+  const { header, isTrusted, mode, scope } = state;
+  const { limits = { entry: { only: 'all' } } } = state;
   const plugin = idOf(state);
   const rule = { plugin, path: PATHS.rule, methods: ['GET', 'WEBSOCKET'] };
   // M1: report-only enforces once it has ended.
@@ -75,12 +71,15 @@ function createPolicyOf(state: State) {
   return createPolicy({
     ...(isTrusted ? { mode: 'report-only', until } : { mode }),
     allow: [rule],
-    tokens: [
-      { subject: 'ended', until: 1 },
-      { subject: 'narrow', only: [{ ...rule, path: '/other' }] },
-      ...entryOf('extern*', limits?.byDefault, any),
-      ...entryOf('external', limits?.entry, any),
-    ],
+    tokens:
+      limits === 'no key'
+        ? undefined
+        : [
+            { subject: 'ended', only: 'all', until: 1 },
+            { subject: 'narrow', only: [{ ...rule, path: '/other' }] },
+            ...entryOf('extern*', limits.byDefault, any),
+            ...entryOf('external', limits.entry, any),
+          ],
     ...(header !== undefined && { credentialHeader: 'x-credential' }),
     trustedPaths: isTrusted ? [{ plugin, path: '/**' }] : [],
     signOut: { scope, providers: new Set() },

@@ -47,11 +47,11 @@ export type Kind = keyof typeof TOKENS;
 /** An entry of `tokens`: the requests that it allows, and when it ends. */
 export interface Saying {
   /** `each`: all requests of the states. */
-  only?: 'none' | 'each' | 'all';
+  only: 'none' | 'each' | 'all';
   until?: 'past' | 'later';
 }
 
-/** The default of the external tokens without a row of their own, and their entry. */
+/** The entries for the external tokens without a row of their own: a default, an entry, both, or none. */
 export interface Limits {
   byDefault?: Saying;
   entry?: Saying;
@@ -59,12 +59,17 @@ export interface Limits {
 
 /** R12, for an external token that would be T17. No `only` has a cookie endpoint, or a request without a path (V2). */
 function limit({ door, limits, route }: State): string {
-  const { only, until } = { ...limits?.byDefault, ...limits?.entry };
+  if (limits === undefined || limits === 'no key') {
+    return 'T17';
+  }
+  const { byDefault, entry } = limits;
   const isOdd =
     /sign-out|endpoint/.test(route) || door === 'no upgrade to Node';
-  const isNamed = only === 'each' && !isOdd;
-  const isRefused = only !== undefined && only !== 'all' && !isNamed;
-  return (until === 'past' && 'T11') || (isRefused ? 'T12' : 'T17');
+  const said = [byDefault, entry].filter(each => each && each.only !== 'none');
+  const inForce = said.filter(each => each!.until !== 'past');
+  const isAllowed = inForce.some(each => each!.only === 'all' || !isOdd);
+  const hasEnded = said.length > 0 && inForce.length === 0;
+  return (isAllowed && 'T17') || (hasEnded ? 'T11' : 'T12');
 }
 
 /** Returns the row of a token. */
@@ -117,8 +122,8 @@ export interface State {
   mode: 'enforce' | 'report-only';
   plugin: PluginState;
   route: RouteName;
-  /** The limits in `tokens` of the external tokens that have no kind of their own. */
-  limits: Limits | undefined;
+  /** The entries for the external tokens that have no kind of their own; `undefined`: one that allows everything. */
+  limits: Limits | 'no key' | undefined;
   /** Whether the list of revocations is loaded. */
   isListLoaded: boolean;
   /** The scope of sign-outs: `signOut.scope`. */

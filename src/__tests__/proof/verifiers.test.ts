@@ -245,6 +245,7 @@ describe('[P111] the log has why a token does not verify', () => {
 
 describe('[P111] httpAuth', () => {
   const user = tokenAt('user', 'authorization');
+  const service = tokenAt('service', 'authorization');
   const cookie = { cookie: `token=${user}` };
   const authenticateAs = (
     { plugins }: ReturnType<typeof createScene>,
@@ -288,11 +289,18 @@ describe('[P111] httpAuth', () => {
     ['invalid-token', 'an actor', cookie, { ...USER, actor: {} }],
     ['token-ended', 'an external one', bearer('a'), serviceOf('my-plugin:a')],
     ['bearer', 'one that is no plugin', bearer('a'), serviceOf('my-plugin:b')],
-    ['bearer', 'a plugin', bearer('a'), serviceOf('plugin:b')],
+    ['restricted', 'one without entry', bearer('a'), serviceOf('my-plugin:c')],
+    ['bearer', 'a plugin', bearer(service), serviceOf('plugin:b')],
+    // By R12, the text of a subject makes no plugin of a token.
+    ['restricted', 'a false plugin', bearer('a'), serviceOf('plugin:b')],
+    ['restricted', 'an odd plugin', bearer(service), serviceOf('my-plugin:c')],
   ])('leads to %s by %s', async (reason, _, headers, principal) => {
     const scene = createScene();
     scene.policy = {
-      tokens: [{ subject: 'my-plugin:a', until: 1 }],
+      tokens: [
+        { subject: 'my-plugin:a', only: 'all', until: 1 },
+        { subject: 'my-plugin:b', only: 'all' },
+      ],
     } as never;
     authenticateAs(scene, credentialsOf(principal));
     expect(await scene.send('/here/data', headers)).toBe(reason);

@@ -11,8 +11,8 @@ export interface GateSettings {
   credentialHeader: string | undefined;
   /** The paths where `Authorization` is for the server behind the handler. */
   foreignAuthorization: PluginPath[];
-  /** The requests that external tokens may make, and until when, by subject. */
-  tokens: TokenEntry[];
+  /** The requests that external tokens may make, and until when. `undefined`: those that Backstage lets them make. */
+  tokens: TokenEntry[] | undefined;
   cookie: CookieSettings;
   /** Serialised origins whose pages may use the cookie. */
   trustedOrigins: string[];
@@ -34,13 +34,13 @@ export interface GateSettings {
   };
 }
 
-/** An entry of `auth.apiGate.tokens`, checked: it limits the external tokens of one subject. */
+/** An entry of `auth.apiGate.tokens`, checked: it allows requests to the external tokens of a subject. */
 export interface TokenEntry {
-  /** With `*` at its end, the entry is the default for the subjects that begin with the text before it, and gives what their entries don't set. */
+  /** With `*` at its end, the entry is a default for the subjects that begin with the text before it. */
   subject: string;
-  /** The requests that the tokens may make. Without any default: all. */
-  only?: AllowRule[] | 'all';
-  /** The time from which on the entry allows nothing, in milliseconds since 1970. Without any default: never. */
+  /** The requests that the tokens may make. */
+  only: AllowRule[] | 'all';
+  /** The time from which on the entry allows nothing, in milliseconds since 1970. Default: the entry does not end. */
   until?: number;
   reason?: string;
 }

@@ -1,4 +1,4 @@
-import { groupBy, maxBy, pick } from 'lodash';
+import { map, max, maxBy, uniq } from 'lodash';
 import { LRUCache } from 'lru-cache';
 import { AllowRule, endOf } from './AllowRule';
 import type { TokenEntry } from './GateSettings';
@@ -9,33 +9,48 @@ import type { Route } from './classifyRoute';
 /** The part of a request that the limits of a token depend on. */
 export type LimitedRequest = Omit<Route, 'isInstalled'>;
 
-/** Holds what external tokens may do, and until when: the entries of `auth.apiGate.tokens`. They never open anything. */
+/** The sum of the entries for one subject. */
+interface Limit {
+  /** The latest end of an entry that allows anything; `Infinity` if there is none. */
+  until: number;
+  /** The latest end of an entry that allows every request; `-Infinity` if there is none. */
+  allUntil: number;
+  /** The requests that the other entries allow until they end. */
+  only: AllowList;
+}
+
+const NO_ENTRY = limitOf([]);
+
+/**
+ * Holds what external tokens may do, and until when: the entries of `auth.apiGate.tokens`. Each entry adds to the others, so that an
+ * entry that is lost allows nothing. Without the setting, external tokens may do what Backstage lets them do.
+ */
 export class TokenLimits {
-  /** By the subject of entries: their latest end, and the requests that they allow until they end (`undefined`: all). */
-  readonly #limits = new Map<string, { until: number; only?: AllowList }>();
+  /** By the subject of entries. */
+  readonly #limits = new Map<string, Limit>();
   /** By other subjects, each of which is compared with the defaults once. An issuer may have any number of subjects. */
-  readonly #others = new LRUCache<string, { until: number; only?: AllowList }>({
+  readonly #others = new LRUCache<string, Limit>({
     max: 1_000,
-    memoMethod: subject =>
-      this.#limits.get(findDefault(subject, this.entries)?.subject ?? '') ?? {
-        until: Infinity,
-      },
+    memoMethod: subject => {
+      // The longest default begins with each shorter one, and so has what they allow.
+      const longest = maxBy(this.#entriesFor(subject), 'subject.length');
+      return this.#limits.get(longest?.subject ?? '') ?? NO_ENTRY;
+    },
   });
 
-  constructor(private readonly entries: readonly TokenEntry[]) {
-    const bySubject = groupBy(withDefaults(entries), 'subject');
-    for (const own of Object.values(bySubject)) {
-      // The reader of the configuration has made sure that either all of them have requests, or that there is one entry.
-      const isLimited = Array.isArray(own[0].only);
-      this.#limits.set(own[0].subject, {
-        until: Math.max(...own.map(endOf)),
-        only: isLimited ? new AllowList(own.flatMap(rulesOf)) : undefined,
-      });
+  constructor(private readonly entries: readonly TokenEntry[] | undefined) {
+    for (const subject of uniq(map(entries, 'subject'))) {
+      this.#limits.set(subject, limitOf(this.#entriesFor(subject)));
     }
   }
 
-  get isEmpty(): boolean {
-    return this.#limits.size === 0;
+  get isUnlimited(): boolean {
+    return this.entries === undefined;
+  }
+
+  /** Returns whether an entry is for a subject, be it one that allows nothing. */
+  hasEntry(subject: string): boolean {
+    return this.#find(subject) !== NO_ENTRY;
   }
 
   /** Returns why the tokens of a subject may not make a request; `undefined` if they may. */
@@ -44,51 +59,51 @@ export class TokenLimits {
     request: LimitedRequest,
     now: number,
   ): 'restricted' | 'token-ended' | undefined {
-    const { only, until } = this.#find(subject);
-    if (until <= now) {
-      return 'token-ended';
+    if (this.endFor(subject, request, now) > now) {
+      return undefined;
     }
-    return !only || match(only, request, now) ? undefined : 'restricted';
+    return this.#find(subject).until <= now ? 'token-ended' : 'restricted';
   }
 
   /** Returns a time until which the tokens of a subject may make a request, in milliseconds since 1970; `-Infinity` if they may not. */
   endFor(subject: string, request: LimitedRequest, now: number): number {
-    if (this.findRefusal(subject, request, now)) {
-      return -Infinity;
+    if (this.isUnlimited) {
+      return Infinity;
     }
-    const { only, until } = this.#find(subject);
-    const rule = only && match(only, request, now);
-    return rule ? endOf(rule) : until;
+    const { allUntil, only } = this.#find(subject);
+    const rule = match(only, request, now);
+    const end = Math.max(allUntil, rule ? endOf(rule) : -Infinity);
+    return end > now ? end : -Infinity;
   }
 
-  #find(subject: string) {
+  #find(subject: string): Limit {
     return this.#limits.get(subject) ?? this.#others.memo(subject);
   }
+
+  #entriesFor(subject: string): TokenEntry[] {
+    return entriesFor(subject, this.entries ?? []);
+  }
 }
 
-/** Finds the default of a subject: the entry with the longest text before `*` that the subject begins with. A default has a shorter default in turn. */
-export function findDefault<T extends Pick<TokenEntry, 'subject'>>(
+/** Returns the entries for a subject: its own, and the defaults, which end with `*` after a text that the subject begins with. */
+export function entriesFor<T extends Pick<TokenEntry, 'subject'>>(
   subject: string,
   entries: readonly T[],
-): T | undefined {
-  const defaults = entries.filter(
+): T[] {
+  return entries.filter(
     ({ subject: other }) =>
-      other.endsWith('*') &&
-      other !== subject &&
-      subject.startsWith(other.slice(0, -1)),
+      other === subject ||
+      (other.endsWith('*') && subject.startsWith(other.slice(0, -1))),
   );
-  return maxBy(defaults, 'subject.length');
 }
 
-/** Adds to each entry what it has from its default alone: `only`, or `until`. */
-export function withDefaults(entries: readonly TokenEntry[]): TokenEntry[] {
-  const defaults = entries.filter(({ subject }) => subject.endsWith('*'));
-  const complete = (entry: TokenEntry): TokenEntry => {
-    const outer = findDefault(entry.subject, defaults);
-    const inherited = outer && pick(complete(outer), 'only', 'until');
-    return { ...inherited, ...entry };
+function limitOf(entries: readonly TokenEntry[]): Limit {
+  const endsOf = (some: readonly TokenEntry[]) => max(some.map(endOf));
+  return {
+    until: endsOf(entries.filter(({ only }) => only.length > 0)) ?? Infinity,
+    allUntil: endsOf(entries.filter(({ only }) => only === 'all')) ?? -Infinity,
+    only: new AllowList(entries.flatMap(rulesOf)),
   };
-  return entries.map(complete);
 }
 
 /** The requests of an entry, as rules that end with it. */

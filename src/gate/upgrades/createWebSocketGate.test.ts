@@ -202,7 +202,9 @@ describe('createWebSocketGate', () => {
       expect(declared.mock.calls[0][0].credentials).toEqual({
         principal: service,
       });
-      expect(track.mock.calls).toEqual([[socket, expect.any(Function)]]);
+      // Both the decision and the handler have it end.
+      const ends = [socket, expect.any(Function)];
+      expect(track.mock.calls).toEqual([ends, ends]);
     });
 
     it.each([

@@ -60,7 +60,7 @@ function create(
       tokens: new TokenCache({ ttlMs: 30_000 }),
     },
   });
-  gate.policy = { tokens: options.tokens ?? [] };
+  gate.policy = { tokens: options.tokens };
   const { services } = gate;
   const request = {
     req: { headers: {} } as Request,
@@ -150,11 +150,32 @@ it('a user’s token ends with its session also if an httpAuth of the app’s ow
 });
 
 it('the socket of an external token ends once its limits exclude the request', async () => {
-  const tokens = [{ subject: 'ci', until: 1 }];
+  const tokens: TokenEntry[] = [{ subject: 'ci', only: 'all', until: 1 }];
   const ci = { type: 'service', subject: 'ci' };
   const { verify } = create(() => ci, { tokens });
   const verified = (await verify('static')) as VerifiedToken;
   expect((verified.session as () => number)()).toBe(-Infinity);
+});
+
+it('[P116] an external token is told what to write if tokens has no entry for it', async () => {
+  const only = [{ plugin: 'a', path: '/a', methods: ['GET'] }];
+  const excludedBy = async (tokens: TokenEntry[]) => {
+    const ci = { type: 'service', subject: 'ci' };
+    const { verify } = create(() => ci, { tokens });
+    return ((await verify('static')) as VerifiedToken).excluded;
+  };
+  const refusal = await excludedBy([]);
+  expect(refusal).toMatchObject({
+    ...{ reason: 'restricted', detail: 'no-entry', subject: 'ci', status: 403 },
+    error: {
+      message:
+        'The token is restricted to other requests: auth.apiGate.tokens has no entry for its subject',
+    },
+  });
+  expect(await excludedBy([{ subject: 'ci', only }])).toMatchObject({
+    ...{ reason: 'restricted', detail: 'only' },
+    error: { message: 'The token is restricted to other requests' },
+  });
 });
 
 it.each([

@@ -182,14 +182,15 @@ function toVerifiedToken(
 ): VerifiedToken {
   const { policy, services } = request;
   const ended = findSessionRefusal(token, services);
-  const subject = externalSubjectOf(credentials);
+  const subject = externalSubjectOf({ credentials, token });
   if (subject === undefined) {
     return { token, credentials, excluded: ended, session: token.session };
   }
   const limited = request as LimitedRequest;
   const { now = policy.now() } = request;
   const reason = policy.tokenLimits.findRefusal(subject, limited, now);
-  const detail = reason === 'restricted' ? 'only' : undefined;
+  const listed = policy.tokenLimits.hasEntry(subject) ? 'only' : 'no-entry';
+  const detail = reason === 'restricted' ? listed : undefined;
   return {
     token,
     credentials,
@@ -201,13 +202,21 @@ function toVerifiedToken(
   };
 }
 
-/** Returns the subject of an external token. Those of plugins begin as no subject of the configuration may. */
+/**
+ * Returns the subject of an external token; `undefined` for a token of a user or of a plugin. The text of a subject alone does not make
+ * a plugin of it: Backstage verifies no external token that has the type of plugins' tokens.
+ */
 export function externalSubjectOf({
-  principal,
-}: VerifiedToken['credentials']): string | undefined {
-  return principal.type === 'service' && !/^plugin:/.test(principal.subject)
-    ? principal.subject
-    : undefined;
+  credentials: { principal },
+  token: { claims },
+}: Pick<VerifiedToken, 'credentials' | 'token'>): string | undefined {
+  if (principal.type !== 'service') {
+    return undefined;
+  }
+  const isPlugin =
+    claims?.typ === tokenTypes.plugin.typParam &&
+    principal.subject.startsWith('plugin:');
+  return isPlugin ? undefined : principal.subject;
 }
 
 /**

@@ -64,7 +64,8 @@ function verify(
  * - In a request, a user's token is verified only if its session may have ended, or if its issuer is not trusted. A forged token of a
  *   revoked session has the same result as one of another session, so that nobody can find out who has signed out
  * - In an upgrade, each one of a user is verified: its session may end while the socket is open
- * - The token of a service is verified if `auth.apiGate.tokens` may exclude it. A handler that reads it would act for its subject
+ * - A token that is no user's and no plugin's is verified if `auth.apiGate.tokens` may exclude it, now or while the socket of an upgrade
+ *   is open. A handler that reads it would act for its subject
  */
 function* verifyReadable(
   request: GateRequest,
@@ -76,7 +77,8 @@ function* verifyReadable(
   const isCookie = kind === 'user-cookie';
   if (!userToken) {
     const isPlugin = claims?.typ === tokenTypes.plugin.typParam;
-    return isCookie || isPlugin || policy.tokenLimits.isEmpty
+    const isFree = !isUpgrade && policy.tokenLimits.isUnlimited;
+    return isCookie || isPlugin || isFree
       ? 'harmless'
       : yield* verifyToken(request, 'bearer', token);
   }

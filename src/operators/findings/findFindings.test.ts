@@ -97,11 +97,9 @@ const events = (topics: string[], modules: JsonObject = {}) => ({
 });
 
 const limiting = (entry: JsonObject) =>
-  merge(external({}), gate({ tokens: [{ subject: 'ci', ...entry }] }));
-const issuerWith = (options: JsonObject, subjects: string[]) =>
   merge(
-    external({ type: 'jwks', options: { url: 'https://a', ...options } }),
-    gate({ tokens: subjects.map(subject => ({ subject, reason: 'x' })) }),
+    external({}),
+    gate({ tokens: [{ subject: 'ci', only: 'all', ...entry }] }),
   );
 const staticUnderDefault = (limit: JsonObject) => ({
   backend: {
@@ -114,8 +112,8 @@ const staticUnderDefault = (limit: JsonObject) => ({
   },
   ...gate({
     tokens: [
-      { subject: 'external:ci', only: 'all' },
-      { subject: 'external:*', ...limit },
+      { subject: 'external:ci', only: 'all', until: '2027-12-31' },
+      { subject: 'external:*', only: 'all', ...limit },
     ],
   }),
 });
@@ -226,18 +224,21 @@ const rowsOf: Record<FindingId, Row[]> = {
       gate({ expect: [{ request: 'GET /api/a/x', is: 'public' }] }),
     ],
   ],
-  'issuer-without-default': [
+  'external-tokens-unlimited': [
     ...[
-      issuerWith({}, ['external:*']),
-      issuerWith({ subjectPrefix: 'e' }, ['external:*']),
-      issuerWith({ subjectPrefix: 'e' }, ['external:e:*']),
-      external({ type: 'own', options: {} }),
       external({}),
-    ].map((hasNot): Row => [
-      'backend.auth.externalAccess[0] (https://a)',
-      issuerWith({ subjectPrefix: 'e' }, ['external:e:a*', 'external:e:a']),
-      hasNot,
+      external({ type: 'jwks', options: { url: 'https://a' } }),
+      external({ type: 'own', options: {} }),
+    ].map((has): Row => [
+      'auth.apiGate.tokens',
+      has,
+      { ...has, ...gate({ tokens: [] }) },
     ]),
+    [
+      'auth.apiGate.tokens',
+      { backend: { auth: { keys: [{ secret: 's' }] } } },
+      { backend: { auth: { keys: [], externalAccess: [] } } },
+    ],
   ],
   'no-barrier-behind': [
     [
@@ -485,11 +486,17 @@ const rowsOf: Record<FindingId, Row[]> = {
       limiting({ reason: 'builds' }),
       limiting({ until: '2026-01-01' }),
     ],
-    // An entry without an end has the end of its default.
+    // A default adds to an entry.
     [
       'backend.auth.externalAccess[0] (external:ci)',
       staticUnderDefault({}),
-      staticUnderDefault({ until: '2027-12-31' }),
+      staticUnderDefault({ only: [] }),
+    ],
+    // A token without an entry may make no request.
+    [
+      'backend.auth.externalAccess[0] (ci)',
+      external({}),
+      merge(external({}), gate({ tokens: [] })),
     ],
   ],
   'unrestricted-external-token': [
@@ -695,6 +702,7 @@ it('is one line, whatever a value of the configuration has', () => {
     expect.stringMatching(
       /^backend\.auth\.externalAccess\[0\] \(a b \): .*, accepted \(c d\)$/,
     ),
+    expect.stringMatching(/^auth\.apiGate\.tokens: is not set, /),
     expect.stringMatching(/^backend\.auth\.externalAccess\[0\] \(a b \): /),
   ]);
 });

@@ -21,7 +21,7 @@ export function findAbsentPlugins({ gate, installed }: Facts): Place[] {
       plugin,
       at: `cookie.trustedPaths[${i}] (/api/${plugin}${path})`,
     })),
-    ...gate.tokens.flatMap(({ only, subject }, i) =>
+    ...(gate.tokens ?? []).flatMap(({ only, subject }, i) =>
       (Array.isArray(only) ? only : []).map(({ plugin }, j) => ({
         plugin,
         at: `tokens[${i}].only[${j}] (${subject})`,

@@ -21,7 +21,7 @@ import { findAbsentPlugins } from './plugins';
 import {
   findEndingTokens,
   findEndless,
-  findUnlisted,
+  findUnlimited,
   findUnrestricted,
 } from './tokens';
 
@@ -50,7 +50,7 @@ export const ROWS: readonly Row[] = [
     severity: 'high',
     find: findUnrestricted,
   },
-  { id: 'issuer-without-default', severity: 'high', find: findUnlisted },
+  { id: 'external-tokens-unlimited', severity: 'high', find: findUnlimited },
   {
     id: 'revocations-missing-in-table',
     severity: 'high',

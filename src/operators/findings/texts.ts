@@ -10,10 +10,10 @@ export const TEXTS: Record<FindingId, { why: string; write: string }> = {
     why: 'does not hold any more, since the rule that fulfilled it has ended',
     write: 'write a later until for the rule, or remove the expectation',
   },
-  'issuer-without-default': {
-    why: 'accepts every subject of its issuer, also those that nobody has listed',
+  'external-tokens-unlimited': {
+    why: 'is not set, so that an external token may make every request that its accessRestrictions allow',
     write:
-      "add { subject: '{prefix}*', only: [] } to auth.apiGate.tokens, and an entry with only for each subject that may call",
+      'add it, with an entry for each external token that calls: a token without an entry may then make no request',
   },
   'no-barrier-behind': {
     why: 'takes the barriers of all plugins away, so that nothing but the gate refuses anybody',
@@ -76,7 +76,7 @@ export const TEXTS: Record<FindingId, { why: string; write: string }> = {
   'token-without-end': {
     why: 'never ends',
     write:
-      'add { subject: {subject}, until: … } to auth.apiGate.tokens, and renew the token before that day',
+      'write until in each entry of auth.apiGate.tokens for {subject}, and renew the token before that day',
   },
   'unrestricted-external-token': {
     why: 'is valid for every route of every plugin',

@@ -1,18 +1,16 @@
 import { endOf } from '../../gate/rules/AllowRule';
-import { findDefault, withDefaults } from '../../gate/rules/TokenLimits';
+import { entriesFor } from '../../gate/rules/TokenLimits';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
-import {
-  readExternalSubjects,
-  readExternalTokens,
-} from '../../settings/read/readExternalTokens';
+import { readExternalTokens } from '../../settings/read/readExternalTokens';
 import { asObject, isObject } from '../../settings/read/values';
 import { asList, isText } from './backstageSettings';
 import { endsSoon, Facts, Place } from './Finding';
 
+const ACCESS_KEYS = ['backend.auth.externalAccess', 'backend.auth.keys'];
+
 /** Finds entries of `backend.auth.externalAccess` and `backend.auth.keys` that are valid everywhere. */
 export function findUnrestricted({ get, isLegacy }: Facts): Place[] {
-  const keys = ['backend.auth.externalAccess', 'backend.auth.keys'];
-  return (isLegacy ? [] : keys).flatMap(key =>
+  return (isLegacy ? [] : ACCESS_KEYS).flatMap(key =>
     asList(get(key))
       .filter(isObject)
       .flatMap(({ options, accessRestrictions }, i) => {
@@ -24,29 +22,23 @@ export function findUnrestricted({ get, isLegacy }: Facts): Place[] {
   );
 }
 
-/** Finds `jwks` entries that accept any subject of their issuer, because no default in `auth.apiGate.tokens` limits all of these subjects. */
-export function findUnlisted({ config, gate, isLegacy }: Facts): Place[] {
-  const { issuers } = readExternalSubjects(config);
-  return (isLegacy ? [] : issuers).flatMap(({ at, prefix, url }) =>
-    prefix !== '' && !findDefault(prefix, gate.tokens)
-      ? [
-          {
-            at: `${at}${isText(url) ? ` (${withoutSecrets(url)})` : ''}`,
-            prefix,
-          },
-        ]
-      : [],
-  );
+/** Finds external tokens that `auth.apiGate.tokens` does not limit, because the setting is not there. */
+export function findUnlimited({ gate, get, isLegacy }: Facts): Place[] {
+  const hasTokens = ACCESS_KEYS.some(key => asList(get(key)).some(isObject));
+  return hasTokens && !isLegacy && gate.tokens === undefined
+    ? [{ at: `${CONFIG_KEY}.tokens` }]
+    : [];
 }
 
 /** Finds tokens that never end: a `static` token itself, and the secret of a `legacy` entry. The tokens of issuers expire. */
 export function findEndless({ config, gate, isLegacy }: Facts): Place[] {
-  const limits = withDefaults(gate.tokens);
   const tokens = isLegacy ? [] : readExternalTokens(config);
   return tokens.flatMap(({ at, subject, type }) => {
-    const own = limits.filter(entry => entry.subject === subject);
-    const ends = own.length > 0 && own.every(each => endOf(each) < Infinity);
-    return (type === 'static' || type === 'legacy') && !ends
+    const entries = gate.tokens && entriesFor(subject, gate.tokens);
+    const isEndless =
+      entries?.some(each => each.only.length > 0 && endOf(each) === Infinity) ??
+      true;
+    return (type === 'static' || type === 'legacy') && isEndless
       ? [{ at: `${at} (${subject})`, subject }]
       : [];
   });
@@ -54,7 +46,7 @@ export function findEndless({ config, gate, isLegacy }: Facts): Place[] {
 
 /** Finds entries of `tokens` that end within a week. */
 export function findEndingTokens(facts: Facts): Place[] {
-  return facts.gate.tokens.flatMap((entry, i) =>
+  return (facts.gate.tokens ?? []).flatMap((entry, i) =>
     endsSoon(endOf(entry), facts)
       ? [
           {

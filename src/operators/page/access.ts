@@ -1,6 +1,6 @@
-import { compact, pickBy, uniqBy } from 'lodash';
+import { pickBy, uniqBy } from 'lodash';
 import { formatRule } from '../../settings/read/readAllowRules';
-import { findDefault } from '../../gate/rules/TokenLimits';
+import { entriesFor } from '../../gate/rules/TokenLimits';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { PolicyReport } from '../reports/describePolicy';
 import {
@@ -8,6 +8,7 @@ import {
   formatToken,
   listBesideRules,
   notesOf,
+  WHATEVER_BACKSTAGE_ALLOWS,
 } from '../reports/formatPolicyReport';
 import { Content, html } from './html';
 import {
@@ -38,7 +39,7 @@ type RuleRow = PolicyReport['allow'][number] & {
 /** A subject with its limits, and with its use where this is recorded. */
 interface TokenRow {
   subject: string;
-  /** The requests that its entries and its default allow. */
+  /** The requests that the entries for it allow. */
   limits: string[];
   use?: NonNullable<PolicyReport['usage']>['externalTokens'][number];
 }
@@ -112,20 +113,28 @@ export function renderExposure(report: PolicyReport): Content {
 export function renderTokens(report: PolicyReport): Content {
   const { enforced, tokens, usage } = report;
   const used = usage?.externalTokens ?? [];
-  const rows = uniqBy([...used, ...tokens], 'subject').map(({ subject }) => ({
+  const subjects = uniqBy([...used, ...(tokens ?? [])], 'subject');
+  const rows = subjects.map(({ subject }) => ({
     subject,
-    limits: [
-      ...tokens.filter(token => token.subject === subject).map(formatLimits),
-      ...compact([findDefault(subject, tokens)]).map(formatToken),
-    ],
+    limits: limitsOf(subject, tokens),
     use: used.find(token => token.subject === subject),
   }));
   const none = 'No external token is configured, and none was seen.';
   const warning =
-    tokens.length > 0 &&
+    tokens &&
     !enforced &&
     'What a token may do is not in force in report-only.';
   return table(TOKENS, rows, none, warning);
+}
+
+function limitsOf(subject: string, tokens: PolicyReport['tokens']): string[] {
+  if (!tokens) {
+    return [WHATEVER_BACKSTAGE_ALLOWS];
+  }
+  const limits = entriesFor(subject, tokens).map(token =>
+    token.subject === subject ? formatLimits(token) : formatToken(token),
+  );
+  return limits.length > 0 ? limits : ['nothing'];
 }
 
 /** Formats the last day with a request. `days` is the time of observation. */

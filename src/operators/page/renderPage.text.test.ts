@@ -43,7 +43,7 @@ it.each<[string, () => PolicyReport, Record<string, string>]>([
       findings: `1 thing to do|Finding|At|Why|Write|rule-ends-soon|auth.apiGate.allow[2] (GET /api/permission/health)|${ENDS_SOON}`,
       exposure: `What is open|Public by rule|Reason|Requests in 30 days|Last use|Limits|POST /api/events/http/github|auth.apiGate.allow[0]|GitHub signs these|1,098|2026-11-28|GET /api/badges/entity/*/*/*/badge/*|auth.apiGate.allow[1]|badges in READMEs|62,802|2026-11-28|GET /api/permission/health|auth.apiGate.allow[2]|0|none in 30 days|until 2026-12-31T00:00:00.000Z|Use is that of all replicas of this backend, since|2026-10-29 00:00 UTC|.|${WITHOUT_RULE}|Opened by plugins in code, and closed by the gate, except for what your rules name|proxy /status, to everybody|techdocs /static, to Backstage&#39;s own cookie, which still opens it|${OUTSIDE}app, auth, badges, catalog, events, permission, proxy, scaffolder, search, techdocs`,
       tokens:
-        'External tokens|Subject|Calls|Handlers call for it|Requests in 30 days|Last use|May|Could be narrowed to|ci-deploy|catalog|permission|412|2026-11-28|POST /api/catalog/refresh (Jenkins) (until 2027-01-31T00:00:00.000Z)|Plugins|accessRestrictions:|- plugin: catalog|- plugin: permission # handlers call it for this token|mcp-readonly|0|none in 12 days',
+        'External tokens|Subject|Calls|Handlers call for it|Requests in 30 days|Last use|May|Could be narrowed to|ci-deploy|catalog|permission|412|2026-11-28|POST /api/catalog/refresh (Jenkins) (until 2027-01-31T00:00:00.000Z)|Plugins|accessRestrictions:|- plugin: catalog|- plugin: permission # handlers call it for this token|mcp-readonly|0|none in 12 days|nothing',
       refusals:
         'Refusals|The last 3 refusals of this process|Request|Reason|Refusals|Last|Last id|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|1|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/proxy/status/api/v2/components|missing-credentials|1|2026-11-28 10:39:30 UTC|1b77c0de55aa9e21|POST /api/scaffolder/v2/tasks|restricted, only|1|2026-11-28 10:23:30 UTC|77aa0de15c1b9e20|Each of them|Time|Id|Request|Reason|Client|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|curl/8.5.0|2026-11-28 10:39:30 UTC|1b77c0de55aa9e21|GET /api/proxy/status/api/v2/components|missing-credentials|2026-11-28 10:23:30 UTC|77aa0de15c1b9e20|POST /api/scaffolder/v2/tasks|restricted, only|external:ci-deploy',
       expected:
@@ -60,7 +60,7 @@ it.each<[string, () => PolicyReport, Record<string, string>]>([
       findings: `2 things to do|Finding|At|Why|Write|rule-ends-soon|accepted: r|auth.apiGate.allow[10]|${ENDS_SOON}|rule-ends-soon|auth.apiGate.allow[1].path|${ENDS_SOON}|rule-ends-soon|x auth.apiGate.allow[1]|${ENDS_SOON}`,
       exposure: `What is open|Public by rule|Reason|Requests in 30 days|Last use|Limits|POST /api/events/http/github|auth.apiGate.allow[0]|GitHub signs these|1,098|2026-11-28|GET /api/badges/entity/*/*/*/badge/*|auth.apiGate.allow[1]|not installed in this backend: a misspelling, or a plugin of another one|GET /api/badges/c|auth.apiGate.allow[2]|badges in READMEs|ended, and closed since 2026-11-01T00:00:00.000Z|Use is that of this process, since|2026-10-29 00:00 UTC|; the record is not complete.|${WITHOUT_RULE}|Lists, by file|p: 1 of f|q: 1 of f, in place of 2 of g and 2 of h: Backstage does not merge lists|Newly public once it is enforced|GET /api/badges/c|Opened by plugins in code, and closed once you enforce, except for what your rules name|badges /d (WebSocket), to everybody|badges /d, to everybody|events /e, to Backstage&#39;s own cookie, which still opens it|Not known what these open themselves|search|${OUTSIDE}search, badges, catalog`,
       tokens:
-        'External tokens|What a token may do is not in force in report-only.|Subject|Calls|Requests in 30 days|Last use|May|Could be narrowed to|ci-deploy|d, e|412|2026-11-28|what accessRestrictions allow (Jenkins) (ended at 2027-01-31T00:00:00.000Z)|GET /api/a/x; GET,POST /api/b/y|Plugins|a|b|Requests|c|f|1|none',
+        'External tokens|What a token may do is not in force in report-only.|Subject|Calls|Requests in 30 days|Last use|May|Could be narrowed to|ci-deploy|d, e|412|2026-11-28|what accessRestrictions allow (Jenkins) (ended at 2027-01-31T00:00:00.000Z)|GET /api/a/x; GET,POST /api/b/y|Plugins|a|b|Requests|c|f|1|none|nothing',
       refusals:
         'Refusals|Worked, and will be refused from 2026-12-31T00:00:00.000Z on; z|# - r|GET /api/catalog/…: 1 request on 2026-11-01; auth.apiGate.expect has it as closed|GET not installed: 1 request from 2026-11-01 to 2026-11-02; no rule|The last 1 refusal of this process|Request|Reason|Refusals|Last|Last id|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|not yet refused|1|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|Each of them|Time|Id|Request|Reason|Client|2026-11-28 10:40:30 UTC|9f3c2a7be1d04c55|GET /api/catalog/entities/by-name/component/default/web|invalid-token, expired|not yet refused|curl/8.5.0',
       expected:
@@ -154,7 +154,7 @@ it('shows the limits of a token that has made no request', () => {
   const texts = textsOf(
     createPageReport({
       usage: { ...usage!, externalTokens: [] },
-      tokens: [{ subject: 'unused', reason: 'Jenkins' }],
+      tokens: [{ subject: 'unused', only: 'all', reason: 'Jenkins' }],
     }),
   );
   expect(sectionOf(texts, 'tokens')).toBe(
@@ -162,31 +162,27 @@ it('shows the limits of a token that has made no request', () => {
   );
 });
 
-it('shows the entry of a token and its default, and the default alone of one without an entry', () => {
+it('shows the entry of a token and its default, the default alone of one without an entry, and what all may without the setting', () => {
   const { usage } = createPageReport();
   const [used] = usage!.externalTokens;
-  const texts = textsOf(
-    createPageReport({
-      usage: {
-        ...usage!,
-        externalTokens: [
-          {
-            ...used,
-            subject: 'external:e:x',
-            yaml: undefined,
-            delegatedTo: [],
-          },
-        ],
-      },
-      tokens: [
-        { subject: 'external:e:*', only: [] },
-        { subject: 'external:e:y', only: 'all' },
-      ],
-    }),
+  const token = { yaml: undefined, delegatedTo: [], subject: 'external:e:x' };
+  const show = (tokens: PolicyReport['tokens']) => {
+    const externalTokens = [{ ...used, ...token }];
+    const report = { usage: { ...usage!, externalTokens }, tokens };
+    return sectionOf(textsOf(createPageReport(report)), 'tokens');
+  };
+  const head =
+    '|External tokens|Subject|Calls|Requests in 30 days|Last use|May|external:e:x|catalog|412|2026-11-28|';
+  expect(
+    show([
+      { subject: 'external:e:*', only: [] },
+      { subject: 'external:e:y', only: 'all' },
+    ]),
+  ).toBe(
+    `${head}external:e:*: nothing|external:e:*|nothing|external:e:y|external:e:*: nothing|what accessRestrictions allow|`,
   );
-  expect(sectionOf(texts, 'tokens')).toBe(
-    '|External tokens|Subject|Calls|Requests in 30 days|Last use|May|external:e:x|catalog|412|2026-11-28|external:e:*: nothing|external:e:*|nothing|external:e:y|what accessRestrictions allow|external:e:*: nothing|',
-  );
+  expect(show([])).toBe(`${head}nothing|`);
+  expect(show(undefined)).toBe(`${head}what accessRestrictions allow|`);
 });
 
 it('groups the refusals by request and reason, the most frequent first, and shows each of them', () => {

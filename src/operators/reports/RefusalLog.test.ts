@@ -49,6 +49,19 @@ describe('[P26] the log of refusals', () => {
     jest.useRealTimers();
   });
 
+  it('[P116] says what to write for an external token without an entry, and for no other', () => {
+    const { add, info } = create();
+    const restricted = { reason: 'restricted', subject: 'ci' } as const;
+    add('a', '1', { ...restricted, detail: 'no-entry' });
+    add('a', '2', { ...restricted, detail: 'only' });
+    const [[, line], [, other]] = info.mock.calls;
+    expect(line).toMatchObject({ detail: 'no-entry', subject: 'ci' });
+    expect(line.remedy).toBe(
+      'add an entry with this subject, and with this request in only, to auth.apiGate.tokens',
+    );
+    expect(other).not.toHaveProperty('remedy');
+  });
+
   it('has the first of each plugin, outcome, reason and detail at once', () => {
     const { add, refused, take } = create();
     add('a', '1');

@@ -6,6 +6,9 @@ import type { ReportedRefusal } from './Refusals';
 
 const SECOND_MS = 1_000;
 
+const ADD_ENTRY =
+  'add an entry with this subject, and with this request in only, to auth.apiGate.tokens';
+
 // A kind names a plugin and a reason. A client can cause all of them in turn.
 const MAX_KINDS = 100;
 const OTHER_KINDS = '…';
@@ -127,6 +130,7 @@ export class RefusalLog {
         path,
         errorType: error.name,
         ...identity,
+        ...(detail === 'no-entry' && { remedy: ADD_ENTRY }),
         ...(omitted > 0 && { omitted, omittedDecisions }),
       },
     );

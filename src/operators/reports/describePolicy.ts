@@ -14,7 +14,6 @@ import {
 } from '../../gate/read/requestLine';
 import type { Plugins } from '../../gate/plugins/Plugins';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
-import { withDefaults } from '../../gate/rules/TokenLimits';
 import type { TokenEntry } from '../../gate/rules/GateSettings';
 import { coveredUntil } from '../../settings/expectations/coverage';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
@@ -96,7 +95,7 @@ export function describePolicy(options: {
       ...withEnd(rule, now()),
       installed: plugins.isInstalled(rule.plugin),
     })),
-    tokens: withDefaults(config.tokens).map(entry => withEnd(entry, now())),
+    tokens: config.tokens?.map(entry => withEnd(entry, now())),
     expect: config.expect.map((expectation, i) => ({
       ...omit(expectation, 'method', 'path'),
       // The others hold: a policy of which one does not hold never gets into force.

@@ -253,7 +253,7 @@ describe('describeUsage', () => {
       tokens: [{ subject: 'ci', isRestricted: true }],
       limits: [
         { ...only, subject: 'other' },
-        { ...only, subject: 'ci', only: undefined },
+        { subject: 'ci', only: 'all' },
       ],
       uses: [
         use(usedBy('token', 'ci')),

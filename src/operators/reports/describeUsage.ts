@@ -52,7 +52,9 @@ export function describeUsage(
     externalTokens: describeTokens(
       usage.externalTokens,
       all.filter(({ kind }) => kind !== 'rule'),
-      tokens.filter(({ only }) => only).map(({ subject }) => subject),
+      (tokens ?? [])
+        .filter(({ only }) => only !== 'all')
+        .map(({ subject }) => subject),
     ),
   };
 }

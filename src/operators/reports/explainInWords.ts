@@ -12,7 +12,7 @@ import {
 } from '../../settings/expectations/explainRequest';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
-import { findDefault, withDefaults } from '../../gate/rules/TokenLimits';
+import { entriesFor } from '../../gate/rules/TokenLimits';
 import { isPrintable, printable, shorten } from '../../settings/logLine';
 import { withEnd } from './describePolicy';
 import { formatToken, inBrackets, notesOf } from './formatPolicyReport';
@@ -51,6 +51,8 @@ const REFUSALS = {
   restricted: 'refused with 403 (restricted): not listed in any only',
   'token-ended': 'refused with 401 (token-ended)',
 };
+
+const NO_ENTRY = `refused with 403 (restricted): ${CONFIG_KEY}.tokens has no entry for it`;
 
 export const MAX_SUBJECT_LENGTH = 1_000;
 
@@ -182,16 +184,15 @@ function explainToken(
   const otherwise = isExcluded
     ? 'refused with 403 (restricted)'
     : 'passes the gate';
-  const all = withDefaults(policy.config.tokens);
-  const byDefault = findDefault(subject, all);
-  const ofEntries = all.flatMap((entry, i) => {
-    const name = `${CONFIG_KEY}.tokens[${i}]`;
-    return entry.subject === subject || entry === byDefault
-      ? `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${inBrackets([placeOf?.(name)])}`
-      : [];
+  const all = policy.config.tokens ?? [];
+  const ofEntries = entriesFor(subject, all).map(entry => {
+    const name = `${CONFIG_KEY}.tokens[${all.indexOf(entry)}]`;
+    return `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${inBrackets([placeOf?.(name)])}`;
   });
+  const isListed = policy.tokenLimits.hasEntry(subject);
+  const refused = reason && (isListed ? REFUSALS[reason] : NO_ENTRY);
   const lines = [
-    `With a token of ${subject}: ${reason ? REFUSALS[reason] : otherwise}`,
+    `With a token of ${subject}: ${refused ?? otherwise}`,
     ...excluding.map(
       ({ at }) =>
         `  refused with 403 (restricted): the accessRestrictions of ${at} leave ${pluginId} out`,

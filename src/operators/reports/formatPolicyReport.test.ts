@@ -14,7 +14,7 @@ describe('formatPolicyReport', () => {
     enforced: true,
     allow: [],
     builtIn: [],
-    tokens: [],
+    tokens: undefined,
     lists: [],
     closed: [],
     unknown: [],
@@ -71,6 +71,7 @@ describe('formatPolicyReport', () => {
        Limits of external tokens:
          ci: GET /api/hello/health; GET /api/hello/health  (It deploys)
          old: what accessRestrictions allow  (until 2026-12-01T00:00:00.000Z)
+         any other: nothing
        Public without a rule:
          GET /api/hello/health  (sign-in)
        Lists, by file:

@@ -18,6 +18,11 @@ import {
 } from './describeReportOnly';
 import { formatUsage } from './describeUsage';
 
+/** The limits of external tokens by an entry for all requests, or without `auth.apiGate.tokens`. */
+export const WHATEVER_BACKSTAGE_ALLOWS = 'what accessRestrictions allow';
+
+const OTHER_TOKENS = 'any other: nothing';
+
 // A part may begin with a long heading and a long line below it.
 const MAX_ENTRY_BYTES = 2_000;
 
@@ -50,13 +55,14 @@ export function formatReport(
   report: TextReport,
   placeOf = (_entry: string) => '',
 ): string[] {
-  const { allow, enforced, reportOnly, tokens = [], usage } = report;
+  const { allow, enforced, reportOnly, tokens, usage } = report;
   const withPlaces = (list: string, lines: string[]) =>
     lines.map((line, i) => `${placeOf(`${CONFIG_KEY}.${list}[${i}]`)}${line}`);
   const sections = {
     'Public by rule': withPlaces('allow', allow.map(formatOpening)),
-    [`Limits of external tokens${enforced ? '' : ' once you enforce'}`]:
-      withPlaces('tokens', tokens.map(formatToken)),
+    [`Limits of external tokens${enforced ? '' : ' once you enforce'}`]: tokens
+      ? [...withPlaces('tokens', tokens.map(formatToken)), OTHER_TOKENS]
+      : [],
     ...listBesideRules(report),
     [titleOfWorked(report)]: (reportOnly?.worked ?? []).map(each =>
       formatWorked(hideToken(each)),
@@ -122,7 +128,7 @@ export function formatLimits(token: ReportedToken): string {
   const { only } = token;
   const requests = Array.isArray(only)
     ? only.map(formatRule).join('; ') || 'nothing'
-    : 'what accessRestrictions allow';
+    : WHATEVER_BACKSTAGE_ALLOWS;
   return `${requests}${inBrackets([token.reason, formatEnd(token, 'ended at')])}`;
 }
 

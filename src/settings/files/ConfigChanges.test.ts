@@ -256,6 +256,22 @@ describe('[P101] a change', () => {
     expect(take()).toEqual([['b', [FILE]]]);
   });
 
+  it('is not taken from a file that has lost the end of its last line, until the file has one again', async () => {
+    write(FILE, 'auth: { apiGate: whole }\n');
+    const { change, take } = await start([FILE], [source(FILE, gate('whole'))]);
+    // Backstage has read what is left, which is another value.
+    write(FILE, 'auth:\n  apiGate: who');
+    change(source(FILE, gate('who')));
+    await pass(8_900);
+    expect(take()).toEqual([]);
+    await pass(1_100);
+    expect(take()).toEqual([['who', [FILE]]]);
+    write(FILE, 'auth:\n  apiGate: who\n');
+    change(source(FILE, gate('who')));
+    await pass(1_600);
+    expect(take()).toEqual([['who', []]]);
+  });
+
   it('that was rejected is looked at again after a minute, with the files as they are then', async () => {
     const { change, changes, take } = await startWithFile();
     write(FILE, '');

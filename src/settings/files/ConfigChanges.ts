@@ -31,7 +31,7 @@ const REJECTED_MS = 60_000;
 export class ConfigChanges {
   readonly #isFromFiles: boolean;
   // The files as they were when the gate last read what Backstage had. A file that is not there can't be compared.
-  readonly #agreed = new Map<string, { data: unknown }>();
+  readonly #agreed = new Map<string, { data: unknown; endsLine: boolean }>();
   /** The time of the first change that waits. */
   #since: number | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -113,13 +113,15 @@ export class ConfigChanges {
     const unreadable: string[] = [];
     let isComplete = true;
     for (const { path, present, source } of files) {
-      const { data } = present;
+      const { data, endsLine } = present;
       const agreed = this.#agreed.get(path);
-      if (isDeepStrictEqual(source?.data, data)) {
+      // A text that is cut within its last line may be another path, or another subject.
+      const isCut = agreed?.endsLine === true && !endsLine;
+      if (isDeepStrictEqual(source?.data, data) && !isCut) {
         this.#agreed.set(path, present);
       } else if (!agreed || isDeepStrictEqual(agreed, present)) {
         // Backstage has read another file of this name, or reads this one otherwise.
-      } else if (data === UNREADABLE) {
+      } else if (data === UNREADABLE || isCut) {
         unreadable.push(basename(path));
         isComplete &&= !hasBlock(source?.data);
       } else {

@@ -29,7 +29,7 @@ const check = (
   );
 
 const gone = (...names: string[]) =>
-  `auth.apiGate is gone from ${names.join(', ')}, or can't be read there: write it again, as {} if it needs no settings; to remove it, restart the backend`;
+  `auth.apiGate is gone from ${names.join(', ')}, or can't be read there, or the file ends within a line: write it again, as {} if it needs no settings; to remove it, restart the backend`;
 
 describe('[P100] a change', () => {
   it.each<[string, JsonValue, JsonValue]>([
@@ -91,5 +91,35 @@ describe('[P100] a change', () => {
     expect(() => checkBlockSources(sources, hidden({}), [])).toThrow(
       gone('the configuration'),
     );
+  });
+
+  it('keeps auth.apiGate.tokens, by file, beside a block that stays', () => {
+    const list = [{ subject: 'ci', only: 'all' }];
+    const files = (a: JsonObject, b: JsonObject = {}) =>
+      layered(['a.yaml', gate(a)], ['b.yaml', gate(b)]);
+    const sources = findBlockSources(files({ tokens: list }, { tokens: [] }));
+    const checkTokens = (config: ReturnType<typeof files>, unreadable = '') =>
+      checkBlockSources(sources, config, [unreadable]);
+    const tokensGone = (...names: string[]) =>
+      `auth.apiGate.tokens is gone from ${names.join(', ')}, or can't be read there, or the file ends within a line: write it again, as [] if external tokens may call nothing; to remove it, restart the backend`;
+    expect(() =>
+      checkTokens(files({ tokens: [] }, { tokens: list })),
+    ).not.toThrow();
+    expect(() => checkTokens(files({ tokens: list }))).toThrow(
+      tokensGone('b.yaml'),
+    );
+    expect(() => checkTokens(files({}, { tokens: [] }))).toThrow(
+      tokensGone('a.yaml'),
+    );
+    // The stronger file takes away what the weaker one has.
+    expect(() =>
+      checkTokens(files({ tokens: list }, { tokens: null })),
+    ).toThrow(tokensGone('b.yaml', 'a.yaml'));
+    expect(() => checkTokens(files({}, {}))).toThrow(
+      tokensGone('b.yaml', 'a.yaml'),
+    );
+    // The whole block includes it.
+    const without = layered(['a.yaml', {}], ['b.yaml', gate({ tokens: [] })]);
+    expect(() => checkTokens(without)).toThrow(gone('a.yaml'));
   });
 });

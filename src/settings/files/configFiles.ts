@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Config } from '@backstage/config';
 import {
@@ -93,8 +93,13 @@ export function findPaths(): string[] {
 export async function compareFiles(config: Config, paths = findPaths()) {
   const present = await Promise.all(
     paths.map(async path => {
-      const stats = await stat(path).catch(() => undefined);
-      return { data: await readData(path), changedAt: stats?.ctimeMs };
+      const [data, stats, text] = await Promise.all([
+        readData(path),
+        stat(path).catch(() => undefined),
+        readFile(path, 'utf8').catch(() => ''),
+      ]);
+      // A file whose last line lost its end may be cut off.
+      return { data, changedAt: stats?.ctimeMs, endsLine: text.endsWith('\n') };
     }),
   );
   // Several files may have one name. Both lists have the weakest first.

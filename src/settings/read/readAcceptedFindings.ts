@@ -4,7 +4,7 @@ import { check, checkOneOf, readList, readObject } from './values';
 export const FINDING_IDS = [
   'anyone-may-sign-in',
   'expectation-ended',
-  'issuer-without-default',
+  'external-tokens-unlimited',
   'no-barrier-behind',
   'open-proxy-with-secret',
   'open-webhook-without-secret',

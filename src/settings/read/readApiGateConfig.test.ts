@@ -25,7 +25,7 @@ describe('readApiGateConfig', () => {
       expect: [],
       mode: 'enforce',
       until: undefined,
-      tokens: [],
+      tokens: undefined,
       cookie: {
         enabled: true,
         name: 'token',

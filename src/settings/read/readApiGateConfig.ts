@@ -16,6 +16,7 @@ import {
 } from './values';
 import { readCookie } from './readCookieSettings';
 import { readExpectations } from './readExpectations';
+import { checkExternalSubjects } from './readExternalTokens';
 import {
   readCredentialHeader,
   readForeignAuthorization,
@@ -63,6 +64,7 @@ export function readApiGateConfig(
   { knownPlugins, isLegacy }: ReadOptions = {},
 ) {
   assertPlace(rootConfig);
+  checkExternalSubjects(rootConfig);
   const block = rootConfig.getOptional(CONFIG_KEY) ?? {};
   const settings = readObject(block, CONFIG_KEY, KEYS, REPLACED);
   const read = <T, A extends unknown[]>(

@@ -1,5 +1,6 @@
 import { ConfigReader } from '@backstage/config';
-import type { JsonValue } from '@backstage/types';
+import type { JsonObject, JsonValue } from '@backstage/types';
+import { readApiGateConfig } from './readApiGateConfig';
 import { readExternalTokens } from './readExternalTokens';
 
 const read = (externalAccess: JsonValue) =>
@@ -60,4 +61,40 @@ describe('readExternalTokens', () => {
   ])('leaves %j to Backstage, which refuses it', value => {
     expect(read(value)).toEqual([]);
   });
+});
+
+describe('the subject of an external token', () => {
+  const start = (entry: JsonObject, isLegacy = false) =>
+    readApiGateConfig(
+      new ConfigReader({
+        backend: {
+          baseUrl: 'http://localhost',
+          auth: { externalAccess: [{ type: 'jwks', options: {} }, entry] },
+        },
+      }),
+      { isLegacy },
+    );
+
+  it.each([
+    ['static', 'plugin:catalog'],
+    ['static', 'PLUGIN:ci'],
+    ['legacy', 'user:default/jane'],
+    ['own', 'plugin:ci'],
+  ])(
+    '[P116] stops the start where that of a %s entry begins as %s',
+    (type, subject) => {
+      const starting = () => start({ type, options: { subject } });
+      expect(starting).toThrow(
+        /^backend\.auth\.externalAccess\[1\]\.options\.subject must not begin as that of a plugin or a user: write another one, such as ci-deploy$/,
+      );
+    },
+  );
+
+  it.each(['my-plugin:a', 'plugin', 'external:plugin:a', 'users:a'])(
+    'may be %s',
+    subject =>
+      expect(() =>
+        start({ type: 'static', options: { subject } }),
+      ).not.toThrow(),
+  );
 });

@@ -1,5 +1,5 @@
 import type { Config } from '@backstage/config';
-import { asObject } from './values';
+import { asObject, check } from './values';
 
 export const ACCESS_KEY = 'backend.auth.externalAccess';
 
@@ -8,6 +8,19 @@ const OWN_TYPES: unknown[] = ['static', 'legacy'];
 
 /** Tokens of the older setting `backend.auth.keys` share a subject. */
 const FORMER_SUBJECT = 'external:backstage-plugin';
+
+/** Backstage's own: a token with such a subject would pass for a plugin or a user, in handlers and in logs. */
+export const OTHERS_SUBJECT = /^(plugin|user):/i;
+
+/** Refuses entries whose tokens would have the subject of a plugin or a user. Those of `jwks` entries begin with `external:`. */
+export function checkExternalSubjects(rootConfig: Config): void {
+  for (const { at, subject } of readExternalTokens(rootConfig)) {
+    check(
+      !OTHERS_SUBJECT.test(subject),
+      `${at}.options.subject must not begin as that of a plugin or a user: write another one, such as ci-deploy`,
+    );
+  }
+}
 
 /**
  * Returns the subjects that the configuration names. The subjects of a `jwks` entry are in its tokens. Backstage itself checks

@@ -1,7 +1,7 @@
 import { ConfigReader } from '@backstage/config';
 import { InputError } from '@backstage/errors';
 import type { JsonArray, JsonValue } from '@backstage/types';
-import { findRemovedTokens, readTokens } from './readTokens';
+import { readTokens } from './readTokens';
 
 const named = [
   { type: 'static', options: { token: 'x'.repeat(8), subject: 'ci' } },
@@ -27,7 +27,7 @@ describe('readTokens', () => {
     expect(() => readTokens([], 'tokens', config, true)).toThrow(
       'tokens needs the new backend system, since all service tokens of the legacy one have the same subject',
     );
-    expect(readTokens(undefined, 'tokens', config, true)).toEqual([]);
+    expect(readTokens(undefined, 'tokens', config, true)).toBeUndefined();
   });
 
   it('reads what each subject may do, with the grammar of allow rules', () => {
@@ -43,7 +43,8 @@ describe('readTokens', () => {
           reason: 'builds',
         },
         { subject: 'ci', only },
-        { subject: 'old', until: '2020-01-01T12:00:00+02:00' },
+        { subject: 'old', only: 'all', until: '2020-01-01T12:00:00+02:00' },
+        { subject: 'old', only: 'all' },
       ]),
     ).toEqual([
       {
@@ -56,9 +57,14 @@ describe('readTokens', () => {
         reason: 'builds',
       },
       { subject: 'ci', only: [{ ...only[0], methods: ['GET'] }] },
-      { subject: 'old', until: Date.UTC(2020, 0, 1, 10) },
+      { subject: 'old', only: 'all', until: Date.UTC(2020, 0, 1, 10) },
+      { subject: 'old', only: 'all' },
     ]);
-    expect(read(undefined)).toEqual([]);
+    // A key without a value has no entry, which closes.
+    for (const none of [[], null]) {
+      expect(read(none)).toEqual([]);
+    }
+    expect(read(undefined)).toBeUndefined();
   });
 
   it.each<[JsonValue, string]>([
@@ -94,11 +100,17 @@ describe('readTokens', () => {
       '[0].subject must be the subject of an',
     ],
     [
-      [{ subject: 'ci' }, { subject: 'cii' }],
+      [
+        { subject: 'ci', only },
+        { subject: 'cii', only },
+      ],
       '[1].subject must be one that an entry of backend.auth.externalAccess has (did you mean ci?): add that entry, correct the subject, or remove auth.apiGate.tokens[1]',
     ],
     [
-      [{ subject: 'ci' }, { subject: 'deploy' }],
+      [
+        { subject: 'ci', only },
+        { subject: 'deploy', only },
+      ],
       '[1].subject must be one that an entry of backend.auth.externalAccess has, such as ci: add that entry, correct the subject, or remove auth.apiGate.tokens[1]',
     ],
     ...['CI', 'external:ci'].map((subject): [JsonValue, string] => [
@@ -109,28 +121,16 @@ describe('readTokens', () => {
       [{ subject: 'external:backstage-plugin' }],
       '[0].subject must be one that an entry',
     ],
-    [
-      [{ subject: 'ci', only }, { subject: 'ci' }],
-      '[1].subject is in auth.apiGate.tokens[0] too: write one entry, or give each of them a list of requests as only',
-    ],
-    [
-      [{ subject: 'ci' }, { subject: 'ci', only }],
-      '[1].subject is in auth.apiGate.tokens[0] too: write one entry',
-    ],
-    [
-      [{ subject: 'ci', until: '2027-01-01' }, { subject: 'ci' }],
-      '[1].subject is in auth.apiGate.tokens[0] too: write one entry',
-    ],
-    [
-      [
-        { subject: 'ci', only },
-        { subject: 'ci', only: 'all' },
+    // A lost line must not allow more.
+    ...[{}, { until: '2999-01-01' }, { only: undefined }].map(
+      (lost): [JsonValue, string] => [
+        [{ subject: 'ci', ...lost } as JsonValue],
+        '[0].only must be a list with one request or more, each with a plugin and a path, or all for every request',
       ],
-      '[1].subject is in auth.apiGate.tokens[0] too: write one entry, or give each',
-    ],
+    ),
     [
       [{ subject: 'ci', only: [] }],
-      '[0].only must be a list with one request or more, each with a plugin and a path, or all; only a subject that ends with * may have an empty list',
+      '[0].only must be a list with one request or more, each with a plugin and a path, or all for every request; only a subject that ends with * may have an empty list',
     ],
     [[{ subject: 'ci', only: 'All' }], '[0].only must be a list with one'],
     [[{ subject: 'ci', only: {} }], '[0].only must be a list with one request'],
@@ -160,9 +160,9 @@ describe('readTokens', () => {
       ],
       '[0].only[0].path must be exact for the method WEBSOCKET',
     ],
-    [[{ subject: 'ci', until: 'soon' }], '[0].until must be a date'],
-    [[{ subject: 'ci', until: '' }], '[0].until must be a date'],
-    [[{ subject: 'ci', reason: 7 }], '[0].reason must be text'],
+    [[{ subject: 'ci', only, until: 'soon' }], '[0].until must be a date'],
+    [[{ subject: 'ci', only, until: '' }], '[0].until must be a date'],
+    [[{ subject: 'ci', only, reason: 7 }], '[0].reason must be text'],
   ])('refuses %j', (tokens, message) => {
     expect(() => read(tokens)).toThrow(InputError);
     expect(() => read(tokens)).toThrow(`auth.apiGate.tokens${message}`);
@@ -192,11 +192,13 @@ describe('readTokens', () => {
     (subject, access, isPossible) => {
       let taken: unknown;
       try {
-        taken = read([{ subject }], access);
+        taken = read([{ subject, only: 'all' }], access);
       } catch (error) {
         taken = (error as Error).name;
       }
-      expect(taken).toEqual(isPossible ? [{ subject }] : 'InputError');
+      expect(taken).toEqual(
+        isPossible ? [{ subject, only: 'all' }] : 'InputError',
+      );
     },
   );
 
@@ -248,72 +250,9 @@ describe('readTokens', () => {
     );
   });
 
-  it('refuses two defaults for the same subjects', () => {
-    const entry = { subject: 'external:*', only };
-    expect(() => read([entry, entry], [issuer()])).toThrow(
-      /^auth\.apiGate\.tokens\[1\]\.subject is in auth\.apiGate\.tokens\[0\] too: write one entry$/,
-    );
-    const longer = { subject: 'external:a*', only: 'all', until: '2027-01-31' };
-    expect(read([entry, longer], [issuer()])).toMatchObject([
-      { subject: 'external:*' },
-      { subject: 'external:a*', only: 'all', until: Date.UTC(2027, 0, 31) },
-    ]);
-  });
-
   it('takes the subject of older settings', () => {
     const subject = 'external:backstage-plugin';
-    expect(read([{ subject }], [], [{ secret: 'x' }])).toEqual([{ subject }]);
-  });
-});
-
-describe('findRemovedTokens', () => {
-  const configOf = (...externalAccess: JsonArray) =>
-    new ConfigReader({ backend: { auth: { externalAccess } } });
-  const jwks = { type: 'jwks', options: { url: 'https://a' } };
-  const tokens = [{ subject: 'ci' }, { subject: 'external:a' }];
-  const find = (after: typeof tokens, ...access: JsonArray) =>
-    findRemovedTokens(
-      { tokens },
-      { tokens: after },
-      ['ci'],
-      configOf(...access),
-    ).map(({ subject }) => subject);
-
-  it('finds the entries of tokens that Backstage accepts until a restart', () => {
-    expect(find([], jwks)).toEqual(['ci']);
-    expect(find([], ...named)).toEqual(['external:a']);
-    expect(find([])).toEqual(['ci', 'external:a']);
-  });
-
-  it('finds each default that a change removes, whatever its issuer', () => {
-    const before = [{ subject: 'external:*' }, { subject: 'external:a*' }];
-    const findOf = (after: typeof tokens, ...access: JsonArray) =>
-      findRemovedTokens(
-        { tokens: before },
-        { tokens: after },
-        ['ci'],
-        configOf(...access),
-      );
-    expect(findOf([], jwks)).toEqual(before);
-    expect(findOf([])).toEqual(before);
-    expect(findOf([before[1]], jwks)).toEqual([before[0]]);
-    expect(findOf(before, jwks)).toEqual([]);
-  });
-
-  it('keeps no exemption from the limits of a default', () => {
-    const before = [
-      { subject: 'external:*', only: [] },
-      { subject: 'ci', only: 'all' as const, until: 1 },
-    ];
-    const after = { tokens: [before[0]] as typeof before };
-    const config = configOf(jwks);
-    expect(
-      findRemovedTokens({ tokens: before }, after, ['ci'], config),
-    ).toEqual([{ subject: 'ci', until: 1 }]);
-  });
-
-  it('finds none that stays, or whose subject is still named', () => {
-    expect(find(tokens, jwks)).toEqual([]);
-    expect(find([], ...named, jwks)).toEqual([]);
+    const entry = { subject, only: 'all' };
+    expect(read([entry], [], [{ secret: 'x' }])).toEqual([entry]);
   });
 });

@@ -23,13 +23,11 @@ const TOKEN = 'client-token-of-this-test';
 const backends = signedBackends();
 afterEach(backends.stopAll);
 
-/** Reads the external token of a subject from the page. */
-function readToken(subject: string): JsonObject & { options: JsonObject } {
-  const { text } = codeBlocks('yaml').find(
-    block => block.file === PAGE && block.text.includes(`subject: ${subject}`),
-  )!;
-  return parse(text).backend.auth.externalAccess[0];
-}
+/** Returns the examples of the page that name a subject, in their order. */
+const examplesOf = (subject: string) =>
+  codeBlocks('yaml')
+    .filter(({ file, text }) => file === PAGE && text.includes(subject))
+    .map(({ text }) => parse(text));
 
 const external = (token: string, ...restrictions: (string | JsonObject)[]) =>
   staticToken(token, token, ...restrictions);
@@ -66,26 +64,68 @@ const start = (
   });
 
 describe('docs/recipes/clients.md', () => {
-  it('has a script whose token passes at the catalog alone, and that gets another one', async () => {
-    const { options, ...entry } = readToken('catalog-script');
-    const next = {
-      options: { token: 'next-token-of-this-test', subject: 'next' },
-      ...entry,
-    };
+  it('has a script whose token passes at the catalog alone', async () => {
+    const [{ backend: settings }] = examplesOf('catalog-script');
+    const [{ options, ...entry }] = settings.auth.externalAccess;
     const backend = await start([
       { options: { ...options, token: TOKEN }, ...entry },
-      next,
     ]);
-    for (const token of [TOKEN, next.options.token]) {
-      expect(await backend.statusOf('/api/catalog', bearer(token))).toBe(200);
-    }
+    expect(await backend.statusOf('/api/catalog', bearer(TOKEN))).toBe(200);
     expect(await backend.statusOf('/api/other', bearer(TOKEN))).toBe(403);
     expect(backend.logged('refused')).toMatchObject([
       { meta: { reason: 'restricted' } },
     ]);
-    await backend.stop();
-    const after = await start([next]);
-    expect(await after.statusOf('/api/catalog', bearer(TOKEN))).toBe(401);
+  });
+
+  it('[P116] has a rotation in which both tokens have the limits of their subject', async () => {
+    const [, rotation, limited] = examplesOf('catalog-script');
+    const tokens = ['former-token-of-this-test', 'next-token-of-this-test'];
+    const entries = rotation.backend.auth.externalAccess.map(
+      ({ options, ...entry }: any, i: number) => ({
+        ...entry,
+        options: { ...options, token: tokens[i] },
+      }),
+    );
+    const { apiGate } = limited.auth;
+    const features = [recordingPlugin('catalog').feature];
+    const statusesOf = async (
+      { statusOf }: Awaited<ReturnType<typeof start>>,
+      path: string,
+    ) => [
+      await statusOf(`/api/catalog${path}`, bearer(tokens[0])),
+      await statusOf(`/api/catalog${path}`, bearer(tokens[1])),
+    ];
+    const both = await start(entries, { apiGate, features });
+    expect(await statusesOf(both, '/entities/by-query')).toEqual([200, 200]);
+    expect(await statusesOf(both, '/locations')).toEqual([403, 403]);
+    expect(both.logged('refused')).toMatchObject([
+      { meta: { detail: 'only', subject: 'catalog-script' } },
+    ]);
+    await both.stop();
+    const after = await start(entries.slice(1), { apiGate, features });
+    expect(await statusesOf(after, '/entities/by-query')).toEqual([401, 200]);
+    expect(await statusesOf(after, '/locations')).toEqual([401, 403]);
+  });
+
+  it('[P116] has an issuer of which only the listed subjects call', async () => {
+    const [{ auth, backend: settings }] = examplesOf('subjectPrefix: entra');
+    const { entry, sign } = await createIssuer(backends.serve);
+    const { subjectPrefix } = settings.auth.externalAccess[0].options;
+    const backend = await start([entry({ audience: 'ci', subjectPrefix })], {
+      apiGate: auth.apiGate,
+      features: [recordingPlugin('catalog').feature],
+    });
+    const statusesOf = async (sub: string) => {
+      const token = bearer(await sign({ sub }));
+      const refresh = '/api/catalog/refresh';
+      return [
+        await backend.statusOf('/api/catalog/entities/by-query', token),
+        (await backend.request('POST', refresh, [token])).status,
+        await backend.statusOf('/api/catalog/x', token),
+      ];
+    };
+    expect(await statusesOf('any')).toEqual([200, 403, 403]);
+    expect(await statusesOf('4f9c')).toEqual([200, 200, 403]);
   });
 
   it('has the causes for which tokens of each type are refused', async () => {
