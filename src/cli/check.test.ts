@@ -70,7 +70,7 @@ describe('api-gate check', () => {
       'Lists, by file:',
       '  auth.apiGate.allow: 2 of app-config.yaml',
       '  auth.apiGate.expect: 2 of app-config.yaml',
-      'Without --policy, check can miss a misspelt plugin in allow, only and expect, and does not list the paths that plugins open in code and the gate closes',
+      'Without --policy, check can miss a misspelt plugin in allow, only and expect, and does not list the paths that plugins declare open and the gate closes',
       'The page of the running gate lists these paths: http://backstage.example.com/api/auth/api-gate/',
       'warning: app-config.yaml:6: auth.apiGate.allow[0] (POST /api/hello/hook): makes POST public: leave only the methods that are needed, and accept this finding if the handler checks who calls [rule-changes-data]',
       '2 of 2 expectations hold, 1 finding',
@@ -157,7 +157,7 @@ auth: { apiGate: { tokens: [{ subject: a, only: all, until: '\${END}' }] } }
       'Public by rule:\n  auth.apiGate.allow[0]  GET /api/one/a\n',
     );
     expect(stdout).toContain(
-      '  auth.apiGate.allow: 1 of env\nWithout --policy, check can miss a misspelt plugin in allow, only and expect, and does not list the paths that plugins open in code and the gate closes\n',
+      '  auth.apiGate.allow: 1 of env\nWithout --policy, check can miss a misspelt plugin in allow, only and expect, and does not list the paths that plugins declare open and the gate closes\n',
     );
     expect(stdout).toContain('\nNo expectation is asked where the gate may');
     expect(code).toBe(1);
@@ -501,8 +501,11 @@ describe('api-gate check --policy', () => {
       JSON.stringify({
         ...LISTS,
         closed: [
-          { plugin: 'badges', path: '/entity/:a', allow: 'unauthenticated' },
-          { plugin: 'techdocs', path: '/static', allow: 'user-cookie' },
+          {
+            ...{ plugin: 'badges', paths: ['/entity/*', '/entity/*/**'] },
+            allow: 'unauthenticated',
+          },
+          { plugin: 'techdocs', paths: ['/static'], allow: 'user-cookie' },
         ],
         installed: ['badges', 'hello', 'own', 'techdocs'],
         unknown: ['own', 'hello'],
@@ -560,9 +563,9 @@ describe('api-gate check --policy', () => {
     );
     expect(stdout).toContain(
       [
-        'Opened by plugins in code, and closed by the gate, except for what your rules name:',
-        '  badges /entity/:a, to everybody',
-        "  techdocs /static, to Backstage's own cookie, which still opens it",
+        'Declared open by plugins, and closed by the gate, except for what your rules name:',
+        '  badges /entity/* and /entity/*/**, any method, to everybody',
+        "  techdocs /static, any method, to Backstage's own cookie, which still opens it",
         'Not known what these open themselves:',
         '  own',
         '  hello',

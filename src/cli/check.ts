@@ -166,7 +166,7 @@ function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
 function describeMissing({ leftOut, root }: LoadedConfig): string[] {
   const baseUrl = root.getOptionalString('backend.baseUrl') ?? '';
   return compact([
-    'Without --policy, check can miss a misspelt plugin in allow, only and expect, and does not list the paths that plugins open in code and the gate closes',
+    'Without --policy, check can miss a misspelt plugin in allow, only and expect, and does not list the paths that plugins declare open and the gate closes',
     !leftOut.includes('backend.baseUrl') &&
       `The page of the running gate lists these paths: ${pageAddressOf(baseUrl)}`,
   ]);

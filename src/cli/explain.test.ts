@@ -299,19 +299,20 @@ describe('api-gate explain', () => {
   const LISTS = { allow: [], closed: [], openedInCode: [], unknown: [] };
 
   it('adds whether the plugin opens the path in code', async () => {
-    const closed = ['/entity/:a/badge', '/x'].map(path => ({
-      plugin: 'badges',
-      path,
-      yaml: '-',
+    const closed = ['/entity/*/badge', '/x'].map(path => ({
+      ...{ plugin: 'badges', isWebSocket: false },
+      paths: [path, `${path}/**`],
     }));
     const { url } = await serve((_req, res) =>
       res.end(JSON.stringify({ ...LISTS, closed, installed: ['badges'] })),
     );
     const policy = ['--policy', url];
     expect(await explain('/api/badges/Entity/a/badge', ...policy)).toContain(
-      'The plugin opens /entity/:a/badge in code, and the gate closes it',
+      'Declared open by the plugin: /entity/*/badge and /entity/*/badge/**, and closed by the gate',
     );
-    expect(await explain('/api/badges/xy', ...policy)).not.toContain('in code');
+    expect(await explain('/api/badges/xy', ...policy)).not.toContain(
+      'Declared open',
+    );
   });
 
   it('exits with 2 where the backend would not start with its plugins', async () => {

@@ -7,9 +7,9 @@ const WORKED = {
   ...{ firstSeen: '2026-11-01', lastSeen: '2026-11-24' },
 };
 const REPORT = {
-  closed: [{ plugin: 'badges', path: '/entity/:a' }],
+  closed: [{ plugin: 'badges', paths: ['/entity/*', '/entity/*/**'] }],
   installed: ['badges', 'own'],
-  openedInCode: [{ plugin: 'auth', path: '/' }],
+  openedInCode: [{ plugin: 'auth', paths: ['/**'] }],
   unknown: ['own'],
   usage: {
     rules: [{ yaml: '- plugin: a' }, {}],
@@ -38,9 +38,10 @@ describe('fetchPolicy', () => {
 
   it.each([
     ['closed[0].plugin', 7],
-    ['closed[0].path', 7],
+    ['closed[0].paths', 7],
+    ['closed[0].paths[1]', 7],
     ['installed[1]', 7],
-    ['openedInCode[0].path', 7],
+    ['openedInCode[0].paths[0]', 7],
     ['unknown[0]', 7],
     ['installed', undefined],
     ['usage.rules[1]', null],

@@ -70,7 +70,10 @@ function parse(body: string): DeclaredInCode | undefined {
     const texts = [
       ...installed,
       ...unknown,
-      ...[...closed, ...openedInCode].flatMap(each => [each.plugin, each.path]),
+      ...[...closed, ...openedInCode].flatMap(each => [
+        each.plugin,
+        ...each.paths,
+      ]),
     ];
     if (usage) {
       texts.push(...usage.rules.map(({ yaml = '' }: any) => yaml));

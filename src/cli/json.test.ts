@@ -273,7 +273,7 @@ router.get('/a', handler);`,
         { sign: '+', kind: "can't tell" },
         {
           ...{ sign: '+', kind: 'opens' },
-          text: 'acme 1.0.0  /x  to anybody, if acme.open',
+          text: 'acme 1.0.0  /x and /x/**  to anybody, if acme.open',
         },
         { sign: '+', kind: 'no check' },
       ],

@@ -106,7 +106,7 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
   it('prints the answer of a --policy server as text', async () => {
     const policy = (text: string) => ({
       ...{ allow: [], openedInCode: [] },
-      closed: [{ plugin: text, path: text, allow: text, yaml: text }],
+      closed: [{ plugin: text, paths: [text], allow: text, yaml: text }],
       unknown: [text],
       installed: [text],
       usage: {
@@ -131,7 +131,7 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
       const args = ['check', '--policy', `${url}/${i}`];
       const { stdout } = await runCliIn(args, { cwd });
       expect(stdout).toMatch(
-        /in code[^]*forged[^]*Use, at the running backend[^]*forged/,
+        /Declared open[^]*forged[^]*Use, at the running backend[^]*forged/,
       );
       expect(runnerCommandsIn(stdout)).toEqual([]);
     }

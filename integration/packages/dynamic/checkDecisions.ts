@@ -137,7 +137,7 @@ async function checkPolicy({ port }: DynamicBackend, missing: string[]) {
   });
   const { closed, unknown, enforced }: PolicyReport = JSON.parse(body);
   expectEqual('enforced', enforced, true);
-  const opened = closed.map(({ plugin, path }) => `${plugin} ${path}`);
+  const opened = closed.map(({ plugin, paths }) => `${plugin} ${paths[0]}`);
   if (missing.includes('ENABLE_CORE_HTTPROUTER_OVERRIDE')) {
     expectEqual('closed', opened, []);
     expectEqual('unknown', unknown.includes('hello'), true);
@@ -146,7 +146,7 @@ async function checkPolicy({ port }: DynamicBackend, missing: string[]) {
   expectEqual('unknown', unknown, []);
   expectEqual(
     'closed',
-    ['docs /', 'docs /static', 'hello /'].filter(
+    ['docs /**', 'docs /static', 'hello /**'].filter(
       each => !opened.includes(each),
     ),
     [],

@@ -1,6 +1,6 @@
 import { findUnscanned } from '../../../src/cli/scan/compareScans';
 import type { PackageScan } from '../../../src/cli/scan/scanPackage';
-import type { DeclaredPolicy } from '../../../src/gate/plugins/DeclaredPolicies';
+import type { DeclaredOpening } from '../../../src/settings/declaredOpen';
 import { expectEqual, Report } from '../../Report';
 import { App, POLICY_TOKEN } from './App';
 import { buildOwnPlugin, OWN_PLUGIN } from './ownPlugin';
@@ -10,10 +10,10 @@ const MAX_SECONDS = 5;
 /** Returns what only packages of which no code was read may open: the backend itself, and what is not built. */
 function openedByCodeThatIsNotRead(
   scans: PackageScan[],
-  declared: DeclaredPolicy[],
+  declared: DeclaredOpening[],
 ): string[] {
   const read = scans.filter(({ plugins }) => plugins.length > 0);
-  const paths = findUnscanned(read, declared).map(each => each.path);
+  const paths = findUnscanned(read, declared).map(each => each.paths[0]);
   return [...new Set(paths)];
 }
 

@@ -5,6 +5,7 @@ import {
   DeclaredPolicies,
   DeclaredPolicy,
 } from '../../gate/plugins/DeclaredPolicies';
+import { asRules } from '../../settings/declaredOpen';
 import { runCliHere } from './runCli';
 
 /**
@@ -23,7 +24,9 @@ export function recordDeclared() {
     );
     const { stdout } = await runCliHere(['scan', '--json', ...folders]);
     const declared = uniq(watch.mock.contexts).flatMap(each => each.all());
-    expect(findUnscanned(JSON.parse(stdout).packages, declared)).toEqual([]);
+    expect(
+      findUnscanned(JSON.parse(stdout).packages, declared.map(asRules)),
+    ).toEqual([]);
     return declared;
   };
 }

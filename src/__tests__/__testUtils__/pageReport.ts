@@ -104,13 +104,13 @@ export function createPageReport(
     closed: [
       {
         plugin: 'proxy',
-        path: '/status',
+        paths: ['/status', '/status/**'],
         allow: 'unauthenticated',
         isWebSocket: false,
       },
       {
         plugin: 'techdocs',
-        path: '/static',
+        paths: ['/static', '/static/**'],
         allow: 'user-cookie',
         isWebSocket: false,
       },
@@ -278,11 +278,11 @@ export function createOddReport(): PolicyReport {
     ],
     closed: [
       ...[true, false].map(isWebSocket => ({
-        ...{ plugin: 'badges', path: '/d', isWebSocket },
+        ...{ plugin: 'badges', paths: ['/d'], isWebSocket },
         allow: 'unauthenticated' as const,
       })),
       {
-        ...{ plugin: 'events', path: '/e', isWebSocket: false },
+        ...{ plugin: 'events', paths: ['/e/**'], isWebSocket: false },
         allow: 'user-cookie',
       },
     ],
@@ -369,7 +369,7 @@ export function createLargeReport(): PolicyReport {
     })),
     closed: plugins.map(plugin => ({
       plugin,
-      path: '/health',
+      paths: ['/health', '/health/**'],
       allow: 'unauthenticated',
       isWebSocket: false,
     })),

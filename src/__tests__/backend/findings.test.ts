@@ -198,7 +198,9 @@ it('[P120] api-gate check has a finding for each path that a running plugin has 
     );
     return [result.code, ...[...places].map(([, place]) => place)];
   };
-  const both = ['/api/acme/open', '/api/acme/ruled'];
+  const both = ['open', 'ruled'].map(
+    each => `/api/acme/${each} and /api/acme/${each}/**`,
+  );
   expect(await check('')).toEqual([1, ...both]);
   expect(await check(declare('/open'))).toEqual([1, both[1]]);
   expect(await check(declare('/open') + declare('/other'))).toEqual([

@@ -242,11 +242,11 @@ describe('the policy report', () => {
          DELETE /api/*/.backstage/auth/v1/cookie  (sign-out)
        Lists, by file:
          auth.apiGate.allow: 2 of mock-config
-       Opened by plugins in code, and closed by the gate, except for what your rules name:
-         closed /ping, to everybody
-         closed /users/:id/avatar, to everybody
-         closed /static, to Backstage's own cookie, which still opens it
-         hello /, to everybody
+       Declared open by plugins, and closed by the gate, except for what your rules name:
+         closed /ping and /ping/**, any method, to everybody
+         closed /users/*/avatar and /users/*/avatar/**, any method, to everybody
+         closed /static and /static/**, any method, to Backstage's own cookie, which still opens it
+         hello /**, any method, to everybody
        As a page, for operators: http://localhost/api/auth/api-gate/"
     `);
   });
@@ -270,12 +270,12 @@ describe('the policy report', () => {
       unknown: [],
     });
     expect(
-      report.closed.map(({ plugin, path: at }) => `${plugin} ${at}`),
+      report.closed.map(({ plugin, paths }) => [plugin, ...paths]),
     ).toEqual([
-      'closed /ping',
-      'closed /users/:id/avatar',
-      'closed /static',
-      'hello /',
+      ['closed', '/ping', '/ping/**'],
+      ['closed', '/users/*/avatar', '/users/*/avatar/**'],
+      ['closed', '/static', '/static/**'],
+      ['hello', '/**'],
     ]);
     expect(report.refusals.last).toMatchObject([
       { plugin: 'auth', outcome: 'refused', reason: 'missing-credentials' },

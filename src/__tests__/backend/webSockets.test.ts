@@ -415,19 +415,19 @@ describeIfRouted('[P11] a backend with WebSocket handlers', () => {
         ({ plugin }: { plugin: string }) => plugin === 'live',
       );
     expect(await closedAt(backend)).toEqual([
-      { ...declared, path: '/open', isWebSocket: true },
-      { ...declared, path: '/open/', isWebSocket: true },
+      { ...declared, paths: ['/open'], isWebSocket: true },
+      { ...declared, paths: ['/open/'], isWebSocket: true },
     ]);
     const atStart = ({ logged }: Backend) =>
       logged('API gate: enforce')[0].message;
-    expect(atStart(backend)).toContain('live /open (WebSocket), to everybody');
+    expect(atStart(backend)).toContain('live /open, WEBSOCKET, to everybody');
 
     const opened = await start({
       apiGate: {
         allow: [rule('/open', 'WEBSOCKET'), rule('/closed', 'WEBSOCKET')],
       },
     });
-    expect(await closedAt(opened)).toMatchObject([{ path: '/open/' }]);
+    expect(await closedAt(opened)).toMatchObject([{ paths: ['/open/'] }]);
     expect((await opened.policy()).opensBeyondPlugins).toMatchObject([
       { path: '/closed' },
     ]);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { compact, countBy, isMatch, pick } from 'lodash';
-import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
+import { compact, countBy, isMatch } from 'lodash';
+import { DeclaredOpening, pathsOfRules } from '../../settings/declaredOpen';
 import { CliError } from '../Command';
 import type { Difference } from '../Difference';
 import { describeScan, Entry } from './describeScan';
@@ -15,7 +15,7 @@ export function readScans(place: string): PackageScan[] {
     const { packages } = JSON.parse(readFileSync(file, 'utf8'));
     // Read the scan once as later steps do, so that a file of another shape fails here.
     compareScans(packages, []);
-    const none = { plugin: '', path: '', isWebSocket: false };
+    const none = { plugin: '', paths: [], isWebSocket: false };
     findUnscanned(packages, [{ ...none, allow: 'unauthenticated' }]);
     return packages;
   } catch {
@@ -54,16 +54,18 @@ function findNew(
 /** Finds what plugins have declared in a running backend, and a scan of their packages neither names nor doubts. */
 export function findUnscanned(
   scans: PackageScan[],
-  declared: readonly DeclaredPolicy[],
-): DeclaredPolicy[] {
-  return declared.filter(policy => {
-    const isOf = (id: string) =>
-      id === '?' || id.toLowerCase() === policy.plugin;
-    const same = pick(policy, 'path', 'allow', 'isWebSocket');
+  declared: readonly DeclaredOpening[],
+): DeclaredOpening[] {
+  return declared.filter(({ plugin, ...policy }) => {
+    const isOf = (id: string) => id === '?' || id.toLowerCase() === plugin;
     return !scans.some(
       ({ plugins, doubts, opens }) =>
         (doubts.length > 0 && (plugins.length === 0 || plugins.some(isOf))) ||
-        opens.some(each => isOf(each.plugin) && isMatch(each, same)),
+        opens.some(
+          each =>
+            isOf(each.plugin) &&
+            isMatch({ ...each, paths: pathsOfRules(each) }, policy),
+        ),
     );
   });
 }

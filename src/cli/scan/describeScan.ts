@@ -1,5 +1,7 @@
 import { filter, map, uniq, without } from 'lodash';
+import { WEBSOCKET } from '../../gate/read/requestLine';
 import { isEnforced } from '../../gate/rules/Policy';
+import { formatPaths, pathsOfRules } from '../../settings/declaredOpen';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { LoadedConfig } from '../loadConfig';
 import type { Opening } from './FactsReader';
@@ -55,14 +57,16 @@ export function describeScan(
 
 /** A policy is for all methods, and for the paths below its path. The methods of a route with that path are shown. */
 function describeRequests(
-  { path, isWebSocket }: Opening,
+  opening: Opening,
   routes: PackageScan['routes'],
 ): string {
+  const { isWebSocket, path } = opening;
+  const paths = pathsOfRules(opening);
   const methods = without(map(filter(routes, { path }), 'method'), 'USE');
-  const isAll = path === '/' || path === '*';
-  return isWebSocket
-    ? `WEBSOCKET ${path}`
-    : [...uniq(methods).sort(), isAll ? '/**' : path].join(' ');
+  return [
+    ...(isWebSocket ? [WEBSOCKET] : uniq(methods).sort()),
+    formatPaths({ isWebSocket, paths }),
+  ].join(' ');
 }
 
 export function formatScans(scans: PackageScan[], config?: LoadedConfig) {

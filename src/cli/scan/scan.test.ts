@@ -69,7 +69,7 @@ const scanCode = async (code: string, pluginId?: string) =>
 const HEALTH = "{ path: '/health', allow: 'unauthenticated' }";
 const PATH = "path: '/health'";
 const OPEN = "allow: 'unauthenticated'";
-const ON_HEALTH = ['acme 1.2.3 /health anybody'];
+const ON_HEALTH = ['acme 1.2.3 /health and /health/** anybody'];
 const COMPUTED = [
   "acme 1.2.3 can't tell: a computed path or policy at dist/index.cjs.js:9",
 ];
@@ -96,7 +96,7 @@ describe('a policy that a plugin declares', () => {
   it.each([
     [
       "http.addAuthPolicy({ path: '/static', allow: 'user-cookie' })",
-      'acme 1.2.3 /static users with a cookie',
+      'acme 1.2.3 /static and /static/** users with a cookie',
     ],
     [`http.addAuthPolicy({ path: '/', ${OPEN} })`, 'acme 1.2.3 /** anybody'],
     [`http.addAuthPolicy({ path: '*', ${OPEN} })`, 'acme 1.2.3 /** anybody'],
@@ -106,16 +106,16 @@ describe('a policy that a plugin declares', () => {
     ],
     [
       `router.get('/health', (req, res) => {}); router.post('/health', f); http.addAuthPolicy(${HEALTH})`,
-      'acme 1.2.3 GET POST /health anybody',
+      'acme 1.2.3 GET POST /health and /health/** anybody',
     ],
     [
       `const isOpen = config.getOptionalBoolean('acme.open') ?? false;
        if (isOpen === true) { http.addAuthPolicy(${HEALTH}) }`,
-      'acme 1.2.3 /health anybody, if acme.open',
+      'acme 1.2.3 /health and /health/** anybody, if acme.open',
     ],
     [
       `if (config.getBoolean('acme.open')) http.addAuthPolicy(${HEALTH})`,
-      'acme 1.2.3 /health anybody, if acme.open',
+      'acme 1.2.3 /health and /health/** anybody, if acme.open',
     ],
   ])('%s', async (code, line) => expect(await scanCode(code)).toEqual([line]));
 
@@ -192,11 +192,11 @@ describe('a policy that a plugin declares', () => {
       },
     });
     expect((await scan(cwd)).lines).toEqual([
-      'one 1.2.3 /health anybody',
-      'two 1.2.3 /b anybody',
-      'two 1.2.3 /c anybody',
-      'unnamed 1.2.3 /health anybody',
-      'acme 1.2.3 /health anybody',
+      'one 1.2.3 /health and /health/** anybody',
+      'two 1.2.3 /b and /b/** anybody',
+      'two 1.2.3 /c and /c/** anybody',
+      'unnamed 1.2.3 /health and /health/** anybody',
+      'acme 1.2.3 /health and /health/** anybody',
     ]);
   });
 });
@@ -298,10 +298,10 @@ describe('the packages of a scan', () => {
       );
     }
     expect((await scan(path.join(folder, 'packages/backend'))).lines).toEqual([
-      'built 1.2.3 /health anybody',
+      'built 1.2.3 /health and /health/** anybody',
       `outside can't tell: a link out of the repository, to ${outside}`,
       "stale 1.2.3 can't tell: dist is older than src: yarn workspace stale build",
-      'stale 1.2.3 /health anybody',
+      'stale 1.2.3 /health and /health/** anybody',
       "unbuilt 1.2.3 can't tell: not built: yarn workspace unbuilt build",
     ]);
   });
@@ -319,7 +319,9 @@ describe('the packages of a scan', () => {
       path.join(folder, 'node_modules/own'),
     );
     const cwd = path.join(folder, 'packages/backend');
-    expect((await scan(cwd)).lines).toContain('own 1.2.3 /health anybody');
+    expect((await scan(cwd)).lines).toContain(
+      'own 1.2.3 /health and /health/** anybody',
+    );
     writeInto(folder, { 'package.json': '{}' });
     expect((await scan(cwd)).lines).toEqual([
       `own can't tell: a link out of the repository, to ${folder}/plugins/own`,
@@ -345,7 +347,9 @@ describe('the packages of a scan', () => {
       '@backstage/backend-defaults': code,
       common: { 'package.json': manifest('common', using), ...code },
     });
-    expect((await scan(cwd)).lines).toEqual(['helper 1.2.3 /health anybody']);
+    expect((await scan(cwd)).lines).toEqual([
+      'helper 1.2.3 /health and /health/** anybody',
+    ]);
   });
 
   it("are those of the backend's own code, whose TypeScript is not read", async () => {
@@ -421,9 +425,9 @@ describe('what a scan can not read', () => {
       "large 1.2.3 can't tell: more than 10 MB of JavaScript",
       "linked 1.2.3 can't tell: no JavaScript that can be parsed at dist",
       expect.stringMatching(/^nowhere 1\.2\.3 can't tell: ENOENT: /),
-      'script 1.2.3 /health anybody',
+      'script 1.2.3 /health and /health/** anybody',
       "wrong 1.2.3 can't tell: no JavaScript that can be parsed at a.js:2",
-      'wrong 1.2.3 /health anybody',
+      'wrong 1.2.3 /health and /health/** anybody',
     ]);
   });
 
@@ -501,7 +505,9 @@ describe('the rules of the configuration beside a scan', () => {
       'app-config.yaml': `backend: { baseUrl: http://localhost }\nauth: { apiGate: { ${yaml} } }`,
     });
     const { lines } = await scan(cwd, '--config', 'app-config.yaml');
-    expect(lines).toEqual([`${plugin} 1.2.3 /health anybody ${note}`]);
+    expect(lines).toEqual([
+      `${plugin} 1.2.3 /health and /health/** anybody ${note}`,
+    ]);
   });
 
   it.each([
@@ -520,7 +526,9 @@ describe('the rules of the configuration beside a scan', () => {
       'app-config.yaml': `backend: { baseUrl: http://localhost }\nauth: { apiGate: {} }\n${value && `acme: { open: ${value} }`}`,
     });
     const { lines } = await scan(cwd, '--config', 'app-config.yaml');
-    expect(lines).toEqual([`acme 1.2.3 /health anybody, if acme.open ${note}`]);
+    expect(lines).toEqual([
+      `acme 1.2.3 /health and /health/** anybody, if acme.open ${note}`,
+    ]);
   });
 });
 
@@ -542,14 +550,14 @@ describe('a scan against an earlier one', () => {
   const SAME = { code: 0, lines: ['No difference in what is open'] };
 
   it.each([
-    ['', OPENS, ['+ opens acme 1.2.3 /health to anybody']],
-    [OPENS, '', ['- opens acme 1.2.3 /health to anybody']],
+    ['', OPENS, ['+ opens acme 1.2.3 /health and /health/** to anybody']],
+    [OPENS, '', ['- opens acme 1.2.3 /health and /health/** to anybody']],
     [
       OPENS,
       `http.addAuthPolicy({ path: '/', ${OPEN} })`,
       [
         '+ opens acme 1.2.3 /** to anybody',
-        '- opens acme 1.2.3 /health to anybody',
+        '- opens acme 1.2.3 /health and /health/** to anybody',
       ],
     ],
     [
@@ -575,8 +583,8 @@ describe('a scan against an earlier one', () => {
       `if (config.getBoolean('a')) { ${OPENS} }`,
       OPENS,
       [
-        '+ opens acme 1.2.3 /health to anybody',
-        '- opens acme 1.2.3 /health to anybody, if a',
+        '+ opens acme 1.2.3 /health and /health/** to anybody',
+        '- opens acme 1.2.3 /health and /health/** to anybody, if a',
       ],
     ],
     [

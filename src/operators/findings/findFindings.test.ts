@@ -332,10 +332,10 @@ const rowsOf: Record<FindingId, Row[]> = {
   ],
   'opened-beyond-scan': [
     [
-      'auth.apiGate (/api/a/x)',
+      'auth.apiGate (/api/a/x and /api/a/x/**)',
       {},
       {},
-      { unscanned: [{ plugin: 'a', path: '/x' }] },
+      { unscanned: [{ plugin: 'a', paths: ['/x', '/x/**'] }] },
       { unscanned: [] },
     ],
   ],

@@ -59,8 +59,8 @@ export function findMissingRevocations({
 }
 
 export function findUnscanned({ unscanned = [] }: Facts): Place[] {
-  return unscanned.map(({ plugin, path }) => ({
-    at: `${CONFIG_KEY} (/api/${plugin}${path})`,
+  return unscanned.map(({ plugin, paths }) => ({
+    at: `${CONFIG_KEY} (${paths.map(path => `/api/${plugin}${path}`).join(' and ')})`,
   }));
 }
 

@@ -28,7 +28,7 @@ export const TEXTS: Record<FindingId, { why: string; write: string }> = {
     write: '{remedy}, or remove the rule',
   },
   'opened-beyond-scan': {
-    why: 'is opened in code by a plugin of the running backend, and the scan of --scan has missed it',
+    why: 'is declared open by a plugin of the running backend, and the scan of --scan has missed it',
     write:
       'scan the packages that the backend runs; if the scan misses the path again, read the code of the plugin, and accept this finding if the path is meant to be open',
   },

@@ -1,11 +1,6 @@
 import { omit, pick } from 'lodash';
 import type { Finding } from '../findings/Finding';
-import {
-  AllowRule,
-  ANY_SEGMENT,
-  endOf,
-  prefixOf,
-} from '../../gate/rules/AllowRule';
+import { AllowRule, endOf, prefixOf } from '../../gate/rules/AllowRule';
 import {
   COOKIE_PATH,
   OWN_ROUTES_PATH,
@@ -18,10 +13,8 @@ import type { TokenEntry } from '../../gate/rules/GateSettings';
 import { coveredUntil } from '../../settings/expectations/coverage';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { PolicySource } from '../../settings/PolicySource';
-import type {
-  DeclaredPolicies,
-  DeclaredPolicy,
-} from '../../gate/plugins/DeclaredPolicies';
+import type { DeclaredPolicies } from '../../gate/plugins/DeclaredPolicies';
+import { asRules, DeclaredOpening } from '../../settings/declaredOpen';
 import type { ReportOnlyReport } from './describeReportOnly';
 import type { ProcessReport } from './describeReplica';
 import type { UsageReport } from './describeUsage';
@@ -79,6 +72,7 @@ export function describePolicy(options: {
   const { findings, plugins, policies, policy, source } = options;
   const { reportOnly, used: usage } = options;
   const { config, hash, isEnforced, loadedAt, now } = policy;
+  const declared = policies.all().map(asRules);
   const beyond = policy.openRules.flatMap(({ until, ...rule }) =>
     isBeyondPlugin(rule, options) ? [rule] : [],
   );
@@ -108,8 +102,8 @@ export function describePolicy(options: {
     builtIn: BUILT_IN_PUBLIC,
     findings,
     installed: plugins.installedIds(),
-    openedInCode: policies.all(),
-    closed: policies.all().filter(declared => isClosed(declared, policy)),
+    openedInCode: declared,
+    closed: declared.filter(each => isClosed(each, policy)),
     unknown: plugins.registeredIds().filter(id => !policies.isKnown(id)),
     opensBeyondPlugins: beyond,
     ...options.process,
@@ -157,9 +151,9 @@ export function withEnd<T extends { until?: number }>(
   };
 }
 
-/** Returns whether allow rules do not open all that a plugin has opened in code: everything below a path, or one WebSocket handler. */
+/** Returns whether allow rules do not open all that a plugin has declared open: everything below a path, or one WebSocket handler. */
 function isClosed(
-  { plugin, path, isWebSocket }: DeclaredPolicy,
+  { plugin, paths, isWebSocket }: DeclaredOpening,
   { allowList, now }: ConfiguredPolicy,
 ): boolean {
   // Signing in needs only the built-in public routes of `auth` and `app`.
@@ -167,15 +161,11 @@ function isClosed(
     return false;
   }
   if (isWebSocket) {
-    return allowList.match(plugin, WEBSOCKET, path, now()) === undefined;
+    return allowList.match(plugin, WEBSOCKET, paths[0], now()) === undefined;
   }
-  // Backstage reads `*` as the whole plugin. A parameter of a path is one segment of any text.
-  const prefix = path.replace(/^[*/]$/, '').replace(/:[\w$]+/g, ANY_SEGMENT);
-  const paths = prefix === '' ? ['/**'] : [prefix, `${prefix}/**`];
-  return paths.some(each =>
+  return paths.some(path =>
     ALL_METHODS.some(
-      method =>
-        coveredUntil(allowList, { plugin, path: each }, method) <= now(),
+      method => coveredUntil(allowList, { plugin, path }, method) <= now(),
     ),
   );
 }

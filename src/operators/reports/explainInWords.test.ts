@@ -41,8 +41,10 @@ describe('explainInWords', () => {
         new ConfigReader({ backend: { auth: { externalAccess } } }),
       ),
       closed: [
-        { plugin: 'y', path: '/', allow: 'unauthenticated' },
-        { plugin: 'x', path: '/a', allow: 'user-cookie' },
+        ...[
+          { plugin: 'y', paths: ['/**'], allow: 'unauthenticated' as const },
+          { plugin: 'x', paths: ['/a'], allow: 'user-cookie' as const },
+        ].map(each => ({ ...each, isWebSocket: false })),
       ],
       installed: ['d', 'x'],
     });
@@ -81,7 +83,7 @@ describe('explainInWords', () => {
       'GET /api/x/a',
       undefined,
       'needs a credential: no rule names it',
-      "The plugin opens /a in code, to Backstage's own cookie, which still opens it",
+      "Declared open by the plugin: /a, to Backstage's own cookie, which still opens it",
       'This would make it public; a handler that asks for a user still refuses:',
       "  - { plugin: x, path: '/a', methods: [GET] }",
     ],

@@ -3,14 +3,14 @@ import { formatRule } from '../../settings/read/readAllowRules';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { readExternalSubjects } from '../../settings/read/readExternalTokens';
 import { didYouMean } from '../../settings/read/values';
-import { isBelow } from '../findings/backstageSettings';
 import { WEBSOCKET } from '../../gate/read/requestLine';
-import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
+import { DeclaredOpening, formatPaths } from '../../settings/declaredOpen';
 import {
   Explanation,
   explainRequest,
 } from '../../settings/expectations/explainRequest';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
+import { AllowList } from '../../gate/rules/AllowList';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import { entriesFor } from '../../gate/rules/TokenLimits';
 import { isPrintable, printable, shorten } from '../../settings/logLine';
@@ -22,8 +22,8 @@ import { describeOpening, proposeForToken } from './proposeRule';
 interface ExplainedGate {
   policy: ConfiguredPolicy;
   externalSubjects: ReturnType<typeof readExternalSubjects>;
-  /** The policies that plugins declare in code and the gate closes, as far as they are known. */
-  closed: Pick<DeclaredPolicy, 'allow' | 'path' | 'plugin'>[];
+  /** The policies that plugins have declared open and the gate closes, as far as they are known. */
+  closed: DeclaredOpening[];
   /** Ids of the installed plugins; `undefined` where they are not known. */
   installed?: readonly string[];
   /** Returns the file and line of a setting, by its config path: the command alone shows them. */
@@ -110,7 +110,7 @@ export function explainInWords(
     /^(?!https?:)\w/i.test(target) &&
       `A path begins with a slash: ask about '${method} /${target.replace(/^(?!api\/)/, 'api/')}'`,
     describeRule(answer, gate),
-    describeInCode(answer, closed),
+    describeDeclared(answer, method, closed),
     // Whoever asks about a token does not mean to make the path public.
     ...(subject === undefined ? describeOpening(answer, policy) : []),
     ...ofToken.lines,
@@ -137,22 +137,32 @@ function describeRule(
   return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${inBrackets([...notes, placeOf?.(name)])}`;
 }
 
-function describeInCode(
+function describeDeclared(
   { plugin, path }: Explanation,
+  method: string,
   closed: ExplainedGate['closed'],
 ): string | undefined {
-  const opened = closed.find(
+  const opening = closed.find(
     each =>
       each.plugin === plugin &&
+      each.isWebSocket === (method === WEBSOCKET) &&
       path !== undefined &&
-      // A declared path is a prefix, up to its first parameter.
-      isBelow(path, each.path.replace(/[:*{].*$/, '')),
+      covers(each.paths, path),
   );
   return (
-    opened &&
-    (opened.allow === 'user-cookie'
-      ? `The plugin opens ${opened.path} in code, to Backstage's own cookie, which still opens it`
-      : `The plugin opens ${opened.path} in code, and the gate closes it`)
+    opening &&
+    `Declared open by the plugin: ${formatPaths(opening)}, ${opening.allow === 'user-cookie' ? "to Backstage's own cookie, which still opens it" : 'and closed by the gate'}`
+  );
+}
+
+/** Returns whether rules with these paths open a path in any letter case, as policies do. */
+function covers(paths: string[], path: string): boolean {
+  const rules = paths.map(each => ({
+    ...{ plugin: '', methods: ['GET'] },
+    path: each.toLowerCase(),
+  }));
+  return (
+    new AllowList(rules).match('', 'GET', path.toLowerCase(), 0) !== undefined
   );
 }
 

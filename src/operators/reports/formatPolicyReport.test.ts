@@ -9,7 +9,10 @@ import {
 describe('formatPolicyReport', () => {
   const health = { plugin: 'hello', path: '/health', methods: ['GET'] };
   const until = '2026-12-01T00:00:00.000Z';
-  const declared = { plugin: 'hello', path: '/ping', isWebSocket: false };
+  const declared = {
+    ...{ plugin: 'hello', paths: ['/ping', '/ping/**'] },
+    isWebSocket: false,
+  };
   const report = {
     enforced: true,
     allow: [],
@@ -50,7 +53,12 @@ describe('formatPolicyReport', () => {
       ],
       closed: [
         { ...declared, allow: 'unauthenticated' },
-        { ...declared, allow: 'user-cookie', isWebSocket: true },
+        { ...declared, allow: 'user-cookie' },
+        {
+          ...{ plugin: 'hello', paths: ['/live'], isWebSocket: true },
+          allow: 'unauthenticated',
+        },
+        { ...declared, paths: ['/*', '/*/**'], allow: 'unauthenticated' },
       ],
       unknown: ['own'],
       usage: {
@@ -76,9 +84,11 @@ describe('formatPolicyReport', () => {
          GET /api/hello/health  (sign-in)
        Lists, by file:
          auth.apiGate.allow: 3 of app-config.yaml
-       Opened by plugins in code, and closed by the gate, except for what your rules name:
-         hello /ping, to everybody
-         hello /ping (WebSocket), to Backstage's own cookie, which still opens it
+       Declared open by plugins, and closed by the gate, except for what your rules name:
+         hello /ping and /ping/**, any method, to everybody
+         hello /ping and /ping/**, any method, to Backstage's own cookie, which still opens it
+         hello /live, WEBSOCKET, to everybody
+         hello /* and /*/** (no rule can be written so), any method, to everybody
        Not known what these open themselves:
          own
        Use, at the running backend:
@@ -127,8 +137,8 @@ describe('formatPolicyReport', () => {
       `  Enforce: not known, since ${because}`,
       '  Newly public once it is enforced:',
       '    GET /api/hello/health',
-      '  Opened by plugins in code, and closed once you enforce, except for what your rules name:',
-      '    hello /ping, to everybody',
+      '  Declared open by plugins, and closed once you enforce, except for what your rules name:',
+      '    hello /ping and /ping/**, any method, to everybody',
       `  Worked, and will be refused ${end ? `from ${end} on` : 'once you enforce'}; to keep a request public, paste its rule and remove the first #:`,
       '    GET /api/hello/…: 1 request on 2026-11-01',
       '    GET /api/hello/reset/…: 1 request on 2026-11-01; the page shows the path to operators',

@@ -2,8 +2,8 @@ import { compact } from 'lodash';
 import { formatRule } from '../../settings/read/readAllowRules';
 import { formatListSource } from '../../settings/files/configFiles';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
-import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
-import { PAGE_PATH } from '../../gate/read/requestLine';
+import { DeclaredOpening, formatPaths } from '../../settings/declaredOpen';
+import { PAGE_PATH, WEBSOCKET } from '../../gate/read/requestLine';
 import { hideTokens } from '../hideTokens';
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../../settings/logLine';
 import type {
@@ -78,7 +78,7 @@ export function formatReport(
   ];
 }
 
-/** Returns what is open, or was opened in code, beside the allow rules, by the title of each list. */
+/** Returns what is open, or declared open, beside the allow rules, by the title of each list. */
 export function listBesideRules(report: TextReport): Record<string, string[]> {
   const { builtIn = [], closed = [], enforced } = report;
   const { lists = [], opensBeyondPlugins = [], unknown = [] } = report;
@@ -88,7 +88,7 @@ export function listBesideRules(report: TextReport): Record<string, string[]> {
     'Newly public once it is enforced': enforced
       ? []
       : opensBeyondPlugins.map(formatRule),
-    [`Opened by plugins in code, and closed ${enforced ? 'by the gate' : 'once you enforce'}, except for what your rules name`]:
+    [`Declared open by plugins, and closed ${enforced ? 'by the gate' : 'once you enforce'}, except for what your rules name`]:
       closed.map(formatClosed),
     'Not known what these open themselves': unknown,
   };
@@ -145,13 +145,14 @@ export function inBrackets(notes: (string | undefined)[]): string {
     .join('');
 }
 
-/** Formats a path that a plugin has opened in code. One that Backstage's own cookie opens needs no rule, which would make it public. */
-function formatClosed(closed: DeclaredPolicy): string {
-  const { plugin, path, allow, isWebSocket } = closed;
-  const name = `${plugin} ${path}${isWebSocket ? ' (WebSocket)' : ''}`;
-  return allow === 'user-cookie'
-    ? `${name}, to Backstage's own cookie, which still opens it`
-    : `${name}, to everybody`;
+/** Formats what a plugin has declared open. Backstage's own cookie needs no rule, which would open the paths to everybody. */
+function formatClosed(closed: DeclaredOpening): string {
+  const methods = closed.isWebSocket ? WEBSOCKET : 'any method';
+  const who =
+    closed.allow === 'user-cookie'
+      ? "to Backstage's own cookie, which still opens it"
+      : 'to everybody';
+  return `${closed.plugin} ${formatPaths(closed)}, ${methods}, ${who}`;
 }
 
 /**
