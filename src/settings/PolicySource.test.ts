@@ -243,14 +243,14 @@ describe('PolicySource', () => {
       const { providers, ...others } = source.current.config.signOut;
       return { ...others, providers: [...providers] };
     };
-    const user = { scope: 'user', offlineSessions: 'end' };
+    const user = { scope: 'user' };
     take();
     write({ signOut: { ...user, providers: ['b', 'a'] } });
     const all = { ...user, providers: ['b', 'a'] };
     expect(signOut()).toEqual(all);
     expect(source.needsRestart).toEqual([]);
     take();
-    for (const lost of [{ scope: 'user', providers: ['b', 'a'] }, {}]) {
+    for (const lost of [{ ...user, providers: ['a'] }, {}]) {
       write({ signOut: lost });
       expect(signOut()).toEqual(all);
       expect(source.needsRestart).toEqual(['auth.apiGate.signOut']);
