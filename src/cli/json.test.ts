@@ -51,6 +51,7 @@ const BLOCK = `auth:
       - { plugin: catalog, is: closed }
     tokens:
       - { subject: ci-deploy, only: [{ plugin: scaffolder, path: /v2/tasks }], until: 2999-01-01 }
+      - { subject: api-gate-policy, only: all }
     findings:
       accept:
         - { id: token-without-end, at: 'backend.auth.externalAccess[1] (api-gate-policy)', reason: kept for the audit }
