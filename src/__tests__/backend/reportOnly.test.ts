@@ -284,6 +284,7 @@ describeWithWebSockets(
       const { findings, reportOnly } = await readPolicy();
       expect(findings).toContainEqual({
         id: 'report-only-ends',
+        severity: 'low',
         at: 'auth.apiGate.until',
         why: `ends report-only at ${ends}: the gate refuses GET ${BADGE} from then on`,
         write:

@@ -154,6 +154,7 @@ describe('docs/switch-off.md', () => {
     const findings = says.flatMap(each => each.findings ?? []);
     expect(findings).toContainEqual({
       id: 'report-only-ends',
+      severity: 'low',
       at: 'auth.apiGate.until',
       why: `has ended report-only at ${day}T00:00:00.000Z, so that the gate enforces`,
       write: expect.stringContaining(line),
