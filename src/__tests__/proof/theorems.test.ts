@@ -96,11 +96,11 @@ const THEOREMS: Record<string, (state: State) => boolean> = {
   'the limits of external tokens open nothing': state =>
     passes(state) && !passes(withLimits(state, 'no key')),
 
-  'an entry or a default that is lost opens nothing': ({ limits, ...state }) =>
-    typeof limits === 'object' &&
-    !passes({ ...state, limits }) &&
-    [omit(limits, 'byDefault'), omit(limits, 'entry')].some(left =>
-      passes({ ...state, limits: left }),
+  'an entry or a default that is lost opens nothing': state =>
+    typeof state.limits === 'object' &&
+    !passes(state) &&
+    [omit(state.limits, 'byDefault'), omit(state.limits, 'entry')].some(left =>
+      passes(withLimits(state, left)),
     ),
 
   'an external token without an entry opens nothing, once tokens is there':

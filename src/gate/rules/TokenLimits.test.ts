@@ -149,6 +149,7 @@ describe('TokenLimits', () => {
       ),
     ] as (Partial<TokenEntry> | undefined)[];
     const subjects = ['external:*', 'external:e:*', 'external:e:ci'];
+    const at = 1_000;
     let count = 0;
     const wrong: unknown[] = [];
     for (const shorter of sayings) {
@@ -159,7 +160,7 @@ describe('TokenLimits', () => {
             said ? [{ ...said, subject: subjects[i] }] : [],
           );
           const allowing = entries.filter(({ only }) => only!.length > 0);
-          const inForce = allowing.filter(({ until = 9_000 }) => until > now);
+          const inForce = allowing.filter(({ until = 9_000 }) => until > at);
           const endBy = (path: string) =>
             Math.max(
               ...inForce.map(({ only, until = Infinity }) =>
@@ -173,12 +174,12 @@ describe('TokenLimits', () => {
           const judge = (path: string) => {
             const request = { pluginId: 'a', method: 'GET', path };
             return [
-              all.findRefusal('external:e:ci', request, now),
-              all.endFor('external:e:ci', request, now),
+              all.findRefusal('external:e:ci', request, at),
+              all.endFor('external:e:ci', request, at),
             ];
           };
           const expectedOf = (path: string) => [
-            endBy(path) > now ? undefined : refusal,
+            endBy(path) > at ? undefined : refusal,
             endBy(path),
           ];
           const found = [judge('/x'), judge('/y')];

@@ -189,8 +189,9 @@ function toVerifiedToken(
   const limited = request as LimitedRequest;
   const { now = policy.now() } = request;
   const reason = policy.tokenLimits.findRefusal(subject, limited, now);
-  const listed = policy.tokenLimits.hasEntry(subject) ? 'only' : 'no-entry';
-  const detail = reason === 'restricted' ? listed : undefined;
+  const detailOf = () =>
+    policy.tokenLimits.hasEntry(subject) ? 'only' : 'no-entry';
+  const detail = reason === 'restricted' ? detailOf() : undefined;
   return {
     token,
     credentials,
