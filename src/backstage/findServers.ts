@@ -1,16 +1,14 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { Server } from 'node:http';
 import { AddressInfo, connect } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { readHttpServerOptions } from '@backstage/backend-defaults/rootHttpRouter';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
 import { lackOf } from './releaseFeatures';
 
 const NEW_CONNECTION = 'net.server.socket';
 
-/** How many turns of the event loop a trial of the hook has. The process may be busy for seconds in one, as it loads plugins. */
-const TRIAL_TURNS = 200;
-const TURN_MS = 5;
+/** The longest time that a trial of the hook takes. The process may be busy for seconds, as it loads plugins. */
+const TRIAL_MS = 30_000;
 
 /** Reports the servers of this process that get connections. */
 export interface ServerWatch {
@@ -37,7 +35,7 @@ export async function watchServers(): Promise<ServerWatch> {
   subscribe(NEW_CONNECTION, onMessage);
   const stop = () => void unsubscribe(NEW_CONNECTION, onMessage);
   const trial = new Server(() => {});
-  await connectTo(trial, () => seen.has(trial));
+  await connectTo(trial);
   if (!seen.delete(trial)) {
     stop();
     throw lackOf([`the diagnostics channel ${NEW_CONNECTION}`]);
@@ -54,21 +52,23 @@ export async function watchServers(): Promise<ServerWatch> {
   };
 }
 
-/** Makes one connection to a server, and waits until it is seen, or until it can't be seen any more. */
-async function connectTo(server: Server, isSeen: () => boolean) {
-  let turnsLeft = TRIAL_TURNS;
-  const fail = () => {
-    turnsLeft = 0;
-  };
-  server.on('error', fail);
-  server.on('connection', socket => socket.destroy());
-  server.listen(0, '127.0.0.1', () => {
-    const { port } = server.address() as AddressInfo;
-    connect(port, '127.0.0.1').on('error', fail);
+/** Makes one connection to a server, and waits until Node has reported it, or until there can be none. */
+async function connectTo(server: Server): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  await new Promise<void>(resolve => {
+    timer = setTimeout(resolve, TRIAL_MS);
+    // Node reports a connection right after this event.
+    server.on('connection', socket => {
+      socket.destroy();
+      resolve();
+    });
+    server.on('error', () => resolve());
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      connect(port, '127.0.0.1').on('error', () => resolve());
+    });
   });
-  for (; turnsLeft > 0 && !isSeen(); turnsLeft -= 1) {
-    await sleep(TURN_MS);
-  }
+  clearTimeout(timer);
   server.close();
 }
 
