@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { BackendFeature } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import { blocksAfter } from '../../../src/__tests__/__testUtils__/documents';
 import { recordingPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
@@ -19,6 +20,8 @@ export const PAGE = 'docs/recipes/reverse-proxies.md';
 interface Proxied {
   /** The port of the proxy. */
   port: number;
+  /** The port of the backend itself. */
+  backendPort: number;
   /** The paths of the requests that reached the handler. */
   paths: () => string[];
   /** Signs the guest in through the proxy, and returns the token and the gate's cookie. */
@@ -35,6 +38,7 @@ async function start(
   { atExit }: Run,
   startProxy: (ports: { port: number; backend: number }) => Promise<() => void>,
   prefix = '',
+  features: BackendFeature[] = [],
 ): Promise<Proxied> {
   const port = await freePort();
   const baseUrl = `http://localhost:${port}${prefix}`;
@@ -50,12 +54,13 @@ async function start(
     auth: { apiGate: { allow: [{ plugin: 'hello', path: '/public' }] } },
   };
   const backend = await startBackend({
-    features: [hello.feature, live.feature],
+    features: [hello.feature, live.feature, ...features],
     config,
   });
   atExit.push(await startProxy({ port, backend: backend.port }));
   return {
     port,
+    backendPort: backend.port,
     paths: () => hello.handled.map(request => request.path),
     async signIn() {
       const signedIn = await send(port, {
@@ -73,10 +78,9 @@ async function start(
 export const behindNginx = (
   run: Run,
   options: {
-    headings: string[];
+    heading: string;
     directives?: (folder: string) => string[];
-    /** A text of the blocks, and what it stands for. */
-    replace?: [string, string];
+    features?: BackendFeature[];
   },
   prefix?: string,
 ) =>
@@ -85,14 +89,12 @@ export const behindNginx = (
     ({ port, backend }) => {
       const folder = path.join(run.folder, `nginx-${port}`);
       const [inHttp, inServer = ''] = options.directives?.(folder) ?? [''];
-      // The first block of each kind.
+      const blocks = blocksAfter(PAGE, options.heading, 'nginx');
       const ofPage = (name: string) =>
-        options.headings
-          .map(heading => blocksAfter(PAGE, heading, 'nginx'))
-          .map(blocks => blocks.find(block => block.startsWith(name)) ?? '')
-          .join('\n')
-          .replaceAll('http://backstage:7007', `http://127.0.0.1:${backend}`)
-          .replaceAll(...(options.replace ?? ['\n', '\n']));
+        (blocks.find(block => block.startsWith(name)) ?? '').replace(
+          'http://backstage:7007',
+          `http://127.0.0.1:${backend}`,
+        );
       return runNginx(
         folder,
         `${inHttp} ${ofPage('map')}
@@ -101,6 +103,7 @@ export const behindNginx = (
       );
     },
     prefix,
+    options.features,
   );
 
 /** Starts HAProxy in front of a backend. */
