@@ -587,7 +587,7 @@ describe('the default for the subjects of an issuer', () => {
       features: [ws.feature],
     });
     // Releases before November 2026 have their handlers after a first request.
-    await backend.get('/api/ws/x', OTHER);
+    await backend.get('/api/ws/x', bearer(await backend.sign()));
     const tokenFor = async (sub: string) => bearer(await sign({ sub }));
     const [nobody, deploy, job] = [
       await tokenFor('nobody'),
