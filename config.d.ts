@@ -5,7 +5,7 @@ export interface Config {
     /** The API gate: every route of every plugin needs a valid credential, except what is named here. */
     apiGate?: {
       /**
-       * `report-only`: each decision is counted and logged, and only locked users and ended sessions are refused. Allow rules open
+       * `report-only`: each decision is counted and logged, and only ended sessions are refused. Allow rules open
        * nothing yet. Going back to it from `enforce` needs a restart. Default: `enforce`.
        */
       mode?: 'enforce' | 'report-only';
@@ -159,7 +159,7 @@ export interface Config {
       };
 
       /**
-       * Users who may end the sessions of others, lock them out and read the policy: full entity references of users and of groups that own
+       * Users who may end the sessions of others, also those of the next hours, and read the policy: full entity references of users and of groups that own
        * for them, such as `group:default/platform`, without case. Where `permission.enabled` is true, they need the permission
        * as well. Default: none.
        */

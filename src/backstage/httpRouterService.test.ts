@@ -136,9 +136,9 @@ describe('in front of the routes of a plugin', () => {
   it.each([
     ['goes on', async () => undefined, undefined],
     [
-      'with the token of a locked user is refused',
-      async () => Refusal.because('locked').of('user:default/jane'),
-      { reason: 'locked', outcome: 'refused', subject: 'user:default/jane' },
+      'with the token of a revoked session is refused',
+      async () => Refusal.because('revoked').of('user:default/jane'),
+      { reason: 'revoked', outcome: 'refused', subject: 'user:default/jane' },
     ],
     [
       'is refused if its tokens can not be looked up',

@@ -6,7 +6,6 @@ import {
 import { ConflictError } from '@backstage/errors';
 import type { CookieIssuer } from '../gate/cookie/CookieIssuer';
 import { createPolicyRouter } from '../operators/routes/createPolicyRouter';
-import { createUserLookup } from '../operators/routes/createUserLookup';
 import { createRevocationRouter } from '../operators/routes/createRevocationRouter';
 import {
   RouteAccess,
@@ -14,7 +13,6 @@ import {
   authApiGateRevokePermission,
 } from '../operators/routes/RouteAccess';
 import { DatabaseRevocationStore } from '../store/revocations/DatabaseRevocationStore';
-import { UserLocks } from '../store/revocations/UserLocks';
 import { apiGateServiceRef } from './apiGateService';
 import { createSharedReport } from './createSharedReport';
 import { DatabaseConnections } from '../store/DatabaseConnections';
@@ -105,14 +103,7 @@ export const authModuleApiGate = createBackendModule({
           authApiGateRevokePermission,
         ]);
         const access = new RouteAccess({ ...services, source: gate.source });
-        httpRouter.use(
-          createRevocationRouter({
-            ...gate,
-            access,
-            locks: new UserLocks({ revocations: gate.revocations, store }),
-            lookUpUser: createUserLookup({ ...services, database }),
-          }),
-        );
+        httpRouter.use(createRevocationRouter({ ...gate, access }));
         const { config } = gate;
         const readReport = createSharedReport(gate);
         httpRouter.use(createPolicyRouter({ access, config, readReport }));

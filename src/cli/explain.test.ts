@@ -259,7 +259,7 @@ describe('api-gate explain', () => {
     const run = (until: string) =>
       explainWith(`    mode: report-only\n    until: ${until}\n`, '/api/x');
     expect(await run('2099-01-01')).toContain(
-      'Until the gate enforces, it refuses only locked users',
+      'Until the gate enforces, it refuses only ended sessions',
     );
     // Report-only has ended.
     expect(await run('2001-01-01')).not.toContain('it refuses only');

@@ -108,7 +108,7 @@ describe('api-gate init without a policy', () => {
       'auth: # if the file has this key already, add what is below it there',
       '  apiGate:',
       expect.stringMatching(
-        /^ {4}# Before this day, 00:00 UTC, only locked users/,
+        /^ {4}# Before this day, 00:00 UTC, only ended sessions/,
       ),
       expect.stringMatching(/^ {4}# /),
       '    # Leave out both lines if the gate refuses already.',
@@ -669,7 +669,7 @@ proxy: { endpoints: { /open: { credentials: dangerously-allow-unauthenticated },
       .toBe(`# Made by api-gate init on ${dateIn(0)} from app-config.yaml, app-config.local.yaml. It opens nothing as it is.
 auth: # if the file has this key already, add what is below it there
   apiGate:
-    # Before this day, 00:00 UTC, only locked users and ended sessions are refused. Then the gate enforces by itself. If requests that must work
+    # Before this day, 00:00 UTC, only ended sessions are refused. Then the gate enforces by itself. If requests that must work
     # would stop, write a later day: the log of each start and the policy route list these requests.
     # Leave out both lines if the gate refuses already.
     mode: report-only

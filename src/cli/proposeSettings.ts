@@ -90,7 +90,7 @@ function proposeMode(facts: ProposalFacts): string[] {
     facts,
     ['mode: report-only', end],
     [
-      'Before this day, 00:00 UTC, only locked users and ended sessions are refused. Then the gate enforces by itself. If requests that must work',
+      'Before this day, 00:00 UTC, only ended sessions are refused. Then the gate enforces by itself. If requests that must work',
       'would stop, write a later day: the log of each start and the policy route list these requests.',
       declared?.reportOnly
         ? shorten(formatEnforce(declared.reportOnly), MAX_BYTES)

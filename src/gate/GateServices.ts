@@ -21,7 +21,7 @@ import type { RateLimit } from './util/RateLimit';
 /** The list of revocations, which follows those of other replicas. */
 export interface Revocations extends Pick<
   RevocationList,
-  'isLocked' | 'isRevoked' | 'onRevoked'
+  'isRevoked' | 'onRevoked'
 > {
   /** Whether the list has ever been complete. Before that, a session may be revoked without being on it. */
   readonly isLoaded: boolean;

@@ -22,7 +22,6 @@ describe('Refusal', () => {
     ['invalid-token', 'AuthenticationError: Invalid credentials'],
     ['untrusted-issuer', 'AuthenticationError: Invalid credentials'],
     ['revoked', 'AuthenticationError: Invalid credentials'],
-    ['locked', 'AuthenticationError: Invalid credentials'],
     ['token-ended', 'AuthenticationError: Invalid credentials'],
     [
       'repeated-authorization',

@@ -59,7 +59,6 @@ export const REFUSALS = {
   'too-many-tokens': unauthorized('A WebSocket may offer at most five tokens'),
   'conflicting-cookies': unauthorized('More than one value for one cookie'),
   revoked: unauthorized('Invalid credentials'),
-  locked: unauthorized('Invalid credentials'),
   'repeated-authorization': {
     status: 400,
     message: 'More than one Authorization header',
@@ -130,7 +129,7 @@ export class Refusal extends Error {
   readonly subject: string | undefined;
   /** Narrows the reason where that is known. */
   readonly detail: RefusalDetail | undefined;
-  /** Whether report-only carries the refusal out as well: the user is locked out, or the session has ended. */
+  /** Whether report-only carries the refusal out as well: the session has ended. */
   readonly isOrder: boolean;
   readonly error: Error;
   readonly status: number;
@@ -143,7 +142,7 @@ export class Refusal extends Error {
     super(reason);
     this.subject = subject;
     this.detail = detail;
-    this.isOrder = isOrder ?? (reason === 'locked' || reason === 'revoked');
+    this.isOrder = isOrder ?? reason === 'revoked';
     const row: RefusalRow = REFUSALS[reason];
     this.status = row.status;
     this.error = error ?? new ERRORS[row.status](message ?? row.message);

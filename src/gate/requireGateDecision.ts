@@ -7,7 +7,7 @@ import type { ApiGate } from './createApiGate';
 
 /**
  * Refuses what the gate has not passed, so that no other mount of a plugin's router leads around it. In report-only, only a user who is
- * locked out, or has signed out, is refused.
+ * signed out is refused.
  */
 export function requireGateDecision(
   pluginId: string,

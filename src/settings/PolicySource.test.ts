@@ -58,7 +58,7 @@ describe('PolicySource', () => {
       until: '2026-06-01T02:30:00Z',
     });
     const warning =
-      'warn: API gate refuses only locked users and ended sessions: auth.apiGate.mode is report-only until 2026-06-01T02:30:00.000Z';
+      'warn: API gate refuses only ended sessions: auth.apiGate.mode is report-only until 2026-06-01T02:30:00.000Z';
     expect(take()).toEqual([warning]);
     jest.advanceTimersByTime(2 * HOUR);
     expect(take()).toEqual([warning, warning]);
@@ -130,7 +130,7 @@ describe('PolicySource', () => {
     expect(outcomes).toEqual([{ problem: source.problem }]);
     jest.advanceTimersByTime(HOUR);
     expect(take()).toEqual([
-      expect.stringMatching(/refuses only locked users/),
+      expect.stringMatching(/refuses only ended sessions/),
       gone,
     ]);
     write({ ...settings, allow: [] });
@@ -155,7 +155,7 @@ describe('PolicySource', () => {
   it('logs every hour that no rule refuses anything, without an end of report-only', () => {
     const { source, enforced, take } = create({ mode: 'report-only' });
     const warning =
-      'warn: API gate refuses only locked users and ended sessions: auth.apiGate.mode is report-only';
+      'warn: API gate refuses only ended sessions: auth.apiGate.mode is report-only';
     expect(take()).toEqual([warning]);
     expect(jest.getTimerCount()).toBe(1);
     jest.advanceTimersByTime(HOUR);

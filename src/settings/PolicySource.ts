@@ -225,7 +225,7 @@ export class PolicySource {
     const { config, isEnforced } = this.#current;
     if (!isEnforced) {
       this.options.logger.warn(
-        `API gate refuses only locked users and ended sessions: ${CONFIG_KEY}.mode is report-only${config.until ? ` until ${config.until.toISOString()}` : ''}`,
+        `API gate refuses only ended sessions: ${CONFIG_KEY}.mode is report-only${config.until ? ` until ${config.until.toISOString()}` : ''}`,
       );
     }
     if (this.#problem) {

@@ -10,7 +10,7 @@ import { checkBasicAuth } from './checkBasicAuth';
 import { checkCookieSize } from './checkCookieSize';
 import { checkDatabaseGone } from './checkDatabaseGone';
 import { checkLoad } from './checkLoad';
-import { checkLock, OFFBOARDING } from './checkLock';
+import { checkOffboarding, OFFBOARDING } from './checkOffboarding';
 import { checkRestart } from './checkRestart';
 import { checkSignOut } from './checkSignOut';
 import { OPEN_PATH, READER_TOKEN, useRule } from './checkUsage';
@@ -93,7 +93,7 @@ runChecks(
     await checkBasicAuth(report, world);
     await checkSignOut(report, world);
     await checkRestart(report, world);
-    await checkLock(report, world);
+    await checkOffboarding(report, world);
     await checkDatabaseGone(report, world);
     // The other checks run while the replicas wait for their next exchange. The database must be there meanwhile: after an exchange
     // that fails, the next one is 40 seconds later.

@@ -43,11 +43,6 @@ export class SimulatedTable implements Pick<
     this.writeLate(revocation, 0);
   }
 
-  async readLock(sub: string): Promise<RevocationRow | undefined> {
-    this.#commit();
-    return this.#rows.get(idOf({ scope: 'lock', sub, iat: 0, exp: 0 }));
-  }
-
   async now(): Promise<number> {
     return Date.now() + this.clockOffsetMs;
   }

@@ -169,7 +169,7 @@ export function createPageReport(
       node: '24.11.0',
       hasAuth: true,
     },
-    revocations: { sessions: 17, lockedUsers: 1 },
+    revocations: { sessions: 17 },
     refusals: {
       since: minutesAgo(60),
       minutes: [50, 49, 48, 31, 20, 19, 3, 2].map((ago, i) => ({

@@ -48,7 +48,6 @@ export function createUpgradeServices(
       revocations: {
         isLoaded: true,
         isRevoked: ({ sub }: { sub: string }) => revoked.includes(sub),
-        isLocked: () => false,
       } as never,
     },
   });

@@ -108,7 +108,7 @@ describe('[P110] the go-ahead to enforce, where a whole plugin is expected to be
     ...['ops', 'ci-deploy', 'ci-old'].map(subject =>
       staticToken(tokenOf(subject), subject),
     ),
-    staticToken(tokenOf('lock'), 'lock', {
+    staticToken(tokenOf('closer'), 'closer', {
       plugin: 'auth',
       permission: 'auth.api-gate.revoke',
     }),
@@ -116,7 +116,7 @@ describe('[P110] the go-ahead to enforce, where a whole plugin is expected to be
   const tokens = [
     { subject: 'ci-deploy', only: [{ plugin: 'hello', path: '/other' }] },
     { subject: 'ci-old', only: 'all', until: '2026-01-01' },
-    { subject: 'lock', only: 'all' },
+    { subject: 'closer', only: 'all' },
   ];
   const expectation = { plugin: 'hello', is: 'closed' };
   const settings = (mode: string) => ({
@@ -168,15 +168,15 @@ describe('[P110] the go-ahead to enforce, where a whole plugin is expected to be
       'a token of ci-old would be refused (token-ended)',
     ],
     [
-      'of a user who is locked out',
+      'of a user who is signed out until later',
       async ({ post, sign }) => {
-        const lockedUntil = new Date(Date.now() + 3600_000).toISOString();
-        const body = { userEntityRef: JANE, lockedUntil };
-        const locking = await post(REVOCATIONS, tokenOf('lock'), body);
-        expect(locking.status).toBe(201);
+        const until = new Date(Date.now() + 3600_000).toISOString();
+        const body = { userEntityRef: JANE, until };
+        const signOut = await post(REVOCATIONS, tokenOf('closer'), body);
+        expect(signOut.status).toBe(201);
         return sign({ sub: JANE });
       },
-      'a credential would be refused (locked)',
+      'a credential would be refused (revoked)',
     ],
     [
       'of an issuer that is not trusted',
@@ -195,8 +195,8 @@ describe('[P110] the go-ahead to enforce, where a whole plugin is expected to be
     const verdict = await backend.readVerdict();
     backend.enforce();
     expect(await backend.statusOf('/api/hello/x', line)).toBeGreaterThan(400);
-    // Report-only may carry a lock out, so that nothing stops working.
-    const isCarriedOut = because.includes('locked') && status === 401;
+    // Report-only may carry the sign-out out, so that nothing stops working.
+    const isCarriedOut = because.includes('revoked') && status === 401;
     expect(isCarriedOut ? 200 : status).toBe(200);
     expect(verdict).toMatch(
       isCarriedOut ? /^now: / : /^not yet: .*, at hello: /,

@@ -155,7 +155,9 @@ describe('report-only', () => {
       errorType: 'AuthenticationError',
       decision: expect.stringMatching(/^[0-9a-f]{16}$/),
     });
-    expect(backend.logged('refuses only locked users', 'warn')).toHaveLength(1);
+    expect(backend.logged('refuses only ended sessions', 'warn')).toHaveLength(
+      1,
+    );
     expect(JSON.stringify(report)).not.toContain('secret');
   });
 

@@ -58,7 +58,7 @@ const ANY_STATUS = expect.any(Number);
 const SIGN_OUT = `DELETE /api/hello${COOKIE_ENDPOINT}`;
 
 /** The users whose valid token stands beside what a request is refused for. */
-const USERS = ['locked', 'signed out', 'unlocked'] as const;
+const USERS = ['kept out', 'signed out', 'signed in'] as const;
 type User = (typeof USERS)[number];
 
 /** The credentials that a request may present: the user's, and others that say nothing about the user. */
@@ -133,10 +133,6 @@ const CASES: Record<RefusalReason, Case> = {
     request: ({ own }) => [bearer(own)],
     upgrade: ({ own }) => [protocol(own)],
   },
-  locked: {
-    request: ({ own }) => [cookie(own)],
-    upgrade: ({ own }) => [bearer(own)],
-  },
   'repeated-authorization': {
     request: ({ own }) => ['Authorization: Bearer x', bearer(own)],
     upgrade: ({ own }) => [bearer(own), 'Authorization: Bearer x'],
@@ -192,7 +188,7 @@ const CASES: Record<RefusalReason, Case> = {
 const REASONS = Object.keys(REFUSALS) as RefusalReason[];
 
 /** The orders themselves: no request of another user is refused for them. */
-const ORDERS: readonly RefusalReason[] = ['locked', 'revoked'];
+const ORDERS: readonly RefusalReason[] = ['revoked'];
 
 /** Breaks the route of the `auth` plugin that ends refresh tokens, while `isGone`. */
 function flakyOfflineSessions() {
@@ -249,14 +245,15 @@ async function runSql(directory: string, ...statements: string[]) {
   await database.destroy();
 }
 
-/** Creates a database with a list of revocations whose first page has a lock, and whose second page can't be read. */
+/** Creates a database with a list of revocations whose first page has a user, and whose second page can't be read. */
 async function createBrokenList(sub: string): Promise<string> {
   const directory = temporaryFolder();
-  const exp = now() + 3600 + LONGEST_SESSION_SECONDS;
+  const iat = now() + 3600;
+  const exp = iat + LONGEST_SESSION_SECONDS;
   await runSql(
     directory,
     'create table list (id, scope, sub, iat, exp, recorded_at, primary key (recorded_at, id)) without rowid',
-    `insert into list values ('a', 'lock', '${sub}', ${now()}, ${exp}, 1)`,
+    `insert into list values ('a', 'user', '${sub}', ${iat}, ${exp}, 1)`,
     `with recursive n(i) as (select 1 union all select i + 1 from n where i < 1000)
       insert into list select printf('%04d', i), 'session', 'user:default/other', i, ${exp}, 2 from n`,
     `create view api_gate_revocations as
@@ -266,7 +263,7 @@ async function createBrokenList(sub: string): Promise<string> {
 }
 
 /**
- * Starts a backend with a user who is locked out.
+ * Starts a backend with a user who is signed out for the next hour.
  *
  * @param options.isListBroken - whether the database can read only a part of the list of revocations
  */
@@ -278,7 +275,7 @@ async function start(
     ...options
   }: SignedBackendOptions & { isListBroken?: boolean } = {},
 ) {
-  const LOCKED = 'user:default/u1';
+  const KEPT_OUT = 'user:default/u1';
   const hello = openPlugin('hello');
   const live = webSocketPlugin('live', {
     '/ws': 'unauthenticated',
@@ -307,7 +304,7 @@ async function start(
           startup: { plugins: { late: { onPluginBootFailure: 'continue' } } },
         },
       },
-      isListBroken && onDisk(await createBrokenList(LOCKED)),
+      isListBroken && onDisk(await createBrokenList(KEPT_OUT)),
       options.config,
     ),
     apiGate: {
@@ -356,21 +353,21 @@ async function start(
   // Without handlers, the plugin listens from its first request on.
   // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
   await backend.get('/api/live/first', bearer(CI));
-  const lock = async (userEntityRef: string) => {
-    const lockedUntil = new Date(Date.now() + 3600_000).toISOString();
-    const body = { userEntityRef, lockedUntil };
+  const keepOut = async (userEntityRef: string) => {
+    const end = new Date(Date.now() + 3600_000).toISOString();
+    const body = { userEntityRef, until: end };
     const operator = await backend.guest();
     const { status } = await backend.post(REVOCATIONS, operator, body);
     expect(status).toBe(201);
   };
-  const locked = await issue();
+  const keptOut = await issue();
   if (!isListBroken) {
-    await lock(LOCKED);
+    await keepOut(KEPT_OUT);
   }
   return {
     ...backend,
     hello,
-    lock,
+    keepOut,
     handled: () =>
       hello.handled.length + live.handled.length + late.handled.length,
     async tokensOf(user: User): Promise<Tokens> {
@@ -380,7 +377,7 @@ async function start(
         // It is in force at this replica, also where the list can't be written.
         expect(status).toBe(isListBroken ? 503 : 204);
       }
-      return { ...tokens, ...(user === 'locked' && locked), john, forged };
+      return { ...tokens, ...(user === 'kept out' && keptOut), john, forged };
     },
   };
 }
@@ -452,17 +449,14 @@ describe.each(['report-only', 'enforce'])(
     );
 
     it.each(rows)(
-      'no handler gets the token of a locked user, or of a revoked session, beside $reason, as $door',
+      'no handler gets the token of a user who is signed out beside $reason, as $door',
       async ({ door, reason }) => {
         const sent = CASES[reason];
-        for (const [user, order] of [
-          ['locked', 'locked'],
-          ['signed out', 'revoked'],
-        ] as const) {
+        for (const user of ['kept out', 'signed out'] as const) {
           const isOrder =
             ORDERS.includes(reason) ||
             (mode === 'report-only' && sent.to !== SIGN_OUT);
-          const refusal = isOrder ? order : reason;
+          const refusal = isOrder ? 'revoked' : reason;
           expect(await send(door, sent, user)).toEqual({
             status: REFUSALS[refusal].status,
             decision: `refused: ${refusal}`,
@@ -485,11 +479,9 @@ describe.each(['report-only', 'enforce'])(
           ran: !sent.hasNoHandler,
         };
         const refused = { status: REFUSALS[reason].status, ran: false };
-        const passedBy =
-          reason === 'locked' && door === 'request' ? 'cookie' : 'bearer';
-        expect(await send(door, sent, 'unlocked')).toEqual(
+        expect(await send(door, sent, 'signed in')).toEqual(
           ORDERS.includes(reason)
-            ? { ...passes, decision: `passed: ${passedBy}` }
+            ? { ...passes, decision: 'passed: bearer' }
             : {
                 ...(goesOn ? passes : refused),
                 decision: `${goesOn ? 'would-refuse' : 'refused'}: ${reason}`,
@@ -525,7 +517,7 @@ describe.each(['report-only', 'enforce'])(
             await statusOf('/api/auth/guest/refresh', line),
           ];
           const [{ headers } = { headers: {} }] = hello.handled.slice(before);
-          const isOther = user === 'unlocked';
+          const isOther = user === 'signed in';
           expect({ user, statuses, hasCookie: 'cookie' in headers }).toEqual({
             user,
             statuses: isOther ? [200, 200] : [status, status],
@@ -557,25 +549,28 @@ describe.each(['report-only', 'enforce'])(
       ]);
     });
 
-    it.each(['lock', 'sign-out'])('a %s closes open sockets', async end => {
-      const { own, john } = await backend.tokensOf('unlocked');
-      const open = (...lines: string[]) => backend.upgrade(LIVE, ...lines);
-      const opened = [await open(protocol(own))];
-      if (mode === 'report-only') {
-        // The gate would refuse this one, and a handler may read the second token.
-        opened.push(await open('Authorization: Bearer x', bearer(own)));
-      }
-      const other = await open(protocol(john));
-      expect([...opened, other].map(({ status }) => status)).toEqual(
-        Array(opened.length + 1).fill(101),
-      );
-      await (end === 'lock'
-        ? backend.lock(claimsOf(own).sub)
-        : backend.signOut(cookie(own)));
-      await Promise.all(opened.map(({ closed }) => closed));
-      expect(other.isClosed()).toBe(false);
-      other.destroy();
-    });
+    it.each(['until later', 'of a session'])(
+      'a sign-out %s closes open sockets',
+      async kind => {
+        const { own, john } = await backend.tokensOf('signed in');
+        const open = (...lines: string[]) => backend.upgrade(LIVE, ...lines);
+        const opened = [await open(protocol(own))];
+        if (mode === 'report-only') {
+          // The gate would refuse this one, and a handler may read the second token.
+          opened.push(await open('Authorization: Bearer x', bearer(own)));
+        }
+        const other = await open(protocol(john));
+        expect([...opened, other].map(({ status }) => status)).toEqual(
+          Array(opened.length + 1).fill(101),
+        );
+        await (kind === 'until later'
+          ? backend.keepOut(claimsOf(own).sub)
+          : backend.signOut(cookie(own)));
+        await Promise.all(opened.map(({ closed }) => closed));
+        expect(other.isClosed()).toBe(false);
+        other.destroy();
+      },
+    );
   },
 );
 
@@ -583,7 +578,7 @@ describe('in report-only', () => {
   afterEach(() => jest.restoreAllMocks());
   afterEach(backends.stopAll);
 
-  it('[P96] no mount of the app leads a locked user around the gate', async () => {
+  it('[P96] no mount of the app leads a user who is signed out around the gate', async () => {
     const { handled, statusOf, tokensOf } = await start('report-only', [
       rootHttpRouterServiceFactory({ indexPath: '/api/hello' }),
     ]);
@@ -593,7 +588,7 @@ describe('in report-only', () => {
       for (const line of [bearer(own), stock]) {
         expect([user, await statusOf('/elsewhere', line)]).toEqual([
           user,
-          user === 'unlocked' ? 200 : 401,
+          user === 'signed in' ? 200 : 401,
         ]);
       }
     }
@@ -605,7 +600,7 @@ describe('in report-only', () => {
       .spyOn(DatabaseRevocationStore.prototype, 'read')
       .mockRejectedValue(new Error('The database is gone'));
     const { statusOf, tokensOf } = await start('report-only');
-    const { own, stock } = await tokensOf('unlocked');
+    const { own, stock } = await tokensOf('signed in');
     for (const line of [bearer(own), cookie(own), stock]) {
       for (const target of ['/api/hello/x', '/api/hello/public']) {
         expect(await statusOf(target, line)).toBe(200);
@@ -619,7 +614,7 @@ describe('in report-only', () => {
     const options = { port: await freePort(), config: onDisk(directory) };
     const before = await start('report-only', [], options);
     const ended = [
-      await before.tokensOf('locked'),
+      await before.tokensOf('kept out'),
       await before.tokensOf('signed out'),
     ];
     const statuses = ({ statusOf }: SignedBackend) =>
@@ -664,11 +659,11 @@ describe('in report-only', () => {
         } as never),
     ],
   ])(
-    'a token of a locked user that can not be verified now goes on: %s',
+    'the token of a user who is signed out that can not be verified now goes on: %s',
     async (reason, during) => {
       const decided = jest.spyOn(GateReport.prototype, 'decided');
       const { hello, statusOf, tokensOf } = await start('report-only');
-      const { own } = await tokensOf('locked');
+      const { own } = await tokensOf('kept out');
       jest
         .spyOn(CachingHttpAuth.prototype, 'recall')
         .mockReturnValue(undefined);

@@ -89,18 +89,16 @@ describe('[P89] a report of 1,000 rules', () => {
     }
   });
 
-  it('shows a lock, a refusal, and the policy of a reload at once', async () => {
+  it('shows a sign-out, a refusal, and the policy of a reload at once', async () => {
     const { change, get, made, post, read, sign } = await start();
-    const locked = (count: number) =>
-      new RegExp(` ${count} users? locked out<`);
-    expect(await read(PAGE)).toMatch(locked(0));
+    const ended = (count: number) => new RegExp(`${count} sessions? ended<`);
+    expect(await read(PAGE)).toMatch(ended(0));
 
     const operator = await sign({ sub: OLIVIA });
-    const lockedUntil = new Date(Date.now() + 3_600_000).toISOString();
-    const lock = { userEntityRef: JANE, lockedUntil };
-    expect((await post(REVOCATIONS, operator, lock)).status).toBe(201);
-    expect(await read(PAGE)).toMatch(locked(1));
-    expect(await read(POLICY)).toContain('"lockedUsers":1');
+    const body = { userEntityRef: JANE };
+    expect((await post(REVOCATIONS, operator, body)).status).toBe(201);
+    expect(await read(PAGE)).toMatch(ended(1));
+    expect(await read(POLICY)).toContain('"sessions":1');
 
     const { headers } = await get('/api/hello/later');
     const id = headers['api-gate-decision'];

@@ -49,14 +49,12 @@ const NOT_RUN: Record<string, string> = {
   ),
   'npx --package=backstage-plugin-auth-backend-module-api-gate api-gate audit':
     'sends two requests a second: src/cli/audit.test.ts runs it',
-  [`curl -s --fail-with-body -d '{ "userEntityRef": "user:default/jane", "lockedUntil"`]:
+  [`curl -s --fail-with-body -d '{ "userEntityRef": "user:default/jane", "until"`]:
     'its date will have passed: src/__tests__/backend/pages/signOut.test.ts runs it with another one',
   [`curl -s -H "Authorization: Bearer $TOKEN" ${ADDRESS}/api/auth/api-gate/v1/policy`]:
     'needs a refusal: src/__tests__/backend/recentRefusals.test.ts runs it',
   'kubectl set env':
     'needs a cluster: src/__tests__/backend/pages/switchOff.test.ts runs it with another kubectl',
-  'curl -s --fail-with-body -X DELETE':
-    'needs a lock: src/__tests__/backend/pages/signOut.test.ts runs it',
   [' --live ']:
     'needs the gate: src/__tests__/documents/workflow.test.ts runs it',
   ...Object.fromEntries(

@@ -309,7 +309,7 @@ describe('docs/reference/http-api.md', () => {
           backstage: undefined,
           plugins: { isInstalled: () => true },
           refusals: new Refusals(),
-          revocations: { locks: () => [], size: 0 },
+          revocations: { size: 0 },
         }),
       ),
     ];

@@ -125,12 +125,13 @@ const FOUND: Record<string, Partial<State>> = {
     route: 'rule',
     protocols: ['forged user', 'revoked'],
   },
-  'a sign-out of another site ends by the cookie of a user who is locked out': {
-    mode: 'report-only',
-    route: 'sign-out',
-    isCrossSite: true,
-    cookie: 'locked',
-  },
+  'a sign-out of another site ends by the cookie of a session that is revoked':
+    {
+      mode: 'report-only',
+      route: 'sign-out',
+      isCrossSite: true,
+      cookie: 'revoked',
+    },
   'a token of another system waits for auth': {
     plugin: 'auth down',
     route: 'rule',
@@ -233,18 +234,18 @@ const RECORDS: [string, Partial<State>, string][] = [
   ],
   [
     'M3 by a bearer',
-    { mode: 'report-only', header: 'malformed', authorization: 'locked' },
-    'bearer - user:default/locked',
+    { mode: 'report-only', header: 'malformed', authorization: 'revoked' },
+    'bearer - user:default/revoked',
   ],
   [
     'M3 by the cookie of Backstage',
-    { mode: 'report-only', cookie: 'conflict', userCookie: 'locked' },
-    'user-cookie - user:default/locked',
+    { mode: 'report-only', cookie: 'conflict', userCookie: 'revoked' },
+    'user-cookie - user:default/revoked',
   ],
   [
     'M3',
-    { mode: 'report-only', authorization: 'cut bearer', cookie: 'locked' },
-    'cookie - user:default/locked',
+    { mode: 'report-only', authorization: 'cut bearer', cookie: 'revoked' },
+    'cookie - user:default/revoked',
   ],
   ['T1', { authorization: 'cut user' }, 'bearer malformed -'],
   [
@@ -266,9 +267,9 @@ const RECORDS: [string, Partial<State>, string][] = [
   ['T11', { authorization: 'ended external' }, 'bearer - ended'],
   ['T12', { authorization: 'narrow external' }, 'bearer only narrow'],
   ['T13', { authorization: 'no session' }, 'bearer malformed -'],
-  ['T14', { cookie: 'locked' }, 'cookie - user:default/locked'],
+  ['T15', { cookie: 'revoked' }, 'cookie - user:default/revoked'],
   [
-    'T15',
+    'T15 of a limited token',
     { route: 'cookie path', userCookie: 'limited revoked' },
     'user-cookie - user:default/revoked',
   ],
@@ -307,7 +308,7 @@ function formatJudgement(judgement: Judgement): string {
 
 /** The reasons of requests whose token verifies, and is refused all the same. */
 const REFUSED =
-  /^(locked|revoked|restricted|token-ended|untrusted-issuer|revocations-unavailable)$/;
+  /^(revoked|restricted|token-ended|untrusted-issuer|revocations-unavailable)$/;
 
 /** Returns whether a token has verified, so that the gate may remember it. That of a service verifies in a cookie, which can't hold it. */
 function mayRemember({ cookie, door }: State, { reason }: Judgement): boolean {

@@ -19,7 +19,7 @@ import type { AllowRule } from '../../gate/rules/AllowRule';
 import { Judgement, Place, Saying, State, TOKENS } from './states';
 import {
   CALLERS,
-  isNamed,
+  isRevoked,
   KEYS,
   placeOf,
   placeOfSession,
@@ -185,9 +185,7 @@ function createScene(state: State, isRemembering: boolean) {
       },
       revocations: {
         isLoaded: isListLoaded,
-        isRevoked: ({ sub }: { sub: string }) =>
-          isNamed(sub, 'revoked', 'locked'),
-        isLocked: (sub: string) => isNamed(sub, 'locked'),
+        isRevoked,
         revoke: async (session: { exp: number }) => {
           const place = placeOfSession(session);
           record.revoked.push(place);

@@ -6,7 +6,7 @@ import {
 } from '../__testUtils__/startBareGate';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { findUndecidedOrder } from '../../gate/verify/orders';
-import { lockOfUser, now } from '../../gate/sessions/Revocation';
+import { now } from '../../gate/sessions/Revocation';
 
 const HEADER = 'x-token';
 const claimsOf = (sub: string) => ({ sub, iat: now(), exp: now() + 3600 });
@@ -21,14 +21,12 @@ function tokensOf(name: string) {
     full: unsignedToken('vnd.backstage.user', { iss, ...claimsOf(sub) }),
     limited,
     acting: unsignedToken('vnd.backstage.plugin', { sub: 'a', obo: limited }),
-    /** Backstage accepts a user's token without times in an older format. */
-    timeless: unsignedToken('vnd.backstage.user', { iss, sub }),
   };
 }
 
 type Tokens = ReturnType<typeof tokensOf>;
 
-const locked = tokensOf('locked');
+const signedOut = tokensOf('signed-out');
 const other = tokensOf('other');
 
 /** Returns a token with other characters before the end of its signature, some of which `jose` 5 skips. */
@@ -47,7 +45,6 @@ const PLACES: [string, (tokens: Tokens) => string[]][] = [
   ['a third one', ({ full }) => [BAD, BAD, authorization(`Bearer ${full}`)]],
   ['a limited token', ({ limited }) => [BAD, authorization(limited)]],
   ['a service', ({ acting }) => [BAD, authorization(`Bearer ${acting}`)]],
-  ['no times', ({ timeless }) => [authorization(`Bearer ${timeless}`)]],
   ['another scheme', ({ full }) => [authorization(`Token ${full}`)]],
   ['a parameter', ({ full }) => [authorization(`Digest a="${full}", b=c`)]],
   ['two', ({ full }) => [authorization(`Token ${other.full} ${full}`)]],
@@ -105,13 +102,16 @@ describe('[P96] in report-only, a request that the gate refuses for another reas
   beforeEach(async () => {
     gate = await startBareGate();
     gate.policy = { mode: 'report-only', credentialHeader: HEADER };
-    for (const { sub, ...tokens } of [locked, other]) {
+    for (const { sub, ...tokens } of [signedOut, other]) {
       const principal = { type: 'user', userEntityRef: sub };
       for (const token of Object.values(tokens)) {
         gate.tokens.set(token, principal);
       }
     }
-    gate.revocations.add([lockOfUser(locked.sub, now() + 60)]);
+    const iat = now() + 60;
+    gate.revocations.add([
+      { scope: 'user', sub: signedOut.sub, iat, exp: iat + 86_400 },
+    ]);
   });
   afterEach(() => gate.stop());
 
@@ -119,14 +119,14 @@ describe('[P96] in report-only, a request that the gate refuses for another reas
     gate.send('GET', '/api/hello/x', ...lines);
 
   it.each(PLACES)(
-    'ends by the token of a locked user: %s',
+    'ends by the token of a user who is signed out: %s',
     async (_, lines) => {
-      const { status } = await send(...lines(locked));
+      const { status } = await send(...lines(signedOut));
       expect([status, gate.handled]).toEqual([401, []]);
       expect(gate.decided.at(-1)!.decision).toMatchObject({
         outcome: 'refused',
-        reason: 'locked',
-        subject: locked.sub,
+        reason: 'revoked',
+        subject: signedOut.sub,
       });
       expect((await send(...lines(other))).status).toBe(200);
       expect(gate.decided.at(-1)!.decision.outcome).toBe('would-refuse');
@@ -134,20 +134,20 @@ describe('[P96] in report-only, a request that the gate refuses for another reas
   );
 
   it('clears the cookie that ends it, and no other', async () => {
-    const cookies = `Cookie: token=${locked.full}; token=x`;
+    const cookies = `Cookie: token=${signedOut.full}; token=x`;
     const { headers } = await send(cookies);
     expect(headers['set-cookie']).toContain('token=;');
     const byHeader = await send(
       BAD,
-      authorization(locked.full),
+      authorization(signedOut.full),
       'Cookie: token=x',
     );
     expect(byHeader.status).toBe(401);
     expect(byHeader.headers['set-cookie']).toBeUndefined();
     const byBoth = await send(
       BAD,
-      authorization(`Bearer ${locked.full}`),
-      `Cookie: token=${locked.full}`,
+      authorization(`Bearer ${signedOut.full}`),
+      `Cookie: token=${signedOut.full}`,
     );
     expect(byBoth.status).toBe(401);
     expect(byBoth.headers['set-cookie']).toBeUndefined();
@@ -155,7 +155,7 @@ describe('[P96] in report-only, a request that the gate refuses for another reas
 
   it('goes on by a token that does not verify, whatever it claims', async () => {
     gate.tokens.clear();
-    for (const { full } of [locked, other]) {
+    for (const { full } of [signedOut, other]) {
       expect((await send(BAD, authorization(full))).status).toBe(200);
     }
   });
@@ -191,14 +191,14 @@ describe('[P96] in report-only, a request that the gate refuses for another reas
     const socket = new PassThrough();
     for (const options of [{}, { pluginId: 'hello' }, { socket }]) {
       for (const at of places) {
-        expect(await find(at([locked.full]), options)).toBe('locked');
+        expect(await find(at([signedOut.full]), options)).toBe('revoked');
         expect(await find(at([other.full]), options)).toBeUndefined();
         expect(await find(at(six), options)).toBe('too-many-tokens');
       }
     }
     expect(track).toHaveBeenCalledTimes(2);
     gate.asked.length = 0;
-    await find({ authorization: locked.full }, { pluginId: 'app' });
+    await find({ authorization: signedOut.full }, { pluginId: 'app' });
     expect(gate.asked).toEqual(['app']);
   });
 
@@ -217,7 +217,7 @@ describe('[P96] in report-only, a request that the gate refuses for another reas
       throw new TypeError('not thought of');
     };
     expect((await send(BAD, authorization(other.full))).status).toBe(200);
-    expect((await send(BAD, authorization(locked.full))).status).toBe(503);
+    expect((await send(BAD, authorization(signedOut.full))).status).toBe(503);
     expect(gate.handled).toHaveLength(1);
   });
 });

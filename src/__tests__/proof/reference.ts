@@ -16,7 +16,6 @@ const ROWS: Record<string, [string | undefined, string, string]> = {
   T11: ['token-ended', 'refused', 'nothing'],
   T12: ['restricted', 'refused', 'nothing'],
   T13: ['invalid-token', 'refused', 'nothing'],
-  T14: ['locked', 'refused', 'revoked'],
   T15: ['revoked', 'refused', 'revoked'],
   T16: ['revocations-unavailable', 'refused', 'revoked'],
   T17: [undefined, 'passes', 'revoked'],
@@ -36,7 +35,7 @@ function turnOut(place: Place, kind: Kind, state: State) {
   const row = isJ1 && !/^T[12]$/.test(listed) ? 'J1' : listed;
   const [reason, reader] = ROWS[row];
   const isForeign = kind.endsWith('foreign');
-  const isInForce = state.isListLoaded && !/session|locked|revoked$/.test(kind);
+  const isInForce = state.isListLoaded && !/session|revoked$/.test(kind);
   const isP6 = place === 'userCookie';
   const isAsked = state.door !== 'request' && !isP6;
   const passes =
@@ -157,7 +156,7 @@ function signOut({ p1, p2, p5, state }: Request): Finding {
   ).filter(token => token.isOfUser && ROWS[token.row][2] === 'revoked');
   const placesOf = (some: Token[]) => some.map(({ place }) => place).sort();
   const revokes = placesOf(ended);
-  const isListed = ({ kind }: Token) => /locked|revoked$/.test(kind);
+  const isListed = ({ kind }: Token) => /revoked$/.test(kind);
   const revokesUsers =
     scope === 'user' ? placesOf(ended.filter(each => !isListed(each))) : [];
   const isJ12 =
@@ -199,10 +198,10 @@ function find(request: Request): Finding {
 function refuse(request: Request, found: Finding): Judgement {
   const { by, reason = '' } = found;
   const { everywhere, isOpen, isProtected, isUpgrade, state, way } = request;
-  const isM3 = state.mode !== 'enforce' && !/^(locked|revoked)$/.test(reason);
+  const isM3 = state.mode !== 'enforce' && reason !== 'revoked';
   const order = everywhere
     .filter(({ place }) => !isOpen || isUpgrade || !isCookie(place))
-    .find(({ row }) => isM3 && /T1[45]/.test(row));
+    .find(({ row }) => isM3 && row === 'T15');
   const isEnd = isUpgrade || isProtected;
   const end = order && isEnd ? order : { place: by, reason };
   const goesOn = isM3 && !order;

@@ -19,7 +19,6 @@ export const TOKENS = {
   'new key revoked': 'T8: the same, with the claims of a revoked session',
   foreign: 'T10',
   'no session': 'T13',
-  locked: 'T14',
   revoked: 'T15',
   user: 'T17, or T16',
   'old user': 'T17, or T16: of a user, as Backstage before 1.24 issued it',

@@ -18,9 +18,8 @@ const IN_FORCE: readonly unknown[] = [
   'jwks external',
 ] satisfies Kind[];
 
-/** The tokens to which a lock, a revocation, an end or a limit has come, and what they were before. */
+/** The tokens to which a revocation, an end or a limit has come, and what they were before. */
 const TAKEN: Partial<Record<string, Kind>> = {
-  locked: 'user',
   revoked: 'user',
   'limited revoked': 'limited user',
   'service for revoked': 'service for user',
@@ -84,7 +83,7 @@ const THEOREMS: Record<string, (state: State) => boolean> = {
       passes(state) &&
       !tokensOf(state).some(token => IN_FORCE.includes(token)),
 
-  'a lock, a revocation, an end or a limit opens nothing': state => {
+  'a revocation, an end or a limit opens nothing': state => {
     const before = withTokens(state, token => TAKEN[token] ?? token);
     return (
       tokensOf(state).some(token => String(token) in TAKEN) &&

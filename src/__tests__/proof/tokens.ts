@@ -75,7 +75,6 @@ function makeKinds(place: number): Record<Kind, [text: string, Verified]> {
     'new key revoked': [user('revoked', {}, KEYS.new), invalid],
     foreign: [user('user', { iss: OTHER }), userNamed('user')],
     'no session': [user('user', { iat: undefined }), userNamed('user')],
-    locked: [user('locked'), userNamed('locked')],
     revoked: [user('revoked'), userNamed('revoked')],
     user: [ownUser, userNamed('user')],
     'old user': [
@@ -142,6 +141,5 @@ export function placeOfSession({ exp }: { exp: number }): Place {
   return PLACES[exp - NOW - 10 * HOURS];
 }
 
-/** Returns whether a session or user is revoked or locked out, by the user's name. */
-export const isNamed = (sub: string, ...names: string[]) =>
-  names.some(name => sub === ref(name));
+/** Returns whether a session is revoked, by the user's name. */
+export const isRevoked = ({ sub }: { sub: string }) => sub === ref('revoked');

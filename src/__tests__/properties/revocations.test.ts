@@ -5,7 +5,6 @@ import { SimulatedTable } from '../__testUtils__/SimulatedTable';
 import { DatabaseRevocationStore } from '../../store/revocations/DatabaseRevocationStore';
 import type { Revocation, SessionClaims } from '../../gate/sessions/Revocation';
 import { Revocations } from '../../store/revocations/Revocations';
-import { UserLocks } from '../../store/revocations/UserLocks';
 
 jest.setTimeout(120_000);
 
@@ -68,23 +67,8 @@ class Replica {
     return this.#revocations.revoke(revocation);
   }
 
-  /** Sets a lock, as the routes do; the database may be gone. */
-  async lock(sub: string, end: number): Promise<boolean> {
-    if (Date.now() < this.#goneUntil) {
-      return false;
-    }
-    const store = new DatabaseRevocationStore(this.table);
-    const revocations = this.#revocations;
-    await new UserLocks({ store, revocations }).set(sub, end);
-    return true;
-  }
-
   get isLoaded(): boolean {
     return this.#revocations.isLoaded;
-  }
-
-  isLocked(sub: string): boolean {
-    return this.#revocations.isLocked(sub);
   }
 
   refuses(claims: SessionClaims): boolean {
@@ -118,12 +102,11 @@ const events = fc.array(
     {
       weight: 4,
       arbitrary: fc.record({
-        type: fc.constant('lock' as const),
+        type: fc.constant('sign-out until' as const),
         at: moment,
         user: fc.nat(1),
         replica,
-        // The lock that is set now ends after this time: 0 lifts it.
-        seconds: fc.constantFrom(0, 0, 3, 60, 86_400),
+        seconds: fc.constantFrom(1, 3, 60, 86_400),
       }),
     },
     {
@@ -241,8 +224,6 @@ describe('a sign-out', () => {
           () => new Replica(table),
         );
         const due: Due[] = [];
-        /** The end of the lock of each user, and when the last change was made. */
-        const locks = new Map<string, { end: number; from: number }>();
         const happen = (event: (typeof happening)[number], i: number) => {
           const sub = `${'user' in event ? event.user : `only-${i}`}`;
           const claims = claimsFor(sub);
@@ -272,14 +253,19 @@ describe('a sign-out', () => {
                 });
               expect(replicas[event.replica].refuses(claims)).toBe(true);
               break;
-            case 'lock': {
-              const user = `user:default/locked-${event.user}`;
-              const end = Math.floor(Date.now() / 1000) + event.seconds;
-              replicas[event.replica].lock(user, end).then(isStored => {
-                if (isStored) {
-                  locks.set(user, { end, from: Date.now() });
-                }
-              });
+            case 'sign-out until': {
+              // No later one takes anything back of it.
+              const iat = claims.iat + event.seconds;
+              const kept = { sub: `user:default/kept-out-${event.user}`, iat };
+              const last = { ...kept, exp: iat + 3600 };
+              replicas[event.replica]
+                .revoke({ scope: 'user', ...kept, exp: iat + 86_400 })
+                .then(isStored => {
+                  if (isStored) {
+                    due.push({ claims: last, from: Date.now() });
+                  }
+                });
+              expect(replicas[event.replica].refuses(last)).toBe(true);
               break;
             }
             case 'database gone':
@@ -305,20 +291,6 @@ describe('a sign-out', () => {
           });
           await jest.advanceTimersByTimeAsync(STEP_MS);
           for (const each of replicas) {
-            for (const [user, { end, from }] of locks) {
-              const at = Date.now() - WITHIN_MS;
-              const isLocked = Date.now() < end * 1000;
-              if (
-                at >= from &&
-                at >= each.reachableSince &&
-                each.isLoaded &&
-                each.isLocked(user) !== isLocked
-              ) {
-                throw new Error(
-                  `${user} is ${isLocked ? 'not ' : ''}locked ${(Date.now() - begunAt) / 1000} s after the start`,
-                );
-              }
-            }
             for (const { claims, from } of due) {
               const at = Date.now() - WITHIN_MS;
               if (

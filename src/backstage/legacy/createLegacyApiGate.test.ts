@@ -227,7 +227,7 @@ describe('createLegacyApiGate', () => {
     expect(await statusOf('/api/pub/x')).toBe(200);
     expect(await statusOf('/api/elsewhere/x')).toBe(404);
     expect(lines('API gate would have refused a request')).toHaveLength(2);
-    expect(lines('API gate refuses only locked users')).toHaveLength(1);
+    expect(lines('API gate refuses only ended sessions')).toHaveLength(1);
   });
 
   it('judges a request once where it stands twice', async () => {

@@ -218,7 +218,5 @@ it('has the paths of Backstage and of this module as clients call them', () => {
     PAGE_PATH: '/api-gate/',
     POLICY_PATH: '/api-gate/v1/policy',
     REVOCATIONS_PATH: '/api-gate/v1/revocations',
-    LOCKED_USERS_PATH: '/api-gate/v1/revocations/locked',
-    LOCK_PATH: '/api-gate/v1/revocations/*',
   });
 });

@@ -129,9 +129,6 @@ export const OWN_ROUTES_PATH = '/api-gate';
 export const PAGE_PATH: string = `${OWN_ROUTES_PATH}/`;
 export const POLICY_PATH = `${OWN_ROUTES_PATH}/v1/policy`;
 export const REVOCATIONS_PATH = `${OWN_ROUTES_PATH}/v1/revocations`;
-export const LOCKED_USERS_PATH = `${OWN_ROUTES_PATH}/v1/revocations/locked`;
-/** The path of a user's lock. The reference of the user has a slash. */
-export const LOCK_PATH: string = `${OWN_ROUTES_PATH}/v1/revocations/*`;
 
 const COOKIE_ENDPOINT = new RegExp(
   `^${COOKIE_PATH.replaceAll('.', '\\.')}/?$`,

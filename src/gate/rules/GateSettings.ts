@@ -2,7 +2,7 @@ import type { AllowRule, PluginPath } from './AllowRule';
 
 /** The settings that the gate decides by: `auth.apiGate` in part, checked and with its defaults. */
 export interface GateSettings {
-  /** With `report-only`, only locked users and revoked sessions are refused. */
+  /** With `report-only`, only revoked sessions are refused. */
   mode: 'enforce' | 'report-only';
   /** The end of report-only. With `enforce`, it has passed. */
   until: Date | undefined;

@@ -113,89 +113,51 @@ describe('RevocationList', () => {
     expect(callsOf(ofUser({ exp: NOW + 9999 }))).toBe('ab');
   });
 
-  describe('[P80] of a locked user', () => {
+  describe('[P80] of a user who is signed out until later', () => {
     const HOUR = 60 * 60;
-    const lock = (end: number, change: Partial<Revocation> = {}) =>
-      ofUser({ scope: 'lock', iat: NOW, exp: end + DAY, ...change });
-    const issuedAt = (iat: number) => ({ ...claims, iat });
-    const refuses = (list: RevocationList, iat: number) => [
-      list.isRevoked(issuedAt(iat)),
-      list.isLocked(claims.sub),
-    ];
+    const until = (end: number, change: Partial<Revocation> = {}) =>
+      ofUser({ iat: end, exp: end + DAY, ...change });
+    const refuses = (list: RevocationList, ...iats: number[]) =>
+      iats.map(iat => list.isRevoked({ ...claims, iat }));
 
-    it('refuses every token until the end, and then those that were issued up to it', () => {
+    it('refuses every token that is issued up to the end, also afterwards, and no other', () => {
       const list = new RevocationList();
-      list.add([lock(NOW + HOUR, { sub: 'User:Default/A' })]);
-      const at = (second: number, ...iats: number[]) => {
-        jest.setSystemTime(second * 1000);
-        return iats.map(iat => refuses(list, iat));
-      };
       const end = NOW + HOUR;
-      const locked = [true, true];
-      // The clock of an issuer may be ahead.
-      expect(at(NOW, 0, NOW, end, end + 5)).toEqual(Array(4).fill(locked));
-      expect(at(end - 1, end - 1, end + 5)).toEqual([locked, locked]);
-      const [ended, next] = [
-        [true, false],
-        [false, false],
-      ];
-      expect(at(end, end - 1, end, end + 1)).toEqual([ended, ended, next]);
+      list.add([until(end, { sub: 'User:Default/A' })]);
+      for (const second of [NOW, end - 1, end, end + 3 * HOUR]) {
+        jest.setSystemTime(second * 1000);
+        const found = refuses(list, 0, NOW, end - 1, end, end + 1);
+        expect(found).toEqual([true, true, true, true, false]);
+      }
       expect(list.isRevoked({ ...claims, sub: 'user:default/b' })).toBe(false);
-      expect(list.isLocked('user:default/b')).toBe(false);
-    });
-
-    it('refuses them where the clock of the replica is ahead of the end, too', () => {
-      const list = new RevocationList();
-      list.add([lock(NOW + HOUR)]);
-      jest.setSystemTime((NOW + 3 * HOUR) * 1000);
-      expect(refuses(list, NOW + HOUR)).toEqual([true, false]);
     });
 
     it.each([
-      ['lifted', NOW],
-      ['shortened', NOW + 60],
-      ['extended', NOW + 2 * HOUR],
-    ])('applies the later change, in either order: %s', (_, end) => {
-      const changes = [lock(NOW + HOUR), lock(end, { iat: NOW + 1 })];
-      for (const order of [changes, [...changes].reverse()]) {
+      ['a sooner one', NOW + 60],
+      ['a sign-out of this second', NOW],
+      ['a later one', NOW + 2 * HOUR],
+    ])('keeps the later end, in either order: beside %s', (_, other) => {
+      const both = [until(NOW + HOUR), until(other)];
+      const end = Math.max(NOW + HOUR, other);
+      for (const order of [both, [...both].reverse()]) {
         const list = new RevocationList();
-        order.forEach(change => list.add([change]));
+        for (const each of order) {
+          list.add([each]);
+        }
         expect(list.size).toBe(1);
-        expect(refuses(list, end)).toEqual([true, end > NOW]);
-        expect(list.locks()).toEqual(end > NOW ? [changes[1]] : []);
-        jest.setSystemTime(end * 1000);
-        expect(refuses(list, end + 1)).toEqual([false, false]);
-        jest.setSystemTime(NOW * 1000);
+        expect(refuses(list, end, end + 1)).toEqual([true, false]);
       }
     });
 
-    it('stands beside a sign-out everywhere', () => {
+    it('is forgotten once the last of its tokens has expired', () => {
       const list = new RevocationList();
-      list.add([ofUser({ iat: NOW + 30 }), lock(NOW + HOUR)]);
-      list.add([lock(NOW, { iat: NOW + 1 })]);
-      expect(refuses(list, NOW + 30)).toEqual([true, false]);
-      expect(refuses(list, NOW + 31)).toEqual([false, false]);
-    });
-
-    it('forgets the lock once the last of its tokens has expired', () => {
-      const list = new RevocationList();
-      list.add([lock(NOW)]);
+      list.add([until(NOW + HOUR)]);
       const sizes = [300, 301].map(seconds => {
-        jest.setSystemTime((NOW + DAY + seconds) * 1000);
+        jest.setSystemTime((NOW + HOUR + DAY + seconds) * 1000);
         list.removeExpired();
         return list.size;
       });
       expect(sizes).toEqual([1, 0]);
-    });
-
-    it('calls back once for each change', () => {
-      const list = new RevocationList();
-      const calls: string[][] = [];
-      list.onRevoked(users => calls.push([...users]));
-      list.add([lock(NOW + HOUR), lock(NOW + HOUR)]);
-      list.add([lock(NOW + 2 * HOUR)]);
-      list.add([lock(NOW, { iat: NOW + 1 })]);
-      expect(calls).toEqual([['user:default/a'], ['user:default/a']]);
     });
   });
 

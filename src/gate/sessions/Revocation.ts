@@ -12,12 +12,11 @@ export interface SessionClaims {
  *
  * - `session`: the tokens of one sign-in, identified by the three claims that a user token shares with its limited token and with
  *   service tokens that carry it. The text of a token is never compared: one valid token has several spellings.
- * - `user`: every token of a user that was issued up to `iat`. `exp` is the time when the last of them has expired.
- * - `lock`: every token of a user until {@link endOfLock}, and afterwards those that were issued up to then. `exp` is the time when
- *   the last of them has expired, and `iat` rises with each change: of two locks of a user, the one with the later `iat` applies.
+ * - `user`: every token of a user that was issued up to `iat`, which may be in the future. `exp` is the time when the last of them has
+ *   expired.
  */
 export interface Revocation extends SessionClaims {
-  scope: 'session' | 'user' | 'lock';
+  scope: 'session' | 'user';
 }
 
 // Backstage issues user tokens for at most a day (`auth.backstageTokenExpiration`).
@@ -57,16 +56,6 @@ export function oldestLive(milliseconds = Date.now()): number {
   return Math.floor(milliseconds / 1000) - CLOCK_SKEW_SECONDS;
 }
 
-/** Creates a lock that ends at a time, in seconds since the epoch. A lock that ends now leaves a sign-out everywhere behind. */
-export function lockOfUser(sub: string, end: number): Revocation {
-  return { scope: 'lock', sub, iat: now(), exp: end + LONGEST_SESSION_SECONDS };
-}
-
-/** Returns the end of a lock, in seconds since the epoch. */
-export function endOfLock({ exp }: Revocation): number {
-  return exp - LONGEST_SESSION_SECONDS;
-}
-
 /** Returns the seconds since the epoch, rounded down as in tokens. */
 export function now(): number {
   return Math.floor(Date.now() / 1000);
@@ -81,14 +70,13 @@ export interface HeldRevocation extends Revocation {
 type RevokedListener = (users: ReadonlySet<string>) => void;
 
 /**
- * Holds the live revocations of all replicas in memory, for the decision about each request. Only a lock may be changed, by a later
- * one: all others stay until they have expired.
+ * Holds the live revocations of all replicas in memory, for the decision about each request. A revocation stays until it has expired,
+ * and refuses no token less by then.
  */
 export class RevocationList {
   readonly #held = {
     session: new Map<string, HeldRevocation>(),
     user: new Map<string, HeldRevocation>(),
-    lock: new Map<string, HeldRevocation>(),
   };
   readonly #listeners = new Set<RevokedListener>();
 
@@ -97,25 +85,11 @@ export class RevocationList {
   }
 
   isRevoked(claims: SessionClaims): boolean {
-    const key = userKey(claims.sub);
-    const ofUser = this.#held.user.get(key);
-    const lock = this.#held.lock.get(key);
+    const ofUser = this.#held.user.get(userKey(claims.sub));
     return (
       (ofUser !== undefined && claims.iat <= ofUser.iat) ||
-      (lock !== undefined &&
-        (isInForce(lock) || claims.iat <= endOfLock(lock))) ||
       this.#held.session.has(sessionKey(claims))
     );
-  }
-
-  /** Returns whether a user is locked out now: every token is refused then, whenever it was issued. */
-  isLocked(sub: string): boolean {
-    const lock = this.#held.lock.get(userKey(sub));
-    return lock !== undefined && isInForce(lock);
-  }
-
-  locks(): Revocation[] {
-    return [...this.#held.lock.values()].filter(isInForce);
   }
 
   /** @param isStored - whether the store has them now */
@@ -160,16 +134,7 @@ export class RevocationList {
     );
   }
 
-  /** Removes the locks that the store has not had since a time of the process's clock. */
-  removeLocks(notSeenSince: number): void {
-    for (const [key, { seenAt = -Infinity }] of this.#held.lock) {
-      if (seenAt < notSeenSince) {
-        this.#held.lock.delete(key);
-      }
-    }
-  }
-
-  /** Adds a revocation. Returns whether it is new: a lock may replace a longer one, and every other one refuses more tokens. */
+  /** Adds a revocation. Returns whether it is new, so that more tokens are refused. */
   #addOne(revocation: Revocation, seenAt?: number): boolean {
     const { scope, iat, exp } = revocation;
     const key = keyInScope(revocation);
@@ -186,7 +151,7 @@ export class RevocationList {
       ofScope.set(key, holdInLittleMemory(added));
     }
     const held = ofScope.get(key)!;
-    // A restored store may have an earlier lock, or an earlier sign-out.
+    // A restored store may have an earlier sign-out.
     if (seenAt !== undefined && iat >= held.iat && exp >= held.exp) {
       held.seenAt = seenAt;
     }
@@ -202,8 +167,4 @@ function holdInLittleMemory({
   exp,
 }: Revocation): HeldRevocation {
   return { scope, sub, iat, exp, seenAt: undefined };
-}
-
-function isInForce(lock: Revocation): boolean {
-  return now() < endOfLock(lock);
 }

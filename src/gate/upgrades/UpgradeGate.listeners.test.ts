@@ -199,11 +199,10 @@ describe('UpgradeGate and the listeners of a server', () => {
 
   it.each<[string, Partial<GateServices>]>([
     [
-      'of a locked user',
+      'of a user who has signed out',
       {
         revocations: {
           isLoaded: true,
-          isLocked: () => true,
           isRevoked: () => true,
         } as never,
       },

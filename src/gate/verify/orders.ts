@@ -11,7 +11,7 @@ import type { GateServices } from '../GateServices';
 import { run, Steps } from './steps';
 import { findSessionRefusal, Verification, verifyAsRead } from './verifyToken';
 
-// Report-only tries the rules, and carries out orders: a user who is locked out, or has signed out, is refused. Such a user could
+// Report-only tries the rules, and carries out orders: a user who has signed out is refused. Such a user could
 // provoke a refusal for another reason, by a second `Authorization` for example. Report-only would let that request go on, and a
 // handler could read the user's token. So report-only looks for tokens in each request that the gate refuses for another reason.
 
@@ -19,8 +19,8 @@ import { findSessionRefusal, Verification, verifyAsRead } from './verifyToken';
 type Searched = Verification & { req: IncomingMessage };
 
 /**
- * Changes a judgement that refuses into an order, a refusal that report-only carries out too, if the request holds a token of a user who
- * is locked out, or of a session that was revoked. On a protected route, and for an upgrade, such a token ends in 401. On other routes the
+ * Changes a judgement that refuses into an order, a refusal that report-only carries out too, if the request holds a token of a session
+ * that was revoked. On a protected route, and for an upgrade, such a token ends in 401. On other routes the
  * same happens as if the gate enforced: a cookie is removed, and the refusal for any other token is carried out. That includes a sign-out
  * that is not in force everywhere, since this replica has revoked the session.
  *
@@ -93,8 +93,7 @@ interface FoundOrder {
 }
 
 /**
- * Looks up the tokens of users that a handler may read in a request, and verifies each one whose claims name a user who is locked out,
- * or a revoked session; for an upgrade, each one, since its session may be revoked later. A request with too many tokens ends,
+ * Looks up the tokens of users that a handler may read in a request, and verifies each one whose claims name a revoked session; for an upgrade, each one, since its session may be revoked later. A request with too many tokens ends,
  * whatever the tokens claim: a forged token must not reveal whether a session was revoked.
  *
  * @throws any error that is neither a refusal nor that of a plugin which starts, so that the request ends closed
@@ -127,15 +126,8 @@ function* lookUpTokens(
   return { ends: false, kind: 'bearer', sessions };
 }
 
-/** Returns the refusal of a token whose claims name a user who is locked out, or a session that was revoked. */
+/** Returns the refusal of a token whose claims name a session that was revoked. */
 function findOrder(token: Token, services: GateServices): Refusal | undefined {
-  const { session, userToken } = token;
-  // Backstage accepts tokens without a session in an older format.
-  if (!session && userToken?.sub !== undefined) {
-    return services.revocations.isLocked(userToken.sub)
-      ? Refusal.because('locked').of(userToken.sub)
-      : undefined;
-  }
   const refusal = findSessionRefusal(token, services);
   return refusal?.isOrder ? refusal : undefined;
 }

@@ -221,8 +221,8 @@ export function externalSubjectOf({
 }
 
 /**
- * Returns the refusal of a verified token: 401 if its session was revoked or its user is locked out, or if it is a user's and has no
- * session, and 503 while the list of revocations is not loaded. Tokens of services that act for no user belong to no session.
+ * Returns the refusal of a verified token: 401 if its session was revoked, or if it is a user's and has no session,
+ * and 503 while the list of revocations is not loaded. Tokens of services that act for no user belong to no session.
  */
 export function findSessionRefusal(
   { session, userToken }: Token,
@@ -235,8 +235,7 @@ export function findSessionRefusal(
     return Refusal.because('invalid-token', 'malformed');
   }
   if (revocations.isRevoked(session)) {
-    const reason = revocations.isLocked(session.sub) ? 'locked' : 'revoked';
-    return Refusal.because(reason).of(session.sub);
+    return Refusal.because('revoked').of(session.sub);
   }
   return revocations.isLoaded
     ? undefined

@@ -44,7 +44,6 @@ function create() {
   };
   const revocations = {
     isRevoked: ({ sub }: { sub: string }) => sub === ended.sub,
-    isLocked: () => false,
     isLoaded: true,
   };
   gate.services.revocations = revocations as never;

@@ -50,7 +50,7 @@ export function findUntilOfReportOnly(facts: Facts): Place[] {
     : [];
 }
 
-/** Finds that a restore of the database has lost sign-outs and locks. */
+/** Finds that a restore of the database has lost sign-outs. */
 export function findMissingRevocations({
   missingRevocations: missing = 0,
 }: Facts): Place[] {

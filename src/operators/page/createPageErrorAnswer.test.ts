@@ -47,7 +47,7 @@ it.each([
     });
     expect(page.match(/(?<=<a )href="[^"]*"/g)).toEqual(links);
     expect(text).toBe(
-      'Sign in to Backstage first This page is for operators of the API gate. Sign in to Backstage in this browser, wait until it has loaded, and load this page again. If Backstage has another address than this page, open a page of TechDocs there first, even if nothing is documented: plain calls to another address set no cookie. If you are signed in, an operator may have locked you out.',
+      'Sign in to Backstage first This page is for operators of the API gate. Sign in to Backstage in this browser, wait until it has loaded, and load this page again. If Backstage has another address than this page, open a page of TechDocs there first, even if nothing is documented: plain calls to another address set no cookie. If you are signed in, an operator may have signed you out for some time.',
     );
   },
 );

@@ -69,6 +69,6 @@ function describeSignIn(config: Config): [title: string, remedy: Html] {
     browser, wait until it has loaded, and load this page again. If Backstage
     has another address than this page, open ${docs} there first, even if
     nothing is documented: plain calls to another address set no cookie. If you
-    are signed in, an operator may have locked you out.`,
+    are signed in, an operator may have signed you out for some time.`,
   ];
 }

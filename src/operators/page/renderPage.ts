@@ -56,7 +56,7 @@ function renderHead(report: PolicyReport): Html {
       <span class="mode ${enforced ? 'good' : 'warned'}"
         >${enforced ? 'Enforcing' : 'Report-only'}</span
       >
-      ${enforced ? 'Each request that no rule opens needs a credential.' : ['Only locked users and ended sessions are refused', until && html` until ${time(until)}: see <a href="#refusals">what works until then</a>`, '.']}
+      ${enforced ? 'Each request that no rule opens needs a credential.' : ['Only ended sessions are refused', until && html` until ${time(until)}: see <a href="#refusals">what works until then</a>`, '.']}
     </p>
     ${reportOnly && note(reportOnly.enforce === 'now' ? 'good' : 'warned', `${formatEnforce(reportOnly)}.`)}
     ${problem !== undefined && note('open', `The configuration has changed and is not in force: ${problem}`)}
@@ -87,9 +87,6 @@ function facts(report: PolicyReport) {
       'Versions',
       `gate ${replica.gate}${replica.backstage ? `, backend-defaults ${replica.backstage}` : ''}, Node ${replica.node}`,
     ],
-    [
-      'Sign-outs and locks',
-      `${counted(revocations.sessions, 'session')} ended, ${counted(revocations.lockedUsers, 'user')} locked out`,
-    ],
+    ['Sign-outs', `${counted(revocations.sessions, 'session')} ended`],
   ] as const;
 }

@@ -67,7 +67,7 @@ describe('[P26] the log of refusals', () => {
     add('a', '1');
     add('b', '2');
     add('a', '3', { outcome: 'would-refuse' });
-    add('a', '4', { reason: 'locked' });
+    add('a', '4', { reason: 'restricted' });
     add('a', '5', { detail: 'expired' });
     add('a', '6', { method: 'POST', path: '/y' });
     expect(take().map(([id]) => id)).toEqual(['1', '2', '3', '4', '5']);

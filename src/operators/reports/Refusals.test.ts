@@ -92,13 +92,13 @@ describe('[P86] the last refusals of a process', () => {
     add('12:00:59.999', 'revoked');
     add('12:01:00.000', 'revoked');
     add('12:01:59.000', 'revoked');
-    add('12:01:59.000', 'locked');
+    add('12:01:59.000', 'restricted');
     add('12:59:59.999', 'failed');
     const minutes = [
       { minute: '2026-11-28T12:00:00.000Z', reasons: { revoked: 1 } },
       {
         minute: '2026-11-28T12:01:00.000Z',
-        reasons: { revoked: 2, locked: 1 },
+        reasons: { revoked: 2, restricted: 1 },
       },
       { minute: '2026-11-28T12:59:00.000Z', reasons: { failed: 1 } },
     ];

@@ -12,10 +12,9 @@ export function describeReplica(options: {
   backstage: string | undefined;
   plugins: Pick<Plugins, 'isInstalled'>;
   refusals: Pick<Refusals, 'describe'>;
-  revocations: Pick<Revocations, 'locks' | 'size'>;
+  revocations: Pick<Revocations, 'size'>;
 }) {
   const { backstage, plugins, refusals, revocations } = options;
-  const lockedUsers = revocations.locks().length;
   return {
     replica: {
       host: hostname(),
@@ -27,9 +26,8 @@ export function describeReplica(options: {
       hasAuth: plugins.isInstalled('auth'),
     },
     revocations: {
-      /** The number of sign-outs in force: of one session, of all sessions of a user, or by a lock that has ended. */
-      sessions: revocations.size - lockedUsers,
-      lockedUsers,
+      /** The number of sign-outs in force: of one session, or of all sessions of a user. */
+      sessions: revocations.size,
     },
     ...refusals.describe(),
   };

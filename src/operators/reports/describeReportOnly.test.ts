@@ -291,11 +291,11 @@ describe('what worked in report-only', () => {
       workedOf({ plugin: 'other', method: 'GET', reason, subject });
     const report = describeUses([
       workedOf(get('other')),
-      presenting('locked'),
+      presenting('restricted'),
       ...[1, 2, 3, 4, 5, 6].map(i => presenting('only', `ci-${i}`)),
     ]);
     const whys = [
-      'a credential would be refused (locked)',
+      'a credential would be refused (restricted)',
       ...[1, 2, 3, 4, 5, 6].map(
         i => `a token of ci-${i} would be refused (only)`,
       ),
@@ -315,7 +315,7 @@ describe('what worked in report-only', () => {
       `the gate refuses GET /api/other/…, ${[1, 2, 3, 4].map(i => `GET /api/other/… with a token of ci-${i}`).join(', ')}, 2 more from then on`,
     );
     // Without barriers behind the gate, no rule is proposed.
-    const disabled = describeUses([presenting('locked')], true);
+    const disabled = describeUses([presenting('restricted')], true);
     expect(disabled.worked[0].why).toBe(whys[0]);
   });
 

@@ -115,7 +115,7 @@ export function explainInWords(
     ...(subject === undefined ? describeOpening(answer, policy) : []),
     ...ofToken.lines,
     !policy.isEnforced &&
-      `Until the gate enforces, it refuses only locked users and ended sessions (${CONFIG_KEY}.mode)`,
+      `Until the gate enforces, it refuses only ended sessions (${CONFIG_KEY}.mode)`,
   ];
   return {
     lines: lines.filter(line => typeof line === 'string'),

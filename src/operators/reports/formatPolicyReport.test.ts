@@ -106,13 +106,10 @@ describe('formatPolicyReport', () => {
   );
 
   it.each([
-    [
-      undefined,
-      'API gate: report-only, only locked users and ended sessions are refused',
-    ],
+    [undefined, 'API gate: report-only, only ended sessions are refused'],
     [
       until,
-      `API gate: report-only until ${until}, only locked users and ended sessions are refused`,
+      `API gate: report-only until ${until}, only ended sessions are refused`,
     ],
   ])('names what enforcing would change (until: %s)', (end, title) => {
     const yaml = '# - { plugin: hello, path: /reset/aB3dE6gH9jK2mN5p }';

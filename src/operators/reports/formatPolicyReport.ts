@@ -42,7 +42,7 @@ export function formatPolicyReport(
 ): string {
   const mode = report.enforced
     ? 'enforce'
-    : `report-only${report.until ? ` until ${report.until}` : ''}, only locked users and ended sessions are refused`;
+    : `report-only${report.until ? ` until ${report.until}` : ''}, only ended sessions are refused`;
   const lines = [
     ...formatReport(report),
     ...(page ? [`As a page, for operators: ${page}`] : []),

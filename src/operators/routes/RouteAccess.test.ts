@@ -204,16 +204,16 @@ describe('[P18] RouteAccess', () => {
     [{ permissionNames: ['catalog.entity.read'] }, refused],
     [{ permissionNames: [permission.name] }, 'service'],
   ])(
-    'lets a service with the access restrictions %j lock users out: %s',
+    'lets a service with the access restrictions %j keep users out: %s',
     async (accessRestrictions, outcome) => {
       const { access } = create({
         principal: { ...service, accessRestrictions },
       });
-      const locker = access.requireLocker(req, 'user:default/jane').then(
+      const caller = access.requireOffboarder(req, 'user:default/jane').then(
         ({ type }) => type,
         ({ message }) => message,
       );
-      expect(await locker).toBe(outcome);
+      expect(await caller).toBe(outcome);
     },
   );
 });

@@ -32,8 +32,8 @@ export const authApiGateReadPermission = createPermission({
 });
 
 /**
- * Permission to end all sessions of another user, and to lock that user out. Operators need it (`auth.apiGate.operators`), and so do
- * external tokens that lock users out; other services, and users for themselves, do not.
+ * Permission to end all sessions of another user. Operators need it (`auth.apiGate.operators`), and so do external tokens that end those
+ * of the next hours, too; other services, and users for themselves, do not.
  *
  * @public
  */
@@ -87,11 +87,11 @@ export class RouteAccess {
 
   /**
    * Accepts operators, and services whose access restrictions name the permission to revoke. Those are external tokens: plugins
-   * have none. A plugin that acts for an operator is refused too, so that no request which a plugin passes on can lock users out.
+   * have none. A plugin that acts for an operator is refused too, so that no request which a plugin passes on can keep users out.
    *
-   * @throws ConflictError for users who would lock themselves out
+   * @throws ConflictError for users who would keep themselves out
    */
-  async requireLocker(req: Request, userEntityRef: string) {
+  async requireOffboarder(req: Request, userEntityRef: string) {
     const permission = authApiGateRevokePermission;
     const caller = await this.#readCaller(req);
     const { principal } = caller;
@@ -109,7 +109,9 @@ export class RouteAccess {
     }
     await this.#require(permission, caller);
     if (isSelf(principal, userEntityRef)) {
-      throw new ConflictError('Operators can not lock themselves out');
+      throw new ConflictError(
+        'Operators can not refuse their own next sign-ins: leave out until',
+      );
     }
     return principal;
   }

@@ -6,7 +6,7 @@ import {
 } from '../../__tests__/__testUtils__/startRoutes';
 import { unsignedToken } from '../../__tests__/__testUtils__/unsignedToken';
 import { TokenCache } from '../../gate/verify/TokenCache';
-import { lockOfUser, Revocation } from '../../gate/sessions/Revocation';
+import type { Revocation } from '../../gate/sessions/Revocation';
 import type { UserSignOut } from '../../store/revocations/createUserSignOut';
 import { createRevocationRouter } from './createRevocationRouter';
 
@@ -41,8 +41,6 @@ const page = { revocations: [session], cursor: 'next', hasMore: false };
 async function start(
   options: {
     isStoreGone?: boolean;
-    /** The end of the lock of each user. */
-    lockedUntil?: number;
     signedOut?: Partial<Awaited<ReturnType<UserSignOut>>>;
   } = {},
 ) {
@@ -51,14 +49,6 @@ async function start(
     isRevoked: ({ sub }: Revocation) => sub === 'user:default/gone',
     readPage: jest.fn(async (_cursor: string | undefined) => page),
     revoke: jest.fn(async (_revocation: Revocation) => !options.isStoreGone),
-    locks: () =>
-      options.lockedUntil ? [lockOfUser(JANE, options.lockedUntil)] : [],
-  };
-  const unlessGone = <T>(answer: T) =>
-    options.isStoreGone ? Promise.reject(new Error('gone')) : answer;
-  const locks = {
-    find: jest.fn(async (_user: string) => unlessGone(options.lockedUntil)),
-    set: jest.fn(async (_user: string, _end: number) => unlessGone(undefined)),
   };
   const signOutUser = jest.fn(async () => ({
     revocation: everything,
@@ -72,15 +62,12 @@ async function start(
       tokens: new TokenCache({ ttlMs: 0 }),
       revocations: revocations as never,
       signOutUser: signOutUser as never,
-      locks,
-      lookUpUser: async () => true,
       audit: { revoked: (...args) => revoked.push(args) },
     }),
   );
   return {
-    ...{ ...revocations, locks, revoked, signOutUser },
+    ...{ ...revocations, revoked, signOutUser },
     ...{ authorized: routes.authorized, port: routes.port },
-    lift: (user: string) => routes.send('DELETE', `${ROUTE}/${user}`, OPERATOR),
     get: (query = '', caller = SERVICE) =>
       routes.send('GET', `${ROUTE}${query}`, caller),
     post: (body: unknown, caller = SERVICE) =>
@@ -179,7 +166,7 @@ describe('POST of a user', () => {
       expect(
         await post({ userEntityRef: 'User:default/Jane' }, caller),
       ).toMatchObject({ status: 201, body: { offlineSessions: { ended: 2 } } });
-      expect(signOutUser.mock.calls).toEqual([[JANE]]);
+      expect(signOutUser.mock.calls).toEqual([[JANE, undefined, undefined]]);
       expect(revoked).toEqual([
         [ofJane, { by: caller, offlineSessions: { ended: 2 } }],
       ]);
@@ -224,142 +211,70 @@ describe('POST of a user', () => {
   });
 });
 
-describe('a lock', () => {
+describe('POST of a user with until', () => {
   const inAnHour = iat + 3660;
-  const body = {
-    userEntityRef: JANE,
-    lockedUntil: new Date(inAnHour * 1000).toISOString(),
-  };
+  const until = new Date(inAnHour * 1000).toISOString();
+  const body = { userEntityRef: JANE, until };
 
-  it('is set, and all sessions and refresh tokens end', async () => {
-    const before = { lockedUntil: inAnHour - 60 };
-    const { locks, post, revoked, signOutUser } = await start(before);
+  it('ends the sessions of the next hour, too', async () => {
+    const { post, revoked, signOutUser } = await start();
     const answer = await post(body, OPERATOR);
-    const ended = {
-      offlineSessions: { ended: 2 },
-      formerLockedUntil: new Date((inAnHour - 60) * 1000).toISOString(),
-      known: true,
-      lockedUntil: body.lockedUntil,
-    };
+    const ended = { until, offlineSessions: { ended: 2 } };
     expect(answer).toMatchObject({ status: 201 });
     expect(answer.body).toEqual(ended);
-    expect(locks.set.mock.calls).toEqual([[JANE, inAnHour]]);
-    expect(signOutUser.mock.calls).toEqual([[JANE]]);
-    const lock = { scope: 'lock', sub: JANE };
-    expect(revoked).toEqual([[lock, { by: OPERATOR, ...ended }]]);
+    expect(signOutUser.mock.calls).toEqual([[JANE, undefined, inAnHour]]);
+    expect(revoked).toEqual([[ofJane, { by: OPERATOR, ...ended }]]);
   });
 
   it('[P81] is not for a service whose restrictions do not name the permission', async () => {
-    const { locks, post, signOutUser } = await start();
+    const { post, signOutUser } = await start();
     expect((await post(body)).status).toBe(403);
-    expect(locks.set).not.toHaveBeenCalled();
     expect(signOutUser).not.toHaveBeenCalled();
   });
 
-  it.each<[string, Parameters<typeof start>[0], string]>([
-    [
-      'the database is gone',
-      { isStoreGone: true },
-      'Signed out at this replica, and the lock may be as it was: try again once the database can be reached',
-    ],
-    [
-      'refresh tokens are kept',
-      { signedOut: { offlineSessions: 'unreachable' } },
-      'The lock was changed, except that OAuth clients keep their refresh tokens until the auth plugin can be reached',
-    ],
-    [
-      'the sign-out is not stored',
-      { signedOut: { isStored: false } },
-      NOT_STORED.body.error.message,
-    ],
-  ])('is 503 while %s, and the sessions end', async (_, options, message) => {
-    const { post, revoked, signOutUser } = await start(options);
-    expect(await post(body, OPERATOR)).toMatchObject(
-      errorOf(503, 'ServiceUnavailableError', message),
-    );
-    expect(signOutUser).toHaveBeenCalledTimes(1);
-    expect(revoked).toMatchObject([
-      [
-        { scope: 'lock', sub: JANE },
-        { by: OPERATOR, problem: message },
-      ],
-    ]);
-  });
-
-  it('is lifted by a lock that ends now', async () => {
-    const { lift, locks, revoked, signOutUser } = await start({
-      lockedUntil: inAnHour,
+  it('is 409 for operators themselves', async () => {
+    const { post, signOutUser } = await start();
+    const own = { ...body, userEntityRef: OPERATOR };
+    expect(await post(own, OPERATOR)).toMatchObject({
+      status: 409,
+      body: {
+        error: {
+          message:
+            'Operators can not refuse their own next sign-ins: leave out until',
+        },
+      },
     });
-    const { status, body: answer } = await lift('User:Default/Jane');
-    const ended = {
-      offlineSessions: { ended: 2 },
-      formerLockedUntil: body.lockedUntil,
-      lifted: true,
-    };
-    expect([status, answer]).toEqual([200, ended]);
-    const [[user, end]] = locks.set.mock.calls;
-    expect(user).toBe(JANE);
-    expect(end - (iat + 60)).toBeLessThan(20);
-    expect(signOutUser).toHaveBeenCalledTimes(1);
-    const lock = { scope: 'lock', sub: JANE };
-    expect(revoked).toEqual([[lock, { by: OPERATOR, ...ended }]]);
-  });
-
-  it('is in the list for services and operators, and for no other user', async () => {
-    const { authorized, get } = await start({ lockedUntil: inAnHour });
-    const locked = [{ userEntityRef: JANE, lockedUntil: body.lockedUntil }];
-    for (const caller of [SERVICE, OPERATOR]) {
-      expect(await get('/locked', caller)).toMatchObject({
-        status: 200,
-        body: { locked },
-      });
-    }
-    expect(authorized).toEqual(['auth.api-gate.read', 'auth.api-gate.read']);
-    expect((await get('/locked', JANE)).status).toBe(403);
-  });
-
-  it.each<[number, string, string, Parameters<typeof start>[0]]>([
-    [404, `${JANE} is not locked`, JANE, {}],
-    [
-      400,
-      'userEntityRef must be a full entity reference, such as user:default/jane',
-      'jane',
-      { lockedUntil: inAnHour },
-    ],
-    [
-      409,
-      'Operators can not lock themselves out',
-      OPERATOR,
-      { lockedUntil: inAnHour },
-    ],
-    [
-      503,
-      'The lock is as it was: try again once the database can be reached',
-      JANE,
-      { isStoreGone: true },
-    ],
-  ])('is not lifted: %i, %s', async (status, message, user, options) => {
-    const { lift, locks, revoked, signOutUser } = await start(options);
-    expect(await lift(user)).toMatchObject({
-      status,
-      body: { error: { message } },
-    });
-    expect(locks.set).not.toHaveBeenCalled();
     expect(signOutUser).not.toHaveBeenCalled();
-    expect(revoked).toEqual([]);
+  });
+
+  it('is 400 for more than a day', async () => {
+    const { post, signOutUser } = await start();
+    const answer = await post({ ...body, until: '2999-01-01' }, OPERATOR);
+    expect(answer).toMatchObject({
+      status: 400,
+      body: {
+        error: {
+          message: expect.stringMatching(
+            /^until must be in the future, at most 24 hours from now: write 20.*Z or earlier$/,
+          ),
+        },
+      },
+    });
+    expect(signOutUser).not.toHaveBeenCalled();
+  });
+
+  it.each([
+    ['GET', `${ROUTE}/locked`],
+    ['DELETE', `${ROUTE}/${JANE}`],
+  ])('nothing takes it back: %s %s is 404', async (method, target) => {
+    const { port } = await start();
+    const headers = { Authorization: `Bearer ${OPERATOR}` };
+    const url = `http://localhost:${port}${target}`;
+    expect((await fetch(url, { method, headers })).status).toBe(404);
   });
 });
 
 describe('a caller', () => {
-  it('[P19] lifts no lock above the limit of calls', async () => {
-    const { lift, locks, post } = await start({ lockedUntil: iat + 3660 });
-    for (let i = 0; i < LIMITS.user; i += 1) {
-      await post({ userEntityRef: JANE }, OPERATOR);
-    }
-    expect((await lift(JANE)).status).toBe(429);
-    expect(locks.set).not.toHaveBeenCalled();
-  });
-
   it.each([
     ['revocation', session],
     ['user', { userEntityRef: JANE }],

@@ -1,18 +1,13 @@
 import {
   AuthenticationError,
-  NotFoundError,
   ServiceUnavailableError,
 } from '@backstage/errors';
 import { json, Request, Response, Router } from 'express';
 import PromiseRouter from 'express-promise-router';
 import { tokenOf } from '../../gate/read/token';
 import type { TokenCache } from '../../gate/verify/TokenCache';
-import {
-  endOfLock,
-  now,
-  Revocation,
-  userKey,
-} from '../../gate/sessions/Revocation';
+import { Revocation, userKey } from '../../gate/sessions/Revocation';
+import type { UserSignOut } from '../../store/revocations/createUserSignOut';
 import type { Revocations } from '../../store/revocations/Revocations';
 import type { GateAudit } from '../reports/GateAudit';
 import { RateLimit } from '../../gate/util/RateLimit';
@@ -23,14 +18,8 @@ import {
   authApiGateRevokePermission,
   nameOf,
 } from './RouteAccess';
-import {
-  LOCK_PATH,
-  LOCKED_USERS_PATH,
-  REVOCATIONS_PATH,
-} from '../../gate/read/requestLine';
-import type { createUserLookup } from './createUserLookup';
-import { endUser, EndUserServices, NOT_STORED, toInstant } from './endUser';
-import { readRevocationBody, readUserEntityRef } from './readRevocationBody';
+import { REVOCATIONS_PATH } from '../../gate/read/requestLine';
+import { readRevocationBody, toInstant } from './readRevocationBody';
 
 const MINUTE_MS = 60_000;
 
@@ -40,11 +29,17 @@ const MAX_PER_USER = 30;
 // A backend without the `auth` plugin posts the sign-outs of all its users.
 const MAX_PER_SERVICE = 1_000;
 
-interface RevocationRoutes extends EndUserServices {
+const NOT_STORED =
+  'Signed out at this replica; the others will follow once the database can be reached';
+
+const OFFLINE_SESSIONS_KEPT =
+  'Signed out, except that OAuth clients keep their refresh tokens until the auth plugin can be reached';
+
+interface RevocationRoutes {
   access: RouteAccess;
   tokens: TokenCache;
   revocations: Revocations;
-  lookUpUser: ReturnType<typeof createUserLookup>;
+  signOutUser: UserSignOut;
   /** Records each revocation that a request has put in force, with what the answer has. */
   audit: Pick<GateAudit, 'revoked'>;
 }
@@ -53,8 +48,8 @@ interface RevocationRoutes extends EndUserServices {
  * Creates the routes of revocations, below the `auth` plugin: docs/reference/http-api.md has their bodies and answers. Backends without
  * that plugin poll the list, and post the sign-outs that they have answered.
  *
- * The answer is 503 while a revocation is in force at this replica only, if the refresh tokens could not be ended, or if a lock could not
- * be stored. The gate retries in the background, except for locks.
+ * The answer is 503 while a revocation is in force at this replica only, or if the refresh tokens could not be ended. The gate retries in
+ * the background.
  */
 export function createRevocationRouter(options: RevocationRoutes): Router {
   const { access, revocations } = options;
@@ -70,7 +65,7 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
 
   router.post(REVOCATIONS_PATH, json(), async (req, res) => {
     const body = readRevocationBody(req.body);
-    const { revocation, userEntityRef: sub, lockedUntil } = body;
+    const { revocation, userEntityRef: sub, until } = body;
     if (revocation) {
       const caller = await access.assertService(
         req,
@@ -83,57 +78,36 @@ export function createRevocationRouter(options: RevocationRoutes): Router {
       res.status(201).json(answer);
       return;
     }
-    const isLock = lockedUntil !== undefined;
-    const caller = isLock
-      ? await access.requireLocker(req, sub)
-      : await access.requireUserOrOperator(req, sub);
+    const caller =
+      until === undefined
+        ? await access.requireUserOrOperator(req, sub)
+        : await access.requireOffboarder(req, sub);
     assertMayWrite(req, res, caller);
-    const [{ scope, ...ended }, known] = await Promise.all([
-      endUser(options, sub, lockedUntil),
-      isLock ? options.lookUpUser(sub) : undefined,
-    ]);
-    const lock = isLock ? { lockedUntil: toInstant(lockedUntil), known } : {};
-    const outcome = { ...lock, ...ended };
-    const answer = finish(options, caller, { scope, sub }, outcome);
+    const outcome = await endUser(options, sub, until);
+    const answer = finish(options, caller, { scope: 'user', sub }, outcome);
     res.status(201).json(answer);
   });
 
-  addLockRoutes(router, options, assertMayWrite);
   return router;
 }
 
-function addLockRoutes(
-  router: Router,
-  options: RevocationRoutes,
-  assertMayWrite: ReturnType<typeof createWriteLimit>,
+/** Ends all sessions of a user. `problem` is why not everything has ended everywhere. */
+async function endUser(
+  { signOutUser }: RevocationRoutes,
+  sub: string,
+  until?: number,
 ) {
-  const { access, locks, revocations } = options;
-
-  router.get(LOCKED_USERS_PATH, async (req, res) => {
-    await access.requireOperator(req);
-    const locked = revocations.locks().map(lock => ({
-      userEntityRef: lock.sub,
-      lockedUntil: toInstant(endOfLock(lock)),
-    }));
-    res.json({ locked });
-  });
-
-  router.delete(LOCK_PATH, async (req, res) => {
-    const sub = readUserEntityRef(req.params[0]);
-    const caller = await access.requireLocker(req, sub);
-    assertMayWrite(req, res, caller);
-    const former = await locks.find(sub).catch(() => {
-      throw new ServiceUnavailableError(
-        'The lock is as it was: try again once the database can be reached',
-      );
-    });
-    if (former === undefined) {
-      throw new NotFoundError(`${sub} is not locked`);
-    }
-    const { scope, ...ended } = await endUser(options, sub, now());
-    const lifted = { ...ended, lifted: true };
-    res.json(finish(options, caller, { scope, sub }, lifted));
-  });
+  const { isStored, offlineSessions } = await signOutUser(
+    sub,
+    undefined,
+    until,
+  );
+  const end = until === undefined ? {} : { until: toInstant(until) };
+  if (offlineSessions === 'unreachable') {
+    return { ...end, problem: OFFLINE_SESSIONS_KEPT };
+  }
+  const problem = isStored ? undefined : NOT_STORED;
+  return { ...end, problem, offlineSessions };
 }
 
 /**

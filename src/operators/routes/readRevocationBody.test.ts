@@ -19,38 +19,38 @@ describe('readRevocationBody', () => {
     });
   });
 
+  const userEntityRef = 'user:default/jane';
+
   it.each([
     ['2026-11-26', NOON + 12 * 3_600_000],
-    ['2027-02-23', NOON + 89.5 * 86_400_000],
     ['2026-11-25T12:00:01Z', NOON + 1_000],
     ['2026-11-25T14:30:00+02:00', NOON + 30 * 60_000],
-    // A lock lasts no less than what was asked for.
+    // It lasts no less than what was asked for.
     ['2026-11-25T12:00:01.001Z', NOON + 2_000],
-    ['2027-02-23T12:00:00Z', NOON + 90 * 86_400_000],
-  ])('reads a lock until %s', (lockedUntil, end) => {
-    const userEntityRef = 'user:default/jane';
-    expect(readRevocationBody({ userEntityRef, lockedUntil })).toEqual({
+    ['2026-11-26T12:00:00Z', NOON + 24 * 3_600_000],
+  ])('reads a sign-out until %s', (until, end) => {
+    expect(readRevocationBody({ userEntityRef, until })).toEqual({
       userEntityRef,
-      lockedUntil: end / 1000,
+      until: end / 1000,
     });
   });
 
   it.each([
     ...['2026-11-25', '2026-11-25T12:00:00Z', '2026-11-25T13:00:00+02:00'],
-    ...['2027-02-23T12:00:01Z', '2027-02-24', '9999-12-31'],
-  ])('refuses a lock until %s, which is not within 90 days', lockedUntil => {
-    expect(() =>
-      readRevocationBody({ userEntityRef: 'user:default/jane', lockedUntil }),
-    ).toThrow('lockedUntil must be in the future, at most 90 days from now');
+    ...['2026-11-26T12:00:00.001Z', '2026-11-27', '9999-12-31'],
+  ])('refuses one until %s, which is not within 24 hours', until => {
+    expect(() => readRevocationBody({ userEntityRef, until })).toThrow(
+      'until must be in the future, at most 24 hours from now: write 2026-11-26T12:00:00.000Z or earlier',
+    );
   });
 
   it.each([
     ...['2026-12-31T18:00:00', 'tomorrow', '2027-02-31', '', '2026-12', null],
     ...[1_800_000_000, true, ['2026-12-31'], {}, '2026-12-31 ', '20261231'],
-  ])('refuses a lock until %j, which is no date or instant', lockedUntil => {
-    expect(() =>
-      readRevocationBody({ userEntityRef: 'user:default/jane', lockedUntil }),
-    ).toThrow('lockedUntil must be a date such as 2026-12-31, or an instant');
+  ])('refuses one until %j, which is no date or instant', until => {
+    expect(() => readRevocationBody({ userEntityRef, until })).toThrow(
+      'until must be a date such as 2026-12-31, or an instant',
+    );
   });
 
   it.each([
@@ -105,8 +105,8 @@ describe('readRevocationBody', () => {
     [{ ...session, exp: noon + 0.5 }, 'exp must be'],
     [{ ...session, scope: 'all' }, 'scope must be'],
     [{ ...session, scope: 'lock' }, 'scope must be'],
-    [{ ...session, lockedUntil: '2026-12-31' }, 'lockedUntil is not known'],
-    [{ lockedUntil: '2026-12-31' }, 'userEntityRef is missing'],
+    [{ ...session, until: '2026-12-31' }, 'until is not known'],
+    [{ until: '2026-12-31' }, 'userEntityRef is missing'],
     [{ ...session, x: 1 }, 'x is not known'],
   ])('refuses %j', (body, message) => {
     expect(() => readRevocationBody(body)).toThrow(message);

@@ -8,46 +8,46 @@ import {
 } from '../../gate/sessions/Revocation';
 import { isFullEntityRef, isStorableSub } from '../../settings/entityRef';
 
-const LONGEST_LOCK_DAYS = 90;
+/** Such a sign-out can't be taken back. By its end, the account is to be closed at the identity provider. */
+const LONGEST_UNTIL_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Reads the body of a `POST` of revocations.
  *
- * @returns one revocation, or the user whose sessions are to end, in lower case. `lockedUntil` is the end of a lock, in seconds since
- * the epoch; `undefined` locks nobody out.
+ * @returns one revocation, or the user whose sessions are to end, in lower case. `until` is the second, since the epoch, up to which
+ * tokens that are yet to be issued are refused, too.
  * @throws InputError that names the field
  */
 export function readRevocationBody(body: unknown) {
   check(isObject(body), 'The body must be a JSON object with userEntityRef');
-  const { userEntityRef, lockedUntil, ...others } = body;
+  const { userEntityRef, until, ...others } = body;
   if (userEntityRef === undefined) {
     return { revocation: readRevocation(body) };
   }
-  const user = readUserEntityRef(userEntityRef);
-  rejectUnknown(others);
-  return { userEntityRef: user, lockedUntil: readLockedUntil(lockedUntil) };
-}
-
-/** @throws InputError if a value is no full entity reference */
-export function readUserEntityRef(value: unknown): string {
   check(
-    isFullEntityRef(value),
+    isFullEntityRef(userEntityRef),
     'userEntityRef must be a full entity reference, such as user:default/jane',
   );
-  return userKey(value);
+  rejectUnknown(others);
+  return { userEntityRef: userKey(userEntityRef), until: readUntil(until) };
 }
 
-function readLockedUntil(value: unknown): number | undefined {
-  const instant = readInstant(value, 'lockedUntil');
+function readUntil(value: unknown): number | undefined {
+  const instant = readInstant(value, 'until');
   if (instant === undefined) {
     return undefined;
   }
-  const seconds = Math.ceil(+instant / 1000);
+  const latest = Date.now() + LONGEST_UNTIL_MS;
   check(
-    seconds > now() && seconds <= now() + LONGEST_LOCK_DAYS * 24 * 60 * 60,
-    `lockedUntil must be in the future, at most ${LONGEST_LOCK_DAYS} days from now`,
+    +instant > Date.now() && +instant <= latest,
+    `until must be in the future, at most 24 hours from now: write ${toInstant(Math.floor(latest / 1000))} or earlier`,
   );
-  return seconds;
+  return Math.ceil(+instant / 1000);
+}
+
+/** Formats seconds since the epoch. */
+export function toInstant(seconds: number): string {
+  return new Date(seconds * 1000).toISOString();
 }
 
 function readRevocation(body: Record<string, unknown>): Revocation {

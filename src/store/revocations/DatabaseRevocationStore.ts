@@ -56,11 +56,6 @@ export class DatabaseRevocationStore implements RevocationStore {
     }
   }
 
-  /** Resolves to the lock of a user, which may have ended. */
-  readLock(sub: string): Promise<Revocation | undefined> {
-    return this.table.readLock(sub);
-  }
-
   /** Uses the earlier of both clocks: a replica whose clock is far ahead must not delete rows that other replicas still need. */
   async removeExpired(): Promise<boolean> {
     const before = oldestLive(Math.min(Date.now(), await this.table.now()));

@@ -57,7 +57,7 @@ export class RevocationTable {
     return spans.map(({ from, rows_in, sum_of, sum_iat }) => ({
       /** The beginning of the span, in milliseconds of the database's clock. */
       from: Number(from),
-      /** The beginning, the number of rows, and the sums of their times. That of `iat` rises even where a lock now ends earlier. */
+      /** The beginning, the number of rows, and the sums of their times. */
       text: `${from}.${rows_in}.${sum_of}.${sum_iat}`,
     }));
   }
@@ -78,16 +78,8 @@ export class RevocationTable {
     );
   }
 
-  /** Reads the lock of a user, which may have ended. */
-  async readLock(sub: string): Promise<RevocationRow | undefined> {
-    const id = idOf({ scope: 'lock', sub, iat: 0, exp: 0 });
-    const [row] = await this.#read(query => query.where({ id }));
-    return row;
-  }
-
   /**
-   * Writes a revocation. A session has one row; a user has one row, which a later revocation extends, and one for a lock, which the
-   * next lock replaces.
+   * Writes a revocation. A session has one row, and a user has one, which a later revocation extends.
    */
   async write(revocation: Revocation): Promise<void> {
     const { scope, sub, iat, exp } = revocation;
@@ -99,11 +91,9 @@ export class RevocationTable {
       if (scope === 'session') {
         return insert.ignore();
       }
-      const isLock = scope === 'lock';
       return insert.merge({
-        // The next lock has a higher `iat`, whatever the clock of the replica that writes.
-        iat: raise(knex, 'iat', iat, isLock ? 1 : 0),
-        exp: isLock ? exp : raise(knex, 'exp', exp, 0),
+        iat: raise(knex, 'iat', iat),
+        exp: raise(knex, 'exp', exp),
         recorded_at,
       });
     });
@@ -151,11 +141,11 @@ function define(table: Knex.CreateTableBuilder): void {
   table.bigInteger('recorded_at').notNullable().index();
 }
 
-/** Returns the value if it is higher than the column's number. Otherwise that number rises by `step`. */
-function raise(knex: Knex, column: string, value: number, step: 0 | 1) {
+/** Returns the higher one of a value and of the column's number. */
+function raise(knex: Knex, column: string, value: number) {
   const name = `${TABLE}.${column}`;
-  const bindings = [name, value, value, name, step];
-  return knex.raw('case when ?? < ? then ? else ?? + ? end', bindings);
+  const bindings = [name, value, value, name];
+  return knex.raw('case when ?? < ? then ? else ?? end', bindings);
 }
 
 function idOf(revocation: Revocation): string {

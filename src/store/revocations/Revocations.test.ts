@@ -1,9 +1,5 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
-import {
-  lockOfUser,
-  Revocation,
-  SessionClaims,
-} from '../../gate/sessions/Revocation';
+import { Revocation, SessionClaims } from '../../gate/sessions/Revocation';
 import { Revocations } from './Revocations';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 
@@ -649,33 +645,6 @@ describe('Revocations of a store with a cursor', () => {
       await jest.advanceTimersByTimeAsync(20_000);
       const all = read.mock.calls.filter(([cursor]) => cursor === undefined);
       expect(all).toHaveLength(expected);
-    },
-  );
-
-  it.each([
-    [23, true],
-    [25, false],
-  ])(
-    '[P105] keeps a lock that the store lacks after %i hours without a reading: %j',
-    async (hours, isKept) => {
-      intervalMs = 300_000;
-      let rows = [lockOfUser('user:default/a', now() + 30 * 86_400)];
-      let gone = false;
-      const { revocations, following } = follow(async () => {
-        await (gone && new Promise(() => {}));
-        return { revocations: rows, cursor: 'end' };
-      });
-      await following;
-      // Another replica lifts the lock, and the row of the lift is deleted.
-      gone = true;
-      rows = [];
-      await jest.advanceTimersByTimeAsync(hours * 3600_000);
-      expect(revocations.isLocked('user:default/a')).toBe(true);
-      gone = false;
-      await jest.advanceTimersByTimeAsync(1_200_000);
-      expect(revocations.isLocked('user:default/a')).toBe(isKept);
-      expect(revocations.missing).toBe(isKept ? 1 : 0);
-      revocations.stop();
     },
   );
 

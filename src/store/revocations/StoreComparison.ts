@@ -1,8 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { chunk, shuffle } from 'lodash';
 import { WRITES_AT_A_TIME } from './PendingRevocations';
-import {
-  LONGEST_SESSION_SECONDS,
+import type {
   Revocation,
   RevocationList,
 } from '../../gate/sessions/Revocation';
@@ -59,7 +58,7 @@ export class StoreComparison {
       this.#dueAt = Infinity;
       this.#reading = { startedAt: performance.now() };
     }
-    const { addPage, list } = this.options;
+    const { addPage } = this.options;
     const { startedAt, cursor } = this.#reading;
     const page = await addPage(cursor);
     if (page.hasMore) {
@@ -68,19 +67,12 @@ export class StoreComparison {
     }
     this.#reading = undefined;
     this.#dueAt = Math.min(this.#dueAt, performance.now() + INTERVAL_MS);
-    // After a day, a lock counts only if the store still has it: the row of a lift is deleted by then. This reading may have begun before
-    // the store failed, as much earlier as readings are apart.
-    const dayMs = LONGEST_SESSION_SECONDS * 1_000;
-    if (startedAt - this.#comparedAt > dayMs - INTERVAL_MS) {
-      list.removeLocks(startedAt);
-    }
     this.#comparedAt = startedAt;
     await this.#writeBack();
   }
 
   /**
-   * Writes sign-outs back that the store has lost: otherwise a replica that starts would accept their tokens. Locks are never written
-   * back. A lock and its lift are one row, so a replica that has missed the lift would lock the user out everywhere.
+   * Writes sign-outs back that the store has lost: otherwise a replica that starts would accept their tokens.
    */
   async #writeBack(): Promise<void> {
     const { list, logger, signal } = this.options;
@@ -91,9 +83,7 @@ export class StoreComparison {
     const earliest = performance.now() - WRITE_BACK_MS;
     const lost = list
       .lostSince(this.#comparedAt)
-      .filter(
-        ({ scope, seenAt = 0 }) => scope !== 'lock' && seenAt >= earliest,
-      );
+      .filter(({ seenAt = 0 }) => seenAt >= earliest);
     let written = 0;
     // Replicas write in different orders, and their polls read what the others have written meanwhile.
     for (const batch of chunk(shuffle(lost), WRITES_AT_A_TIME)) {

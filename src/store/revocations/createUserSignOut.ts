@@ -24,10 +24,13 @@ export function createUserSignOut(options: {
 }) {
   const { issuerClock, revocations } = options;
 
-  /** @param known - a session of the user. If the clock of its issuer is ahead, the sign-out covers all tokens up to that session. */
-  return async (userEntityRef: string, known?: SessionClaims) => {
+  /**
+   * @param known - a session of the user. If the clock of its issuer is ahead, the sign-out covers all tokens up to that session
+   * @param until - the second, since the epoch, up to which tokens that are yet to be issued are refused, too
+   */
+  return async (userEntityRef: string, known?: SessionClaims, until = 0) => {
     const upToNow = (): Revocation => {
-      const iat = Math.max(known?.iat ?? 0, issuerClock.now());
+      const iat = Math.max(known?.iat ?? 0, until, issuerClock.now());
       // The longest lifetime of a token, or that of the known session if it expires later.
       const exp = Math.max(known?.exp ?? 0, iat + LONGEST_SESSION_SECONDS);
       return { scope: 'user', sub: userEntityRef, iat, exp };

@@ -1,5 +1,3 @@
-import path from 'node:path';
-import catalogPlugin from '@backstage/plugin-catalog-backend';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import type { JsonObject } from '@backstage/types';
@@ -33,7 +31,6 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../__testUtils__/signedBackends';
-import { folderWith } from '../__testUtils__/runCli';
 import { freePort } from '../__testUtils__/freePort';
 import { discovery } from '../__testUtils__/startBackend';
 import { until } from '../__testUtils__/until';
@@ -55,10 +52,10 @@ const backends = signedBackends();
 jest.setTimeout(120_000);
 afterEach(backends.stopAll);
 
-const [page] = blocksAfter('docs/sign-out.md', 'Who may lock');
+const [page] = blocksAfter('docs/sign-out.md', 'When somebody leaves', 'yaml');
 const external = (token: string, ...restrictions: JsonObject[]) =>
   staticToken(token, token, ...restrictions);
-/** The external tokens of the page, and others that may not lock. */
+/** The external token of the page, and others that may not sign a user out until later. */
 const externalAccess = [
   ...parse(page.replace('${OFFBOARDING_TOKEN}', OFFBOARDING)).backend.auth
     .externalAccess,
@@ -70,15 +67,6 @@ const externalAccess = [
     permissionAttribute: { action: 'update' },
   }),
 ];
-
-const folder = folderWith({
-  'user.yaml': `
-apiVersion: backstage.io/v1alpha1
-kind: User
-metadata: { name: in-catalog }
-spec: { memberOf: [] }
-`,
-});
 
 const instant = (seconds: number) => new Date(seconds * 1000).toISOString();
 const nextSecond = () => new Promise(resolve => setTimeout(resolve, 1_100));
@@ -111,41 +99,34 @@ async function start(options: SignedBackendOptions = {}) {
     body: JSON.parse(body),
   });
   const operator = await backend.guest();
-  const lock = async (
-    lockedUntil = now() + 3600,
+  const signOutUntil = async (
+    end = now() + 3600,
     { by = operator, userEntityRef = JANE } = {},
   ) =>
     parsed(
       await backend.post(REVOCATIONS, by, {
         userEntityRef,
-        lockedUntil: instant(lockedUntil),
+        until: instant(end),
       }),
-    );
-  const lift = async ({ by = operator, user = JANE } = {}) =>
-    parsed(
-      await backend.request('DELETE', `${REVOCATIONS}/${user}`, [bearer(by)]),
     );
   return {
     ...backend,
     hello,
     operator,
-    lock,
-    lift,
+    signOutUntil,
     forOperator: async (): Promise<string> => {
       const target = '/api/hello/x?for=auth';
       return JSON.parse((await backend.get(target, bearer(operator))).body)
         .token;
     },
     jane: (iat = now()) => backend.sign({ sub: JANE, iat, exp: iat + 3600 }),
-    locked: async (by = operator) =>
-      parsed(await backend.get(`${REVOCATIONS}/locked`, bearer(by))),
     status: (token: string, target = '/api/hello/x') =>
       backend.statusOf(target, bearer(token)),
   };
 }
 
-describe('a user who is locked out', () => {
-  it('[P80] gets no further by another page load, until the lock is lifted', async () => {
+describe('a user who is signed out until later', () => {
+  it('[P80] gets no further by another page load or sign-in until then, and with no token from before', async () => {
     const backend = await start({
       features: [identityProvider(JANE, new IdentityProviderSession())],
       config: identityProviderConfig,
@@ -155,62 +136,43 @@ describe('a user who is locked out', () => {
     const load = async () => (await laptop.loadPage()).token!;
     const before = await load();
     expect(await backend.status(before)).toBe(200);
-    const end = now() + 3600;
-    expect(await backend.lock(end)).toEqual({
+    const end = now() + 5;
+    const userEntityRef = 'User:default/JANE';
+    expect(await backend.signOutUntil(end, { userEntityRef })).toEqual({
       status: 201,
-      body: {
-        lockedUntil: instant(end),
-        known: true,
-        offlineSessions: 'disabled',
-      },
+      body: { until: instant(end), offlineSessions: 'disabled' },
     });
     await nextSecond();
     await laptop.signIn();
     const meanwhile = await load();
-    expect(await backend.status(before)).toBe(401);
-    expect(await backend.status(meanwhile)).toBe(401);
-    expect((await laptop.fetch('/api/hello/x')).status).toBe(401);
-    expect(await backend.locked()).toEqual({
-      status: 200,
-      body: { locked: [{ userEntityRef: JANE, lockedUntil: instant(end) }] },
-    });
-
-    expect(await backend.lift({ user: 'User:default/JANE' })).toEqual({
-      status: 200,
-      body: {
-        formerLockedUntil: instant(end),
-        lifted: true,
-        offlineSessions: 'disabled',
-      },
-    });
-    expect(await backend.status(meanwhile)).toBe(401);
-    await nextSecond();
-    expect(await backend.status(await load())).toBe(200);
-    expect(await backend.status(meanwhile)).toBe(401);
-    expect((await backend.locked()).body).toEqual({ locked: [] });
-    expect((await backend.lift()).status).toBe(404);
-  });
-
-  it('[P80] is refused whatever the time of the token, and with a token from before the end afterwards', async () => {
-    const backend = await start();
-    const end = now() + 4;
-    await backend.lock(end);
-    const [past, future, after] = [
-      await backend.jane(now() - 600),
-      await backend.jane(end - 1),
-      // The clock of its issuer is ahead.
-      await backend.jane(end + 1),
-    ];
-    for (const token of [past, future, after]) {
+    for (const token of [before, meanwhile, await backend.jane(end)]) {
       expect(await backend.status(token)).toBe(401);
     }
-    await until(async () => (await backend.status(after)) === 200);
-    expect(now()).toBeGreaterThanOrEqual(end);
-    expect(await backend.status(past)).toBe(401);
-    expect(await backend.status(future)).toBe(401);
-    expect((await backend.locked()).body).toEqual({ locked: [] });
-    // Nothing is left to be lifted.
-    expect((await backend.lift()).status).toBe(404);
+    expect((await laptop.fetch('/api/hello/x')).status).toBe(401);
+
+    await until(async () => now() > end);
+    expect(await backend.status(await load())).toBe(200);
+    for (const token of [before, meanwhile, await backend.jane(end)]) {
+      expect(await backend.status(token)).toBe(401);
+    }
+  });
+
+  it('[P80] stays so: no later call shortens it, and none takes it back', async () => {
+    const backend = await start();
+    const end = now() + 3600;
+    await backend.signOutUntil(end);
+    await backend.signOutUntil(now() + 2);
+    expect(
+      await backend.post(REVOCATIONS, backend.operator, {
+        userEntityRef: JANE,
+      }),
+    ).toMatchObject({ status: 201 });
+    const lift = await backend.request('DELETE', `${REVOCATIONS}/${JANE}`, [
+      bearer(backend.operator),
+    ]);
+    expect(lift.status).toBe(404);
+    expect(await backend.status(await backend.jane(end))).toBe(401);
+    expect(await backend.status(await backend.jane(end + 1))).toBe(200);
   });
 
   it('[P80] is refused by cookie, limited token and service, and on public paths', async () => {
@@ -253,7 +215,7 @@ describe('a user who is locked out', () => {
         calls.map(([target, lines]) => backend.statusOf(target, ...lines)),
       );
     expect(await statuses()).toEqual([200, 200, 200, 200, 200, 200, 404]);
-    await backend.lock();
+    await backend.signOutUntil();
     expect(await statuses()).toEqual(calls.map(() => 401));
     const { headers } = await backend.get('/api/hello/x', cookie(token));
     expect(String(headers['set-cookie'])).toContain('token=;');
@@ -276,7 +238,7 @@ describe('a user who is locked out', () => {
       await backend.upgrade('/api/live/ws', protocol(backend.operator)),
     ];
     expect([socket.status, other.status]).toEqual([101, 101]);
-    await backend.lock();
+    await backend.signOutUntil();
     await socket.closed;
     expect((await open()).status).toBe(401);
     expect(other.isClosed()).toBe(false);
@@ -286,14 +248,14 @@ describe('a user who is locked out', () => {
   it('[P80] can still sign out', async () => {
     const backend = await start();
     const token = await backend.jane(now() - 10);
-    await backend.lock();
+    await backend.signOutUntil();
     const { status, headers } = await backend.signOut(cookie(token));
     expect(status).toBe(204);
     expect(String(headers['set-cookie'])).toContain('token=;');
   });
 });
 
-describe('[P81] who may lock a user out', () => {
+describe('[P81] who may sign a user out until later', () => {
   it('operators, and external tokens whose restrictions name the permission', async () => {
     const backend = await start({
       features: [permissionPlugin, allowAllPolicy],
@@ -312,142 +274,86 @@ describe('[P81] who may lock a user out', () => {
     };
     const may: string[] = [];
     for (const [i, [name, by]] of Object.entries(callers).entries()) {
-      const user = `user:default/u${i}`;
-      const token = await backend.sign({ sub: user });
-      const change = { by, user, userEntityRef: user };
-      const locked = (await backend.lock(undefined, change)).status;
-      const found = [locked, await backend.status(token)];
-      await backend.lock(undefined, { userEntityRef: user });
-      found.push((await backend.lift(change)).status);
-      expect([name, found]).toEqual([
-        name,
-        locked === 201 ? [201, 401, 200] : [403, 200, 403],
-      ]);
-      may.push(...(locked === 201 ? [name] : []));
+      const userEntityRef = `user:default/u${i}`;
+      const token = await backend.sign({ sub: userEntityRef });
+      const change = { by, userEntityRef };
+      const { status } = await backend.signOutUntil(undefined, change);
+      expect([name, status, await backend.status(token)]).toEqual(
+        status === 201 ? [name, 201, 401] : [name, 403, 200],
+      );
+      may.push(...(status === 201 ? [name] : []));
     }
     expect(may).toEqual(Object.keys(callers).slice(0, 2));
-    const left = (await backend.locked()).body.locked;
-    expect(left).toHaveLength(Object.keys(callers).length - may.length);
   });
 
   it('an operator without the permission: nobody', async () => {
     const backend = await start({ features: [deniedPermissions] });
-    expect((await backend.lock()).status).toBe(403);
-    expect((await backend.lift()).status).toBe(403);
+    expect((await backend.signOutUntil()).status).toBe(403);
     expect(await backend.status(await backend.jane())).toBe(200);
   });
 
   it('operators: each other, and nobody themselves', async () => {
     const backend = await start({ apiGate: { operators: [OPERATOR, JANE] } });
     const own = { userEntityRef: 'User:development/Guest' };
-    expect(await backend.lock(undefined, own)).toMatchObject({
+    expect(await backend.signOutUntil(undefined, own)).toMatchObject({
       status: 409,
       body: { error: { name: 'ConflictError' } },
     });
-    expect((await backend.lift({ user: OPERATOR })).status).toBe(409);
     expect(await backend.status(backend.operator)).toBe(200);
     const jane = await backend.jane(now() - 10);
-    expect((await backend.lock()).status).toBe(201);
-    expect((await backend.lock(undefined, { by: jane })).status).toBe(401);
-    expect((await backend.lift({ by: jane })).status).toBe(401);
-  });
-
-  it('reads the list: operators, and services', async () => {
-    const backend = await start();
-    await backend.lock();
-    const service = await backend.hello.tokenFor('auth');
-    for (const by of [backend.operator, service, 'for-reading']) {
-      expect((await backend.locked(by)).status).toBe(200);
-    }
-    const john = await backend.sign({ sub: 'user:default/john' });
-    for (const by of [john, OFFBOARDING]) {
-      expect((await backend.locked(by)).status).toBe(403);
-    }
+    expect((await backend.signOutUntil()).status).toBe(201);
+    const byJane = { by: jane, userEntityRef: 'user:default/john' };
+    expect((await backend.signOutUntil(undefined, byJane)).status).toBe(401);
   });
 });
 
-describe('a lock', () => {
-  it('of what is no user is no lock that could be lifted', async () => {
+describe('a sign-out until later', () => {
+  it.each([
+    ['a moment ago', -1],
+    ['25 hours from now', 25 * 3600],
+  ])('with an end %s is 400, and ends nothing', async (_, seconds) => {
     const backend = await start();
-    const odd = ['jane', '', '%00', 'user:default/jane/x', '..%2f..%2fpolicy'];
-    for (const user of odd) {
-      const { status } = await backend.lift({ user });
-      expect([400, 404]).toContain(status);
-    }
+    const token = await backend.jane(now() - 10);
+    const { status, body } = await backend.signOutUntil(now() + seconds);
+    expect([status, body.error.message]).toEqual([
+      400,
+      expect.stringMatching(
+        /^until must be in the future, at most 24 hours from now: write 2\S+Z or earlier$/,
+      ),
+    ]);
+    expect(await backend.status(token)).toBe(200);
   });
 
-  it('of a user whom nothing has ever named says so', async () => {
-    const backend = await start({
-      features: [catalogPlugin],
-      config: {
-        catalog: {
-          rules: [{ allow: ['User'] }],
-          locations: [{ type: 'file', target: path.join(folder, 'user.yaml') }],
-        },
-      },
-    });
-    const knownOf = async (name: string) => {
-      const user = { by: OFFBOARDING, userEntityRef: `user:${name}` };
-      return (await backend.lock(undefined, user)).body.known;
-    };
-    await until(async () => (await knownOf('default/In-Catalog')) === true);
-    expect(await knownOf('development/GUEST')).toBe(true);
-    expect(await knownOf('default/jnae')).toBe(false);
-  });
-
-  it('is in the audit and the metrics, and the refusals have its reason', async () => {
+  it('is in the audit, and the refusals have the reason of any ended session', async () => {
     const events: any[] = [];
     const exported = await exportMetrics();
     backends.add(exported);
     const backend = await start({ features: [recordingAuditor(events)] });
     const token = await backend.jane(now() - 10);
     const end = now() + 3600;
-    await backend.lock(end);
-    expect(await backend.status(token)).toBe(401);
-    await backend.lift({ by: OFFBOARDING });
+    await backend.signOutUntil(end);
     expect(await backend.status(token)).toBe(401);
     const recorded = () =>
       events
         .filter(({ eventId }) => eventId === 'api-gate-revocation')
         .filter(({ status }) => status === 'succeeded')
         .map(({ meta }) => meta);
-    await until(() => recorded().length === 2);
-    const ofJane = { scope: 'lock', userEntityRef: JANE };
+    await until(() => recorded().length === 1);
     expect(recorded()).toEqual([
       {
-        ...ofJane,
-        by: OPERATOR,
-        lockedUntil: instant(end),
-        known: false,
-        offlineSessions: 'disabled',
-      },
-      {
-        ...ofJane,
-        by: 'offboarding',
-        formerLockedUntil: instant(end),
-        lifted: true,
+        ...{ scope: 'user', userEntityRef: JANE, by: OPERATOR },
+        until: instant(end),
         offlineSessions: 'disabled',
       },
     ]);
-    await until(() => denialsIn(events).length === 2);
+    await until(() => denialsIn(events).length === 1);
     expect(denialsIn(events)).toMatchObject([
-      { plugin: 'hello', reason: 'locked', subject: JANE },
       { plugin: 'hello', reason: 'revoked', subject: JANE },
     ]);
     const { series } = await exported.scrape();
-    expect(series).toContainEqual({
-      name: 'api_gate_decisions_total',
-      labels: expect.objectContaining({
-        plugin: 'hello',
-        outcome: 'refused',
-        reason: 'locked',
-        credential: 'bearer',
-      }),
-      value: 1,
-    });
     expect(
       series.find(({ name }) => name === 'api_gate_revocations_held')?.value,
-    ).toBe(2);
+    ).toBe(1);
     expect(JSON.stringify([events, backend.log])).not.toContain(token);
   });
 
@@ -465,38 +371,37 @@ describe('a lock', () => {
     const status = (each: string) =>
       second.statusOf('/api/other/x', bearer(each));
     await until(async () => (await status(token)) === 200);
-    await first.lock();
+    const end = now() + 4;
+    await first.signOutUntil(end);
     await until(async () => (await status(token)) === 401);
-    expect(await status(await first.jane(now() + 1))).toBe(401);
-    await first.lift();
-    await nextSecond();
-    await until(async () => (await status(await first.jane())) === 200);
-    expect(await status(token)).toBe(401);
+    expect(await status(await first.jane(end))).toBe(401);
+    expect(await status(await first.jane(end + 1))).toBe(200);
   });
 });
 
 describeWithRoute('the refresh tokens of OAuth clients', () => {
-  it('a lock ends the refresh tokens, and lifting it ends those that a code gave meanwhile', async () => {
-    const user = 'user:development/guest';
+  it('a sign-out until later ends the refresh tokens, and clients get no code until then', async () => {
+    const userEntityRef = 'user:development/guest';
     const backend = await start({ config: { auth: oauthConfig('one') } });
     const authUrl = `${backend.url}/api/auth`;
     const refreshed = (token?: string) => refresh(authUrl, 'one', token!);
     const guest = await backend.guest();
-    const signIn = (lock?: () => Promise<void>) =>
-      signInClient(authUrl, 'one', guest, lock);
+    const signIn = (before?: () => Promise<void>) =>
+      signInClient(authUrl, 'one', guest, before);
     const { refresh_token: first } = await signIn();
-    const change = { by: OFFBOARDING, userEntityRef: user, user };
+    const change = { by: OFFBOARDING, userEntityRef };
+    // The client exchanges a code that was approved before.
     const meanwhile = await signIn(async () => {
-      const { body } = await backend.lock(undefined, change);
+      const { body } = await backend.signOutUntil(undefined, change);
       expect(body.offlineSessions).toEqual({ ended: 1 });
     });
     expect((await refreshed(first)).status).toBe(400);
     const { tokens } = await refreshed(meanwhile.refresh_token);
     expect(await backend.status(tokens.access_token)).toBe(401);
-    // A client of a user who is locked out gets no code.
     await expect(signIn()).rejects.toThrow();
 
-    const { body } = await backend.lift(change);
+    // A second call ends what the code has given.
+    const { body } = await backend.signOutUntil(undefined, change);
     expect(body.offlineSessions).toEqual({ ended: 1 });
     expect((await refreshed(tokens.refresh_token)).status).toBe(400);
   });
