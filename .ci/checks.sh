@@ -44,11 +44,6 @@ start() {
   pid=$!
 }
 
-# Prints when a file was written last, in seconds since the script has started.
-written() {
-  echo $((SECONDS - $(date +%s) + $(stat -c %Y "$1")))
-}
-
 # Counts a check that has ended after some seconds: a test run by its tests, any other check as one, and a trial not at all.
 count() {
   local name=$1 log=$2 status=$3 seconds=$4 cpu both
@@ -114,12 +109,14 @@ trial() {
 
 # Waits for the checks that run beside others, and prints the output of one after the other.
 join() {
-  local i status from last
+  local i status start from last
   for i in "${!names[@]}"; do
     status=0
     wait "${pids[i]}" || status=$?
-    from=$(written "${logs[i]}.from")
-    last=$(written "${logs[i]}")
+    # Read once, since the two clocks pass a second at different moments: a check of no time would take -1 s.
+    start=$(($(date +%s) - SECONDS))
+    from=$(($(stat -c %Y "${logs[i]}.from") - start))
+    last=$(($(stat -c %Y "${logs[i]}") - start))
     printf '\n=== %s, from %s s, last line at %s s\n' "${names[i]}" "$from" "$last"
     cat "${logs[i]}"
     count "${names[i]}" "${logs[i]}" "$status" $((last - from))
