@@ -159,9 +159,9 @@ export interface Config {
       };
 
       /**
-       * Users who may end the sessions of others, also those of the next hours, and read the policy: full entity references of users and of groups that own
-       * for them, such as `group:default/platform`, without case. Where `permission.enabled` is true, they need the permission
-       * as well. Default: none.
+       * Users who may end the sessions of others, also those of the next hours, and read the policy: full entity references of
+       * users and of groups that own for them, such as `group:default/platform`, without case. Where `permission.enabled` is true,
+       * they need the permission as well. Default: none.
        */
       operators?: string[];
 

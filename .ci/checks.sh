@@ -109,14 +109,14 @@ trial() {
 
 # Waits for the checks that run beside others, and prints the output of one after the other.
 join() {
-  local i status start from last
+  local i status from last began
+  # Read once, since the two clocks pass a second at different moments: a check of no time would take -1 s.
+  began=$(($(date +%s) - SECONDS))
   for i in "${!names[@]}"; do
     status=0
     wait "${pids[i]}" || status=$?
-    # Read once, since the two clocks pass a second at different moments: a check of no time would take -1 s.
-    start=$(($(date +%s) - SECONDS))
-    from=$(($(stat -c %Y "${logs[i]}.from") - start))
-    last=$(($(stat -c %Y "${logs[i]}") - start))
+    from=$(($(stat -c %Y "${logs[i]}.from") - began))
+    last=$(($(stat -c %Y "${logs[i]}") - began))
     printf '\n=== %s, from %s s, last line at %s s\n' "${names[i]}" "$from" "$last"
     cat "${logs[i]}"
     count "${names[i]}" "${logs[i]}" "$status" $((last - from))

@@ -48,9 +48,7 @@ export const authCookieIssuanceExtensionPoint =
 
 const deps = {
   gate: apiGateServiceRef,
-  auth: coreServices.auth,
   database: coreServices.database,
-  discovery: coreServices.discovery,
   httpAuth: coreServices.httpAuth,
   httpRouter: coreServices.httpRouter,
   lifecycle: coreServices.lifecycle,

@@ -57,6 +57,12 @@ export async function checkOffboarding(report: Report, world: World) {
   const passed = [200, 200, 200, 200];
   let end = 0;
   const tokens: (string | undefined)[] = [];
+  const expectRefused = async (what: string) => {
+    for (const token of tokens) {
+      expectEqual(what, await statusesOf(world, token), refused);
+    }
+    return `${tokens.length} tokens are refused`;
+  };
 
   await report.check(
     `[P80] a laptop that is signed in at an identity provider is refused at each replica within ${WITHIN_MS} ms of a sign-out until later, whatever it loads`,
@@ -87,10 +93,7 @@ export async function checkOffboarding(report: Report, world: World) {
       await Promise.all(replicas.map(replica => replica.kill()));
       await Promise.all(replicas.map(replica => replica.start()));
       tokens.push(await load());
-      for (const token of tokens) {
-        expectEqual('a token', await statusesOf(world, token), refused);
-      }
-      return `${tokens.length} tokens are refused`;
+      return expectRefused('a token');
     },
   );
   await report.check(
@@ -101,10 +104,7 @@ export async function checkOffboarding(report: Report, world: World) {
       await until('the next token passes', WITHIN_MS, async () =>
         (await statusesOf(world, next)).every(status => status === 200),
       );
-      for (const token of tokens) {
-        expectEqual('from before', await statusesOf(world, token), refused);
-      }
-      return `${tokens.length} tokens are refused`;
+      return expectRefused('from before');
     },
   );
   await report.check(

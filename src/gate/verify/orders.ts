@@ -11,18 +11,18 @@ import type { GateServices } from '../GateServices';
 import { run, Steps } from './steps';
 import { findSessionRefusal, Verification, verifyAsRead } from './verifyToken';
 
-// Report-only tries the rules, and carries out orders: a user who has signed out is refused. Such a user could
-// provoke a refusal for another reason, by a second `Authorization` for example. Report-only would let that request go on, and a
-// handler could read the user's token. So report-only looks for tokens in each request that the gate refuses for another reason.
+// Report-only tries the rules, and carries out orders: a user who has signed out is refused. Such a user could provoke a refusal for
+// another reason, by a second `Authorization` for example. Report-only would let that request go on, and a handler could read the
+// user's token. So report-only looks for tokens in each request that the gate refuses for another reason.
 
 /** The request whose tokens are looked up. */
 type Searched = Verification & { req: IncomingMessage };
 
 /**
  * Changes a judgement that refuses into an order, a refusal that report-only carries out too, if the request holds a token of a session
- * that was revoked. On a protected route, and for an upgrade, such a token ends in 401. On other routes the
- * same happens as if the gate enforced: a cookie is removed, and the refusal for any other token is carried out. That includes a sign-out
- * that is not in force everywhere, since this replica has revoked the session.
+ * that was revoked. On a protected route, and for an upgrade, such a token ends in 401. On other routes the same happens as if the gate
+ * enforced: a cookie is removed, and the refusal for any other token is carried out. That includes a sign-out that is not in force
+ * everywhere, since this replica has revoked the session.
  *
  * A token that can't be verified now does not end the request, because no handler can verify it either. The sessions of the other tokens
  * of an upgrade end its socket.
@@ -93,8 +93,9 @@ interface FoundOrder {
 }
 
 /**
- * Looks up the tokens of users that a handler may read in a request, and verifies each one whose claims name a revoked session; for an upgrade, each one, since its session may be revoked later. A request with too many tokens ends,
- * whatever the tokens claim: a forged token must not reveal whether a session was revoked.
+ * Looks up the tokens of users that a handler may read in a request, and verifies each one whose claims name a revoked session; for an
+ * upgrade, each one, since its session may be revoked later. A request with too many tokens ends, whatever the tokens claim: a forged
+ * token must not reveal whether a session was revoked.
  *
  * @throws any error that is neither a refusal nor that of a plugin which starts, so that the request ends closed
  */

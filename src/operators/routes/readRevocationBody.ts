@@ -6,10 +6,8 @@ import {
   Revocation,
   userKey,
 } from '../../gate/sessions/Revocation';
+import { DAY_MS } from '../../gate/util/time';
 import { isFullEntityRef, isStorableSub } from '../../settings/entityRef';
-
-/** Such a sign-out can't be taken back. By its end, the account is to be closed at the identity provider. */
-const LONGEST_UNTIL_MS = 24 * 60 * 60 * 1000;
 
 /**
  * Reads the body of a `POST` of revocations.
@@ -37,7 +35,8 @@ function readUntil(value: unknown): number | undefined {
   if (instant === undefined) {
     return undefined;
   }
-  const latest = Date.now() + LONGEST_UNTIL_MS;
+  // Such a sign-out can't be taken back. By its end, the account is to be closed at the identity provider.
+  const latest = Date.now() + DAY_MS;
   check(
     +instant > Date.now() && +instant <= latest,
     `until must be in the future, at most 24 hours from now: write ${toInstant(Math.floor(latest / 1000))} or earlier`,

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { userKey } from '../../gate/sessions/Revocation';
 import { poll } from '../poll';
-import { CallServices, fetchFromPlugin } from './fetchFromPlugin';
+import { CallServices, fetchFromAuthPlugin } from './fetchFromAuthPlugin';
 
 /** The path that ends the refresh tokens of a user, below the `auth` plugin. */
 const OFFLINE_SESSIONS_PATH = '/v1/offline-sessions/revoke';
@@ -101,7 +101,7 @@ export class OfflineSessions {
 
   #fetch(body: { userEntityRef?: string }): Promise<Response> {
     const services = this.options.services();
-    return fetchFromPlugin(services, 'auth', OFFLINE_SESSIONS_PATH, {
+    return fetchFromAuthPlugin(services, OFFLINE_SESSIONS_PATH, {
       body,
       redirect: 'error',
     });

@@ -1,7 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { InputError } from '@backstage/errors';
 import { REVOCATIONS_PATH } from '../../gate/read/requestLine';
-import { CallServices, fetchFromPlugin } from './fetchFromPlugin';
+import { CallServices, fetchFromAuthPlugin } from './fetchFromAuthPlugin';
 import type { Revocation } from '../../gate/sessions/Revocation';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 
@@ -35,7 +35,7 @@ export class RemoteRevocationStore implements RevocationStore {
 
   /** Warns once if the other backend has no such route. */
   async #fetch(path: string, body?: Revocation): Promise<Response> {
-    const response = await fetchFromPlugin(this.options, 'auth', path, {
+    const response = await fetchFromAuthPlugin(this.options, path, {
       body,
     });
     if (response.status === 404 && !this.#hasWarned) {

@@ -78,9 +78,7 @@ export class RevocationTable {
     );
   }
 
-  /**
-   * Writes a revocation. A session has one row, and a user has one, which a later revocation extends.
-   */
+  /** Writes a revocation. A session has one row, and a user has one, which a later revocation extends. */
   async write(revocation: Revocation): Promise<void> {
     const { scope, sub, iat, exp } = revocation;
     await this.database.run(knex => {

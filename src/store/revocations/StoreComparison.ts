@@ -71,9 +71,7 @@ export class StoreComparison {
     await this.#writeBack();
   }
 
-  /**
-   * Writes sign-outs back that the store has lost: otherwise a replica that starts would accept their tokens.
-   */
+  /** Writes sign-outs back that the store has lost: otherwise a replica that starts would accept their tokens. */
   async #writeBack(): Promise<void> {
     const { list, logger, signal } = this.options;
     const write = this.options.write();

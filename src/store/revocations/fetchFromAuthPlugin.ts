@@ -12,22 +12,21 @@ export interface CallServices {
 }
 
 /**
- * Calls a route of a plugin, in this backend or another one, as a service: by `POST` with a body, and by `GET` without.
+ * Calls a route of the `auth` plugin, in this backend or another one, as a service: by `POST` with a body, and by `GET` without.
  *
  * @returns the response if its status is 2xx, 400 or 404
  * @throws ResponseError for any other status
  */
-export async function fetchFromPlugin(
+export async function fetchFromAuthPlugin(
   { auth, discovery }: CallServices,
-  pluginId: string,
   path: string,
   { body, redirect }: { body?: object; redirect?: RequestRedirect },
 ): Promise<Response> {
   const { token } = await auth.getPluginRequestToken({
     onBehalfOf: await auth.getOwnServiceCredentials(),
-    targetPluginId: pluginId,
+    targetPluginId: 'auth',
   });
-  const baseUrl = await discovery.getBaseUrl(pluginId);
+  const baseUrl = await discovery.getBaseUrl('auth');
   const response = await fetch(`${baseUrl}${path}`, {
     method: body ? 'POST' : 'GET',
     headers: {
