@@ -177,12 +177,7 @@ export interface Config {
           reason: string;
         }>;
       };
-      /**
-       * Whether the gate records which allow rules and external tokens are used, in a table of the `auth` plugin's database.
-       * Default: `true`.
-       */
-      usage?: boolean;
-      /** The log lines and audit events of refusals. */
+      /** The audit events of refusals. */
       audit?: {
         /**
          * Whether they hold the address of the client, as `backend.trustProxy` lets Backstage read it, and so the last refusals of the

@@ -7,7 +7,6 @@ import { readDurationFromConfig } from '@backstage/config';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { durationToMilliseconds } from '@backstage/types';
 import { map, toLower } from 'lodash';
-import { readExternalTokens } from '../settings/read/readExternalTokens';
 import { KeyEndpoints } from '../gate/verify/KeyEndpoints';
 import { findFindings } from '../operators/findings/findFindings';
 import { createApiGate } from '../gate/createApiGate';
@@ -18,7 +17,6 @@ import {
   nameStopping,
 } from '../operators/reports/describeReportOnly';
 import { describeReplica } from '../operators/reports/describeReplica';
-import { describeUsage } from '../operators/reports/describeUsage';
 import { GateAudit } from '../operators/reports/GateAudit';
 import { GateMetrics } from '../operators/reports/GateMetrics';
 import { GateReport, NOT_INSTALLED } from '../operators/reports/GateReport';
@@ -30,7 +28,6 @@ import { createUserSignOut } from '../store/revocations/createUserSignOut';
 import { IssuerClock } from '../store/revocations/IssuerClock';
 import { OfflineSessions } from '../store/revocations/OfflineSessions';
 import { Revocations } from '../store/revocations/Revocations';
-import { Usage } from '../store/usage/Usage';
 import type { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createClientAddress } from './createClientAddress';
 import { readBackstageVersion } from './releaseFeatures';
@@ -100,25 +97,18 @@ async function createServices(rootServices: RootServices) {
     policies,
     revocations: new Revocations({ logger }),
     source,
-    usage: new Usage({
-      logger,
-      source,
-      externalTokens: readExternalTokens(config),
-    }),
   };
 }
 
 function createReports(services: Services) {
-  const { plugins, revocations, source, usage } = services;
+  const { plugins, revocations, source } = services;
   const metrics = new GateMetrics(services);
   const observer = new GateReport({ ...services, metrics });
-  const { refusals } = observer;
+  const { counts, uses } = observer;
   const examine = () => {
     const policy = source.current;
-    const uses = usage.read();
-    const used = describeUsage(usage, policy.config, plugins, uses);
-    const shown = { ...services, policy, refusals, uses };
-    const reportOnly = describeReportOnly(shown);
+    const seen = { counts: counts.list(), since: counts.since };
+    const reportOnly = describeReportOnly({ ...services, ...seen, policy });
     const findings = findFindings({
       ...services,
       gate: policy.config,
@@ -127,12 +117,20 @@ function createReports(services: Services) {
       missingRevocations: revocations.missing,
       stopping: reportOnly && nameStopping(reportOnly),
     });
-    return { findings, policy, reportOnly, used };
+    return { findings, policy, reportOnly, uses };
   };
-  if (!source.current.isEnforced) {
-    metrics.expectWorked([...plugins.installedIds(), NOT_INSTALLED]);
-  }
-  const describeProcess = () => describeReplica({ ...services, refusals });
+  const expectCounts = () => {
+    const { config, isEnforced } = source.current;
+    const installed = [...plugins.installedIds(), NOT_INSTALLED];
+    metrics.expect({
+      plugins: isEnforced ? [] : installed,
+      rules: config.allow,
+      subjects: uses.subjects,
+    });
+  };
+  expectCounts();
+  source.onReload(expectCounts);
+  const describeProcess = () => describeReplica({ ...services, observer });
   return {
     observer,
     findFindings: () => examine().findings,

@@ -91,9 +91,6 @@ export const authModuleApiGate = createBackendModule({
         const database = await DatabaseConnections.open(pluginDatabase, logger);
         const store = await DatabaseRevocationStore.create(database);
         await gate.revocations.follow(store);
-        await gate.usage.follow(database);
-        // The hooks of plugins run before those of the root, when Backstage closes its connections to databases, too.
-        lifecycle.addShutdownHook(() => gate.usage.stop());
         services.rootLifecycle.addShutdownHook(() => database.close());
 
         services.permissionsRegistry.addPermissions([

@@ -19,7 +19,6 @@ import { COOKIE_PATH } from '../gate/read/requestLine';
 import { RemoteRevocationStore } from '../store/revocations/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
 import { barrierPathsFor } from '../settings/expectations/commonPrefixes';
-import { watchDelegations } from './watchDelegations';
 
 const pluginRegistrationServiceRef = createServiceRef<{}>({
   id: 'auth.apiGate.pluginRegistration',
@@ -55,7 +54,7 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     }),
   async factory({ gate, plugin, ...services }, logOwnService) {
     const id = plugin.getId();
-    const { auth, discovery, httpAuth } = services;
+    const { discovery, httpAuth } = services;
     const { httpRouter, lifecycle, logger } = services;
     const { config, plugins, policies, revocations, source } = gate;
 
@@ -87,7 +86,6 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
       source.onReload(openBarriers);
     });
 
-    watchDelegations(auth, gate.observer);
     plugins.register({ ...services, id, ...watchStart(config, lifecycle) });
 
     if (!plugins.isInstalled('auth') && !revocations.isSyncing) {

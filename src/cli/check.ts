@@ -157,7 +157,7 @@ function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
       tokens: gate.tokens?.map(entry => withEnd(entry)),
       builtIn: BUILT_IN_PUBLIC,
       lists: findListSources(root),
-      ...pick(declared, 'closed', 'unknown', 'usage'),
+      ...pick(declared, 'closed', 'unknown'),
     },
     entry => `${compact([placeOf(entry), entry]).join('  ')}  `,
   );

@@ -85,7 +85,7 @@ export const COMPARED: Record<string, Compare> = {
 export const NOT_COMPARED = {
   'auth.apiGate.{allow[],tokens[],findings.accept[]}.reason':
     'a text for people',
-  'auth.apiGate.{usage,audit.clientAddress}': 'decide nothing',
+  'auth.apiGate.audit.clientAddress': 'decides nothing',
   'auth.providers': 'who may sign in, but for findings',
   'plugins, their code and the permission policy':
     'what a handler lets a user do',

@@ -4,19 +4,18 @@ import { fetchPolicy } from './fetchPolicy';
 
 const WORKED = {
   ...{ plugin: 'a', method: 'GET', path: '/x', status: 200, requests: 3 },
-  ...{ firstSeen: '2026-11-01', lastSeen: '2026-11-24' },
+  ...{
+    firstSeen: '2026-11-01T08:00:00.000Z',
+    lastSeen: '2026-11-24T08:00:00.000Z',
+  },
 };
 const REPORT = {
   closed: [{ plugin: 'badges', paths: ['/entity/*', '/entity/*/**'] }],
   installed: ['badges', 'own'],
   openedInCode: [{ plugin: 'auth', paths: ['/**'] }],
   unknown: ['own'],
-  usage: {
-    rules: [{ yaml: '- plugin: a' }, {}],
-    externalTokens: [{}, { only: '- plugin: b' }],
-  },
   reportOnly: {
-    ...{ enforce: 'wait', because: 'of these requests' },
+    since: '2026-11-01T07:00:00.000Z',
     worked: [WORKED, { ...WORKED, path: undefined, status: undefined }],
   },
 };
@@ -44,15 +43,14 @@ describe('fetchPolicy', () => {
     ['openedInCode[0].paths[0]', 7],
     ['unknown[0]', 7],
     ['installed', undefined],
-    ['usage.rules[1]', null],
-    ['usage.rules[0].yaml', 7],
-    ['usage.externalTokens[1].only', 7],
-    ['reportOnly.enforce', 7],
-    ['reportOnly.because', 7],
+    ['reportOnly.since', 7],
+    ['reportOnly.worked', undefined],
     ['reportOnly.worked[1].plugin', 7],
     ['reportOnly.worked[0].method', 7],
     ['reportOnly.worked[0].path', 7],
     ['reportOnly.worked[0].reason', 7],
+    ['reportOnly.worked[0].firstSeen', 7],
+    ['reportOnly.worked[0].lastSeen', undefined],
   ])('refuses a report whose %s is %j', async (path, value) => {
     const { url, fetched } = await fetchFrom(
       set(cloneDeep(REPORT), path, value),

@@ -13,7 +13,6 @@ const PARTS = [
   'openedInCode',
   'reportOnly',
   'unknown',
-  'usage',
 ] as const;
 
 /** The parts of a running backend's policy that its configuration does not have. */
@@ -66,7 +65,7 @@ function parse(body: string): DeclaredInCode | undefined {
   try {
     const report = pick(JSON.parse(body), PARTS);
     const { closed, installed, openedInCode, unknown } = report;
-    const { reportOnly, usage } = report;
+    const { reportOnly } = report;
     const texts = [
       ...installed,
       ...unknown,
@@ -75,15 +74,12 @@ function parse(body: string): DeclaredInCode | undefined {
         ...each.paths,
       ]),
     ];
-    if (usage) {
-      texts.push(...usage.rules.map(({ yaml = '' }: any) => yaml));
-      texts.push(...usage.externalTokens.map(({ only = '' }: any) => only));
-    }
     if (reportOnly) {
-      const { because, enforce, worked = [] } = reportOnly;
-      texts.push(because, enforce);
-      for (const { plugin, method, path = '', reason = '' } of worked) {
+      texts.push(reportOnly.since);
+      for (const each of reportOnly.worked) {
+        const { plugin, method, path = '', reason = '' } = each;
         texts.push(plugin, method, path, reason);
+        texts.push(each.firstSeen, each.lastSeen);
       }
     }
     const areLists = isArray(installed) && isArray(unknown);

@@ -26,7 +26,7 @@ it.each([
       ...{ allow: [], closed: [], openedInCode: [], unknown: [] },
       installed: [],
       reportOnly: {
-        ...{ enforce: 'now', because: 'x' },
+        since: '2026-11-20T07:00:00.000Z',
         worked: [
           {
             ...{ plugin: `x\n${line}\n#`, method: 'GET', requests: 1 },

@@ -1,13 +1,18 @@
 import { compact, difference, isEqual } from 'lodash';
 import { parse } from 'yaml';
+import { DAY_MS } from '../gate/util/time';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { asObject } from '../settings/read/values';
-import { dayOf, formatDay } from '../store/usage/Use';
 import { printable } from '../settings/logLine';
-import { CliError, Command, Options } from './Command';
+import { Command, Options } from './Command';
 import { LoadedConfig, loadConfig, readGate } from './loadConfig';
 import { formatLocation } from '../settings/files/locate';
-import { isActive, ProposalFacts, proposeSettings } from './proposeSettings';
+import {
+  formatDay,
+  isActive,
+  ProposalFacts,
+  proposeSettings,
+} from './proposeSettings';
 import { describeOthers, parseFile } from './unreadFiles';
 
 /** The keys that a block may set: none of them opens anything. */
@@ -28,16 +33,11 @@ Exit code: 0, or 2 if the configuration can not be read.`,
   async run(options, output) {
     const loaded = await loadConfig(options, output);
     const { declared, root } = loaded;
-    if (declared?.reportOnly && !declared.reportOnly.worked) {
-      throw new CliError(
-        'The policy has no list of the requests that worked, since the token is that of a reader: name with --token-env the token of an operator or of a service',
-      );
-    }
     const facts: ProposalFacts = {
       ...loaded,
       present: asObject(root.getOptional(CONFIG_KEY)),
       installed: declared?.installed ?? readDependedPlugins(),
-      today: dayOf(Date.now()),
+      today: Math.floor(Date.now() / DAY_MS),
     };
     const lines = formatBlock(facts, options.policy).map(printable);
     assertOpensNothing(lines.join('\n'), loaded, options);

@@ -109,18 +109,6 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
       closed: [{ plugin: text, paths: [text], allow: text, yaml: text }],
       unknown: [text],
       installed: [text],
-      usage: {
-        since: text,
-        scope: text,
-        rules: [
-          {
-            ...{ rule: text, plugin: text, path: text, methods: [text] },
-            ...{ reason: text, lastUsed: text, days: 9, requests30d: 0 },
-            installed: true,
-          },
-        ],
-        externalTokens: [{ subject: text, yaml: text }],
-      },
     });
     const { url } = await serve((req, res) => {
       const text = HOSTILE[Number(req.url!.slice(1))];
@@ -130,9 +118,7 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
     for (const i of HOSTILE.keys()) {
       const args = ['check', '--policy', `${url}/${i}`];
       const { stdout } = await runCliIn(args, { cwd });
-      expect(stdout).toMatch(
-        /Declared open[^]*forged[^]*Use, at the running backend[^]*forged/,
-      );
+      expect(stdout).toMatch(/Declared open[^]*forged/);
       expect(runnerCommandsIn(stdout)).toEqual([]);
     }
   });

@@ -22,7 +22,7 @@ import {
   POLICY_DISABLED,
   WorkedRequests,
 } from '../operators/reports/describeReportOnly';
-import { isRecordableText } from '../operators/reports/proposeRule';
+import { isRecordableText } from '../operators/reports/rulePath';
 import { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
 import { MAX_PATH_LENGTH } from '../operators/hideTokens';
 import { shorten } from '../settings/logLine';

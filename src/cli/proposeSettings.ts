@@ -1,13 +1,10 @@
-import { difference, find, map, uniq } from 'lodash';
+import { difference, map, uniq } from 'lodash';
 import { parse } from 'yaml';
-import { yamlOf } from '../settings/read/readAllowRules';
+import { DAY_MS } from '../gate/util/time';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { readExternalSubjects } from '../settings/read/readExternalTokens';
 import { readTokens } from '../settings/read/readTokens';
 import { asObject } from '../settings/read/values';
-import { formatEnforce } from '../operators/reports/describeReportOnly';
-import { formatDay } from '../store/usage/Use';
-import { shorten } from '../settings/logLine';
 import type { LoadedConfig } from './loadConfig';
 import { holdsMock } from './mockEnv';
 import { proposeAllow } from './proposeAllow';
@@ -22,7 +19,6 @@ export interface ProposalFacts extends LoadedConfig {
 
 const REPORT_ONLY_DAYS = 14;
 const TOKEN_DAYS = 180;
-const MAX_BYTES = 500;
 
 /** Plugins that nobody means to make public, not even in part. Backstage opens nothing of them to everybody, such as `/health`. */
 const SENSITIVE_PLUGINS = [
@@ -37,6 +33,11 @@ const SENSITIVE_PLUGINS = [
 
 /** A subject that YAML reads as the same text in quotes, and that is no text of the environment. */
 const PLAIN_SUBJECT = /^[\w.:@/-]+\*?$/;
+
+/** Formats a day since the epoch, in UTC, such as `2026-11-28`. */
+export function formatDay(day: number): string {
+  return new Date(day * DAY_MS).toISOString().slice(0, 10);
+}
 
 /** Returns whether a line sets anything. */
 export const isActive = (line: string) => /^ *[^ #]/.test(line);
@@ -91,10 +92,10 @@ function proposeMode(facts: ProposalFacts): string[] {
     ['mode: report-only', end],
     [
       'Before this day, 00:00 UTC, only ended sessions are refused. Then the gate enforces by itself. If requests that must work',
-      'would stop, write a later day: the log of each start and the policy route list these requests.',
-      declared?.reportOnly
-        ? shorten(formatEnforce(declared.reportOnly), MAX_BYTES)
-        : 'Leave out both lines if the gate refuses already.',
+      'would stop, write a later day: the log and the policy route have these requests.',
+      ...(declared
+        ? []
+        : ['Leave out both lines if the gate refuses already.']),
     ],
   );
 }
@@ -149,13 +150,13 @@ function proposeExpectations(facts: ProposalFacts): string[] {
   ]);
 }
 
-/** Proposes an entry that goes on to allow everything for each external token, and an end if it never ends. What it has called is a comment. */
+/** Proposes an entry that goes on to allow everything for each external token, and an end if it never ends. */
 function proposeTokens(facts: ProposalFacts): string[] {
   const { issuers, named } = readExternalSubjects(facts.root);
   const decided = map(facts.gate.tokens, 'subject');
   const until = `    until: ${formatDay(facts.today + TOKEN_DAYS)}`;
   const ofNamed = difference(uniq(named), decided).flatMap(subject =>
-    proposeEntry(subject, facts, [until, ...proposeOnly(subject, facts)]),
+    proposeEntry(subject, facts, [until]),
   );
   const defaults = map(issuers, ({ prefix }) => `${prefix}*`);
   const ofIssuers = difference(uniq(defaults), decided).flatMap(subject =>
@@ -200,17 +201,4 @@ function readEntry(subject: string, { root }: ProposalFacts, yaml = '') {
   } catch {
     return undefined;
   }
-}
-
-/** Returns the requests that a token has made, in the form that the gate itself reads from the policy of a server. */
-function proposeOnly(subject: string, facts: ProposalFacts): string[] {
-  const tokens = facts.declared?.usage?.externalTokens;
-  const { only: yaml = '' } = find(tokens, { subject }) ?? {};
-  const { only } = readEntry(subject, facts, yaml.replace(/^# /gm, '')) ?? {};
-  return Array.isArray(only)
-    ? [
-        '    # What it has called in the time of the record, in place of all:',
-        ...only.map(rule => `    #   ${yamlOf(rule)}`),
-      ]
-    : [];
 }

@@ -44,8 +44,6 @@ export interface Decision {
   credential: CredentialKind;
   /** With the reason `allow-rule`. */
   rule?: AllowRule;
-  /** With the reason `allow-rule`: whether the request presents no credential. */
-  isAnonymous?: boolean;
   /** Identifies a refusal, and one that report-only omits. A request that passed has none. */
   id?: string;
   /** Narrows the reason, in the log and in the audit only. */

@@ -5,9 +5,6 @@ import type { Revocation } from './sessions/Revocation';
 import type { RouteClass } from './rules/classifyRoute';
 import type { Decision } from './Decision';
 
-/** Why a bearer's cookie was not issued. */
-export type NotIssuedReason = 'cross-site' | 'issuer-failed' | 'too-large';
-
 /** The part of a request that is reported. */
 export interface DecidedRequest {
   /** `WEBSOCKET` for an upgrade. */
@@ -32,12 +29,9 @@ export interface DecidedRequest {
 export interface GateObserver {
   /** @param error - answers the request, or would answer it if the gate enforced */
   decided(request: DecidedRequest, decision: Decision, error?: Error): void;
-  /** @param seconds - the time that verifying one credential took, on success and on failure */
-  verified(seconds: number): void;
   /** Reports a request that passes by the token of a service that is no plugin. */
-  externalTokenUsed(subject: string, request: DecidedRequest): void;
+  externalTokenUsed(subject: string): void;
   cookieIssued(plugin: string, userEntityRef: string): void;
-  cookieNotIssued(reason: NotIssuedReason): void;
   /** @param ended.isStored - false: in force at this replica only, until the database is back */
   signedOut(
     plugin: string,

@@ -4,7 +4,6 @@ import type { Decision } from './Decision';
 import type { VerifiedToken } from './judge/findRefused';
 import { judge, Judgement } from './judge/judge';
 import type { GateRequest } from './read/GateRequest';
-import { presentsCredential } from './read/readCredential';
 import { readTokens } from './read/readTokens';
 import { Refusal, toRefusal } from './Refusal';
 import { applyOrders } from './verify/orders';
@@ -84,7 +83,7 @@ export function reportExternalToken(
 ): void {
   const subject = externalSubjectOf(verified);
   if (subject !== undefined) {
-    request.services.observer.externalTokenUsed(subject, request);
+    request.services.observer.externalTokenUsed(subject);
   }
 }
 
@@ -92,8 +91,7 @@ function decisionOf(
   request: GateRequest,
   { credential, reason, rule }: Judgement,
 ): Decision {
-  const { places, pluginId: plugin, policy, req } = request;
-  const isAnonymous = rule && !presentsCredential(req, places);
+  const { pluginId: plugin, policy } = request;
   return reason instanceof Refusal
     ? {
         plugin,
@@ -108,5 +106,5 @@ function decisionOf(
           ? request.clientAddress
           : undefined,
       }
-    : { plugin, outcome: 'passed', reason, credential, rule, isAnonymous };
+    : { plugin, outcome: 'passed', reason, credential, rule };
 }

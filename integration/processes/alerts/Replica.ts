@@ -4,7 +4,7 @@ import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import { stringify } from 'yaml';
 import { BackendProcess } from '../../BackendProcess';
-import { Answer, send, sleep } from '../../http';
+import { Answer, send } from '../../http';
 
 /** Returns the plugin of a backend. The one of the job `search` has no `auth` plugin beside it. */
 const pluginOf = ({ job }: { job: string }) =>
@@ -56,13 +56,6 @@ export class Replica extends BackendProcess {
     renameSync(`${this.#file}.new`, this.#file);
   }
 
-  /** Makes the file unreadable as YAML for a moment, after which Backstage reads no change of it. */
-  async endWatching(): Promise<void> {
-    writeFileSync(this.#file, 'backend: [');
-    await sleep(2_000);
-    this.write({ app: { title: 'a change' } });
-  }
-
   /** Starts it again from an image that has the gate, or has not. */
   async replace(image: { isWithoutGate: boolean }): Promise<void> {
     this.write(image);
@@ -70,12 +63,7 @@ export class Replica extends BackendProcess {
     await this.start();
   }
 
-  setDiscoveryFault(fault?: 'throws at times' | 'is slow'): Promise<void> {
-    return this.ask('set fault of discovery', fault ? { fault } : {});
-  }
-
-  /** Makes the record of use unknown, or ends that. */
-  setUsageFault(isLost: boolean): Promise<void> {
-    return this.ask('set fault of usage', { isLost });
+  setDiscoveryFault(isOn: boolean): Promise<void> {
+    return this.ask('set fault of discovery', { isOn });
   }
 }

@@ -14,9 +14,7 @@ import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import { parse } from 'yaml';
 import apiGate from '../../../src';
 import { recordingPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
-import { usageProbe } from '../../../src/__tests__/__testUtils__/usageProbe';
 import { childConfig } from '../../createChildBackend';
-import { sleep } from '../../http';
 import { runAsChild } from '../../runAsChild';
 
 const { file, metricsPort, plugin } = childConfig() as {
@@ -32,8 +30,8 @@ metrics.setGlobalMeterProvider(
   }),
 );
 
-/** The fault of a discovery service of the adopter's own, which finds the issuer of user tokens. */
-let discoveryFault: 'throws at times' | 'is slow' | undefined;
+/** Whether a discovery service of the adopter's own, which finds the issuer of user tokens, throws at times. */
+let isFailing = false;
 
 const discovery = createServiceFactory({
   service: coreServices.discovery,
@@ -43,11 +41,8 @@ const discovery = createServiceFactory({
     return {
       getBaseUrl: id => stock.getBaseUrl(id),
       async getExternalBaseUrl(id) {
-        if (discoveryFault === 'throws at times' && Math.random() < 0.5) {
+        if (isFailing && Math.random() < 0.5) {
           throw new Error('The service mesh does not answer');
-        }
-        if (discoveryFault === 'is slow') {
-          await sleep(600);
         }
         return stock.getExternalBaseUrl(id);
       },
@@ -60,12 +55,8 @@ process.argv.push('--config', file);
 const backend = createBackend();
 backend.add(rootConfigServiceFactory({ argv: ['--config', file] }));
 backend.add(discovery);
-const usage = usageProbe();
 if (!isWithoutGate) {
   backend.add(apiGate);
-  if (plugin !== 'search') {
-    backend.add(usage.feature);
-  }
 }
 backend.add(
   recordingPlugin(plugin, {
@@ -78,8 +69,7 @@ if (plugin !== 'search') {
 }
 
 runAsChild(backend, {
-  'set fault of discovery'({ fault }) {
-    discoveryFault = fault;
+  'set fault of discovery'({ isOn }) {
+    isFailing = isOn;
   },
-  'set fault of usage': ({ isLost }) => usage.setLost(isLost),
 });

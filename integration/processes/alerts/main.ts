@@ -13,7 +13,6 @@ import { Prometheus } from './Prometheus';
 import { Replica } from './Replica';
 
 const LIMIT_MS = 200_000;
-const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** A mistake of an operator or an outage, and the alerts that fire while it lasts. */
 interface Fault {
@@ -35,7 +34,7 @@ interface World {
   idle: Replica;
   /** The only way from `search` to `auth`. */
   link: { cut(): void; mend(): void };
-  sign(replica: Replica, ent?: string[]): Promise<string>;
+  sign(replica: Replica): Promise<string>;
 }
 
 const rule = (plugin: 'hello' | 'search', below: string) => ({
@@ -154,25 +153,16 @@ async function createWorld(run: Run): Promise<World> {
       await freePort(),
     ),
     link,
-    sign: ({ labels }, ent) =>
+    sign: ({ labels }) =>
       key.sign({
         iss: `${(labels.job === 'staging' ? staging : production).backend.baseUrl}/api/auth`,
         sub: `user:default/user-${Math.random()}`,
-        ent,
       }),
   };
 }
 
-const inTwoDays = () => new Date(Date.now() + 2 * DAY_MS).toISOString();
-
-/** An image without the gate, mistakes in files, at one replica or at all of a job, and one failure. */
-function faultsOfConfiguration({
-  a,
-  b,
-  staging,
-  search,
-  idle,
-}: World): Fault[] {
+/** An image without the gate, mistakes in files, at one replica or at all of a job, and a service that fails. */
+function faultsOfConfiguration({ a, b, staging, idle }: World): Fault[] {
   return [
     {
       alerts: [['ApiGateIsMissing', 'idle a']],
@@ -196,43 +186,17 @@ function faultsOfConfiguration({
       end: () => staging.forEach(replica => replica.write({})),
     },
     {
-      alerts: [
-        ['ApiGateNeedsRestart', 'search'],
-        ['ApiGateRuleEndsSoon', 'search'],
-      ],
-      begin: () =>
-        search.write({
-          auth: {
-            apiGate: {
-              cookie: { name: 'other' },
-              allow: [{ ...rule('search', '/demo'), until: inTwoDays() }],
-            },
-          },
-        }),
-      end: () => search.write({}),
-    },
-    {
-      alerts: [['ApiGateUsageIsUnknown', 'production a']],
-      begin: () => a.setUsageFault(true),
-      end: () => a.setUsageFault(false),
-    },
-    {
-      alerts: [['ApiGateFails', 'production a']],
-      begin: () => a.setDiscoveryFault('throws at times'),
-      end: () => a.setDiscoveryFault(),
+      alerts: [['ApiGateIsUnavailable', 'production a failed']],
+      begin: () => a.setDiscoveryFault(true),
+      end: () => a.setDiscoveryFault(false),
     },
   ];
 }
 
-/** Failures that last, and what clients do. */
+/** Failures of connections, and of the trust in tokens. */
 function faultsOfRequests(world: World): Fault[] {
-  const { a, b, staging, search, idle, link, sign } = world;
+  const { a, b, search, link, sign } = world;
   return [
-    {
-      alerts: [['ApiGateMissesFiles', 'idle']],
-      begin: () => idle.endWatching(),
-      end: () => idle.replace({ isWithoutGate: false }),
-    },
     {
       alerts: [
         ['ApiGateMissesSignOuts', 'search a'],
@@ -248,7 +212,7 @@ function faultsOfRequests(world: World): Fault[] {
     },
     {
       // A target that is plain text is the external address of `auth` too, so that this replica expects another issuer.
-      alerts: [['ApiGateReplicaRefuses', 'production b']],
+      alerts: [['ApiGateRefusesTokens', 'production b']],
       begin: () =>
         b.write({
           discovery: {
@@ -259,44 +223,6 @@ function faultsOfRequests(world: World): Fault[] {
           },
         }),
       end: () => b.write({}),
-    },
-    {
-      alerts: [['ApiGateRefusesMany', 'production']],
-      requests: () => Array.from({ length: 10 }, () => a.send()),
-    },
-    {
-      alerts: [['ApiGateVerifiesSlowly', 'production']],
-      begin: () => a.setDiscoveryFault('is slow'),
-      end: () => a.setDiscoveryFault(),
-    },
-    {
-      alerts: [['ApiGateIssuesNoCookie', 'production too-large']],
-      requests: () => [
-        sign(
-          a,
-          Array.from(
-            { length: 100 },
-            (_, i) => `group:default/${'x'.repeat(30)}${i}`,
-          ),
-        ).then(bearer => a.send(bearer)),
-      ],
-    },
-    {
-      alerts: [['ApiGateReportOnlyEndsSoon', 'staging']],
-      begin() {
-        // One time for all replicas, whose policies would differ otherwise.
-        const apiGate = { until: inTwoDays() };
-        staging.forEach(replica => replica.write({ auth: { apiGate } }));
-      },
-      end: () => staging.forEach(replica => replica.write({})),
-    },
-    {
-      alerts: [['ApiGateWouldRefuse', 'staging hello']],
-      requests: () => staging.map(replica => replica.send()),
-    },
-    {
-      alerts: [['ApiGateWouldStopRequests', 'staging hello']],
-      requests: () => staging.map(replica => replica.sendToOpenRoute()),
     },
   ];
 }

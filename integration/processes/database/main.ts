@@ -132,13 +132,6 @@ function faultsOf({ database, proxy }: World): Fault[] {
     },
     {
       title:
-        '[P41][P42] the table of uses is locked: sign-ins and sign-outs go on',
-      name: 'api_gate_usage locked',
-      ...locks('api_gate_usage'),
-      signOut: 204,
-    },
-    {
-      title:
         '[P41][P42] the database answers after six seconds: sign-ins fare as without the gate, and a sign-out is in force everywhere afterwards',
       name: 'slow proxy, 6 s',
       ...proxies('slow'),

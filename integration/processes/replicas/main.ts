@@ -11,9 +11,9 @@ import { checkCookieSize } from './checkCookieSize';
 import { checkDatabaseGone } from './checkDatabaseGone';
 import { checkLoad } from './checkLoad';
 import { checkOffboarding, OFFBOARDING } from './checkOffboarding';
+import { checkReportOnly } from './checkReportOnly';
 import { checkRestart } from './checkRestart';
 import { checkSignOut } from './checkSignOut';
-import { OPEN_PATH, READER_TOKEN, useRule } from './checkUsage';
 import { startIdentityProvider } from './identityProvider';
 import { reserveNginxPorts, startNginx } from './nginx';
 import type { World } from './World';
@@ -41,13 +41,7 @@ runChecks(
           listen: { host: '127.0.0.1', port },
           database: { client: 'pg', connection: url, prefix },
           auth: {
-            externalAccess: [
-              {
-                type: 'static',
-                options: { token: READER_TOKEN, subject: 'reader' },
-              },
-              OFFBOARDING,
-            ],
+            externalAccess: [OFFBOARDING],
           },
         },
         auth: {
@@ -58,7 +52,6 @@ runChecks(
             guest: { dangerouslyAllowOutsideDevelopment: true },
             oidc: identityProvider.config as JsonObject,
           },
-          apiGate: { allow: [{ plugin: 'hello', path: OPEN_PATH }] },
         },
       };
       return new BackendProcess(name, port, {
@@ -68,7 +61,35 @@ runChecks(
       });
     };
     const [a, b] = [await createReplica('A'), await createReplica('B')];
-    const ports = [a.port, b.port];
+    const reporting = await Promise.all(
+      ['C', 'D'].map(async name => {
+        const port = await freePort();
+        return new BackendProcess(name, port, {
+          module: path.join(__dirname, 'backend.ts'),
+          logFile: path.join(folder, `${name}.log`),
+          logLevel: 'info',
+          // Backstage logs JSON.
+          env: { NODE_ENV: 'production' },
+          config: {
+            app: { baseUrl },
+            backend: {
+              baseUrl,
+              listen: { host: '127.0.0.1', port },
+              database: { client: 'better-sqlite3', connection: ':memory:' },
+            },
+            auth: {
+              ...(key.config.auth as JsonObject),
+              session: { secret: 'of-a-test' },
+              providers: {
+                guest: { dangerouslyAllowOutsideDevelopment: true },
+              },
+              apiGate: { mode: 'report-only' },
+            },
+          },
+        });
+      }),
+    );
+    const ports = [a, b, ...reporting].map(({ port }) => port);
     atExit.push(await startNginx(path.join(folder, 'nginx'), nginx, ports));
 
     const world: World = {
@@ -84,7 +105,7 @@ runChecks(
       },
       sign: claims => key.sign({ iss: `${baseUrl}/api/auth`, ...claims }),
     };
-    for (const replica of [a, b]) {
+    for (const replica of [a, b, ...reporting]) {
       atExit.push(() => replica.killNow());
     }
     // The replicas start one after the other, since Backstage's own migrations fail where two backends begin them at once.
@@ -95,11 +116,12 @@ runChecks(
     await checkRestart(report, world);
     await checkOffboarding(report, world);
     await checkDatabaseGone(report, world);
-    // The other checks run while the replicas wait for their next exchange. The database must be there meanwhile: after an exchange
-    // that fails, the next one is 40 seconds later.
-    const checkUsage = await useRule(world);
     await checkLoad(report, world);
     await checkCookieSize(report, world);
-    await checkUsage(report, world);
+    await Promise.all(reporting.map(replica => replica.start()));
+    await checkReportOnly(report, reporting, {
+      folder,
+      port: nginx.reportOnly,
+    });
   },
 );

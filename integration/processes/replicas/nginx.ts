@@ -23,6 +23,8 @@ export interface NginxPorts {
   basic: number;
   /** Port of one replica behind the directives of docs/recipes/reverse-proxies.md. */
   buffer16k: number;
+  /** Both replicas in report-only in turn. */
+  reportOnly: number;
 }
 
 /** The user and the password of Basic auth. */
@@ -49,6 +51,7 @@ export async function reserveNginxPorts(): Promise<NginxPorts> {
     basic: await freePort(),
     buffer8k: await freePort(),
     buffer16k: await freePort(),
+    reportOnly: await freePort(),
   };
 }
 
@@ -60,7 +63,7 @@ export async function reserveNginxPorts(): Promise<NginxPorts> {
 export function startNginx(
   folder: string,
   ports: NginxPorts,
-  [a, b]: number[],
+  [a, b, c, d]: number[],
 ): Promise<() => void> {
   const server = (port: number, target: string, directives = '') => `
     server {
@@ -76,8 +79,8 @@ export function startNginx(
   const [user, password] = BASIC.split(':');
   writeFileSync(users, `${user}:{PLAIN}${password}\n`);
   const [map, locations] = readBasicAuth(users, `127.0.0.1:${a}`);
-  const upstream = (name: string) =>
-    `upstream ${name} { server 127.0.0.1:${a}; server 127.0.0.1:${b}; }`;
+  const upstream = (name: string, targets = [a, b]) =>
+    `upstream ${name} { ${targets.map(port => `server 127.0.0.1:${port};`).join(' ')} }`;
   // Nginx does not start with `proxy_buffer_size` alone: the default of the other directive, twice the first, is more than
   // `proxy_buffers` allows.
   const [buffers] = blocksAfter(PAGE, 'Header sizes', 'nginx');
@@ -86,7 +89,9 @@ export function startNginx(
     [
       upstream('replicas'),
       upstream('same_replicas'),
+      upstream('reporting', [c, d]),
       server(ports.main, 'replicas'),
+      server(ports.reportOnly, 'reporting'),
       server(ports.outage, 'same_replicas'),
       server(ports.single, `127.0.0.1:${a}`),
       map,

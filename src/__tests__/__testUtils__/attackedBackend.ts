@@ -12,7 +12,6 @@ import { createSigningKey, SigningKey, UserTokenClaims } from './signingKey';
 import { freePort } from './freePort';
 import { RunningBackend, startBackend } from './startBackend';
 import { startTwin } from './startTwin';
-import { usageProbe } from './usageProbe';
 
 /** The bytes of one request. */
 export interface Attempt {
@@ -48,8 +47,6 @@ export interface AttackedBackend extends RunningBackend {
   docs: RecordingPlugin;
   /** All events of the audit. */
   audit: object[];
-  /** The record of which rules and tokens are used. */
-  usage: ReturnType<typeof usageProbe>;
   /** The attacker's server for keys. It responds with its `answer`. */
   attacker: { url: string; answer: string };
   sign(claims?: Partial<UserTokenClaims>): Promise<string>;
@@ -110,11 +107,9 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
   const counted = countDecisions();
   const audit: any[] = [];
   const { hello, docs, forwarding } = createPlugins();
-  const usage = usageProbe();
   const backend = await startBackend({
     port,
     features: [
-      usage.feature,
       hello.feature,
       docs.feature,
       forwarding.feature,
@@ -133,7 +128,7 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
   };
   subscribe('undici:request:create', onFetch);
 
-  // The audit has at most one denial a second per plugin and reason, so the clock jumps between requests.
+  // The audit has at most one denial a second of each kind, so the clock jumps between requests.
   const realNow = Date.now;
   let skew = 0;
   Date.now = () => realNow() + skew;
@@ -164,7 +159,6 @@ async function startAttackedBackend(): Promise<AttackedBackend> {
     hello,
     docs,
     audit,
-    usage,
     attacker,
     sign: claims => key.sign({ iss: `${backend.url}/api/auth`, ...claims }),
     trace,

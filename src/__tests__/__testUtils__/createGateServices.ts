@@ -214,10 +214,8 @@ export function createGateServices(
           decision,
           error,
         }),
-      verified: seconds => state.told.push(['verified', seconds]),
       externalTokenUsed: () => {},
       cookieIssued: () => {},
-      cookieNotIssued: reason => state.told.push(['not issued', reason]),
       signedOut: (plugin, ended) =>
         state.told.push(['signed out', plugin, ended]),
     },

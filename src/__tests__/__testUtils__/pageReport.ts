@@ -26,12 +26,9 @@ export function createPageReport(
     methods: ['GET'],
     until: '2026-12-31T00:00:00.000Z',
   };
-  const used = (requests30d: number) => ({
-    lastUsed: requests30d > 0 ? '2026-11-28' : null,
-    days: 30,
-    requests30d,
-    withoutCredential30d: requests30d,
-    installed: true,
+  const used = (requests: number) => ({
+    lastUsed: requests > 0 ? '2026-11-28T10:00:00.000Z' : null,
+    requests,
   });
   return {
     hash: '3f2a9c51e0b7',
@@ -117,47 +114,19 @@ export function createPageReport(
     ],
     unknown: [],
     opensBeyondPlugins: [],
-    usage: {
-      since: '2026-10-29T00:00:00.000Z',
-      days: 30,
-      complete: true,
-      scope: 'all replicas',
+    used: {
+      since: '2026-11-27T08:15:00.000Z',
       rules: [
         {
-          rule: 'auth.apiGate.allow[0]',
-          ...rule,
+          rule: 'POST /api/events/http/github',
           ...used(1_098),
         },
-        {
-          rule: 'auth.apiGate.allow[1]',
-          ...badge,
-          ...used(62_802),
-        },
-        {
-          rule: 'auth.apiGate.allow[2]',
-          ...health,
-          until: undefined,
-          ...used(0),
-        },
+        { rule: 'GET /api/badges/entity/*/*/*/badge/*', ...used(62_802) },
+        { rule: 'GET /api/permission/health', ...used(0) },
       ],
       externalTokens: [
-        {
-          subject: 'ci-deploy',
-          lastUsed: '2026-11-28',
-          requests30d: 412,
-          days: 30,
-          plugins: ['catalog'],
-          delegatedTo: ['permission'],
-          yaml: 'accessRestrictions:\n  - plugin: catalog\n  - plugin: permission # handlers call it for this token',
-        },
-        {
-          subject: 'mcp-readonly',
-          lastUsed: null,
-          requests30d: 0,
-          days: 12,
-          plugins: [],
-          delegatedTo: [],
-        },
+        { subject: 'ci-deploy', ...used(412) },
+        { subject: 'mcp-readonly', ...used(0) },
       ],
     },
     replica: {
@@ -171,14 +140,27 @@ export function createPageReport(
     },
     revocations: { sessions: 17 },
     refusals: {
-      since: minutesAgo(60),
-      minutes: [50, 49, 48, 31, 20, 19, 3, 2].map((ago, i) => ({
-        minute: minutesAgo(ago),
-        reasons: {
-          'missing-credentials': 3 + i * 2,
-          ...(i % 2 && { 'invalid-token': i }),
+      since: '2026-11-27T08:15:00.000Z',
+      counts: [
+        {
+          ...{ plugin: 'proxy', method: 'GET', outcome: 'refused' },
+          path: '/status/api/v2/components',
+          reason: 'missing-credentials',
+          requests: 1_080,
+          firstSeen: minutesAgo(90),
+          lastSeen: minutesAgo(3),
+          lastId: '1b77c0de55aa9e21',
         },
-      })),
+        {
+          ...{ plugin: 'catalog', method: 'GET', outcome: 'refused' },
+          path: '/entities/by-name/component/default/web',
+          ...{ reason: 'invalid-token', detail: 'expired' },
+          requests: 16,
+          firstSeen: minutesAgo(50),
+          lastSeen: minutesAgo(2),
+          lastId: '9f3c2a7be1d04c55',
+        },
+      ],
       last: [
         {
           id: '9f3c2a7be1d04c55',
@@ -219,11 +201,14 @@ export function createPageReport(
 
 /** The report of a backend in report-only, in which each part has what it has rarely. */
 export function createOddReport(): PolicyReport {
-  const { allow, findings, replica, settings, tokens, usage, refusals } =
+  const { allow, findings, replica, settings, tokens, used, refusals } =
     createPageReport();
   const [rule, other] = allow;
   const [token] = tokens!;
-  const days = { firstSeen: '2026-11-01', lastSeen: '2026-11-02' };
+  const days = {
+    firstSeen: '2026-11-01T08:00:00.000Z',
+    lastSeen: '2026-11-02T08:00:00.000Z',
+  };
   const worked = { plugin: 'catalog', method: 'GET', requests: 1, ...days };
   return createPageReport({
     enforced: false,
@@ -263,7 +248,7 @@ export function createOddReport(): PolicyReport {
       signOut: { scope: 'user', providers: [] },
     },
     reportOnly: {
-      ...{ enforce: 'now', because: 'y', days: 7, workedLast: null, note: 'z' },
+      ...{ since: '2026-11-01T07:00:00.000Z', note: 'z' },
       worked: [
         { ...worked, path: '/a', status: 200, requests: 1234, yaml: '# - r' },
         { ...worked, lastSeen: worked.firstSeen, isExpectedClosed: true },
@@ -308,26 +293,24 @@ export function createOddReport(): PolicyReport {
         ],
       },
     ],
-    usage: {
-      ...usage!,
-      scope: 'replica',
-      complete: false,
-      rules: usage!.rules.slice(0, 1),
+    used: {
+      ...used,
+      rules: used.rules.map(each => ({ ...each, requests: 1_234 })),
       externalTokens: [
-        {
-          ...usage!.externalTokens[0],
-          ...{ yaml: 'a\nb', only: 'c', plugins: ['d', 'e'], delegatedTo: [] },
-        },
-        {
-          ...{ subject: 'f', lastUsed: null, requests30d: 1 },
-          ...{ plugins: [], delegatedTo: [] },
-        },
+        used.externalTokens[0],
+        { subject: 'f', lastUsed: null, requests: 0 },
       ],
     },
     refusals: {
       ...refusals,
       last: [{ ...refusals.last[0], outcome: 'would-refuse' }],
-      minutes: [],
+      counts: [
+        {
+          ...{ plugin: 'not installed', method: 'GET', reason: 'others' },
+          ...{ outcome: 'would-refuse', answer: 'worked', status: 200 },
+          ...{ requests: 2, lastId: 'f', ...days },
+        },
+      ],
     },
   });
 }
@@ -342,10 +325,14 @@ export const createEmptyReport = () =>
     findings: [],
     installed: ['auth'],
     tokens: [],
-    usage: undefined,
+    used: {
+      since: '2026-11-28T10:00:00.000Z',
+      rules: [],
+      externalTokens: [],
+    },
     refusals: {
       last: [],
-      minutes: [],
+      counts: [],
       since: '2026-11-28T10:00:00.000Z',
     } as never,
   });
@@ -354,7 +341,7 @@ export const createEmptyReport = () =>
 export function createLargeReport(): PolicyReport {
   const report = createPageReport();
   const [rule] = report.allow;
-  const [use] = report.usage!.rules;
+  const [use] = report.used.rules;
   const [refusal] = report.refusals.last;
   const plugins = Array.from({ length: 200 }, (_, i) => `some-plugin-${i}`);
   const many = <T>(length: number, create: (i: number) => T) =>
@@ -377,7 +364,7 @@ export function createLargeReport(): PolicyReport {
       ...report.findings[0],
       at: `auth.apiGate.allow[${i}] (GET /api/x/${i})`,
     })),
-    usage: { ...report.usage!, rules: many(1000, () => use) },
+    used: { ...report.used, rules: many(1000, () => use) },
     refusals: {
       ...report.refusals,
       last: many(200, () => ({ ...refusal, path: '/x'.repeat(100) })),

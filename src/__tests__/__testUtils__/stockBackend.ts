@@ -7,7 +7,6 @@ import { merge } from 'lodash';
 import { staticToken } from './externalAccess';
 import { RunningBackend, startBackend } from './startBackend';
 import { until } from './until';
-import { usageProbe } from './usageProbe';
 
 const load = createRequire(__filename);
 
@@ -120,7 +119,6 @@ export async function writeStockFiles(folder: string): Promise<void> {
 export const stockToken = (subject: string) => `${subject}-token-of-this-test`;
 
 export interface StockBackend extends RunningBackend {
-  probe: ReturnType<typeof usageProbe>;
   /** Sends a request with the token of a subject. With a body, it is a `POST`. */
   send(
     subject: string,
@@ -145,13 +143,9 @@ export async function startStockBackend(
   },
 ): Promise<StockBackend> {
   const { pluginSources, tokens } = options;
-  const probe = usageProbe();
   const file = path.join(folder, 'entities.yaml');
   const backend = await startBackend({
-    features: [
-      ...Object.values(stock).flatMap(each => each ?? []),
-      probe.feature,
-    ],
+    features: Object.values(stock).flatMap(each => each ?? []),
     config: merge({}, options.config, {
       backend: {
         actions: { pluginSources },
@@ -198,5 +192,5 @@ export async function startStockBackend(
       body.some((each: any) => each.metadata.name === name),
     );
   });
-  return { ...backend, probe, send };
+  return { ...backend, send };
 }

@@ -83,8 +83,8 @@ export interface TokenUse {
   /** The result if the restrictions name only the plugin that is called. */
   calledOnly: unknown;
   plugin: keyof typeof stock;
-  delegatedTo: string[];
-  proposed?: string[];
+  /** The plugins that its restrictions have to name: those that it calls, and those that handlers call for it. */
+  needed?: string[];
 }
 
 /** Uses of tokens by subject, at plugins that answer at once. */
@@ -94,24 +94,21 @@ export const ofServers: Record<string, TokenUse> = {
     worked: 'production',
     calledOnly: 'no tools',
     plugin: 'mcp-actions',
-    delegatedTo: ['catalog'],
-    proposed: ['catalog', 'mcp-actions'],
+    needed: ['catalog', 'mcp-actions'],
   },
   searcher: {
     run: search,
     worked: 200,
     calledOnly: 200,
     plugin: 'search',
-    delegatedTo: ['search'],
-    proposed: ['search'],
+    needed: ['search'],
   },
   reader: {
     run: readDocs,
     worked: 200,
     calledOnly: 403,
     plugin: 'techdocs',
-    delegatedTo: ['catalog'],
-    proposed: ['catalog', 'techdocs'],
+    needed: ['catalog', 'techdocs'],
   },
 };
 
@@ -122,14 +119,12 @@ export const ofTasks: Record<string, TokenUse> = {
     worked: 'completed',
     calledOnly: 403,
     plugin: 'scaffolder',
-    delegatedTo: ['catalog'],
-    proposed: ['catalog', 'scaffolder'],
+    needed: ['catalog', 'scaffolder'],
   },
   fetcher: {
     run: backend => runTask(backend, 'fetcher', 'fetch'),
     worked: 'completed',
     calledOnly: 403,
     plugin: 'scaffolder',
-    delegatedTo: ['catalog', 'catalog (copied credentials)'],
   },
 };

@@ -1,4 +1,4 @@
-import { difference, map } from 'lodash';
+import { map, uniq } from 'lodash';
 import { exportMetrics } from '../__testUtils__/exportMetrics';
 import { rawRequest } from '../__testUtils__/rawRequest';
 import { recordingAuditor } from '../__testUtils__/recordingAuditor';
@@ -53,20 +53,14 @@ it.each(['enforce', 'report-only'])(
       await get(`/api/${text}/reset`);
       await upgradeOnce(`/api/hello/reset/${text}`);
     }
-    // The log has one line a second for refusals of one kind.
-    await new Promise(resolve => {
-      setTimeout(resolve, 1_100);
-    });
     const asOperator = await caller(OPERATOR);
-    const operatorReport = JSON.parse((await get(POLICY, asOperator)).body);
     const places: Record<string, string> = {
       log: JSON.stringify(
         log.filter(({ message }) => message.startsWith('API gate')),
       ),
       audit: JSON.stringify(audit.filter(event => 'eventId' in event)),
-      policy: JSON.stringify({ ...operatorReport, reportOnly: undefined }),
-      // Beside the requests that worked, which are preformatted.
-      page: (await get(PAGE, asOperator)).body.replace(/<pre>.*?<\/pre>/gs, ''),
+      policy: (await get(POLICY, asOperator)).body,
+      page: (await get(PAGE, asOperator)).body,
       spans: JSON.stringify(spans.take()),
       metrics: (await rawRequest(exported.port, '/metrics')).body,
     };
@@ -88,10 +82,13 @@ it.each(['enforce', 'report-only'])(
       expect(places[place]).toMatch(/missing.credentials/);
     }
     expect(places.audit.includes('api-gate-denial')).toBe(mode === 'enforce');
-    // A rule needs the whole path.
-    const { reportOnly } = operatorReport;
-    const worked = [`/reset/${SHOWN}`, '/reset/aB3dE6gH9jK2mN5p'];
-    const paths = map(reportOnly?.worked, 'path');
-    expect(difference(worked, paths)).toEqual(mode === 'enforce' ? worked : []);
+    const { reportOnly } = JSON.parse(places.policy);
+    const paths = uniq(map(reportOnly?.worked, 'path'));
+    const worked = [`/reset/${SHOWN}`, `/reset/${SHOWN}/x`];
+    // No rule can name the path of an upgrade with what may be a token.
+    const hidden = ['/reset/*', '/reset/*/x', undefined];
+    expect(paths.sort()).toEqual(
+      mode === 'enforce' ? [] : [...worked, ...hidden].sort(),
+    );
   },
 );

@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
 import { WinstonLogger } from '@backstage/backend-defaults/rootLogger';
+import { sumBy } from 'lodash';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import { bearer } from '../__testUtils__/requestParts';
 import { signedBackends } from '../__testUtils__/signedBackends';
@@ -80,11 +81,8 @@ describe('[P56] no line of the log has more than 8 KB', () => {
 
   it('and no refusal, no rule and no finding is missing', () => {
     const parsed = lines.map(line => JSON.parse(line));
-    const logged = parsed.flatMap(({ decision, omittedDecisions = [] }) => [
-      ...(decision ? [decision] : []),
-      ...omittedDecisions.map((label: string) => label.split(' ')[0]),
-    ]);
-    expect(logged.sort()).toEqual(ids.sort());
+    const refusals = parsed.filter(({ decision }) => decision);
+    expect(sumBy(refusals, 'requests')).toBe(ids.length);
 
     const block = parsed
       .filter(({ message }) => message.startsWith('API gate: enforce'))

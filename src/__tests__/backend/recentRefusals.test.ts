@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { sumBy } from 'lodash';
 import packageJson from '../../../package.json';
 import { blocksAfter } from '../__testUtils__/documents';
 import { rawRequest } from '../__testUtils__/rawRequest';
@@ -47,14 +48,14 @@ const idOf = ({ headers }: { headers: Record<string, any> }) =>
   headers['api-gate-decision'];
 
 describe('[P86] the last refusals', () => {
-  it('have each of the last 200 ids, and the number of all, though the log has one line a second', async () => {
+  it('have each of the last 200 ids, and the number of all, though the log has a line for the first of each kind', async () => {
     const { get, logged, refusals } = await start();
     const ids: string[] = [];
     for (let i = 0; i < 230; i += 1) {
       ids.push(idOf(await get(`/api/hello/${i}`)));
     }
-    const { last, minutes, since } = await refusals();
-    expect(logged('API gate refused a request').length).toBeLessThan(230);
+    const { counts, last, since } = await refusals();
+    expect(logged('API gate refused').length).toBeLessThan(25);
     expect(last.map(({ id }) => id)).toEqual(ids.slice(30).reverse());
     expect(last[0]).toEqual({
       id: ids.at(-1),
@@ -68,12 +69,21 @@ describe('[P86] the last refusals', () => {
     expect(Math.abs(Date.now() - Date.parse(last[0].time))).toBeLessThan(
       30_000,
     );
-    const counts = minutes.map(({ reasons }) => reasons['missing-credentials']);
-    expect(counts.reduce((sum, count) => sum + count, 0)).toBe(230);
+    expect(sumBy(counts, 'requests')).toBe(230);
+    expect(counts[0]).toEqual({
+      plugin: 'hello',
+      outcome: 'refused',
+      method: 'GET',
+      reason: 'missing-credentials',
+      requests: 210,
+      firstSeen: expect.any(String),
+      lastSeen: expect.any(String),
+      lastId: ids.at(-1),
+    });
     expect(Date.parse(since)).toBeLessThanOrEqual(Date.parse(last[199].time));
   });
 
-  it('have what the log has of each: a detail, the subject of a token that has verified, an upgrade', async () => {
+  it('have what is known of each: a detail, the subject of a token that has verified, an upgrade', async () => {
     const { endSessions, get, operator, refusals, sign, upgrade } =
       await start();
     const token = await sign({ sub: JANE });
@@ -152,7 +162,7 @@ describe('[P86] the last refusals', () => {
     },
   );
 
-  it('have the product that the client names, in the log too, and nothing else of User-Agent', async () => {
+  it('have the product that the client names, and nothing else of User-Agent', async () => {
     const { get, logged, refusals, sign, upgrade } = await start();
     const token = forge(await sign());
     const products = [
@@ -179,9 +189,7 @@ describe('[P86] the last refusals', () => {
       undefined,
     ]);
     expect(JSON.stringify(last)).not.toMatch(/eyJ|jane/);
-    expect(logged('API gate refused a request')[0].meta).toMatchObject({
-      userAgent: 'curl/8.5.0',
-    });
+    expect(JSON.stringify(logged('API gate refused'))).not.toContain('curl');
   });
 
   it('have what would be refused in report-only, with that outcome', async () => {

@@ -183,7 +183,6 @@ describe.each(databases)(
       await (await start()).stop();
       expect((await tables()).filter(name => !without.includes(name))).toEqual([
         TABLE,
-        'api_gate_usage',
       ]);
     });
 

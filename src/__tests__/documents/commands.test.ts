@@ -57,6 +57,8 @@ const NOT_RUN: Record<string, string> = {
     'needs a cluster: src/__tests__/backend/pages/switchOff.test.ts runs it with another kubectl',
   [' --live ']:
     'needs the gate: src/__tests__/documents/workflow.test.ts runs it',
+  'cat *.log':
+    'needs the logs of a report-only backend: integration/processes/replicas/checkReportOnly.ts runs it',
   ...Object.fromEntries(
     ['git worktree', '$RUNNER_TEMP'].map(part => [
       part,
@@ -165,14 +167,17 @@ describe('a command of the documents that calls api-gate, on a generated app', (
       .find(line => line.startsWith(API_GATE) && line.includes(part))!;
 
   beforeAll(async () => {
-    const seen = { firstSeen: '2026-11-27', lastSeen: '2026-11-27' };
+    const seen = {
+      firstSeen: '2026-11-27T08:00:00.000Z',
+      lastSeen: '2026-11-27T08:00:00.000Z',
+    };
     ({ url: policy } = await serve((_req, res) =>
       res.end(
         JSON.stringify({
           ...{ allow: [], closed: [], openedInCode: [], unknown: [] },
           installed: ['catalog', 'hello'],
           reportOnly: {
-            ...{ enforce: 'not yet', because: 'requests still worked' },
+            since: '2026-11-27T07:00:00.000Z',
             worked: [
               {
                 plugin: 'hello',
@@ -355,7 +360,10 @@ describe('a sample of docs/cli.md', () => {
 });
 
 it('the block of docs/cli.md is what api-gate init prints', async () => {
-  const seen = { firstSeen: '2026-11-21', lastSeen: '2026-11-27' };
+  const seen = {
+    firstSeen: '2026-11-21T08:00:00.000Z',
+    lastSeen: '2026-11-27T08:00:00.000Z',
+  };
   const worked = [
     {
       ...{ plugin: 'badges', method: 'GET', status: 200, requests: 214 },
@@ -375,9 +383,7 @@ it('the block of docs/cli.md is what api-gate init prints', async () => {
     ...{ allow: [], closed: [], openedInCode: [], unknown: [] },
     installed: ['badges', 'catalog', 'events', 'scaffolder', 'search'],
     reportOnly: {
-      enforce: 'not yet',
-      because:
-        'requests that would be refused still worked on 2026-11-27, at badges, catalog, events, proxy',
+      since: '2026-11-21T07:00:00.000Z',
       worked,
     },
   };

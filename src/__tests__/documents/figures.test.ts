@@ -37,8 +37,10 @@ const OF_SERVICE = constant(
   'operators/routes/createRevocationRouter',
   'MAX_PER_SERVICE',
 );
-const DAYS_NEEDED = constant('store/usage/Use', 'RECENT_DAYS');
-const MIN_DAYS = constant('operators/reports/describeUsage', 'MIN_DAYS');
+const COUNTS = 'operators/reports/RefusalCounts';
+const KINDS = constant(COUNTS, 'MAX_KINDS');
+const OF_PLUGIN = constant(COUNTS, 'MAX_KINDS_OF_PLUGIN');
+const SUBJECTS = constant('operators/reports/Uses', 'MAX_SUBJECTS');
 const endpointsAtWorst = inDigits(NEW_ENDPOINTS + 60 * RETURNING);
 const pluginsAtWorst = inDigits(NEW_PLUGINS + 60 * RETURNING);
 
@@ -54,11 +56,9 @@ it.each([
   ['assurance', `if ${inDigits(TURNED_AWAY)} other ids come`],
   ['assurance', `at ${NEW_PLUGINS} new ones a minute, and ${pluginsAtWorst}`],
   ['assurance', `holds at most ${inDigits(PENDING)}`],
-  ['rollout', `on at each of the ${inWords(DAYS_NEEDED)} days before today`],
-  ['rollout', `plan ${inWords(DAYS_NEEDED + 1)} days`],
-  ['rollout', `needs ${inWords(DAYS_NEEDED)} days of observation`],
-  ['usage', `${inWords(MIN_DAYS)} of the days before today`],
-  ['recipes/clients', `after ${inWords(MIN_DAYS)} days`],
+  ['observability', `${OF_PLUGIN} kinds are counted one by one`],
+  ['observability', `and ${2 * KINDS} in all`],
+  ['observability', `${SUBJECTS} are named`],
   ['reference/http-api', `the last ${REFUSALS} refusals`],
   [
     'reference/http-api',

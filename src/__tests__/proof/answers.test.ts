@@ -117,7 +117,6 @@ function createScene({
       authorization: req.headers.authorization,
       cookie: req.headers.cookie,
       reason: gate.decided[0].decision.reason,
-      isAnonymous: gate.decided[0].decision.isAnonymous,
       policy: res.getHeader('Content-Security-Policy'),
       vary: res.getHeader('Vary'),
       cacheControl: res.getHeader('Cache-Control'),
@@ -176,10 +175,9 @@ it.each(['protected', 'declared', 'trusted', 'rule', 'nature'] as const)(
           credential !== 'user-cookie' ||
           (path === 'declared' && asked !== 'upgrade');
         const found = await send(PATHS[path], credential, headers);
-        expect({ credential, asked, ...found }).toMatchObject({
-          ...restrictionsOf(path, isUsed ? credential : 'nothing', asked),
-          isAnonymous: path === 'rule' ? credential === 'nothing' : undefined,
-        });
+        expect({ credential, asked, ...found }).toMatchObject(
+          restrictionsOf(path, isUsed ? credential : 'nothing', asked),
+        );
       }
     }
   },
@@ -263,23 +261,6 @@ it('[P111] a cookie is issued by A4', async () => {
 });
 
 it.each([
-  [{ authorization: 'Bearer a b' }, false],
-  [{ cookie: 'token=a; token=b' }, false],
-  [{ cookie: 'backstage-auth=a' }, false],
-  [{ cookie: 'other=a' }, true],
-  [{ 'sec-websocket-protocol': `a, ${tokenAt('user', 'header')}` }, false],
-  [{ 'sec-websocket-protocol': 'graphql-ws, a' }, true],
-])(
-  '[P111] a request by rule that presents %j is anonymous: %s',
-  async (...row) => {
-    const [headers, isExpected] = row;
-    const send = createScene({ hasAuth: true });
-    const { isAnonymous } = await send(PATHS.rule, 'nothing', headers);
-    expect(isAnonymous).toBe(isExpected);
-  },
-);
-
-it.each([
   ['auth', true, false],
   ['auth', false, true],
   ['nature', true, false],
@@ -331,8 +312,6 @@ it.each([
     expect(found).toMatchObject({ reason: expected, ...CREDENTIALS.cookie });
     const { reason } = await send(PATHS.declared, 'user-cookie');
     expect(reason).toBe('user-cookie');
-    const { isAnonymous } = await send('/here/open', 'cookie');
-    expect(isAnonymous).toBe(true);
   },
 );
 

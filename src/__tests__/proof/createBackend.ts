@@ -78,7 +78,6 @@ export function createBackend(
         decided: (_: unknown, recorded: Decision) => {
           decision = recorded;
         },
-        verified: () => {},
         signedOut: () => {},
       } as never,
     },

@@ -191,7 +191,7 @@ const FOUND: Record<string, Partial<State>> = {
     },
 };
 
-/** The credential, the detail and the subject that the log, or the record of use, has beside the reason, by the row that decides. */
+/** The credential, the detail and the subject that are reported beside the reason, by the row that decides. */
 const RECORDS: [string, Partial<State>, string][] = [
   ['J1', { plugin: 'down', authorization: 'user' }, 'none - -'],
   ['J2', { authorization: 'two', cookie: 'user' }, 'none - -'],

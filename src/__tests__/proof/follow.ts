@@ -119,7 +119,7 @@ function createScene(state: State, isRemembering: boolean) {
     issues: 0,
     revoked: [] as Place[],
     tracked: 0,
-    /** The external token that the record of use has. */
+    /** The subject of the external token whose use was reported. */
     used: undefined as string | undefined,
     /** The number of tokens that Backstage verified; zero where it is not counted. */
     verified: 0,
@@ -218,12 +218,10 @@ function createScene(state: State, isRemembering: boolean) {
             throw new TypeError('Unexpected');
           }
         },
-        verified: () => {},
         externalTokenUsed: subject => {
           record.used = subject;
         },
         cookieIssued: () => {},
-        cookieNotIssued: () => {},
         signedOut: () => {},
       },
     },
@@ -398,7 +396,7 @@ export async function followAgain(state: State): Promise<Judgement> {
   return judgement;
 }
 
-/** Follows a state, and returns the decision as the log has it, or, with its subject, the record of use. */
+/** Follows a state, and returns the decision as it is reported, with the subject of an external token that passes. */
 export async function followDecision(state: State): Promise<Decision> {
   const scene = sceneOf(state, false);
   await followIn(scene, state);

@@ -305,19 +305,4 @@ describe('[P111] httpAuth', () => {
     authenticateAs(scene, credentialsOf(principal));
     expect(await scene.send('/here/data', headers)).toBe(reason);
   });
-
-  it('is measured where a token authenticates', async () => {
-    const { send, services, told, tokens } = createScene();
-    const clock = jest.spyOn(performance, 'now').mockReturnValue(1_000);
-    services.keyEndpoints.hasKeysOf = async () => {
-      clock.mockReturnValue(1_500);
-      return true;
-    };
-    tokens.delete(user);
-    await send('/here/data', bearer(user));
-    expect(told).toEqual([['verified', 0.5]]);
-    await send('/here/data', {});
-    await send('/here/open', bearer(user));
-    expect(told).toHaveLength(1);
-  });
 });

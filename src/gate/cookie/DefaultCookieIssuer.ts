@@ -30,7 +30,7 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
       /** Returns whether the session of a token that has verified was revoked since. */
       isRevoked(token: Token): boolean;
       logger: LoggerService;
-      observer: Pick<GateObserver, 'cookieIssued' | 'cookieNotIssued'>;
+      observer: Pick<GateObserver, 'cookieIssued'>;
     },
   ) {}
 
@@ -99,7 +99,6 @@ export class DefaultCookieIssuer implements GateCookieIssuer {
       // No answer to this token sets a cookie that could be counted.
       token.sentCookies += 1;
       this.#warnOfSize(userEntityRef, text.length);
-      observer.cookieNotIssued('too-large');
       const setCookies = cookie.clear(header);
       return { setCookies, isRevoked, isIssued: false, onSent: () => {} };
     }

@@ -39,7 +39,6 @@ function findIssuer(
   }
   // Another site could otherwise sign the browser in as somebody else, by any method.
   if (policy.isCrossSite(req, 'POST')) {
-    services.observer.cookieNotIssued('cross-site');
     return undefined;
   }
   // Stock frontends on another origin make only this call with credentials. Elsewhere the browser ignores `Set-Cookie`, and
@@ -93,7 +92,6 @@ export function* issueCookie(
       ),
     );
   } catch (error) {
-    services.observer.cookieNotIssued('issuer-failed');
     services.logger.warn('API gate issued no cookie: the issuer failed', {
       errorType: isError(error) ? error.name : typeof error,
     });

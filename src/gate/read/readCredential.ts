@@ -4,7 +4,7 @@ import type { GateCookie } from '../cookie/GateCookie';
 import type { TokenKind } from '../Decision';
 import { Refusal } from '../Refusal';
 import { createCookieNames, readCookies } from './cookieHeader';
-import { decodeToken, readBearer } from './token';
+import { readBearer } from './token';
 
 /** The name of the cookie in which Backstage's own `httpAuth` keeps a limited user token. */
 export const BACKSTAGE_AUTH_COOKIE = 'backstage-auth';
@@ -123,21 +123,6 @@ export function readProtocols({ headers }: IncomingMessage): string[] {
     .split(',')
     .map(protocol => protocol.trim())
     .filter(Boolean);
-}
-
-/**
- * Returns whether a request for a public route presents a credential, for statistics only. The credential is not verified: anything
- * in `Authorization`, in the gate's cookie or in Backstage's own is one, and so is a JWT among the protocols of a WebSocket.
- */
-export function presentsCredential(
-  req: IncomingMessage,
-  places: CredentialPlaces,
-): boolean {
-  return (
-    readCredential(req, places, () => true) !==
-      Refusal.because('missing-credentials') ||
-    readProtocols(req).some(decodeToken)
-  );
 }
 
 /**

@@ -70,24 +70,20 @@ describe('UpgradeGate', () => {
   });
 
   it.each([
-    ['nothing', {}, true],
-    ['a protocol that is a token', { 'sec-websocket-protocol': jane }, false],
-    ['another site’s cookie', { cookie: `token=${jane}` }, false],
-  ])(
-    'records an upgrade under a rule with %s',
-    async (_, headers, isAnonymous) => {
-      const { admit, decided } = create({ policy: { allow: [rule] } });
-      await admit(upgradeRequest(headers));
-      expect(decided[0].decision).toEqual({
-        plugin: 'live',
-        outcome: 'passed',
-        reason: 'allow-rule',
-        credential: 'none',
-        isAnonymous,
-        rule,
-      });
-    },
-  );
+    ['nothing', {}],
+    ['a protocol that is a token', { 'sec-websocket-protocol': jane }],
+    ['another site’s cookie', { cookie: `token=${jane}` }],
+  ])('records an upgrade under a rule with %s', async (_, headers) => {
+    const { admit, decided } = create({ policy: { allow: [rule] } });
+    await admit(upgradeRequest(headers));
+    expect(decided[0].decision).toEqual({
+      plugin: 'live',
+      outcome: 'passed',
+      reason: 'allow-rule',
+      credential: 'none',
+      rule,
+    });
+  });
 
   it.each([
     ['of a revoked session', bearer(ended), 401, 'revoked', 'bearer', ENDED],

@@ -22,19 +22,15 @@ export function* verifyTokens(
   request: GateRequest,
   tokens: readonly PresentedToken[],
 ): Steps<FoundToken[]> {
-  const { logger, observer } = request.services;
+  const { logger } = request.services;
   const found: FoundToken[] = [];
   for (const presented of tokens) {
     if (isNeeded(presented, found)) {
-      const startedAt = performance.now();
       let outcome: TokenOutcome;
       try {
         outcome = presented.refused ?? (yield* verify(request, presented));
       } catch (error) {
         outcome = toRefusal(error, logger);
-      }
-      if (presented.role === 'authenticates' && !presented.refused) {
-        observer.verified((performance.now() - startedAt) / 1000);
       }
       found.push({ presented, outcome });
     }

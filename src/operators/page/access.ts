@@ -11,17 +11,7 @@ import {
   WHATEVER_BACKSTAGE_ALLOWS,
 } from '../reports/formatPolicyReport';
 import { Content, html } from './html';
-import {
-  code,
-  Column,
-  counted,
-  list,
-  number,
-  preformatted,
-  table,
-  tag,
-  time,
-} from './parts';
+import { code, Column, list, number, table, tag, time } from './parts';
 
 /** Routes outside of `/api`, which the gate does not see. */
 const OUTSIDE = [
@@ -30,18 +20,18 @@ const OUTSIDE = [
   'What a plugin adds to the root router itself, such as /.well-known/… of mcp-actions',
 ];
 
-/** A rule with its index, and with its use where this is recorded. */
+/** A rule with its index and its use. */
 type RuleRow = PolicyReport['allow'][number] & {
   index: number;
-  use?: NonNullable<PolicyReport['usage']>['rules'][number];
+  use: PolicyReport['used']['rules'][number];
 };
 
-/** A subject with its limits, and with its use where this is recorded. */
+/** A subject with its limits, and with its use if it has any, or if the configuration of Backstage names it. */
 interface TokenRow {
   subject: string;
   /** The requests that the entries for it allow. */
   limits: string[];
-  use?: NonNullable<PolicyReport['usage']>['externalTokens'][number];
+  use?: PolicyReport['used']['externalTokens'][number];
 }
 
 const RULES: readonly Column<RuleRow>[] = [
@@ -53,8 +43,8 @@ const RULES: readonly Column<RuleRow>[] = [
     ],
   ],
   ['Reason', ({ reason }) => reason],
-  ['Requests in 30 days', ({ use }) => use && number(use.requests30d)],
-  ['Last use', ({ use }) => use && formatLastUse(use)],
+  ['Requests', ({ use }) => number(use.requests)],
+  ['Last use', ({ use }) => formatLastUse(use)],
   [
     'Limits',
     rule => {
@@ -67,38 +57,25 @@ const RULES: readonly Column<RuleRow>[] = [
 
 const TOKENS: readonly Column<TokenRow>[] = [
   ['Subject', ({ subject }) => code(subject)],
-  ['Calls', ({ use }) => use?.plugins.join(', ')],
-  ['Handlers call for it', ({ use }) => use?.delegatedTo.join(', ')],
-  ['Requests in 30 days', ({ use }) => use && number(use.requests30d)],
+  ['Requests', ({ use }) => use && number(use.requests)],
   ['Last use', ({ use }) => use && formatLastUse(use)],
   ['May', ({ limits }) => list(limits)],
-  [
-    'Could be narrowed to',
-    ({ use }) => [
-      formatYaml('Plugins', use?.yaml),
-      formatYaml('Requests', use?.only),
-    ],
-  ],
 ];
 
 /** Renders what can be reached without signing in: by a rule, without one, and outside of the gate. */
 export function renderExposure(report: PolicyReport): Content {
-  const { allow, installed, usage } = report;
+  const { allow, installed, used } = report;
   const rows = allow.map((rule, index) => ({
     ...rule,
     index,
-    use: usage?.rules[index],
+    use: used.rules[index],
   }));
   const others = Object.entries(pickBy(listBesideRules(report), 'length'));
   return [
     table(RULES, rows, 'No rule opens anything.'),
-    usage &&
-      html`<p class="muted">
-        Use is that of
-        ${usage.scope === 'replica' ? 'this process' : 'all replicas of this backend'},
-        since
-        ${time(usage.since)}${!usage.complete && '; the record is not complete'}.
-      </p>`,
+    html`<p class="muted">
+      Use is that of this process, since ${time(used.since)}.
+    </p>`,
     others.map(([title, lines]) => [html`<h3>${title}</h3>`, list(lines)]),
     html`<h3>Outside of /api, where the gate is not</h3>`,
     list(OUTSIDE),
@@ -109,10 +86,10 @@ export function renderExposure(report: PolicyReport): Content {
   ];
 }
 
-/** Renders the external tokens by subject: what they call, what they may do, and what they could be narrowed to. */
+/** Renders the external tokens by subject: their use, and what they may do. */
 export function renderTokens(report: PolicyReport): Content {
-  const { enforced, tokens, usage } = report;
-  const used = usage?.externalTokens ?? [];
+  const { enforced, tokens } = report;
+  const used = report.used.externalTokens;
   const subjects = uniqBy([...used, ...(tokens ?? [])], 'subject');
   const rows = subjects.map(({ subject }) => ({
     subject,
@@ -137,19 +114,6 @@ function limitsOf(subject: string, tokens: PolicyReport['tokens']): string[] {
   return limits.length > 0 ? limits : ['nothing'];
 }
 
-/** Formats the last day with a request. `days` is the time of observation. */
-function formatLastUse(use: { days?: number; lastUsed: string | null }) {
-  const { days, lastUsed } = use;
-  const none = days === undefined ? 'none' : `none in ${counted(days, 'day')}`;
-  return lastUsed === null ? none : html`<time>${lastUsed}</time>`;
-}
-
-function formatYaml(title: string, yaml: string | undefined) {
-  return (
-    yaml !== undefined &&
-    html`<details>
-      <summary>${title}</summary>
-      ${preformatted(yaml.split('\n'))}
-    </details>`
-  );
+function formatLastUse({ lastUsed }: { lastUsed: string | null }) {
+  return lastUsed === null ? 'none' : time(lastUsed);
 }

@@ -1,4 +1,4 @@
-import { compact, groupBy, orderBy } from 'lodash';
+import { compact } from 'lodash';
 import { PLUGIN_ID } from '../../gate/rules/AllowRule';
 import type { PolicyReport } from '../reports/describePolicy';
 import { formatWorked } from '../reports/describeReportOnly';
@@ -16,51 +16,25 @@ import {
 } from './parts';
 
 type Refused = PolicyReport['refusals']['last'][number];
+type Counted = PolicyReport['refusals']['counts'][number];
 
-/** Refusals of one request for one reason. */
-interface Group {
-  last: Refused;
-  count: number;
-}
-
-const REQUEST: Column<Refused> = [
-  'Request',
-  ({ method, path, plugin }) =>
-    PLUGIN_ID.test(plugin)
-      ? code(`${method} /api/${plugin}${path}`)
-      : // The ids of these are not kept.
-        [code(`${method} /api/…${path}`), ` (${plugin})`],
-];
-
-const REASON: Column<Refused> = [
-  'Reason',
-  ({ detail, outcome, reason }) => [
-    reason,
-    detail && `, ${detail}`,
-    outcome === 'would-refuse' && tag('warned', 'not yet refused'),
+const COUNTS: readonly Column<Counted>[] = [
+  [
+    'Request',
+    ({ method, path = '/…', plugin }) => nameOf(method, path, plugin),
   ],
-];
-
-const ID: Column<Refused> = [
-  'Id',
-  ({ id }) => html`<code class="id">${id}</code>`,
-];
-
-const GROUPS: readonly Column<Group>[] = [
-  ...[REQUEST, REASON].map(([title, cell]): Column<Group> => [
-    title,
-    ({ last }) => cell(last),
-  ]),
-  ['Refusals', ({ count }) => number(count)],
-  ['Last', ({ last }) => time(last.time)],
-  ['Last id', ({ last }) => ID[1](last)],
+  ['Reason', renderReason],
+  ['Refusals', ({ requests }) => number(requests)],
+  ['Answer', ({ answer, status }) => [answer, status && ` (${status})`]],
+  ['Last', ({ lastSeen }) => time(lastSeen)],
+  ['Last id', ({ lastId }) => renderId(lastId)],
 ];
 
 const LAST: readonly Column<Refused>[] = [
   ['Time', refused => time(refused.time)],
-  ID,
-  REQUEST,
-  REASON,
+  ['Id', ({ id }) => renderId(id)],
+  ['Request', ({ method, path, plugin }) => nameOf(method, path, plugin)],
+  ['Reason', renderReason],
   [
     'Client',
     ({ address, subject, userAgent }) =>
@@ -70,31 +44,20 @@ const LAST: readonly Column<Refused>[] = [
 
 /** Renders the refusals of this process; in report-only, first what has worked and will stop working. */
 export function renderRefusals(report: PolicyReport): Content {
-  const { last, since } = report.refusals;
+  const { counts, last, since } = report.refusals;
   return [
     report.reportOnly && [
       html`<h3>${titleOfWorked(report)}</h3>`,
       renderWorked(report.reportOnly),
     ],
-    html`<h3>The last ${counted(last.length, 'refusal')} of this process</h3>`,
-    table(GROUPS, groupRefusals(last), html`None since ${time(since)}.`),
+    html`<h3>Since ${time(since)}, by this process</h3>`,
+    table(COUNTS, counts, html`None.`),
     last.length > 0 &&
       html`<details>
-        <summary>Each of them</summary>
+        <summary>The last ${counted(last.length, 'refusal')}</summary>
         ${table(LAST, last)}
       </details>`,
   ];
-}
-
-/** Groups refusals, of which the newest is the first, by request and reason. */
-function groupRefusals(refusals: readonly Refused[]): Group[] {
-  const groups = Object.values(
-    groupBy(refusals, ({ detail, method, outcome, path, plugin, reason }) =>
-      JSON.stringify([method, plugin, path, reason, detail, outcome]),
-    ),
-  );
-  const counts = groups.map(group => ({ last: group[0], count: group.length }));
-  return orderBy(counts, 'count', 'desc');
 }
 
 function renderWorked({
@@ -102,5 +65,28 @@ function renderWorked({
 }: NonNullable<PolicyReport['reportOnly']>): Content {
   return worked.length > 0
     ? preformatted(worked.map(formatWorked))
-    : html`<p>No request in 30 days.</p>`;
+    : html`<p>No request.</p>`;
+}
+
+function nameOf(method: string, path: string, plugin: string): Content {
+  return PLUGIN_ID.test(plugin)
+    ? code(`${method} /api/${plugin}${path}`)
+    : // The ids of these are not kept.
+      [code(`${method} /api/…${path}`), ` (${plugin})`];
+}
+
+function renderReason({
+  detail,
+  outcome,
+  reason,
+}: Pick<Counted, 'detail' | 'outcome' | 'reason'>): Content {
+  return [
+    reason,
+    detail && `, ${detail}`,
+    outcome === 'would-refuse' && tag('warned', 'not yet refused'),
+  ];
+}
+
+function renderId(id: string): Content {
+  return html`<code class="id">${id}</code>`;
 }

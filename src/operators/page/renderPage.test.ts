@@ -28,7 +28,7 @@ const idsOf = (page: string) =>
 const withText = (report: PolicyReport, text: string): PolicyReport =>
   cloneDeepWith(report, value =>
     typeof value === 'string' &&
-    !/^(\d{4}-|enforce|report-only|refused|would-refuse|all replicas|replica|user-cookie|unauthenticated|not yet|session$|user$|public|closed|keep|end$|accessRestrictions)/.test(
+    !/^(\d{4}-|enforce|report-only|refused|would-refuse|user-cookie|unauthenticated|worked|session$|user$|public|closed|keep|end$|\*)/.test(
       value,
     )
       ? `${value}${text}`
@@ -36,10 +36,7 @@ const withText = (report: PolicyReport, text: string): PolicyReport =>
   );
 
 const reportOnly: PolicyReport['reportOnly'] = {
-  enforce: 'not yet',
-  because: 'requests still worked',
-  days: 7,
-  workedLast: '2026-11-28',
+  since: '2026-11-20T00:00:00.000Z',
   worked: [
     {
       plugin: 'events',

@@ -1,5 +1,4 @@
 import type { PolicyReport } from '../reports/describePolicy';
-import { formatEnforce } from '../reports/describeReportOnly';
 import { createDocument } from './document';
 import { renderExposure, renderTokens } from './access';
 import { renderExpected, renderFindings, titleOfFindings } from './findings';
@@ -48,7 +47,7 @@ export function renderPage(report: PolicyReport): Html {
 
 /** Renders what an operator asks first: does the gate refuse, by which policy, and whose figures are these? */
 function renderHead(report: PolicyReport): Html {
-  const { enforced, until, problem, needsRestart, reportOnly } = report;
+  const { enforced, until, problem, needsRestart } = report;
   const newer = report.filesNewerThanPolicy ?? [];
   return html`<header>
     <h1>API gate</h1>
@@ -58,7 +57,6 @@ function renderHead(report: PolicyReport): Html {
       >
       ${enforced ? 'Each request that no rule opens needs a credential.' : ['Only ended sessions are refused', until && html` until ${time(until)}: see <a href="#refusals">what works until then</a>`, '.']}
     </p>
-    ${reportOnly && note(reportOnly.enforce === 'now' ? 'good' : 'warned', `${formatEnforce(reportOnly)}.`)}
     ${problem !== undefined && note('open', `The configuration has changed and is not in force: ${problem}`)}
     ${needsRestart.length > 0 && note('warned', `A restart is needed for ${needsRestart.join(', ')}.`)}
     ${newer.length > 0 && note('warned', `The backend has not read the last change of ${newer.join(', ')}.`)}

@@ -6,7 +6,6 @@ import { PolicySource } from '../../settings/PolicySource';
 import { GateMetrics } from './GateMetrics';
 
 const DAY_S = 24 * 60 * 60;
-const A_YEAR_S = 365 * DAY_S;
 
 const logger = {
   error() {},
@@ -40,17 +39,13 @@ async function start(apiGate: JsonObject) {
   stop = exported.stop;
   const { config, change } = createReloadableConfig(withGate(apiGate));
   const source = new PolicySource({ config, logger });
-  const usage = { isComplete: true, isOn: true, isShared: true };
   const gateMetrics = new GateMetrics({
-    files: { countNewer: () => 1 },
-    revocations: { missing: 3, size: 0, staleness: 0 },
+    revocations: { staleness: 7 },
     source,
-    usage,
   });
   return {
     gateMetrics,
     source,
-    usage,
     write: (changed: JsonObject) => change(withGate(changed)),
     async scrape() {
       const { series } = await exported.scrape();
@@ -75,17 +70,10 @@ describe('the gauges', () => {
     const gate = await start({ allow: [rule('/a', inDays(1))] });
     const names = (await gate.scrape()).map(({ name }) => name).sort();
     expect(names).toEqual([
-      'api_gate_policy_files_newer',
       'api_gate_policy_hash',
-      'api_gate_policy_needs_restart',
       'api_gate_policy_rejected',
-      'api_gate_report_only_ends_in',
-      'api_gate_revocations_held',
-      'api_gate_revocations_missing',
       'api_gate_revocations_staleness',
-      'api_gate_rules_ends_in',
       'api_gate_up',
-      'api_gate_usage_unknown',
     ]);
     gate.write({ allow: [rule('/a', inDays(1)), rule('/b', inDays(2))] });
     await gate.scrape();
@@ -111,22 +99,6 @@ describe('the gauges', () => {
     expect(await gate.valueOf('api_gate_up')).toBe(expected);
   });
 
-  it('have the number of files that the backend has not read', async () => {
-    const gate = await start({});
-    expect(await gate.valueOf('api_gate_policy_files_newer')).toBe(1);
-  });
-
-  it.each([
-    ['1 while the record of use lacks requests', {}, 1],
-    ['0 once it has all', { isComplete: true }, 0],
-    ['0 without a record', { isOn: false }, 0],
-    ['0 without a database, where it never has all', { isShared: false }, 0],
-  ])('have api_gate.usage.unknown as %s', async (_, usage, expected) => {
-    const gate = await start({});
-    Object.assign(gate.usage, { isComplete: false, ...usage });
-    expect(await gate.valueOf('api_gate_usage_unknown')).toBe(expected);
-  });
-
   it('have the hash of the policy in force as a number', async () => {
     const gate = await start({ allow: [] });
     const before = await gate.valueOf('api_gate_policy_hash');
@@ -150,55 +122,41 @@ describe('the gauges', () => {
     expect(await gate.valueOf('api_gate_policy_rejected')).toBe(0);
   });
 
-  it('have the number of settings that need a restart', async () => {
+  it('have the time since the list of revocations was read', async () => {
     const gate = await start({});
-    expect(await gate.valueOf('api_gate_policy_needs_restart')).toBe(0);
-    gate.write({ cookie: { name: 'other' }, credentialHeader: 'X-Other' });
-    expect(await gate.valueOf('api_gate_policy_needs_restart')).toBe(2);
-    gate.write({});
-    expect(await gate.valueOf('api_gate_policy_needs_restart')).toBe(0);
+    expect(await gate.valueOf('api_gate_revocations_staleness')).toBe(7);
   });
 });
 
-describe('[P37] api_gate.rules.ends_in', () => {
-  it.each<[string, string[], number]>([
-    ['the time until the first rule ends', [inDays(9), inDays(2)], 2 * DAY_S],
-    ['0 once a rule has ended', [inDays(-1), inDays(2)], 0],
-    ['a year at most', [inDays(800)], A_YEAR_S],
-    ['a year where no rule ends', [], A_YEAR_S],
-  ])('has %s', async (_, ends, expected) => {
-    const gate = await start({
-      allow: [rule('/'), ...ends.map((end, i) => rule(`/${i}`, end))],
-    });
-    const value = await gate.valueOf('api_gate_rules_ends_in');
-    expect(value).toBeLessThanOrEqual(expected);
-    expect(value).toBeGreaterThan(expected - 60);
+it('the counters begin at 0, for Prometheus to see the first increase, and count a rule by what it opens', async () => {
+  const gate = await start({});
+  const used = { plugin: 'a', path: '/x', methods: ['GET', 'POST'] };
+  gate.gateMetrics.expect({
+    plugins: ['a', 'b'],
+    rules: [used],
+    subjects: ['ci'],
   });
-});
-
-describe('api_gate.report_only.ends_in', () => {
-  it.each<[string, JsonObject, number]>([
-    [
-      'the time until report-only ends',
-      { mode: 'report-only', until: inDays(2) },
-      2 * DAY_S,
-    ],
-    ['a year at most', { mode: 'report-only', until: inDays(800) }, A_YEAR_S],
-    [
-      'a year where report-only does not end',
-      { mode: 'report-only' },
-      A_YEAR_S,
-    ],
-    [
-      'a year once it has ended',
-      { mode: 'report-only', until: inDays(-1) },
-      A_YEAR_S,
-    ],
-    ['a year where the rules refuse', {}, A_YEAR_S],
-  ])('has %s', async (_, apiGate, expected) => {
-    const gate = await start(apiGate);
-    const value = await gate.valueOf('api_gate_report_only_ends_in');
-    expect(value).toBeLessThanOrEqual(expected);
-    expect(value).toBeGreaterThan(expected - 60);
+  gate.gateMetrics.rules.add(2, { rule: 'GET,POST /api/a/x' });
+  const counters = (await gate.scrape()).filter(({ name }) =>
+    name.endsWith('_total'),
+  );
+  const ofPlugin = (plugin: string) => ({
+    name: 'api_gate_would_refuse_total',
+    labels: { plugin, reason: 'missing-credentials', answer: 'worked' },
+    value: 0,
   });
+  expect(counters).toEqual([
+    ofPlugin('a'),
+    ofPlugin('b'),
+    {
+      name: 'api_gate_rule_requests_total',
+      labels: { rule: 'GET,POST /api/a/x' },
+      value: 2,
+    },
+    {
+      name: 'api_gate_external_token_requests_total',
+      labels: { subject: 'ci' },
+      value: 0,
+    },
+  ]);
 });

@@ -1,116 +1,130 @@
-import type { LoggerService } from '@backstage/backend-plugin-api';
+import type {
+  LoggerService,
+  RootConfigService,
+} from '@backstage/backend-plugin-api';
+import type { JsonObject } from '@backstage/types';
+import { isUndefined, map, omitBy } from 'lodash';
 import type { BackendPlugins } from '../../gate/plugins/BackendPlugins';
 import type { Decision } from '../../gate/Decision';
 import type { DecidedRequest, GateObserver } from '../../gate/GateObserver';
-import type { Usage } from '../../store/usage/Usage';
-import { usedWorked } from '../../store/usage/Use';
+import { readExternalTokens } from '../../settings/read/readExternalTokens';
 import { watchAnswer } from './Answer';
 import type { GateAudit } from './GateAudit';
 import { annotateSpan, GateMetrics } from './GateMetrics';
-import { callPathOf, recordableOf } from './proposeRule';
-import { RefusalLog } from './RefusalLog';
+import { RefusalCount, RefusalCounts, RefusalKind } from './RefusalCounts';
 import { Refusals, ReportedRefusal } from './Refusals';
+import { rulePathOf } from './rulePath';
+import { Uses } from './Uses';
+
+const SECOND_MS = 1_000;
 
 /** Label for plugins that are not installed. Ids that clients make up would make the number of labels unbounded. */
 export const NOT_INSTALLED = 'not installed';
 
-/** Reports what the gate does to the log, and to the metrics, the audit and the record of use where a backend has them. */
+/** Reports what the gate does to the log and to its own counts, and to the metrics and the audit where a backend has them. */
 export class GateReport implements GateObserver {
   readonly refusals = new Refusals();
-  readonly #log: RefusalLog;
+  readonly counts: RefusalCounts;
+  readonly uses: Uses;
+  /** When the last refusal of each kind was audited. In a flood, the audit has one a second, with the number of all. */
+  readonly #auditedAt = new WeakMap<RefusalCount, number>();
 
   constructor(
     private readonly options: {
+      config: RootConfigService;
       logger: LoggerService;
       plugins: Pick<BackendPlugins, 'isInstalled'>;
       audit?: GateAudit;
       metrics?: GateMetrics;
-      usage?: Usage;
     },
   ) {
-    this.#log = new RefusalLog(options);
+    const { config, logger } = options;
+    this.counts = new RefusalCounts(logger);
+    this.uses = new Uses(map(readExternalTokens(config), 'subject'));
   }
 
   decided(decided: DecidedRequest, decision: Decision, error?: Error): void {
-    const { metrics, usage } = this.options;
-    const { credential, isAnonymous = false, outcome, reason, rule } = decision;
+    const { metrics } = this.options;
+    const { credential, outcome, reason, rule } = decision;
     const plugin = this.#labelOf(decision.plugin);
     metrics?.decisions.add(1, { plugin, outcome, reason, credential });
     if (rule) {
-      usage?.ruleUsed(rule, decided.method, isAnonymous);
+      metrics?.rules.add(1, { rule: this.uses.ruleUsed(rule) });
     }
     annotateSpan(decision);
     if (!error) {
       return;
     }
     const refusal = this.refusals.add(plugin, decided, decision);
-    if (usage && outcome === 'would-refuse') {
-      this.#watchAnswer(decided, decision, refusal);
+    const kind = kindOf(refusal, decided);
+    if (outcome === 'would-refuse' && (decided.res || decided.socket)) {
+      this.#watchAnswer(decided, refusal, kind);
+    } else {
+      this.#audit(refusal, this.counts.add(kind, refusal));
     }
-    this.#log.add(refusal, error);
   }
 
   stop(): void {
-    this.#log.stop();
+    this.counts.stop();
   }
 
-  externalTokenUsed: GateObserver['externalTokenUsed'] = (subject, request) => {
-    const { usage } = this.options;
-    const { method, pluginId = '' } = request;
-    const plugin = this.#labelOf(pluginId);
-    usage?.tokenUsed(subject, plugin);
-    usage?.tokenCalled({ subject, plugin, method, path: callPathOf(request) });
+  externalTokenUsed: GateObserver['externalTokenUsed'] = subject => {
+    const name = this.uses.tokenUsed(subject);
+    this.options.metrics?.externalTokens.add(1, { subject: name });
   };
-
-  /** Records that a handler calls a plugin for an external token; with `isCopy`, by a copy of its credentials: see `watchDelegations`. */
-  externalTokenDelegated(subject: string, plugin: string, isCopy: boolean) {
-    const label = this.#labelOf(plugin.toLowerCase());
-    this.options.usage?.tokenUsed(
-      subject,
-      isCopy ? `${label} (copied credentials)` : label,
-      'delegation',
-    );
-  }
-
-  verified(seconds: number): void {
-    this.options.metrics?.verification.record(seconds);
-  }
 
   cookieIssued(plugin: string, userEntityRef: string): void {
-    const { audit, metrics } = this.options;
-    metrics?.cookies.add(1, { outcome: 'issued', reason: 'due' });
-    audit?.cookieIssued(plugin, userEntityRef);
+    this.options.audit?.cookieIssued(plugin, userEntityRef);
   }
-
-  cookieNotIssued: GateObserver['cookieNotIssued'] = reason => {
-    this.options.metrics?.cookies.add(1, { outcome: 'refused', reason });
-  };
 
   signedOut: GateObserver['signedOut'] = (plugin, ended) => {
     this.options.audit?.record(plugin, 'api-gate-sign-out', 'high', ended);
   };
 
+  /** Counts a request that report-only has let pass, once it has its answer. */
   #watchAnswer(
     decided: DecidedRequest,
-    decision: Decision,
     refusal: ReportedRefusal,
+    kind: RefusalKind,
   ): void {
-    const { metrics, usage } = this.options;
-    const { method, plugin } = refusal;
-    const recorded = recordableOf(decided, decision);
-    watchAnswer(decided, (kind, status) => {
-      refusal.answer = kind;
-      metrics?.wouldRefuse.add(1, { plugin, answer: kind });
-      if (kind === 'worked') {
-        const answered = recorded.path && { status };
-        const worked = { plugin, method, ...recorded, ...answered };
-        usage?.worked(worked);
-        this.refusals.worked(usedWorked(worked), refusal);
-      }
+    const { plugin, reason } = refusal;
+    watchAnswer(decided, (answer, status) => {
+      refusal.answer = answer;
+      this.options.metrics?.wouldRefuse.add(1, { plugin, reason, answer });
+      this.counts.add({ ...kind, answer }, { id: refusal.id, status });
     });
+  }
+
+  #audit(refusal: ReportedRefusal, count: RefusalCount): void {
+    const { plugin, outcome, reason, method, detail } = refusal;
+    const { id: decision, subject, address, userAgent } = refusal;
+    const now = Date.now();
+    const last = this.#auditedAt.get(count) ?? 0;
+    // A clock that is set back silences nothing.
+    if (outcome === 'refused' && Math.abs(now - last) >= SECOND_MS) {
+      this.#auditedAt.set(count, now);
+      const { requests } = count;
+      const event = { plugin, reason, method, requests, decision };
+      const others = { detail, subject, clientAddress: address, userAgent };
+      const meta = omitBy({ ...event, ...others }, isUndefined) as JsonObject;
+      this.options.audit?.refused(plugin, meta);
+    }
   }
 
   #labelOf(plugin: string): string {
     return this.options.plugins.isInstalled(plugin) ? plugin : NOT_INSTALLED;
   }
+}
+
+/** Returns what is counted of a refusal. Of its subjects, those are that the limits of external tokens name. */
+function kindOf(
+  { plugin, outcome, method, reason, detail, subject }: ReportedRefusal,
+  decided: DecidedRequest,
+): RefusalKind {
+  const isOfToken = reason === 'restricted' || reason === 'token-ended';
+  return {
+    ...{ plugin, outcome, method, reason, detail },
+    path: rulePathOf(decided),
+    subject: isOfToken ? subject : undefined,
+  };
 }

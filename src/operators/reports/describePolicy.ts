@@ -17,7 +17,7 @@ import type { DeclaredPolicies } from '../../gate/plugins/DeclaredPolicies';
 import { asRules, DeclaredOpening } from '../../settings/declaredOpen';
 import type { ReportOnlyReport } from './describeReportOnly';
 import type { ProcessReport } from './describeReplica';
-import type { UsageReport } from './describeUsage';
+import type { Uses } from './Uses';
 
 /** The paths that can be reached without signing in, and why. docs/reference/http-api.md describes each field. */
 export type PolicyReport = ReturnType<typeof describePolicy> & {
@@ -67,10 +67,10 @@ export function describePolicy(options: {
   process: ProcessReport;
   reportOnly: ReportOnlyReport | undefined;
   source: Pick<PolicySource, 'lists' | 'needsRestart' | 'problem'>;
-  used: UsageReport | undefined;
+  uses: Uses;
 }) {
   const { findings, plugins, policies, policy, source } = options;
-  const { reportOnly, used: usage } = options;
+  const { reportOnly, uses } = options;
   const { config, hash, isEnforced, loadedAt, now } = policy;
   const declared = policies.all().map(asRules);
   const beyond = policy.openRules.flatMap(({ until, ...rule }) =>
@@ -108,7 +108,7 @@ export function describePolicy(options: {
     opensBeyondPlugins: beyond,
     ...options.process,
     ...(reportOnly && { reportOnly }),
-    ...(usage && { usage }),
+    used: uses.describe(config.allow),
   };
 }
 

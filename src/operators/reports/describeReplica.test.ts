@@ -4,6 +4,7 @@ import {
   RevocationList,
 } from '../../gate/sessions/Revocation';
 import { describeReplica } from './describeReplica';
+import { RefusalCounts } from './RefusalCounts';
 import { Refusals } from './Refusals';
 
 function describeWith(
@@ -14,7 +15,10 @@ function describeWith(
   return describeReplica({
     backstage,
     plugins: { isInstalled: id => id === installed },
-    refusals: new Refusals(),
+    observer: {
+      counts: new RefusalCounts({ info() {} }),
+      refusals: new Refusals(),
+    },
     revocations,
   });
 }

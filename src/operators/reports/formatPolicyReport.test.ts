@@ -61,14 +61,6 @@ describe('formatPolicyReport', () => {
         { ...declared, paths: ['/*', '/*/**'], allow: 'unauthenticated' },
       ],
       unknown: ['own'],
-      usage: {
-        since: until,
-        days: 0,
-        complete: false,
-        scope: 'all replicas',
-        rules: [],
-        externalTokens: [],
-      },
     });
     expect(text).toMatchInlineSnapshot(`
      "API gate: enforce
@@ -90,9 +82,7 @@ describe('formatPolicyReport', () => {
          hello /live, WEBSOCKET, to everybody
          hello /* and /*/** (no rule can be written so), any method, to everybody
        Not known what these open themselves:
-         own
-       Use, at the running backend:
-         the record since 2026-12-01T00:00:00.000Z is not complete: the log has the reason"
+         own"
     `);
   });
 
@@ -112,33 +102,28 @@ describe('formatPolicyReport', () => {
       `API gate: report-only until ${until}, only ended sessions are refused`,
     ],
   ])('names what enforcing would change (until: %s)', (end, title) => {
-    const yaml = '# - { plugin: hello, path: /reset/aB3dE6gH9jK2mN5p }';
+    const yaml = '# - { plugin: hello, path: /a }';
     const worked = {
       plugin: 'hello',
       method: 'GET',
       requests: 1,
-      firstSeen: '2026-11-01',
-      lastSeen: '2026-11-01',
+      firstSeen: '2026-11-01T08:00:00.000Z',
+      lastSeen: '2026-11-01T09:00:00.000Z',
     };
-    const because = 'the record is not complete';
     const reportOnly = {
-      enforce: 'not known' as const,
-      because,
-      days: 1,
-      workedLast: '2026-11-01',
-      worked: [worked, { ...worked, path: '/reset/aB3dE6gH9jK2mN5p', yaml }],
+      since: '2026-10-01T00:00:00.000Z',
+      worked: [worked, { ...worked, path: '/a', yaml }],
     };
     const lines = [
       title,
       '  No allow rules.',
-      `  Enforce: not known, since ${because}`,
       '  Newly public once it is enforced:',
       '    GET /api/hello/health',
       '  Declared open by plugins, and closed once you enforce, except for what your rules name:',
       '    hello /ping and /ping/**, any method, to everybody',
-      `  Worked, and will be refused ${end ? `from ${end} on` : 'once you enforce'}; to keep a request public, paste its rule and remove the first #:`,
+      `  Worked at this replica since 2026-10-01T00:00:00.000Z, and will be refused ${end ? `from ${end} on` : 'once you enforce'}; to keep a request public, paste its rule and remove the first #:`,
       '    GET /api/hello/…: 1 request on 2026-11-01',
-      '    GET /api/hello/reset/…: 1 request on 2026-11-01; the page shows the path to operators',
+      `    ${yaml}`,
     ];
     const inReportOnly: PolicyReport = {
       ...report,

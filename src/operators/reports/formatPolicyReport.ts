@@ -4,19 +4,13 @@ import { formatListSource } from '../../settings/files/configFiles';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { DeclaredOpening, formatPaths } from '../../settings/declaredOpen';
 import { PAGE_PATH, WEBSOCKET } from '../../gate/read/requestLine';
-import { hideTokens } from '../hideTokens';
 import { jsonBytes, MAX_LINE_BYTES, shorten } from '../../settings/logLine';
 import type {
   PolicyReport,
   ReportedRule,
   ReportedToken,
 } from './describePolicy';
-import {
-  formatEnforce,
-  formatWorked,
-  WorkedRequests,
-} from './describeReportOnly';
-import { formatUsage } from './describeUsage';
+import { formatWorked } from './describeReportOnly';
 
 /** The limits of external tokens by an entry for all requests, or without `auth.apiGate.tokens`. */
 export const WHATEVER_BACKSTAGE_ALLOWS = 'what accessRestrictions allow';
@@ -55,7 +49,7 @@ export function formatReport(
   report: TextReport,
   placeOf = (_entry: string) => '',
 ): string[] {
-  const { allow, enforced, reportOnly, tokens, usage } = report;
+  const { allow, enforced, reportOnly, tokens } = report;
   const withPlaces = (list: string, lines: string[]) =>
     lines.map((line, i) => `${placeOf(`${CONFIG_KEY}.${list}[${i}]`)}${line}`);
   const sections = {
@@ -64,14 +58,10 @@ export function formatReport(
       ? [...withPlaces('tokens', tokens.map(formatToken)), OTHER_TOKENS]
       : [],
     ...listBesideRules(report),
-    [titleOfWorked(report)]: (reportOnly?.worked ?? []).map(each =>
-      formatWorked(hideToken(each)),
-    ),
-    'Use, at the running backend': usage ? formatUsage(usage) : [],
+    [titleOfWorked(report)]: (reportOnly?.worked ?? []).map(formatWorked),
   };
   return [
     ...(allow.length ? [] : ['No allow rules.']),
-    ...(reportOnly ? [formatEnforce(reportOnly)] : []),
     ...Object.entries(sections).flatMap(([title, lines]) =>
       lines.length ? [`${title}:`, ...lines.map(line => `  ${line}`)] : [],
     ),
@@ -95,16 +85,8 @@ export function listBesideRules(report: TextReport): Record<string, string[]> {
 }
 
 export function titleOfWorked({ reportOnly, until }: TextReport): string {
-  return `Worked, and will be refused ${until ? `from ${until} on` : 'once you enforce'}; ${reportOnly?.note ?? 'to keep a request public, paste its rule and remove the first #'}`;
-}
-
-/** Removes a path that may hold a token, and the rule with it: more people read the log than operate the gate. */
-function hideToken(worked: WorkedRequests): WorkedRequests {
-  const { path = '', yaml, ...others } = worked;
-  const shown = hideTokens(path);
-  return shown === path
-    ? worked
-    : { ...others, path: shown, why: 'the page shows the path to operators' };
+  const since = reportOnly ? ` at this replica since ${reportOnly.since}` : '';
+  return `Worked${since}, and will be refused ${until ? `from ${until} on` : 'once you enforce'}; ${reportOnly?.note ?? 'to keep a request public, paste its rule and remove the first #'}`;
 }
 
 export function formatOpening(rule: ReportedRule): string {

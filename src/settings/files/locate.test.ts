@@ -82,14 +82,14 @@ describe('the place of a message', () => {
   });
 
   it('is in the last file that has the setting', () => {
-    const sources = [{ mode: 1, allow: [] }, { allow: [] }, { usage: 1 }].map(
+    const sources = [{ mode: 1, allow: [] }, { allow: [] }, { audit: 1 }].map(
       (apiGate, i) => ({
         data: { auth: { apiGate } },
         path: write(`${i}.yaml`, RULES),
       }),
     );
     const locate = createLocate(sources);
-    const places = ['mode', 'allow[0].path', 'usage'].map(setting =>
+    const places = ['mode', 'allow[0].path', 'audit'].map(setting =>
       locate(`auth.apiGate.${setting} is wrong`),
     );
     expect(places).toEqual([

@@ -50,7 +50,6 @@ describe('readApiGateConfig', () => {
       mcpPaths: new Set(),
       audit: { clientAddress: false },
       acceptedFindings: [],
-      usage: true,
     };
     expect(read(undefined)).toEqual(defaults);
     expect(read({})).toEqual(defaults);
@@ -63,12 +62,8 @@ describe('readApiGateConfig', () => {
   const refused: [message: string, ...values: JsonValue[]][] = [
     [' must be an object', true, []],
     [
-      '.alow is not known (did you mean allow?): use mode, until, allow, expect, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, audit, usage, findings',
+      '.alow is not known (did you mean allow?): use mode, until, allow, expect, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, audit, findings',
       { alow: [] },
-    ],
-    [
-      '.usage must be true or false: the record has 30 days',
-      ...['off', 0, { keep: '90d' }].map(usage => ({ usage })),
     ],
     ['.cookie.Name is not known', { cookie: { Name: 'x' } }],
     [
@@ -170,14 +165,6 @@ describe('readApiGateConfig', () => {
     expect(readFor({ [`x${section}`]: { [key]: {} } }).mode).toBe('enforce');
   });
 
-  it('refuses a key of an earlier version, and names what replaces it', () => {
-    expect(() => read({ candidate: { allow: [] } })).toThrow(
-      new InputError(
-        'auth.apiGate.candidate is not known: remove it; the record of use shows who a removed rule would stop, and api-gate diff what an added one opens',
-      ),
-    );
-  });
-
   it('refuses an expectation of a plugin that is not known', () => {
     const config = new ConfigReader({
       backend: { baseUrl: 'https://backstage.example.com' },
@@ -232,10 +219,6 @@ describe('readApiGateConfig', () => {
     expect(read({ operators }).operators).toEqual(
       new Set(['group:default/platform', 'user:default/jörg']),
     );
-  });
-
-  it.each([true, false])('reads the usage %s', usage => {
-    expect(read({ usage }).usage).toBe(usage);
   });
 });
 

@@ -37,15 +37,8 @@ export const KEYS = [
   'signOut',
   'operators',
   'audit',
-  'usage',
   'findings',
 ] as const;
-
-/** Keys of earlier versions, and what replaces each. */
-const REPLACED = {
-  candidate:
-    'the record of use shows who a removed rule would stop, and api-gate diff what an added one opens',
-};
 
 /** Facts about the backend that its configuration does not have. */
 export interface ReadOptions {
@@ -66,7 +59,7 @@ export function readApiGateConfig(
   assertPlace(rootConfig);
   checkExternalSubjects(rootConfig);
   const block = rootConfig.getOptional(CONFIG_KEY) ?? {};
-  const settings = readObject(block, CONFIG_KEY, KEYS, REPLACED);
+  const settings = readObject(block, CONFIG_KEY, KEYS);
   const read = <T, A extends unknown[]>(
     key: (typeof KEYS)[number],
     reader: (value: unknown, path: string, ...facts: A) => T,
@@ -97,8 +90,6 @@ export function readApiGateConfig(
     mcpPaths: readMcpPaths(rootConfig),
     audit: read('audit', readAudit),
     acceptedFindings: read('findings', readAcceptedFindings),
-    /** Whether the use of rules and of external tokens is recorded. */
-    usage: read('usage', readBoolean, true, ': the record has 30 days'),
   };
 }
 
