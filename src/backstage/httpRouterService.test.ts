@@ -6,7 +6,6 @@ import {
 import { ConfigReader } from '@backstage/config';
 import type { Request, RequestHandler, Response } from 'express';
 import type { Decision } from '../gate/Decision';
-import { Refusal } from '../gate/Refusal';
 import { DeclaredPolicies } from '../gate/plugins/DeclaredPolicies';
 import {
   defaultHttpRouterServiceFactory,
@@ -25,25 +24,17 @@ async function create(
     isEnforced?: boolean;
     clientAddress?: boolean;
     hasPassed?: (req: unknown, pluginId: string) => boolean;
-    /** The plugin for which the gate has refused the request. */
-    refusedFor?: string;
-    findUndecidedOrder?: () => Promise<Refusal | undefined>;
   } = {},
 ) {
   const { pluginId = 'Hello', isEnforced = true } = options;
   const { clientAddress = false, hasPassed = () => false } = options;
-  const { findUndecidedOrder = async () => undefined, refusedFor } = options;
   const used: RequestHandler[] = [];
   const atRoot: { path: string; handler: unknown }[] = [];
   const decided: unknown[][] = [];
   const webSocketGate = jest.fn(() => 'gated handler');
   const policies = new DeclaredPolicies();
   const gate = {
-    decisions: {
-      get: () => refusedFor && { plugin: refusedFor },
-      hasPassed,
-    },
-    findUndecidedOrder,
+    decisions: { hasPassed },
     observer: { decided: (...args: unknown[]) => decided.push(args) },
     policies,
     source: {
@@ -121,49 +112,11 @@ describe('in front of the routes of a plugin', () => {
     );
   });
 
-  it('a request goes on in report-only that the gate has let through, without another look at its tokens', async () => {
-    const findUndecidedOrder = jest.fn();
-    const { decided, used } = await create({
-      findUndecidedOrder,
-      isEnforced: false,
-      refusedFor: 'hello',
-    });
+  it('any request goes on in report-only', async () => {
+    const { decided, used } = await create({ isEnforced: false });
     expect(send(used).next.mock.calls).toEqual([[]]);
-    expect(findUndecidedOrder).not.toHaveBeenCalled();
     expect(decided).toEqual([]);
   });
-
-  it.each([
-    ['goes on', async () => undefined, undefined],
-    [
-      'with the token of a revoked session is refused',
-      async () => Refusal.because('revoked').of('user:default/jane'),
-      { reason: 'revoked', outcome: 'refused', subject: 'user:default/jane' },
-    ],
-    [
-      'is refused if its tokens can not be looked up',
-      async () => {
-        throw new TypeError('not thought of');
-      },
-      { reason: 'failed', outcome: 'refused' },
-    ],
-  ])(
-    '[P96] a request in report-only that the gate has not seen %s',
-    async (_, findUndecidedOrder, decision) => {
-      const { decided, used } = await create({
-        findUndecidedOrder,
-        isEnforced: false,
-        refusedFor: 'other',
-      });
-      const { next } = send(used);
-      await new Promise(setImmediate);
-      expect(decided.map(([, made]) => made)).toMatchObject(
-        decision ? [decision] : [],
-      );
-      const [[error]] = next.mock.calls;
-      expect(error instanceof Error).toBe(decision !== undefined);
-    },
-  );
 
   it('any other request is refused', async () => {
     const { decided, used } = await create();

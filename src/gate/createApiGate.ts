@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http';
 import type { RootConfigService } from '@backstage/backend-plugin-api';
 import type { CookieIssuer } from './cookie/CookieIssuer';
 import { DefaultCookieIssuer } from './cookie/DefaultCookieIssuer';
@@ -14,7 +13,6 @@ import { createGate } from './createGate';
 import { UpgradeGate } from './upgrades/UpgradeGate';
 import type { GateServices } from './GateServices';
 import { wrapIssuer } from './cookie/issueCookie';
-import { findUndecidedOrder } from './verify/orders';
 import { run } from './verify/steps';
 import { verifyToken } from './verify/verifyToken';
 import { RateLimit } from './util/RateLimit';
@@ -50,9 +48,6 @@ export function createApiGate(system: FromSystem) {
     /** The Express handler for `/api/:gatedPluginId`. */
     handler: createGate(services, upgradeGate),
     upgradeGate,
-    /** Returns the refusal to carry out in report-only for a request that a mount of the app's own leads around the gate. */
-    findUndecidedOrder: (req: IncomingMessage, pluginId: string) =>
-      findUndecidedOrder(req, services, { pluginId }),
     /** Replaces the issuer of the cookie; `undefined` turns issuing off. */
     setCookieIssuer(issuer: CookieIssuer | undefined): void {
       services.cookieIssuer = issuer && wrapIssuer(issuer);

@@ -6,19 +6,19 @@ import { setRefusalHeaders } from './carryOut/answer';
 import type { ApiGate } from './createApiGate';
 
 /**
- * Refuses what the gate has not passed, so that no other mount of a plugin's router leads around it. In report-only, only a user who is
- * signed out is refused.
+ * Refuses what the gate has not passed, so that no other mount of a plugin's router leads around it. In report-only, nothing is refused
+ * here.
  */
 export function requireGateDecision(
   pluginId: string,
   {
     decisions,
-    findUndecidedOrder,
     observer,
     source,
-  }: Pick<ApiGate, 'decisions' | 'findUndecidedOrder' | 'observer' | 'source'>,
+  }: Pick<ApiGate, 'decisions' | 'observer' | 'source'>,
 ): RequestHandler {
-  const refuse = (req: Request, res: Response, refusal: Refusal): void => {
+  const refusal = Refusal.because('missing-credentials');
+  const refuse = (req: Request, res: Response): void => {
     const id = createDecisionId();
     const { audit } = source.current.config;
     observer.decided(
@@ -33,7 +33,6 @@ export function requireGateDecision(
         reason: refusal.reason,
         credential: 'none',
         id,
-        ...(refusal.subject && { subject: refusal.subject }),
         ...(audit.clientAddress && { clientAddress: req.ip }),
       },
       refusal.error,
@@ -41,25 +40,11 @@ export function requireGateDecision(
     setRefusalHeaders(res, refusal, id);
   };
   return (req, res, next) => {
-    if (decisions.hasPassed(req, pluginId)) {
+    if (decisions.hasPassed(req, pluginId) || !source.current.isEnforced) {
       next();
       return;
     }
-    const end = (refusal: Refusal | undefined): void => {
-      if (refusal) {
-        refuse(req, res, refusal);
-      }
-      next(refusal?.error);
-    };
-    if (source.current.isEnforced) {
-      end(Refusal.because('missing-credentials'));
-    } else if (decisions.get(req)?.plugin === pluginId.toLowerCase()) {
-      // The gate has looked up the tokens.
-      next();
-    } else {
-      findUndecidedOrder(req, pluginId)
-        .catch(() => Refusal.because('failed'))
-        .then(end);
-    }
+    refuse(req, res);
+    next(refusal.error);
   };
 }

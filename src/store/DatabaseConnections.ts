@@ -52,18 +52,10 @@ const SET_LOCAL = Object.entries(STATEMENT_LIMITS)
   .map(([name, milliseconds]) => `set local ${name} = ${milliseconds}`)
   .join('; ');
 
-// MySQL and MariaDB name the limit of a statement differently, and each skips the other's comment.
-const MYSQL_LIMITS = [
-  `set session lock_wait_timeout = ${LOCK_MS / 1000}`,
-  `innodb_lock_wait_timeout = ${LOCK_MS / 1000}`,
-  `wait_timeout = ${IDLE_SESSION_MS / 1000}`,
-  `/*!50708 max_execution_time = ${STATEMENT_MS}, */ /*M!100101 max_statement_time = ${STATEMENT_MS / 1000}, */ net_read_timeout = ${IDLE_SESSION_MS / 1000}`,
-].join(', ');
-
 /**
- * The gate's connections to the `auth` plugin's database. The pool on PostgreSQL and MySQL is the gate's own, and the server ends what is
- * not answered in time. A limit on this side alone would leave each statement waiting at the server and open another connection for
- * the next one, until the database refuses all of Backstage. SQLite runs in this process, so the gate uses the plugin's connection.
+ * The gate's connections to the `auth` plugin's database. The pool on PostgreSQL is the gate's own, and the server ends what is not
+ * answered in time. A limit on this side alone would leave each statement waiting at the server and open another connection for the next
+ * one, until the database refuses all of Backstage. On any other database, the gate uses the plugin's connections.
  */
 export class DatabaseConnections {
   private constructor(
@@ -81,16 +73,12 @@ export class DatabaseConnections {
     logger: LoggerService,
   ): Promise<DatabaseConnections> {
     const shared = await database.getClient();
-    const { dialect } = shared.client;
-    let [knex, setsLimits] = [shared, false];
-    if (dialect === 'postgresql') {
-      ({ knex, setsLimits } = await openPostgres(shared, logger));
-    } else if (dialect === 'mysql') {
-      const change = { connectTimeout: GIVE_UP_MS };
-      knex = openPool(shared, () => change, MYSQL_LIMITS);
-    }
+    const isOwn = shared.client.dialect === 'postgresql';
+    const { knex, setsLimits } = isOwn
+      ? await openPostgres(shared, logger)
+      : { knex: shared, setsLimits: false };
     const skip = database.migrations?.skip ?? false;
-    return new DatabaseConnections(knex, skip, knex !== shared, setsLimits);
+    return new DatabaseConnections(knex, skip, isOwn, setsLimits);
   }
 
   /**

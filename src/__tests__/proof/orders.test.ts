@@ -1,11 +1,9 @@
-import { PassThrough } from 'node:stream';
 import {
   BareGate,
   ISSUER,
   startBareGate,
 } from '../__testUtils__/startBareGate';
 import { unsignedToken } from '../__testUtils__/unsignedToken';
-import { findUndecidedOrder } from '../../gate/verify/orders';
 import { now } from '../../gate/sessions/Revocation';
 
 const HEADER = 'x-token';
@@ -173,33 +171,6 @@ describe('[P96] in report-only, a request that the gate refuses for another reas
     expect((await send(...tokens)).status).toBe(400);
     expect(gate.handled).toHaveLength(1);
     expect(gate.asked).toEqual([]);
-  });
-
-  it('ends also where the gate has not decided', async () => {
-    const { services } = gate;
-    const track = jest.spyOn(services.sockets, 'track');
-    const find = async (headers: object, options: object) =>
-      (await findUndecidedOrder({ headers } as never, services, options))
-        ?.reason;
-    const six = Array.from({ length: 6 }, (_, i) => tokensOf(`user${i}`).full);
-    const places: ((tokens: string[]) => object)[] = [
-      tokens => ({ authorization: tokens.join(' ') }),
-      tokens => ({
-        cookie: tokens.map(each => `backstage-auth=${each}`).join(';'),
-      }),
-    ];
-    const socket = new PassThrough();
-    for (const options of [{}, { pluginId: 'hello' }, { socket }]) {
-      for (const at of places) {
-        expect(await find(at([signedOut.full]), options)).toBe('revoked');
-        expect(await find(at([other.full]), options)).toBeUndefined();
-        expect(await find(at(six), options)).toBe('too-many-tokens');
-      }
-    }
-    expect(track).toHaveBeenCalledTimes(2);
-    gate.asked.length = 0;
-    await find({ authorization: signedOut.full }, { pluginId: 'app' });
-    expect(gate.asked).toEqual(['app']);
   });
 
   it('ends by more texts like tokens than a client has use for', async () => {

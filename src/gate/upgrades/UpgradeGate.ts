@@ -12,7 +12,6 @@ import type { Judgement } from '../judge/judge';
 import { UpgradeRequest } from '../read/GateRequest';
 import { MountedRequest, readUpgradeTarget } from '../read/mountedRequest';
 import { Refusal, refuseUndecided } from '../Refusal';
-import { findUndecidedOrder } from '../verify/orders';
 
 const UPGRADE = 'upgrade';
 
@@ -70,32 +69,21 @@ export class UpgradeGate {
       this.#handle(server, target, req, socket, head);
       return true;
     }
-    const all = listenersOf(server);
     const early = this.#guarded.get(server)?.early;
-    const hearing = early ? all.filter(each => early.has(each)) : all;
+    if (!early || !this.services.source.current.isEnforced) {
+      return false;
+    }
+    const all = listenersOf(server);
+    const hearing = all.filter(each => early.has(each));
     if (hearing.length === all.length) {
       return false;
     }
     socket.on('error', () => {});
-    const dispatch = (listeners: UpgradeListener[]) => {
-      if (listeners.length === 0) {
-        answerUpgrade(socket, 404);
-      }
-      for (const listener of listeners) {
-        Reflect.apply(listener, server, [req, socket, head]);
-      }
-    };
-    if (this.services.source.current.isEnforced) {
-      dispatch(hearing);
-    } else {
-      findUndecidedOrder(req, this.services, { socket })
-        .then(order => order !== undefined)
-        .catch(() => true)
-        .then(isOrdered => {
-          if (!socket.destroyed) {
-            dispatch(isOrdered ? hearing : all);
-          }
-        });
+    if (hearing.length === 0) {
+      answerUpgrade(socket, 404);
+    }
+    for (const listener of hearing) {
+      Reflect.apply(listener, server, [req, socket, head]);
     }
     return true;
   }

@@ -1,6 +1,4 @@
 import type { TokenKind } from '../Decision';
-import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import type { Judgement } from '../judge/judge';
 import { findUserTokens } from '../read/findUserTokens';
 import type { Token } from '../read/token';
@@ -8,15 +6,12 @@ import { Refusal } from '../Refusal';
 import type { SessionClaims } from '../sessions/Revocation';
 import type { GateRequest } from '../read/GateRequest';
 import type { GateServices } from '../GateServices';
-import { run, Steps } from './steps';
-import { findSessionRefusal, Verification, verifyAsRead } from './verifyToken';
+import type { Steps } from './steps';
+import { findSessionRefusal, verifyAsRead } from './verifyToken';
 
 // Report-only tries the rules, and carries out orders: a user who has signed out is refused. Such a user could provoke a refusal for
 // another reason, by a second `Authorization` for example. Report-only would let that request go on, and a handler could read the
 // user's token. So report-only looks for tokens in each request that the gate refuses for another reason.
-
-/** The request whose tokens are looked up. */
-type Searched = Verification & { req: IncomingMessage };
 
 /**
  * Changes a judgement that refuses into an order, a refusal that report-only carries out too, if the request holds a token of a session
@@ -37,11 +32,11 @@ export function* applyOrders(
     return;
   }
   const isProtected = isUpgrade || route === 'protected';
-  const { ends, kind, order, sessions } = yield* lookUpTokens(request, {
-    isUpgrade,
+  const { ends, kind, order, sessions } = yield* lookUpTokens(
+    request,
     // A sign-out reads the cookie. On a public route, the cookie of a revoked session is removed.
-    withCookies: isProtected || route === 'sign-out',
-  });
+    isProtected || route === 'sign-out',
+  );
   if (isProtected && order) {
     judgement.reason = order;
     judgement.credential = kind;
@@ -50,34 +45,6 @@ export function* applyOrders(
   } else if (isUpgrade) {
     judgement.socketEnds = ['not-admitted', ...sessions];
   }
-}
-
-/**
- * Returns the refusal to carry out in report-only for what the gate has not decided about: a request that a mount of the app's own
- * leads around the gate, or an upgrade outside `/api`.
- *
- * @param options.pluginId - the plugin of the request. Default: any, since a user's token is the same for each
- * @param options.socket - the socket of an upgrade, which is closed when a session of its tokens ends
- */
-export async function findUndecidedOrder(
-  req: IncomingMessage,
-  services: GateServices,
-  { pluginId, socket }: { pluginId?: string; socket?: Duplex },
-): Promise<Refusal | undefined> {
-  const { plugins, sockets, source } = services;
-  const plugin = pluginId
-    ? plugins.targetOf({ baseUrl: '', params: { gatedPluginId: pluginId } })
-    : plugins.anyRegistered();
-  const { ends, order, sessions } = await run(
-    lookUpTokens(
-      { plugin, policy: source.current, req, services },
-      { isUpgrade: socket !== undefined, withCookies: true },
-    ),
-  );
-  for (const session of sessions) {
-    sockets.track(socket!, session);
-  }
-  return ends ? (order ?? Refusal.because('too-many-tokens')) : undefined;
 }
 
 /** The order that the tokens of a request are under, if any. */
@@ -100,11 +67,11 @@ interface FoundOrder {
  * @throws any error that is neither a refusal nor that of a plugin which starts, so that the request ends closed
  */
 function* lookUpTokens(
-  request: Searched,
-  options: { isUpgrade: boolean; withCookies: boolean },
+  request: GateRequest,
+  withCookies: boolean,
 ): Steps<FoundOrder> {
-  const { services } = request;
-  const tokens = findUserTokens(request, options.withCookies);
+  const { isUpgrade, services } = request;
+  const tokens = findUserTokens(request, withCookies);
   const sessions: SessionClaims[] = [];
   if (!tokens) {
     return { ends: true, kind: 'bearer', sessions };
@@ -112,10 +79,7 @@ function* lookUpTokens(
   for (const [text, kind] of tokens) {
     const token = services.tokens.read(text);
     const isNamed = findOrder(token, services) !== undefined;
-    if (
-      (isNamed || options.isUpgrade) &&
-      (yield* verifies(token, request, isNamed))
-    ) {
+    if ((isNamed || isUpgrade) && (yield* verifies(token, request, isNamed))) {
       // The session may have been revoked while the token was verified.
       const order = findOrder(token, services);
       if (order) {
@@ -140,7 +104,7 @@ function findOrder(token: Token, services: GateServices): Refusal | undefined {
  */
 function* verifies(
   token: Token,
-  request: Searched,
+  request: GateRequest,
   isNamed: boolean,
 ): Steps<boolean> {
   const outcome = yield* verifyAsRead(request, token);
