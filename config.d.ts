@@ -41,22 +41,10 @@ export interface Config {
       }>;
 
       /**
-       * Requests that must stay public or closed, and plugins that must stay closed, whoever edits the rules. The backend
-       * does not start, and a changed configuration is not applied, while one of them does not hold. Default: none.
+       * The ids of plugins of which no rule may open anything, in lower case. With a rule for one of them, the backend does
+       * not start, and a changed configuration is not applied. One that is not installed is a finding. Default: none.
        */
-      expect?: Array<{
-        /**
-         * One request without a credential: a method, or `WEBSOCKET`, and a plain path below `/api`, such as
-         * `GET /api/catalog/entities`. Without a query, wildcards or parameters. The plugin must be installed.
-         */
-        request?: string;
-        /** In place of `request`: the id of an installed plugin, in lower case, of which no rule may open anything. */
-        plugin?: string;
-        /**
-         * What that must be once the gate enforces: let through by a rule, or refused. A plugin can only be `closed`.
-         */
-        is: 'public' | 'closed';
-      }>;
+      closed?: string[];
 
       /**
        * What external tokens may do, and until when. Once the list is there, an external token without an entry may make no request. Entries

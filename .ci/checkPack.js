@@ -12,7 +12,7 @@ const root = path.resolve(__dirname, '..');
 // Below node_modules, so that its requires find what is installed there.
 const folder = path.join(root, 'node_modules', '.check-pack');
 
-/** Runs the command of the package, with variables that are not set, in at most two seconds. */
+/** Runs the command of the package, with a variable, in at most two seconds. */
 function checkCommand(command) {
   const config = path.join(folder, 'app-config.yaml');
   fs.writeFileSync(
@@ -21,7 +21,7 @@ function checkCommand(command) {
 auth:
   apiGate:
     allow: [{ plugin: hello, path: /health }]
-    expect: [{ request: GET /api/hello/health, is: public }]
+    closed: [catalog]
 `,
   );
   // The best of three, as other work on the machine is no fault of the command.
@@ -29,10 +29,10 @@ auth:
     const start = Date.now();
     const output = execFileSync(
       process.execPath,
-      [command, 'check', '--mock-env', '--config', config],
+      [command, 'check', '--config', config],
       { cwd: folder, encoding: 'utf8' },
     );
-    if (!output.includes('1 of 1 expectations hold')) {
+    if (!output.includes(' finding')) {
       throw new Error(`The packed command printed ${output}`);
     }
     return Date.now() - start;

@@ -150,7 +150,7 @@ async function checkAnswers(url) {
   const bearer = { Authorization: `Bearer ${token}` };
   const answer = await expectStatus(200, '/api/hello/x', bearer);
   await expectStatus(404, '/api/absent/x', bearer);
-  await checkCommands(modules, url, token);
+  await checkCommands(modules, url);
   const cookie = answer.headers
     .getSetCookie()
     .map(header => header.split(';')[0])

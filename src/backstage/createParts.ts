@@ -6,7 +6,7 @@ import type {
 import { readDurationFromConfig } from '@backstage/config';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { durationToMilliseconds } from '@backstage/types';
-import { map, toLower } from 'lodash';
+import { map } from 'lodash';
 import { KeyEndpoints } from '../gate/verify/KeyEndpoints';
 import { findFindings } from '../operators/findings/findFindings';
 import { createApiGate } from '../gate/createApiGate';
@@ -74,12 +74,9 @@ export async function createParts(rootServices: RootServices) {
 type Services = Awaited<ReturnType<typeof createServices>>;
 
 async function createServices(rootServices: RootServices) {
-  const { config, instance, logger, system } = rootServices;
+  const { config, instance, logger } = rootServices;
   const installed = map(await instance.getInstalledPlugins(), 'pluginId');
-  const others = map(await system.getInstalledPlugins(), 'pluginId');
-  // The expectations of the policy may name only plugins of this deployment.
-  const knownPlugins = new Set(map([...installed, ...others], toLower));
-  const source = new PolicySource({ config, logger, knownPlugins });
+  const source = new PolicySource({ config, logger });
   const policies = new DeclaredPolicies();
   // Backstage lets requests wait that long for a plugin that starts.
   const key = 'backend.lifecycle.startupRequestPauseTimeout';

@@ -18,7 +18,7 @@ import { PROXY_PLUGIN } from '../gate/read/GateRequest';
 import { COOKIE_PATH } from '../gate/read/requestLine';
 import { RemoteRevocationStore } from '../store/revocations/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
-import { barrierPathsFor } from '../settings/expectations/commonPrefixes';
+import { barrierPathsFor } from '../settings/rules/commonPrefixes';
 
 const pluginRegistrationServiceRef = createServiceRef<{}>({
   id: 'auth.apiGate.pluginRegistration',

@@ -1,28 +1,22 @@
 import { parseArgs, ParseArgsConfig } from 'node:util';
-import { isError } from '@backstage/errors';
 import { map, pick } from 'lodash';
 import type { Location } from '../settings/files/locate';
+import { firstLineOf } from '../settings/read/mistakes';
 import { didYouMean } from '../settings/read/values';
-import type { Lines } from './output';
+import type { Lines, Problem } from './output';
 
 const OPTIONS = {
-  against: { type: 'string', multiple: true },
   config: { type: 'string', multiple: true },
   'exit-code': { type: 'boolean' },
-  'fail-on': { type: 'string' },
   format: { type: 'string' },
   help: { type: 'boolean', short: 'h' },
   json: { type: 'boolean' },
   list: { type: 'boolean' },
-  live: { type: 'string' },
-  'mock-env': { type: 'boolean' },
   'no-config': { type: 'boolean' },
-  policy: { type: 'string' },
-  scan: { type: 'string' },
-  times: { type: 'string' },
+  out: { type: 'string' },
+  packages: { type: 'string', multiple: true },
+  report: { type: 'string' },
   subject: { type: 'string' },
-  'token-env': { type: 'string' },
-  verbose: { type: 'boolean' },
 } satisfies ParseArgsConfig['options'];
 
 export type Options = ReturnType<
@@ -44,14 +38,11 @@ export class CliError extends Error {
   constructor(
     message: string,
     readonly location?: Location,
+    /** The other mistakes. */
+    readonly others: readonly Problem[] = [],
   ) {
     super(message);
   }
-}
-
-/** Returns an error's message without the lines after the first, which may quote the configuration. */
-export function firstLineOf(error: unknown): string {
-  return (isError(error) ? error.message : String(error)).split('\n')[0];
 }
 
 export function readOptions(
@@ -67,22 +58,11 @@ export function readOptions(
   } catch (error) {
     const problem = firstLineOf(error).replace(
       /^Unknown option '([^']+)'.*/,
-      (_, name) => `${name} is no option${didYouMean(name, map(listed, 1))}`,
+      (_, name) =>
+        `${name} is an unknown option${didYouMean(name, map(listed, 1))}`,
     );
     throw new CliError(
       `${problem}: api-gate ${command} --help lists the options`,
     );
   }
-}
-
-export function readChoice(
-  options: Options,
-  name: 'fail-on' | 'format',
-  choices: string[],
-): string | undefined {
-  const choice = options[name];
-  if (choice !== undefined && !choices.includes(choice)) {
-    throw new CliError(`--${name} must be one of ${choices.join(', ')}`);
-  }
-  return choice;
 }

@@ -1,173 +1,115 @@
-import { compact, map, partition, pick, some } from 'lodash';
-import {
-  findListSources,
-  formatListSource,
-} from '../settings/files/configFiles';
-import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
-import { Finding, formatFinding } from '../operators/findings/Finding';
-import { findFindings } from '../operators/findings/findFindings';
-import { BUILT_IN_PUBLIC, withEnd } from '../operators/reports/describePolicy';
-import { nameStopping } from '../operators/reports/describeReportOnly';
-import {
-  formatReport,
-  pageAddressOf,
-} from '../operators/reports/formatPolicyReport';
-import { findFailedExpectations } from '../settings/expectations/checkExpectations';
-import { asObject, didYouMean } from '../settings/read/values';
+import { compact, partition } from 'lodash';
 import { isEnforced } from '../gate/rules/Policy';
-import { CliError, Command, Options, readChoice } from './Command';
-import { checkLive, readTimes } from './live';
-import { LoadedConfig, loadConfig, UNKNOWN_MODE } from './loadConfig';
-import { Level, Lines, placeFields } from './output';
+import { findFindings } from '../operators/findings/findFindings';
+import { formatFinding } from '../operators/findings/Finding';
+import { ConfiguredPolicy } from '../settings/ConfiguredPolicy';
+import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
+import { buildReport, commandFor, compareReport } from './buildReport';
+import { CliError, Command, Options } from './Command';
+import { LoadedConfig, loadConfig } from './loadConfig';
+import type { Lines } from './output';
 
 export const check: Command = {
-  help: `api-gate check [--config FILE]...
+  help: `api-gate check [--config FILE]... [--report FILE [--packages FOLDER]...]
 
-Checks the API gate's configuration as a backend with these files would have it: its values, its expectations, and
-what makes the gate pointless or a rule dangerous.
+Checks the API gate's configuration as a backend with these files would have it: its values, and what makes the gate
+pointless or a rule dangerous. A variable of the environment is not read, and what holds one is not checked.
 
-  --config FILE        as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
+  --config FILE        as for the backend, in its order; default: app-config.yaml
+  --report FILE        checks that the file is what api-gate report writes, with the same --config and --packages
+  --packages FOLDER    as for api-gate report
   --no-config          expects that no file has auth.apiGate; without it, check exits with 1 then
-  --mock-env           uses a made-up value for each variable that is not set and has no default
-  --json               prints the result as one JSON object
   --format github      prints annotations for GitHub Actions; default: text
-  --fail-on findings   exits with 1 for findings too, unless auth.apiGate.findings.accept names them
-  --policy URL         adds a running backend's plugins, what they open, and what is used: …/api/auth/api-gate/v1/policy
-  --token-env NAME     the variable with the token for --policy
-  --scan PATH          the output of scan --json, or a folder with it as opens.json: with --policy, adds what it lacks
-  --live URL           also asks the running backend with this backend.baseUrl whether the gate is there, and, by GET
-                       and HEAD without a credential, two requests a second, whether the expectations hold
-  --times NUMBER       the requests that show whether the gate is at each replica; default: 20
+  --json               prints the result as one JSON object
 
 Exit code: 0 nothing found; 1 something is not as meant; 2 the backend would not start, or it can not be checked.`,
   async run(options, output) {
-    readChoice(options, 'format', ['text', 'github']);
-    readChoice(options, 'fail-on', ['findings']);
-    const times = readTimes(options);
+    const { format = 'text' } = options;
+    if (!['text', 'github'].includes(format)) {
+      throw new CliError('--format must be text or github');
+    }
+    if (options.packages && !options.report) {
+      throw new CliError('Give --packages only with --report');
+    }
     const loaded = await loadConfig(options, output);
-    const { declared, isMissing, leftOut, locate } = loaded;
-    if (options['no-config'] && !isMissing) {
+    const { locate, missing, notChecked } = loaded;
+    if (options['no-config'] && !missing) {
       throw new CliError(
         `--no-config expects that no file has ${CONFIG_KEY}: leave the option out`,
         locate(CONFIG_KEY),
       );
     }
-    output.add({ notChecked: leftOut });
+    const failures = findFailures(options, loaded);
+    for (const message of failures) {
+      output.problem('error', { message, location: locate(message) });
+    }
+    const isStale = checkReport(options, loaded, output);
+    const others = checkFindings(loaded, output);
+    // A variable may have any value in the running backend.
+    const hash =
+      notChecked.length > 0
+        ? undefined
+        : new ConfiguredPolicy(loaded.gate).hash;
+    output.add({ notChecked, hash });
     output.out(
-      ...describePolicy(loaded, output),
-      ...(declared ? [] : describeMissing(loaded)),
-      leftOut.length > 0 &&
-        `Not checked, since they hold variables that are not set: ${leftOut.join(', ')}`,
+      notChecked.length > 0 &&
+        `Not checked, since they hold variables: ${notChecked.join(', ')}`,
+      hash && `The policy is ${hash} in production`,
+      `${others} ${others === 1 ? 'finding' : 'findings'}`,
     );
-    const code = checkConfig(options, loaded, output);
-    const ofLive =
-      options.live === undefined
-        ? 0
-        : await checkLive(options.live, times, loaded, output);
-    return code || ofLive;
+    return failures.length > 0 || isStale ? 1 : 0;
   },
 };
 
-/** Prints what does not hold in the configuration, and its findings. Returns the exit code. */
-function checkConfig(options: Options, loaded: LoadedConfig, output: Lines) {
-  const { gate, locate, root } = loaded;
-  const print = (level: Level, message: string, finding?: string) =>
-    output.problem(level, { message, finding, location: locate(message) });
-  const failures = findFailedExpectations(gate);
-  const failed = [
-    ...map(failures, 'message'),
-    ...findModeFailures(options, loaded),
-  ];
-  for (const message of failed) {
-    print('error', message);
-  }
-  for (const source of findListSources(root)) {
-    const isEmptied = !source.entries && some(source.replaces, 'entries');
-    if (isEmptied && /expect/.test(source.path)) {
-      const list = formatListSource(source);
-      print('warning', `${list}. Remove the empty list to keep the others`);
-    }
-  }
-  const findings = findCheckable(loaded);
-  const [accepted, others] = partition(findings, 'accepted');
-  // The gate that these files mean to try refuses by now.
-  const isError = ({ id }: Finding) =>
-    id === 'report-only-ends' && isEnforced(gate, Date.now());
-  for (const finding of findings) {
-    const message = formatFinding(finding);
-    if (finding.accepted) {
-      output.out(`accepted: ${message}`);
-    } else {
-      print(isError(finding) ? 'error' : 'warning', message, finding.id);
-    }
-  }
-  const total = gate.expect.length;
-  const holding = total - failures.length;
-  output.add({ accepted, expectations: { total, holding } });
-  output.out(
-    `${holding} of ${total} expectations hold, ${others.length} ${others.length === 1 ? 'finding' : 'findings'}`,
-  );
-  const isFailed = failed.length > 0 || others.some(isError);
-  return isFailed || (options['fail-on'] && others.length > 0) ? 1 : 0;
-}
-
-/** Finds why it is not known whether the gate refuses, or which settings it has. */
-function findModeFailures(options: Options, loaded: LoadedConfig): string[] {
-  const { isMissing, isModeUnknown, root } = loaded;
-  const misspelt = Object.keys(asObject(root.getOptional('auth'))).filter(key =>
-    didYouMean(key, ['apiGate']),
-  );
+/** Finds why it is not as meant that the gate refuses, or that it does not. */
+function findFailures(options: Options, loaded: LoadedConfig): string[] {
+  const { gate, missing } = loaded;
   return compact([
-    isModeUnknown &&
-      `${UNKNOWN_MODE}: write both values, or set the variable as the backend has it`,
-    isMissing &&
+    gate.until &&
+      isEnforced(gate, Date.now()) &&
+      `${CONFIG_KEY}.until: report-only has ended at ${gate.until.toISOString()}, so that the gate refuses now: remove mode and until, or write a later until`,
+    missing &&
       !options['no-config'] &&
-      `${CONFIG_KEY} is in none of the files read: ${misspelt.map(key => `correct auth.${key}, or `)}give --config for each file that the backend reads, or --no-config if none has it`,
+      `${missing}, or --no-config if none has it`,
   ]);
 }
 
-/** Returns the findings, except those whose place or remedy names a setting that holds an unset variable. */
-export function findCheckable({ declared, gate, leftOut, root }: LoadedConfig) {
-  return findFindings({
-    config: root,
-    gate,
-    now: new Date(),
-    stopping: declared?.reportOnly && nameStopping(declared.reportOnly),
-    ...pick(declared, 'installed', 'unscanned'),
-  }).filter(
-    ({ at, write }) =>
-      !leftOut.some(key => at.startsWith(key) || write.includes(key)),
-  );
+/** Prints how the file of `--report` differs from the configuration. Returns whether it does. */
+function checkReport(options: Options, loaded: LoadedConfig, output: Lines) {
+  const file = options.report;
+  if (file === undefined) {
+    return false;
+  }
+  const lines = compareReport(file, buildReport(loaded, options));
+  if (lines.length > 0) {
+    output.problem('error', {
+      message: `${file} is not what these files open: run ${commandFor(options)}, and commit the file`,
+    });
+  }
+  output.add({ report: lines });
+  output.out(...lines);
+  return lines.length > 0;
 }
 
-/** Describes the policy of these files, and what a running backend adds to it, as the log of its start does. */
-function describePolicy(loaded: LoadedConfig, output: Lines): string[] {
-  const { declared, gate, locate, placeOf, root } = loaded;
-  const allow = gate.allow.map((rule, i) => ({
-    ...withEnd(rule),
-    installed: declared?.installed.includes(rule.plugin),
-    at: `${CONFIG_KEY}.allow[${i}]`,
-    ...placeFields(locate(`${CONFIG_KEY}.allow[${i}]`)),
-  }));
-  output.add({ allow });
-  return formatReport(
-    {
-      enforced: isEnforced(gate, Date.now()),
-      allow,
-      tokens: gate.tokens?.map(entry => withEnd(entry)),
-      builtIn: BUILT_IN_PUBLIC,
-      lists: findListSources(root),
-      ...pick(declared, 'closed', 'unknown'),
-    },
-    entry => `${compact([placeOf(entry), entry]).join('  ')}  `,
-  );
-}
-
-function describeMissing({ leftOut, root }: LoadedConfig): string[] {
-  const baseUrl = root.getOptionalString('backend.baseUrl') ?? '';
-  return compact([
-    'Without --policy, check can miss a misspelt plugin in allow, only and expect, and does not list the paths that plugins declare open and the gate closes',
-    !leftOut.includes('backend.baseUrl') &&
-      `The page of the running gate lists these paths: ${pageAddressOf(baseUrl)}`,
-  ]);
+/** Prints the findings. Returns the number of those that are not accepted. */
+function checkFindings(loaded: LoadedConfig, output: Lines): number {
+  const { asWritten, gate, locate, notChecked, root } = loaded;
+  // A finding about what was left out may be untrue.
+  const isKnown = (text: string) => !notChecked.some(at => text.includes(at));
+  const findings = findFindings({ config: root, gate, now: new Date() })
+    .filter(({ at, write }) => isKnown(write) && !notChecked.includes(at))
+    // An end of report-only is an error already.
+    .filter(
+      ({ id }) => id !== 'report-only-ends' || !isEnforced(gate, Date.now()),
+    )
+    .map(each => ({ ...each, at: asWritten(each.at) }));
+  const [accepted, others] = partition(findings, 'accepted');
+  for (const finding of others) {
+    const message = formatFinding(finding);
+    const location = locate(message);
+    output.problem('warning', { message, finding: finding.id, location });
+  }
+  output.add({ accepted });
+  output.out(...accepted.map(each => `accepted: ${formatFinding(each)}`));
+  return others.length;
 }

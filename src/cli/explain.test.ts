@@ -3,7 +3,6 @@ import {
   runCliHere,
   runCliIn,
 } from '../__tests__/__testUtils__/runCli';
-import { serve } from '../__tests__/__testUtils__/serve';
 
 jest.setTimeout(60_000);
 
@@ -124,7 +123,7 @@ describe('api-gate explain --subject', () => {
   ])(
     'says of %s what becomes of it with %s, and needs no token',
     async (request, subject, expected) => {
-      const { code, stdout } = await ask(request, subject, '--mock-env');
+      const { code, stdout } = await ask(request, subject);
       expect(stdout).toMatch(expected);
       expect(stdout).not.toContain('would make it public');
       expect(code).toBe(0);
@@ -141,8 +140,9 @@ describe('api-gate explain --subject', () => {
   ])(
     'with --exit-code, ends for %s with a token of %s with %i',
     async (request, subject, code) => {
-      const args = ['--mock-env', '--exit-code'];
-      expect(await ask(request, subject, ...args)).toMatchObject({ code });
+      expect(await ask(request, subject, '--exit-code')).toMatchObject({
+        code,
+      });
     },
   );
 
@@ -171,10 +171,7 @@ describe('api-gate explain', () => {
       "  - { plugin: catalog, path: '/entities', methods: [GET] }",
       '',
     ]);
-    expect([code, stderr]).toEqual([
-      0,
-      'Read app-config.yaml\nauth.apiGate.mode is enforce\n',
-    ]);
+    expect([code, stderr]).toEqual([0, 'Read app-config.yaml\n']);
   });
 
   it.each([
@@ -204,10 +201,6 @@ describe('api-gate explain', () => {
     ],
     ['GET /api/x/a%20b', /needs a credential: routers and proxies may read/],
     ['GET /api/x/', /needs a credential: routers and proxies may read/],
-    [
-      'GET http://a/api/x?y=1',
-      /needs a credential: routers and proxies may read.*\nIf a browser shows this address, it sends the path only: ask about 'GET \/api\/x\?y=1'\n$/,
-    ],
     ['GET /healthcheck', /\nnot seen by the gate: the gate guards \/api/],
   ])('explains %s', async (request, text) => {
     expect(await explain(request)).toMatch(text);
@@ -222,23 +215,6 @@ describe('api-gate explain', () => {
         'public: a rule names it\nRule: auth.apiGate.allow[3]',
       );
     }
-  });
-
-  it('names the expectation that a proposed rule would break', async () => {
-    const run = (...expectations: string[]) =>
-      explainWith(`    expect: [${expectations}]\n`, 'GET /api/x/a');
-    const [other, one, whole] = [
-      '{ request: GET /api/x/b, is: public }, { plugin: y, is: closed }',
-      '{ request: GET /api/x/a, is: closed }',
-      '{ plugin: x, is: closed }',
-    ];
-    expect(await run(other)).not.toContain('does not start');
-    expect(await run(other, one)).toContain(
-      '\nWith this rule, the backend does not start while auth.apiGate.expect[2] is there: GET /api/x/a is closed\n',
-    );
-    expect(await run(whole)).toContain(
-      'while auth.apiGate.expect[0] is there: the plugin x is closed\n',
-    );
   });
 
   it('[P37] shows the end of the rule, and whether it has come', async () => {
@@ -296,47 +272,13 @@ describe('api-gate explain', () => {
     }
   });
 
-  const LISTS = { allow: [], closed: [], openedInCode: [], unknown: [] };
-
-  it('adds whether the plugin opens the path in code', async () => {
-    const closed = ['/entity/*/badge', '/x'].map(path => ({
-      ...{ plugin: 'badges', isWebSocket: false },
-      paths: [path, `${path}/**`],
-    }));
-    const { url } = await serve((_req, res) =>
-      res.end(JSON.stringify({ ...LISTS, closed, installed: ['badges'] })),
-    );
-    const policy = ['--policy', url];
-    expect(await explain('/api/badges/Entity/a/badge', ...policy)).toContain(
-      'Declared open by the plugin: /entity/*/badge and /entity/*/badge/**, and closed by the gate',
-    );
-    expect(await explain('/api/badges/xy', ...policy)).not.toContain(
-      'Declared open',
-    );
-  });
-
-  it('exits with 2 where the backend would not start with its plugins', async () => {
-    const { url } = await serve((_req, res) =>
-      res.end(JSON.stringify({ ...LISTS, installed: ['catalog'] })),
-    );
-    const cwd = folderWith({
-      'app-config.yaml': `${CONFIG}    expect: [{ plugin: catalgo, is: closed }]\n`,
+  it.each([
+    ...['', 'GET', 'get /api/x', 'GET /api/x y', 'FETCH /api/x'],
+    ...['garbage', 'GET api/x', 'GET http://a/api/x'],
+  ])('exits with 2 for the request %j', async request => {
+    expect(await runCliHere(['explain', request])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Write one request in quotes'),
     });
-    const request = 'GET /api/catalog/x';
-    const result = await runCliIn(['explain', request, '--policy', url], {
-      cwd,
-    });
-    expect(result.stderr).toContain('(did you mean catalog?)');
-    expect([result.code, result.stdout]).toEqual([2, '']);
   });
-
-  it.each(['', 'GET', 'get /api/x', 'GET /api/x y', 'FETCH /api/x'])(
-    'exits with 2 for the request %j',
-    async request => {
-      expect(await runCliHere(['explain', request])).toMatchObject({
-        code: 2,
-        stderr: expect.stringContaining('Write one request in quotes'),
-      });
-    },
-  );
 });

@@ -14,30 +14,26 @@ export const explain: Command = {
 Prints whether a request without a credential passes the gate, why, and which rule would open it. The
 path is the one that the client sends, with its escapes; WEBSOCKET stands for an upgrade.
 
-  --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
+  --config FILE      as for the backend, in its order; default: app-config.yaml
   --subject NAME     adds whether a valid external token of that subject passes: no token is needed
   --exit-code        exits with 1 if the gate refuses the request once it enforces
   --json             prints the result as one JSON object
-  --mock-env         uses a made-up value for each variable that is not set and has no default
-  --policy URL       adds a running backend's plugins, and what they open in code: …/api/auth/api-gate/v1/policy
-  --token-env NAME   the variable with the token for --policy
 
 Exit code: 0; 1 if no file has auth.apiGate, or with --exit-code if it is refused; 2 if it can not be explained.`,
   hasArguments: true,
   async run(options, output, args) {
     const request = readRequest(args.join(' '));
-    if (!request) {
+    if (!request?.target.startsWith('/')) {
       throw new CliError(
         "Write one request in quotes, with its method in upper case, such as 'GET /api/catalog/entities'",
       );
     }
     const loaded = await loadConfig(options, output);
-    const { declared, gate, isMissing, placeOf, root } = loaded;
+    const { gate, missing, notChecked, placeOf, root } = loaded;
     const explained = explainInWords(request, options.subject, {
       policy: new ConfiguredPolicy(gate),
       externalSubjects: readExternalSubjects(root),
-      closed: declared?.closed ?? [],
-      installed: declared?.installed,
+      closed: [],
       placeOf,
     });
     if ('error' in explained) {
@@ -53,7 +49,12 @@ Exit code: 0; 1 if no file has auth.apiGate, or with --exit-code if it is refuse
       opening: options.subject ? undefined : answer.opening,
       ...{ refusal, passes, lines },
     });
-    output.out(...lines);
-    return isMissing || (options['exit-code'] && !passes) ? 1 : 0;
+    output.error(missing);
+    output.out(
+      ...lines,
+      notChecked.length > 0 &&
+        `Left out, since they hold variables: ${notChecked.join(', ')}`,
+    );
+    return missing || (options['exit-code'] && !passes) ? 1 : 0;
   },
 };

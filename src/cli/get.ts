@@ -9,33 +9,25 @@ const INTERVAL_MS = 500;
 const MAX_LENGTH = 16 * 1024;
 
 export interface Answer {
-  method?: 'GET' | 'HEAD';
   status: number;
   headers: Headers;
   body: string;
 }
 
 /**
- * Sends one request over a connection of its own, which a load balancer may give to any replica. Redirects are returned like other
+ * Sends one GET over a connection of its own, which a load balancer may give to any replica. Redirects are returned like other
  * answers, and not followed. The rest of a longer body is not read.
  *
  * @throws CliError with an explanation if no answer arrives
  */
-export async function get(
-  url: URL,
-  maxLength: number,
-  headers: Record<string, string> = {},
-  method?: Answer['method'],
-): Promise<Answer> {
+export async function get(url: URL, maxLength: number): Promise<Answer> {
   try {
     const response = await fetch(url, {
-      method,
-      headers: { 'User-Agent': 'api-gate', Connection: 'close', ...headers },
+      headers: { 'User-Agent': 'api-gate', Connection: 'close' },
       redirect: 'manual',
       signal: AbortSignal.timeout(TIMEOUT_MS),
     });
     return {
-      method,
       status: response.status,
       headers: response.headers,
       body: await readBeginning(response, maxLength),
@@ -119,14 +111,14 @@ export function announce(base: URL, requests: number): string {
 export function createAsk(base: URL, requests: number) {
   let next = 0;
   let left = requests;
-  return async (plugin: string, path: string, method?: 'GET' | 'HEAD') => {
+  return async (plugin: string, path: string) => {
     showProgress(`${left} requests left`);
     await wait(Math.max(0, next - Date.now()));
     next = Date.now() + INTERVAL_MS;
     left -= 1;
     try {
       const url = new URL(`${prefixOf(base)}${plugin}${path}`, base);
-      return await get(url, MAX_LENGTH, {}, method);
+      return await get(url, MAX_LENGTH);
     } finally {
       showProgress('');
     }

@@ -1,104 +1,91 @@
-import { compact, difference, isEqual } from 'lodash';
-import { parse } from 'yaml';
-import { DAY_MS } from '../gate/util/time';
+import { readFileSync } from 'node:fs';
+import { attempt } from 'lodash';
 import { CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { asObject } from '../settings/read/values';
-import { printable } from '../settings/logLine';
-import { Command, Options } from './Command';
-import { LoadedConfig, loadConfig, readGate } from './loadConfig';
-import { formatLocation } from '../settings/files/locate';
-import {
-  formatDay,
-  isActive,
-  ProposalFacts,
-  proposeSettings,
-} from './proposeSettings';
-import { describeOthers, parseFile } from './unreadFiles';
+import { DAY_MS } from '../gate/util/time';
+import { CliError, Command } from './Command';
+import { LoadedConfig, loadConfig } from './loadConfig';
 
-/** The keys that a block may set: none of them opens anything. */
-const KEYS = ['mode', 'until', 'cookie', 'operators', 'expect', 'tokens'];
+/** How long the block leaves the gate in report-only. */
+const REPORT_ONLY_DAYS = 14;
+
+/** Plugins that nobody means to make public, not even in part. Backstage opens nothing of them to everybody, such as `/health`. */
+const SENSITIVE_PLUGINS = [
+  'catalog',
+  'kubernetes',
+  'mcp-actions',
+  'scaffolder',
+  'search',
+  'techdocs',
+  'user-settings',
+];
 
 export const init: Command = {
   help: `api-gate init [--config FILE]...
 
-Prints a block of auth.apiGate to begin with, in report-only, for the backend with these files. It writes no
-file. The block opens nothing, and has only what the configuration lacks: each allow rule in it is a comment.
+Prints a block of auth.apiGate to begin with, in report-only, for the backend with these files. The block opens
+nothing. The command writes no file.
 
-  --config FILE      as for the backend, in its order; default: app-config.yaml and app-config.local.yaml
-  --mock-env         uses a made-up value for each variable that is not set and has no default
-  --policy URL       adds what worked at a running backend in report-only, from GET …/api/auth/api-gate/v1/policy
-  --token-env NAME   the variable with the token for --policy
+  --config FILE   as for the backend, in its order; default: app-config.yaml
 
-Exit code: 0, or 2 if the configuration can not be read.`,
+Exit code: 0; 2 if the configuration can not be read, or if it has auth.apiGate already.`,
   async run(options, output) {
     const loaded = await loadConfig(options, output);
-    const { declared, root } = loaded;
-    const facts: ProposalFacts = {
-      ...loaded,
-      present: asObject(root.getOptional(CONFIG_KEY)),
-      installed: declared?.installed ?? readDependedPlugins(),
-      today: Math.floor(Date.now() / DAY_MS),
-    };
-    const lines = formatBlock(facts, options.policy).map(printable);
-    assertOpensNothing(lines.join('\n'), loaded, options);
-    output.out(...lines);
-    const others = !options.config && describeOthers(loaded.files);
-    output.error(others, ...describeNext(facts));
+    if (!loaded.missing) {
+      throw new CliError(
+        `${CONFIG_KEY} is there already: api-gate check says what it lacks`,
+        loaded.locate(CONFIG_KEY),
+      );
+    }
+    output.out(...formatBlock(loaded));
+    output.error('Then run api-gate check with the same files');
     return 0;
   },
 };
 
-function formatBlock(facts: ProposalFacts, policy?: string): string[] {
-  const settings = proposeSettings(facts);
-  const files = facts.files.map(file => formatLocation({ file })).join(', ');
-  const server = policy ? ` and the policy of ${new URL(policy).origin}` : '';
-  return [
-    `# Made by api-gate init on ${formatDay(facts.today)} from ${files}${server}. It opens nothing as it is.`,
-    // A key with nothing but comments below it has the value null.
-    ...(settings.some(isActive)
-      ? [
-          'auth: # if the file has this key already, add what is below it there',
-          '  apiGate:',
-        ]
-      : []),
-    ...settings.slice(1).map(line => line && `    ${line}`),
-  ];
+/** Formats the block. It needs no other line of YAML, and can be pasted whole. */
+function formatBlock({ gate, root }: LoadedConfig): string[] {
+  const end = new Date(Date.now() + REPORT_ONLY_DAYS * DAY_MS).toISOString();
+  const depended = readDependedPlugins();
+  const closed = SENSITIVE_PLUGINS.filter(
+    id => depended.includes(id) || root.has(id),
+  );
+  const { secure } = gate.cookie.attributes;
+  const cookie = secure
+    ? `    cookie:
+      # Browsers accept a cookie of this name from this host only.
+      name: __Host-token
+`
+    : '';
+  return `auth: # If the file has this key already, add what is below it there.
+  apiGate:
+    # Until this day, 00:00 UTC, the gate refuses only ended sessions. Then it enforces by itself. Write a later day if its page still
+    # lists requests that must work.
+    mode: report-only
+    until: '${end.slice(0, 10)}'
+${cookie}    # What needs no credential. The page of the gate lists what has worked without one, as rules to paste here.
+    allow: []
+    #  - plugin: events
+    #    path: /http/github
+    #    methods: [POST]
+    #    reason: GitHub signs these
+    # Plugins of which no rule may open anything: the backend does not start with a rule for one.
+    closed: [${closed.join(', ')}]
+    # TODO: the users and groups that may open the page of the gate, and end the sessions of others.
+    operators: [] # such as ['group:default/platform']
+    # TODO: what external tokens may do, and until when. Once this key is there, a token without an entry may do nothing.
+    # tokens:
+    #  - subject: ci
+    #    only: [{ plugin: catalog, path: /entities }]
+    #    until: '${end.slice(0, 10)}'`.split('\n');
 }
 
-/** @throws Error if the block is no valid configuration, or if it opens anything */
-function assertOpensNothing(
-  text: string,
-  loaded: LoadedConfig,
-  options: Options,
-): void {
-  const data = parse(text) ?? {};
-  const sources = [...loaded.sources, { context: 'api-gate init', data }];
-  const { gate } = readGate({ ...loaded, sources }, options);
-  const others = difference(Object.keys(data.auth?.apiGate ?? {}), KEYS);
-  const isSame = isEqual(gate.allow, loaded.gate.allow);
-  if (others.length > 0 || !isSame) {
-    throw new Error(`The block would change ${[...others, 'allow'][0]}`);
-  }
-}
-
-/** Returns the plugins that the workspace depends on, of the command's working directory. */
+/** Returns the plugins of whose packages the working directory's package depends on: those of a backend in `packages/backend`. */
 function readDependedPlugins(): string[] {
-  const { dependencies } = asObject(parseFile('package.json').data);
-  return Object.keys(asObject(dependencies)).flatMap(
+  const manifest = attempt(() =>
+    JSON.parse(readFileSync('package.json', 'utf8')),
+  );
+  return Object.keys(asObject(asObject(manifest).dependencies)).flatMap(
     name => name.match(/^@backstage\/plugin-(.+)-backend$/)?.[1] ?? [],
   );
-}
-
-function describeNext({ declared, placeOf, root }: ProposalFacts): string[] {
-  const place = placeOf(CONFIG_KEY);
-  return compact([
-    root.has(CONFIG_KEY) &&
-      `${CONFIG_KEY} is there already${place ? ` (${place})` : ''}: the block has only what is missing there`,
-    !declared &&
-      'Without --policy, the block has no requests that were asked for: run this again once the backend was in report-only for some days',
-    declared &&
-      !declared.reportOnly &&
-      'The backend of --policy enforces, so that it has no list of requests that would stop working, and the block no mode',
-    'Then run api-gate check with the same files',
-  ]);
 }

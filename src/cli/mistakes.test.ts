@@ -1,7 +1,5 @@
-import { escapeRegExp } from 'lodash';
 import { readDocument } from '../__tests__/__testUtils__/documents';
 import { folderWith, runCliIn } from '../__tests__/__testUtils__/runCli';
-import { serve } from '../__tests__/__testUtils__/serve';
 
 jest.setTimeout(60_000);
 
@@ -22,8 +20,7 @@ const APP = {
   apiGate:
     allow:
       - { plugin: hello, path: /health }
-    expect:
-      - { plugin: catalog, is: closed }
+    closed: [catalog]
 `,
 };
 const BLOCK = 'app-config.production.yaml';
@@ -112,31 +109,17 @@ const MISTAKES: Mistake[] = [
     2,
   ],
   [
+    'a rule opens a plugin that must stay closed',
+    ['plugin: hello', 'plugin: catalog'],
+    ['check', ...FILES],
+    /production\.yaml:\d+: auth\.apiGate\.allow\[0\] opens a path of the plugin catalog, which auth\.apiGate\.closed has: remove the rule, or the plugin from auth\.apiGate\.closed$/,
+    2,
+  ],
+  [
     'a method of a rule is misspelt',
     ['path: /health', 'path: /health, methods: [PSOT]'],
     ['check', ...FILES],
     /production\.yaml:\d+: auth\.apiGate\.allow\[0\]\.methods\[0\] must be a method that a rule can name, such as GET or POST \(did you mean POST\?\)$/,
-    2,
-  ],
-  [
-    'the method of an expectation is misspelt',
-    ['plugin: catalog, is', 'request: GTE /api/catalog/x, is'],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.expect\[0\]\.request must begin with a method in upper case, such as GET, POST or WEBSOCKET \(did you mean GET\?\)$/,
-    2,
-  ],
-  [
-    'the path of a rule is a variable that a job does not have',
-    ['path: /health', "path: '${HEALTH_PATH}'"],
-    ['check', ...FILES, '--mock-env'],
-    /production\.yaml:\d+: auth\.apiGate\.allow\[0\]\.path must be text .*: the variable HEALTH_PATH is not set, so set it, give it a default such as \$\{HEALTH_PATH:-…\}, or write the value itself$/,
-    2,
-  ],
-  [
-    'the methods of a rule are a variable, which is a text',
-    ['path: /health', "path: /health, methods: '${HEALTH_METHODS}'"],
-    ['check', ...FILES, '--mock-env'],
-    /production\.yaml:\d+: auth\.apiGate\.allow\[0\]\.methods must be a list .*: the variable HEALTH_METHODS is not set, .* or write the value itself$/,
     2,
   ],
   [
@@ -164,21 +147,21 @@ const MISTAKES: Mistake[] = [
     'the file of production is not given',
     ['', ''],
     ['check'],
-    /production\.yaml: this file has auth\.apiGate, .*: give each file that the backend reads, in its order, such as --config \.\.\/\.\.\/app-config\.yaml --config \.\.\/\.\.\/app-config\.production\.yaml$/,
+    /production\.yaml has auth\.apiGate, and the command has not read it: give --config for each file that the backend reads, in its order$/,
     2,
   ],
   [
     'a file is named from the root, and the command runs in the workspace',
     ['', ''],
     ['check', '--config', 'app-config.yaml'],
-    /does not exist: write --config \.\.\/\.\.\/app-config\.yaml, which is relative to the working directory$/,
+    /is not there: write --config \.\.\/\.\.\/app-config\.yaml, which is relative to the working directory$/,
     2,
   ],
   [
     'the name of a file is misspelt',
     ['', ''],
     ['check', '--config', '../../app-config.prodution.yaml'],
-    /does not exist \(did you mean app-config\.production\.yaml\?\)$/,
+    /is not there \(did you mean app-config\.production\.yaml\?\)$/,
     2,
   ],
   [
@@ -189,54 +172,6 @@ const MISTAKES: Mistake[] = [
       ...['--config', '../../app-config.yaml'],
     ],
     /^\.\.\/\.\.\/app-config\.yaml is read last, and overrides the others: give it first, as the backend has it$/,
-    0,
-  ],
-  [
-    'the plugin of a rule is misspelt',
-    ['plugin: hello', 'plugin: helo'],
-    ['check', ...FILES, '--policy', 'POLICY', '--fail-on', 'findings'],
-    /production\.yaml:\d+: auth\.apiGate\.allow\[0\] \(GET \/api\/helo\/health\): names the plugin helo, which is not installed in this backend \(did you mean hello\?\): correct the id/,
-    1,
-  ],
-  [
-    'the plugin of an expectation is misspelt',
-    ['plugin: catalog', 'plugin: catalgo'],
-    ['check', ...FILES, '--policy', 'POLICY'],
-    /production\.yaml:\d+: auth\.apiGate\.expect\[0\]\.plugin names the plugin catalgo, .* \(did you mean catalog\?\): correct the id/,
-    2,
-  ],
-  [
-    'the plugin of a rule that an expectation needs is misspelt',
-    [
-      '{ plugin: catalog, is: closed }',
-      '{ request: GET /api/helo/health, is: public }',
-    ],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.expect\[0\]: .* no rule of auth\.apiGate\.allow names it: add one, or correct the plugin of one$/,
-    1,
-  ],
-  ...(
-    [
-      [
-        'the limits of a token',
-        'tokens: [{ subject: ci-deploy, only: [{ plugin: catlog, path: /x }] }]',
-        'tokens[0].only[0]',
-      ],
-    ] as const
-  ).map(([what, settings, at]): Mistake => [
-    `the plugin of ${what} is misspelt`,
-    [GATE, `${GATE}    ${settings}\n`],
-    ['check', ...FILES, '--policy', 'POLICY'],
-    new RegExp(
-      `production\\.yaml:\\d+: auth\\.apiGate\\.${escapeRegExp(at)} \\(.*\\): names the plugin catlog, which is not installed in this backend \\(did you mean catalog\\?\\): correct the id, or accept this finding if it is right, `,
-    ),
-    0,
-  ]),
-  [
-    'the plugin of a rule has the name of its package',
-    ['plugin: hello', 'plugin: backstage-plugin-hello-backend'],
-    ['check', ...FILES, '--policy', 'POLICY'],
-    /production\.yaml:\d+: auth\.apiGate\.allow\[0\] \(.*\): names the plugin backstage-plugin-hello-backend, which is not installed in this backend \(did you mean hello\?\): correct the id/,
     0,
   ],
   [
@@ -259,13 +194,6 @@ const MISTAKES: Mistake[] = [
     ['check', ...FILES],
     /production\.yaml:\d+: auth\.apiGate\.cookie\.sameSite must be one of strict, lax, none \(did you mean lax\?\)$/,
     2,
-  ],
-  [
-    'the plugin of a question is misspelt',
-    ['', ''],
-    ['explain', ...FILES, '--policy', 'POLICY', 'GET /api/catalgo/entities'],
-    /^The plugin catalgo is not installed \(did you mean catalog\?\): a misspelling/,
-    0,
   ],
   [
     'the path of a rule has the plugin in it',
@@ -315,27 +243,6 @@ const MISTAKES: Mistake[] = [
     2,
   ],
   [
-    'a variable is not set',
-    [GATE, `${GATE}    mode: '\${GATE_MODE}'\n`],
-    ['check', ...FILES],
-    /^Variables that are not set are left out of auth\.apiGate\.mode: set them as the backend has them, or give --mock-env$/,
-    0,
-  ],
-  [
-    'a variable decides, and a job does not have it',
-    [GATE, `${GATE}    mode: '\${GATE_MODE}'\n`],
-    ['check', ...FILES, '--mock-env'],
-    /production\.yaml:\d+: auth\.apiGate\.mode is not known, .*: write both values, or set the variable as the backend has it$/,
-    1,
-  ],
-  [
-    'the variable with the token is not set',
-    ['', ''],
-    ['check', ...FILES, '--policy', 'POLICY', '--token-env', 'GATE_TOKEN'],
-    /^error: The variable GATE_TOKEN that --token-env names is not set: set it to the token, or name another one$/,
-    2,
-  ],
-  [
     'an operator has no kind and namespace',
     [GATE, `${GATE}    operators: [jane]\n`],
     ['check', ...FILES],
@@ -353,22 +260,22 @@ const MISTAKES: Mistake[] = [
     'the name of a command is misspelt',
     ['', ''],
     ['chekc', ...FILES],
-    /^error: chekc is no command \(did you mean check\?\): use check, diff, /,
+    /^error: chekc is no command \(did you mean check\?\): use init, check, /,
     2,
   ],
   [
     'the name of an option is misspelt',
     ['', ''],
     ['check', '--confg', `../../${BLOCK}`],
-    /^error: --confg is no option \(did you mean --config\?\): api-gate check --help lists the options$/,
+    /^error: --confg is an unknown option \(did you mean --config\?\): api-gate check --help lists the options$/,
     2,
   ],
   [
     'the path of a question lacks its beginning',
     ['', ''],
     ['explain', ...FILES, 'GET catalog/entities'],
-    /^A path begins with a slash: ask about 'GET \/api\/catalog\/entities'$/,
-    0,
+    /^error: Write one request in quotes, .*, such as 'GET \/api\/catalog\/entities'$/,
+    2,
   ],
   [
     'the method of a question is in lower case',
@@ -381,38 +288,105 @@ const MISTAKES: Mistake[] = [
     'the request of a question lacks its method, and its address is that of a browser',
     ['', ''],
     ['explain', ...FILES, 'https://portal.example.com/api/catalog/entities'],
-    /: ask about 'GET \/api\/catalog\/entities'$/,
-    0,
+    /^error: Write one request in quotes, .*, such as 'GET \/api\/catalog\/entities'$/,
+    2,
   ],
 ];
 
 describe('a mistake has a line that says what to write', () => {
-  let policy: string;
-  beforeAll(async () => {
-    ({ url: policy } = await serve((_req, res) =>
-      res.end(
-        '{"allow":[],"closed":[],"openedInCode":[],"unknown":[],"installed":["catalog","hello","scaffolder"]}',
-      ),
-    ));
-  });
-
   it.each(MISTAKES)('%s', async (_what, [from, to], args, line, code) => {
     expect(APP[BLOCK]).toContain(from);
     const files = { ...APP, [BLOCK]: APP[BLOCK].replace(from, () => to) };
-    const { stdout, stderr, ...result } = await runCliIn(
-      args.map(arg => (arg === 'POLICY' ? policy : arg)),
-      { cwd: `${folderWith(files)}/packages/backend` },
-    );
+    const { stdout, stderr, ...result } = await runCliIn(args, {
+      cwd: `${folderWith(files)}/packages/backend`,
+    });
     const lines = `${stderr}${stdout}`.split('\n');
     expect(lines).toContainEqual(expect.stringMatching(line));
     expect(result.code).toBe(code);
   });
 
+  it('is shown for each entry in one run, the first one of each', async () => {
+    const cwd = folderWith({
+      'app-config.yaml': `backend:
+  baseUrl: https://backstage.example.com
+  auth: { externalAccess: [{ type: static, options: { token: t, subject: 'user:a' } }] }
+auth:
+  apiGate:
+    modus: enforce
+    mode: enforced
+    allow:
+      - { plugin: Hello, path: health }
+      - { plugin: hello, path: /health }
+      - { plugin: hello, path: '/a//b' }
+    closed: [Catalog, hello]
+    credentialHeader: Authorization
+    foreignAuthorization: [{ plugin: auth, path: /a }]
+    tokens:
+      - { subject: ci, only: all }
+      - { subject: 'user:a' }
+    cookie: { sameSite: Lax, name: 'a b' }
+    signOut: { scope: all }
+    operators: [jane, 'user:default/jane', joe]
+    audit: { clientAddress: yes }
+    findings: { accept: [{ id: x }] }
+`,
+    });
+    const at = (stderr: string) =>
+      [...stderr.matchAll(/^error: app-config\.yaml:(\d+): (\S+)/gm)].map(
+        ([, line, path]) => `${line} ${path}`,
+      );
+    for (const args of [['check'], ['report'], ['check', '--report', 'x']]) {
+      const { code, stdout, stderr } = await runCliIn(args, { cwd });
+      expect(at(stderr)).toEqual([
+        '3 backend.auth.externalAccess[0].options.subject',
+        '6 auth.apiGate.modus',
+        '7 auth.apiGate.mode',
+        '9 auth.apiGate.allow[0].plugin',
+        '11 auth.apiGate.allow[2].path',
+        '12 auth.apiGate.closed[0]',
+        '13 auth.apiGate.credentialHeader',
+        '14 auth.apiGate.foreignAuthorization[0].plugin',
+        '16 auth.apiGate.tokens[0].subject',
+        '17 auth.apiGate.tokens[1].subject',
+        '18 auth.apiGate.cookie.sameSite',
+        '19 auth.apiGate.signOut.scope',
+        '20 auth.apiGate.operators[0]',
+        '20 auth.apiGate.operators[2]',
+        '21 auth.apiGate.audit.clientAddress',
+        '22 auth.apiGate.findings.accept[0].id',
+      ]);
+      expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    }
+    const { stdout } = await runCliIn(['check', '--json'], { cwd });
+    expect(JSON.parse(stdout).problems).toHaveLength(16);
+  });
+
+  it('is shown for each rule that another setting forbids', async () => {
+    const cwd = folderWith({
+      'app-config.yaml': `backend: { baseUrl: https://backstage.example.com }
+auth:
+  apiGate:
+    allow:
+      - { plugin: catalog, path: /a }
+      - { plugin: proxy, path: '/argocd/**' }
+      - { plugin: catalog, path: /b }
+    closed: [catalog]
+    foreignAuthorization: [{ plugin: proxy, path: '/argocd/**' }]
+`,
+    });
+    const { code, stderr } = await runCliIn(['check'], { cwd });
+    expect(stderr.match(/^error: \S+ \S+/gm)).toEqual([
+      'error: app-config.yaml:5: auth.apiGate.allow[0]',
+      'error: app-config.yaml:7: auth.apiGate.allow[2]',
+      'error: app-config.yaml:9: auth.apiGate.foreignAuthorization[0]',
+    ]);
+    expect(code).toBe(2);
+  });
+
   it('has none of these lines without a mistake', async () => {
-    const { stdout, stderr } = await runCliIn(
-      ['check', ...FILES, '--policy', policy],
-      { cwd: `${folderWith(APP)}/packages/backend` },
-    );
+    const { stdout, stderr } = await runCliIn(['check', ...FILES], {
+      cwd: `${folderWith(APP)}/packages/backend`,
+    });
     for (const printed of `${stderr}${stdout}`.split('\n')) {
       expect(MISTAKES.filter(([, , , line]) => line.test(printed))).toEqual([]);
     }

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import {
   RunnerCommand,
   runnerCommandsIn,
@@ -9,7 +8,6 @@ import {
   runCli,
   runCliIn,
 } from '../__tests__/__testUtils__/runCli';
-import { serve } from '../__tests__/__testUtils__/serve';
 import { createGitHubLines } from './output';
 
 jest.setTimeout(60_000);
@@ -30,7 +28,8 @@ const HOSTILE = [
   '#\u200b#[error]forged',
 ];
 
-const RULES = 'allow: [{ plugin: a, path: /b, reason: a reason }]';
+const RULES =
+  'allow: [{ plugin: a, path: /b, methods: [POST], reason: a reason }]';
 
 /** Places that the command prints: a file of the configuration, and its text. */
 const PLACES: [string, (hostile: string) => Record<string, string>][] = [
@@ -78,57 +77,33 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
   )('prints %s as text: %j', async (_, text, place) => {
     const files = place(JSON.stringify(text));
     const name = Object.keys(files)[0];
-    const cwd = folderWith({ ...files, [path.join('base', name)]: GATE });
+    const cwd = folderWith(files);
     const output = async (...args: string[]) => {
       const config = ['--config', name];
       const { stdout, stderr } = await runCliIn([...args, ...config], { cwd });
       return stdout + stderr;
     };
     const checked = await output('check');
+    const reported = await output('report');
     // An error is cut at a line break, and a path at a `#`.
-    expect(checked).toMatch(/forged|^error: .*(\.a|file.*)$/m);
+    expect(checked + reported).toMatch(/forged|^error: .*(\.a|file.*)$/m);
     expect(runnerCommandsIn(checked)).toEqual([]);
     const explained = await output('explain', '/api/a/b');
     expect(runnerCommandsIn(explained)).toEqual([]);
-    const compared = await output('diff', '--against', 'base');
-    expect(runnerCommandsIn(compared)).toEqual([]);
-    for (const args of [
-      ['check'],
-      ['explain', '/a'],
-      ['diff', '--against', 'base'],
-    ]) {
+    expect(runnerCommandsIn(reported)).toEqual([]);
+    for (const args of [['check'], ['explain', '/a']]) {
       expect(runnerCommandsIn(await output(...args, '--json'))).toEqual([]);
     }
     const annotated = await output('check', '--format', 'github');
     expect(runnerCommandsIn(annotated).filter(isForged)).toEqual([]);
   });
 
-  it('prints the answer of a --policy server as text', async () => {
-    const policy = (text: string) => ({
-      ...{ allow: [], openedInCode: [] },
-      closed: [{ plugin: text, paths: [text], allow: text, yaml: text }],
-      unknown: [text],
-      installed: [text],
-    });
-    const { url } = await serve((req, res) => {
-      const text = HOSTILE[Number(req.url!.slice(1))];
-      res.end(JSON.stringify(policy(text)));
-    });
-    const cwd = folderWith({ 'app-config.yaml': GATE });
-    for (const i of HOSTILE.keys()) {
-      const args = ['check', '--policy', `${url}/${i}`];
-      const { stdout } = await runCliIn(args, { cwd });
-      expect(stdout).toMatch(/Declared open[^]*forged/);
-      expect(runnerCommandsIn(stdout)).toEqual([]);
-    }
-  });
-
   it('prints no warning of the YAML parser, which quotes the file', async () => {
     const text = `::error title=x::forged: !x 1\n${GATE}    ${RULES}`;
     const cwd = folderWith({ 'app-config.yaml': text });
     const { code, stdout, stderr } = await runCli(['check'], { cwd });
-    expect(stdout).toContain('0 of 0 expectations hold');
-    expect(stderr).toBe('Read app-config.yaml\nauth.apiGate.mode is enforce\n');
+    expect(stdout).toMatch(/\n1 finding\n$/);
+    expect(stderr).toBe('Read app-config.yaml\n');
     expect(code).toBe(0);
   });
 
@@ -148,7 +123,7 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
   it('stops the commands of all lines but its annotations, with a token that nobody can guess', async () => {
     const name = 'a, b:c%25\n::d.yaml';
     const cwd = folderWith({
-      [name]: `${GATE}    ${RULES}\n    expect: [{ request: GET /api/a/b, is: closed }]\n    cookie: { trustedPaths: [{ plugin: a, path: /** }] }`,
+      [name]: `${GATE}    ${RULES}\n    mode: report-only\n    until: 2026-01-01\n    cookie: { trustedPaths: [{ plugin: a, path: /** }] }`,
     });
     const args = ['check', '--format', 'github', '--config', name];
     const tokens = new Set<string>();
@@ -159,17 +134,16 @@ describe('[P53] in the log of a GitHub workflow, the command', () => {
       )!;
       expect(tokens).not.toContain(token);
       tokens.add(token);
-      expect(stopped).toMatch(
-        /^Public by rule:\n[^]*\n0 of 1 expectations hold/,
-      );
-      expect(annotations).toMatch(/^::error .*\n::warning .*$/);
+      expect(stopped).toMatch(/^The policy is .*\n\d findings?$/);
+      expect(annotations).toMatch(/^::error .*(\n::warning .*){2}$/);
       expect(runnerCommandsIn(stdout)).toEqual([
         { name: 'stop-commands', properties: {}, data: token },
         {
           name: 'error',
-          properties: { file: name, line: '5', title: 'API gate' },
-          data: expect.stringMatching(/^auth\.apiGate\.expect\[0\]: /),
+          properties: { file: name, line: '6', title: 'API gate' },
+          data: expect.stringMatching(/^auth\.apiGate\.until: /),
         },
+        expect.objectContaining({ name: 'warning' }),
         expect.objectContaining({ name: 'warning' }),
       ]);
     }

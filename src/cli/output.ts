@@ -3,7 +3,6 @@ import path from 'node:path';
 import { compact, isString } from 'lodash';
 import { formatLocation, Location } from '../settings/files/locate';
 import { printable } from '../settings/logLine';
-import { nameUnset } from './mockEnv';
 
 export interface Problem {
   message: string;
@@ -11,7 +10,7 @@ export interface Problem {
   finding?: string;
 }
 
-export type Level = 'error' | 'warning';
+type Level = 'error' | 'warning';
 
 export interface Output {
   out(line: string): void;
@@ -32,11 +31,9 @@ export interface Lines {
   end(exitCode: number): void;
 }
 
-const toText = (line: string) => printable(nameUnset(line));
-
 export function formatProblem(level: Level, { message, location }: Problem) {
   const place = location ? `${formatLocation(location)}: ` : '';
-  return toText(`${level}: ${place}${message}`);
+  return printable(`${level}: ${place}${message}`);
 }
 
 /** Formats a problem as a workflow annotation of GitHub, which the pull request shows at the line. */
@@ -48,7 +45,7 @@ function formatAnnotation(level: Level, { message, location }: Problem) {
     location?.line && `line=${location.line}`,
     'title=API gate',
   ]);
-  return `::${level} ${properties}::${toText(message).replace(/%/g, '%25')}`;
+  return `::${level} ${properties}::${printable(message).replace(/%/g, '%25')}`;
 }
 
 export function createTextLines({ out, error }: Output): Lines {
@@ -56,7 +53,7 @@ export function createTextLines({ out, error }: Output): Lines {
     (print: (line: string) => void) =>
     (...lines: Line[]) => {
       for (const line of lines.filter(isString)) {
-        print(toText(line));
+        print(printable(line));
       }
     };
   return {
@@ -110,7 +107,7 @@ export function showProgress(text: string): void {
   }
 }
 
-export function placeFields(location: Location | undefined) {
+function placeFields(location: Location | undefined) {
   return (
     location && { ...location, file: formatLocation({ file: location.file }) }
   );

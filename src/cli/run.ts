@@ -4,10 +4,9 @@ import { didYouMean } from '../settings/read/values';
 import { audit } from './audit';
 import { check } from './check';
 import { CliError, readOptions } from './Command';
-import { diff } from './diff';
 import { explain } from './explain';
 import { init } from './init';
-import { scan } from './scan/scan';
+import { report } from './report';
 import {
   createGitHubLines,
   createJsonLines,
@@ -18,18 +17,18 @@ import {
 
 const HELP = `api-gate COMMAND [OPTION]...
 
-  check     checks the API gate's configuration and its expectations
-  diff      prints what a change of the configuration makes public
-  explain   prints whether one request is public, and why
   init      prints a block of auth.apiGate to begin with
-  scan      prints what the installed plugins open in code
+  check     checks the configuration, and whether the report is up to date
+  report    writes what is open and who may do what, as a file to commit
+  explain   prints whether one request is public, and why
   audit     asks a running Backstage of your own what it leaves open
-  help      explains a command, and lists its options: help COMMAND, or COMMAND --help
+  help      explains a command and its options: help COMMAND, or COMMAND --help
 
---version prints the version of the package. No command changes anything.`;
+--version prints the version of the package.
+No command changes anything but the file of report --out.`;
 
 const COMMANDS = new Map(
-  Object.entries({ check, diff, explain, init, scan, audit }),
+  Object.entries({ init, check, report, explain, audit }),
 );
 
 /** Runs the command `api-gate`. Returns the exit code. */
@@ -78,10 +77,14 @@ export async function run(argv: string[], output: Output): Promise<number> {
     if (!(error instanceof CliError)) {
       const stack = isError(error) ? error.stack : error;
       text.error(...`error: ${stack}`.split('\n'));
-    } else if (lines === text) {
-      text.error(formatProblem('error', error));
     } else {
-      lines.problem('error', error);
+      for (const problem of [error, ...error.others]) {
+        if (lines === text) {
+          text.error(formatProblem('error', problem));
+        } else {
+          lines.problem('error', problem);
+        }
+      }
     }
   }
   lines.end(exitCode);

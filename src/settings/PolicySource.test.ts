@@ -420,27 +420,6 @@ describe('PolicySource', () => {
       gate.write({ allow: [{ ...demo, until: '2026-06-21' }] });
       expect(isOpen(gate)).toBe(true);
     });
-
-    it('starts and reloads with an expectation that a rule fulfilled until its end', () => {
-      const expectation = { request: 'GET /api/proxy/demo', is: 'public' };
-      const settings = { allow: [demo], expect: [expectation] };
-      jest.setSystemTime(new Date('2026-06-21T00:00:00Z'));
-      const gate = create(settings);
-      gate.write({ ...settings, operators: ['user:default/jane'] });
-      expect(gate.source.problem).toBeUndefined();
-      gate.write({ ...settings, allow: [{ ...demo, path: '/other' }] });
-      expect(gate.source.problem).toContain('the nearest is');
-    });
-
-    it('does not start with an expectation that a path is closed before the rule for it ends', () => {
-      const settings = {
-        allow: [demo],
-        expect: [{ request: 'GET /api/proxy/demo', is: 'closed' }],
-      };
-      expect(() => create(settings)).toThrow('should be closed');
-      jest.setSystemTime(new Date('2026-06-21T00:00:00Z'));
-      expect(create(settings).source.problem).toBeUndefined();
-    });
   });
 
   it('does not start with a wrong value', () => {

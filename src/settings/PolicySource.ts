@@ -7,13 +7,13 @@ import { differenceBy, over } from 'lodash';
 import {
   ApiGateConfig,
   CONFIG_KEY,
+  readApiGateConfig,
   ReadOptions,
 } from './read/readApiGateConfig';
 import { checkBlockSources, findBlockSources } from './files/blockSources';
 import { findListSources, ListSource } from './files/configFiles';
 import { callAt } from '../gate/util/time';
 import { MAX_LINE_BYTES, shorten } from './logLine';
-import { readPolicyConfig } from './expectations/checkExpectations';
 import { ConfigChanges } from './files/ConfigChanges';
 import { ConfiguredPolicy } from './ConfiguredPolicy';
 import { AFTER_REPORT_ONLY, StartSettings } from './StartSettings';
@@ -62,7 +62,7 @@ export class PolicySource {
     } & ReadOptions,
   ) {
     const { config, logger } = options;
-    const read = readPolicyConfig(config, options);
+    const read = readApiGateConfig(config, options);
     this.#start = new StartSettings(config);
     this.#current = new ConfiguredPolicy(read, this.#clock);
     this.#lists = findListSources(config);
@@ -126,7 +126,7 @@ export class PolicySource {
     let read: ApiGateConfig;
     try {
       checkBlockSources(this.#blockSources, config, unreadable);
-      read = readPolicyConfig(config, this.options);
+      read = readApiGateConfig(config, this.options);
       this.#start.assertWebhookSecrets(read);
     } catch (error) {
       const problem = (error as Error).message;

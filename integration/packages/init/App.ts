@@ -132,26 +132,12 @@ export class App {
       '--config',
       file,
     ]);
-    const { stdout } = await this.#run(command, ...configs, ...args);
-    return stdout;
-  }
-
-  /** Returns the CPU time of the packed command, in seconds: unlike the time, other work on the machine adds little to it. */
-  async cpuSecondsOf(...args: string[]): Promise<number> {
-    const { stderr } = await this.#run(...args);
-    const [, user, system] = stderr.match(/([\d.]+) ([\d.]+)\n$/)!;
-    return Number(user) + Number(system);
-  }
-
-  #run(...args: string[]) {
-    return promisify(execFile)(
-      'bash',
-      ['-c', 'time "$0" "$@"', path.join(MODULES, '.bin/api-gate'), ...args],
-      {
-        cwd: path.join(this.folder, 'packages/backend'),
-        env: { ...process.env, POLICY_TOKEN, TIMEFORMAT: '%U %S' },
-      },
+    const { stdout } = await promisify(execFile)(
+      path.join(MODULES, '.bin/api-gate'),
+      [command, ...configs, ...args],
+      { cwd: path.join(this.folder, 'packages/backend') },
     );
+    return stdout;
   }
 
   /** Edits a file by hand, as `sed` does it. */

@@ -1,7 +1,7 @@
 import type { AuditedPath } from '../../../src/cli/audit';
-import type { Opening } from '../../../src/cli/scan/FactsReader';
+import type { Opening } from '../../../src/cli/packages/PolicyReader';
+import type { PackageOpenings } from '../../../src/cli/packages/readPackage';
 import { isBelow } from '../../../src/operators/findings/backstageSettings';
-import type { PackageScan } from '../../../src/cli/scan/scanPackage';
 
 /** The packages whose plugins `api-gate audit` asks, and what a scan of one can't say. */
 export const AUDITED: Record<string, Partial<AuditedPath>> = {
@@ -37,17 +37,23 @@ export const AUDITED: Record<string, Partial<AuditedPath>> = {
 
 const PARAMETER = /:\w+/g;
 
+/** A published package, as it was read. */
+export interface ReadPackage extends PackageOpenings {
+  version: string;
+  /** The paths of its GET routes. */
+  routes: string[];
+}
+
 /** Lists what `api-gate audit` asks of a plugin: each path that it opens to everybody, and one that Backstage closes. */
 export function listAudited(
-  scan: PackageScan,
+  read: ReadPackage,
   known: Partial<AuditedPath>,
 ): AuditedPath[] {
-  const { name, opens, plugins, version } = scan;
-  const [plugin] = plugins;
+  const { name, opens, plugin = '?', version } = read;
   const parametersOf = (path: string) => path.match(PARAMETER)?.length ?? 0;
-  const routes = scan.routes
-    .flatMap(({ method, path }) => (method === 'GET' && path ? [path] : []))
-    .sort((a, b) => parametersOf(a) - parametersOf(b));
+  const routes = [...read.routes].sort(
+    (a, b) => parametersOf(a) - parametersOf(b),
+  );
   const publicOnes = opens.filter(({ allow }) => allow === 'unauthenticated');
   // The path of a request, in which a parameter has a value.
   const ask = (path: string) => path.replace(PARAMETER, 'api-gate-audit');

@@ -50,15 +50,7 @@ export function createPageReport(
         only: [{ plugin: 'catalog', path: '/refresh', methods: ['POST'] }],
       },
     ],
-    expect: [
-      {
-        request: 'GET /api/permission/health',
-        plugin: 'permission',
-        is: 'public',
-        holds: true,
-      },
-      { request: undefined, plugin: 'scaffolder', is: 'closed', holds: true },
-    ],
+    keptClosed: ['scaffolder'],
     settings: {
       operators: ['group:default/platform'],
       foreignAuthorization: [{ plugin: 'proxy', path: '/argocd/**' }],
@@ -226,15 +218,7 @@ export function createOddReport(): PolicyReport {
         ],
       },
     ],
-    expect: [
-      {
-        request: 'GET /api/badges/c',
-        plugin: 'badges',
-        is: 'public',
-        holds: false,
-      },
-      { request: undefined, plugin: 'search', is: 'closed', holds: true },
-    ],
+    keptClosed: ['search', 'catalog'],
     settings: {
       ...settings,
       operators: [],
@@ -251,7 +235,7 @@ export function createOddReport(): PolicyReport {
       ...{ since: '2026-11-01T07:00:00.000Z', note: 'z' },
       worked: [
         { ...worked, path: '/a', status: 200, requests: 1234, yaml: '# - r' },
-        { ...worked, lastSeen: worked.firstSeen, isExpectedClosed: true },
+        { ...worked, lastSeen: worked.firstSeen, isKeptClosed: true },
         { ...worked, plugin: 'not installed', why: 'no rule' },
       ],
     },
@@ -319,7 +303,7 @@ export function createOddReport(): PolicyReport {
 export const createEmptyReport = () =>
   createPageReport({
     allow: [],
-    expect: [],
+    keptClosed: [],
     builtIn: [],
     closed: [],
     findings: [],

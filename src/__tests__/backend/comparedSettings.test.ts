@@ -171,7 +171,7 @@ const ALONE: Record<string, JsonObject> = {
 };
 const isAlone = ({ settings }: Pair) => settings in ALONE;
 
-describe('[P103] a setting that api-gate diff compares', () => {
+describe('[P103] a setting whose change the report shows', () => {
   it('has a probe for each setting that a backend has to be asked about', () =>
     expect(Object.keys(PROBES).sort()).toEqual(
       OF_BACKENDS.map(({ settings }) => settings).sort(),

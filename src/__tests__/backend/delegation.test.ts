@@ -89,7 +89,7 @@ function testTokens(
     backend = undefined;
   });
 
-  it('[P120] are used at plugins whose policies a scan of their packages names', async () => {
+  it('[P120] are used at plugins whose policies the report of their packages names', async () => {
     const declared = await expectScanned(
       '@backstage/plugin-auth-backend',
       ...stockPackages,

@@ -379,18 +379,25 @@ describeWithWebSockets(
       expect(JSON.stringify(all)).not.toMatch(/eyJ|3f2504e0|secret|style/);
     });
 
-    it('has what is expected to be closed, and not what a rule opens, with the YAML of docs/rollout.md', async () => {
+    it('leaves out what a rule opens, with the YAML of docs/rollout.md, and marks what is kept closed', async () => {
       const backend = await start({ mode: 'report-only' });
       await backend.get('/api/badges/home');
       await backend.get('/api/badges/old');
       expect((await backend.readReportOnly()).worked).toHaveLength(2);
       const [page] = codeBlocks('yaml').filter(
-        ({ file, text }) => file === 'docs/rollout.md' && /expect:/.test(text),
+        ({ file, text }) => file === 'docs/rollout.md' && /closed:/.test(text),
       );
       const { apiGate } = parse(page.text).auth;
-      backend.change({ apiGate, config: { backend: { auth: OPERATOR } } });
-      expect((await backend.readReportOnly()).worked).toMatchObject([
-        { path: '/old', isExpectedClosed: true },
+      const config = { backend: { auth: OPERATOR } };
+      const marksAfter = async (change: JsonObject) => {
+        backend.change({ apiGate: { ...apiGate, ...change }, config });
+        const { worked } = await backend.readReportOnly();
+        return worked.map(each => [each.path, each.isKeptClosed]);
+      };
+      expect(await marksAfter({})).toEqual([['/old', undefined]]);
+      expect(await marksAfter({ allow: [], closed: ['badges'] })).toEqual([
+        ['/home', true],
+        ['/old', true],
       ]);
     });
 

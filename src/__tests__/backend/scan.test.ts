@@ -8,9 +8,6 @@ import searchPlugin from '@backstage/plugin-search-backend';
 import signalsPlugin from '@backstage/plugin-signals-backend';
 import techdocsPlugin from '@backstage/plugin-techdocs-backend';
 import { recordDeclared } from '../__testUtils__/expectScanned';
-import { findUnscanned } from '../../cli/scan/compareScans';
-import type { DeclaredPolicy } from '../../gate/plugins/DeclaredPolicies';
-import { asRules } from '../../settings/declaredOpen';
 import { RunningBackend, startBackend } from '../__testUtils__/startBackend';
 
 jest.setTimeout(60_000);
@@ -23,7 +20,7 @@ let backend: RunningBackend | undefined;
 afterAll(() => backend?.stop());
 
 describeWithPlugins('the stock plugins', () => {
-  it('[P120] a scan names what the stock plugins declare as they start, or says that it can not be told', async () => {
+  it('[P120] the report names what the stock plugins declare as they start, or says that it can not be told', async () => {
     const expectScanned = recordDeclared();
     backend = await startBackend({
       features: [
@@ -64,28 +61,4 @@ describeWithPlugins('the stock plugins', () => {
       expectScanned('@backstage/plugin-events-backend'),
     ).rejects.toThrow(/"\/static"/);
   });
-});
-
-const policy: DeclaredPolicy = {
-  ...{ plugin: 'acme', path: '/', allow: 'unauthenticated' },
-  isWebSocket: false,
-};
-
-it.each<[Partial<DeclaredPolicy>]>([
-  [{ path: '/other' }],
-  [{ plugin: 'other' }],
-  [{ allow: 'user-cookie' }],
-  [{ isWebSocket: true }],
-])('the scan is compared with %j', changed => {
-  const of = { name: 'a', version: '', routes: [], asks: true, doubts: [] };
-  const opens = [{ ...policy, at: 'index.js:1' }];
-  const named = { ...of, plugins: ['acme'], opens };
-  const doubts = [{ doubt: 'why' }];
-  const doubtful = { ...of, plugins: ['Acme'], opens: [], doubts };
-  const declared = [asRules({ ...policy, ...changed })];
-  expect(findUnscanned([named], [asRules(policy)])).toEqual([]);
-  expect(findUnscanned([named], declared)).toEqual(declared);
-  expect(findUnscanned([doubtful], declared)).toEqual(
-    changed.plugin ? declared : [],
-  );
 });

@@ -1,7 +1,7 @@
 import { ConfigReader } from '@backstage/config';
 import { merge } from 'lodash';
 import { parseAllDocuments } from 'yaml';
-import { readPolicyConfig } from '../../settings/expectations/checkExpectations';
+import { readApiGateConfig } from '../../settings/read/readApiGateConfig';
 import { codeBlocks } from '../__testUtils__/documents';
 
 const BASE_URL = 'https://backstage.example.com';
@@ -88,7 +88,7 @@ describe('the YAML of the documents', () => {
       const auth = { externalAccess: [createToken()] };
       const backend = { baseUrl: BASE_URL, auth };
       const config = merge({ backend }, written);
-      const gate = readPolicyConfig(new ConfigReader(config));
+      const gate = readApiGateConfig(new ConfigReader(config));
       expect(gate.allow).toHaveLength(
         written.auth?.apiGate?.allow?.length ?? 0,
       );

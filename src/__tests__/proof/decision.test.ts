@@ -1,5 +1,5 @@
 import type { AllowRule } from '../../gate/rules/AllowRule';
-import { judgeAnonymous } from '../../settings/expectations/explainRequest';
+import { judgeAnonymous } from '../../settings/rules/explainRequest';
 import { Differences } from './Differences';
 import {
   limits,

@@ -17,11 +17,10 @@ import {
 import { RunningBackend, startBackend } from '../__testUtils__/startBackend';
 import { readAllowRules } from '../../settings/read/readAllowRules';
 import { AllowList } from '../../gate/rules/AllowList';
-import { findOpenings } from '../../settings/expectations/findOpenings';
 import {
   explainRequest,
   findNearestRule,
-} from '../../settings/expectations/explainRequest';
+} from '../../settings/rules/explainRequest';
 import { isUnambiguousPath } from '../../gate/read/requestLine';
 
 jest.setTimeout(90_000);
@@ -181,113 +180,6 @@ describe('AllowList', () => {
         }
       }),
       { runs: 200, seconds: 2 },
-    ));
-});
-
-describe('findOpenings', () => {
-  const allowRulesOf = (rules: WrittenRule[]) => readAllowRules(rules, 'allow');
-  const isOpen = (list: AllowList, { method, plugin, below }: NamedRequest) =>
-    list.match(plugin, method, below || '/', Date.now()) !== undefined;
-
-  const withHead = (method: string) =>
-    method === 'GET' ? ['HEAD', 'GET'] : [method];
-
-  /**
-   * Rewrites rules without changing their meaning: order, splits, repetitions, paths below a subtree or in place of `*`, a subtree
-   * in two parts, and rules that have ended.
-   */
-  const rewritten = (rules: WrittenRule[]) =>
-    fc
-      .tuple(
-        fc.shuffledSubarray(rules, { minLength: rules.length }),
-        fc.array(fc.nat(6), {
-          minLength: rules.length,
-          maxLength: rules.length,
-        }),
-      )
-      .map(([shuffled, ways]) =>
-        shuffled.flatMap((rule, i): WrittenRule[] => {
-          const { methods = ['GET'] } = rule;
-          switch (ways[i]) {
-            case 0:
-              return [rule, rule];
-            case 1:
-              return methods.map(method => ({ ...rule, methods: [method] }));
-            case 2:
-              return [{ ...rule, methods: [...methods].reverse() }];
-            case 3:
-              return rule.path.endsWith('/**')
-                ? [{ ...rule, path: rule.path.replace('**', 'b') }, rule]
-                : [{ ...rule, path: rule.path.replace('*', 'b') }, rule];
-            case 4:
-              return /.\/\*\*$/.test(rule.path)
-                ? ['*', '*/**'].map(end => ({
-                    ...rule,
-                    path: rule.path.replace('**', end),
-                  }))
-                : [rule];
-            case 5:
-              return [{ ...rule, until: '2019-01-01' }, rule];
-            default:
-              return [{ ...rule, methods: methods.flatMap(withHead) }];
-          }
-        }),
-      );
-
-  it('finds no difference in rules that say the same in other words', () =>
-    checkProperty(
-      fc.property(
-        anyRules.chain(rules => fc.tuple(fc.constant(rules), rewritten(rules))),
-        ([rules, others]) => {
-          const before = allowRulesOf(rules);
-          const after = allowRulesOf(others);
-          expect(findOpenings(before, after)).toEqual([]);
-          expect(findOpenings(after, before)).toEqual([]);
-        },
-      ),
-      { runs: 200, seconds: 2 },
-    ));
-
-  it('finds every request that one list opens alone, and only such', () =>
-    checkProperty(
-      fc.property(anyScene, anyRules, ({ rules, requests }, others) => {
-        const before = allowListOf(others);
-        const after = allowListOf(rules);
-        const [opened, closed] = [
-          findOpenings(after.rules, before.rules),
-          findOpenings(before.rules, after.rules),
-        ].map(found => found.filter(each => each.otherUntil === undefined));
-        for (const request of requests.filter(
-          ({ below }) => below !== '/' && isUnambiguousPath(below || '/'),
-        )) {
-          const isNew = isOpen(after, request) && !isOpen(before, request);
-          const isFound = isOpen(new AllowList(opened), request);
-          // A subtree that opens may have parts that were open before.
-          expect(isFound || !isNew).toBe(true);
-          expect(!isFound || isOpen(after, request)).toBe(true);
-        }
-        for (const [changes, with_, without] of [
-          [opened, after, before],
-          [closed, before, after],
-        ] as const) {
-          for (const { plugin, path, methods } of changes) {
-            // No rule has this segment literally. Rules of the other list may open a subtree to some depth.
-            const belows = [1, 2, 3, 4, 5, 6, 7].map(depth =>
-              withoutSlash(
-                path
-                  .replace('**', Array(depth).fill('*').join('/'))
-                  .replaceAll('*', 'fresh'),
-              ),
-            );
-            for (const method of methods) {
-              const fresh = belows.map(below => ({ method, plugin, below }));
-              expect(fresh.every(each => isOpen(with_, each))).toBe(true);
-              expect(fresh.every(each => isOpen(without, each))).toBe(false);
-            }
-          }
-        }
-      }),
-      { runs: 300, seconds: 3 },
     ));
 });
 

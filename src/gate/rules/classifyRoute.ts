@@ -30,7 +30,7 @@ export type RouteClass =
   AllowRule | 'built-in-public' | 'sign-out' | 'protected';
 
 /**
- * Decides whether a request is public, for the gate, for `auth.apiGate.expect` and for the command `api-gate`. The result does
+ * Decides whether a request is public, for the gate, and for the command `api-gate`. The result does
  * not depend on a credential.
  *
  * @param now - in milliseconds since 1970

@@ -1,7 +1,6 @@
 import type { Config } from '@backstage/config';
 import type { FindingId } from '../../settings/read/readAcceptedFindings';
 import type { ApiGateConfig } from '../../settings/read/readApiGateConfig';
-import type { DeclaredOpening } from '../../settings/declaredOpen';
 import { printable } from '../../settings/logLine';
 import { DAY_MS } from '../../gate/util/time';
 import type { Get } from './backstageSettings';
@@ -37,8 +36,6 @@ export interface FindingFacts {
   installed?: readonly string[];
   isLegacy?: boolean;
   now: Date;
-  /** Paths that plugins have declared open, and that a scan of their packages has missed. */
-  unscanned?: readonly Pick<DeclaredOpening, 'plugin' | 'paths'>[];
   /** The number of revocations in force that the table lacks. */
   missingRevocations?: number;
   /** In report-only: names what works until the gate enforces, as a clause. */

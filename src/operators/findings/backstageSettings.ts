@@ -67,6 +67,7 @@ export function readProxyEndpoints(get: Get) {
         // The header of the configuration replaces the caller's.
         !headers.some(isAuthorization),
       isWebSocket: isTrue(settings.ws),
+      target: settings.target ?? value,
     };
   });
 }

@@ -126,11 +126,6 @@ const endingIn = (days: number): Facts => {
   };
 };
 
-const endedAt = (until: string) =>
-  gate({
-    allow: [{ ...rule('a', '/x'), until }],
-    expect: [{ request: 'GET /api/a/x', is: 'public' }],
-  });
 const trusting = (below: string) =>
   gate({ cookie: { trustedPaths: [{ plugin: 'a', path: below }] } });
 const withGithubApp = (app: JsonObject) => ({
@@ -214,14 +209,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       resolverAt('google', ownResolver.resolver),
       signIn('google', ownResolver),
       signIn('google', { ...ownResolver, allowedDomains: ['example.com'] }),
-    ],
-  ],
-  'expectation-ended': [
-    ['auth.apiGate.expect[0]', endedAt('2020-01-01'), endedAt('2999-01-01')],
-    [
-      'auth.apiGate.expect[0]',
-      endedAt('2020-01-01'),
-      gate({ expect: [{ request: 'GET /api/a/x', is: 'public' }] }),
     ],
   ],
   'external-tokens-unlimited': [
@@ -330,16 +317,14 @@ const rowsOf: Record<FindingId, Row[]> = {
       anySegment,
     ],
   ],
-  'opened-beyond-scan': [
-    [
-      'auth.apiGate (/api/a/x and /api/a/x/**)',
-      {},
-      {},
-      { unscanned: [{ plugin: 'a', paths: ['/x', '/x/**'] }] },
-      { unscanned: [] },
-    ],
-  ],
   'plugin-not-installed': [
+    [
+      'auth.apiGate.closed[1] (a)',
+      gate({ closed: ['b', 'a'] }),
+      gate({ closed: ['b'] }),
+      { installed: ['b'] },
+      { installed: ['b'] },
+    ],
     [openAAt, openA, openA, { installed: ['b'] }, { installed: ['a'] }],
     [openAAt, openA, openA, { installed: ['b'] }, {}],
     [

@@ -13,6 +13,10 @@ export function findAbsentPlugins({ gate, installed }: Facts): Place[] {
       plugin: rule.plugin,
       at: `allow[${i}] (${formatRule(rule)})`,
     })),
+    ...gate.closed.map((plugin, i) => ({
+      plugin,
+      at: `closed[${i}] (${plugin})`,
+    })),
     ...gate.foreignAuthorization.map(({ plugin, path }, i) => ({
       plugin,
       at: `foreignAuthorization[${i}] (/api/${plugin}${path})`,

@@ -8,12 +8,10 @@ import {
   findWideRules,
 } from './rules';
 import {
-  findEndedExpectations,
   findForwardedTokens,
   findMissingBarriers,
   findMissingRevocations,
   findOpenSignIns,
-  findUnscanned,
   findUntilOfReportOnly,
   findWideTrust,
 } from './settings';
@@ -56,8 +54,6 @@ export const ROWS: readonly Row[] = [
     severity: 'high',
     find: findMissingRevocations,
   },
-  { id: 'opened-beyond-scan', severity: 'high', find: findUnscanned },
-  { id: 'expectation-ended', severity: 'low', find: findEndedExpectations },
   { id: 'token-without-end', severity: 'low', find: findEndless },
   { id: 'plugin-not-installed', severity: 'low', find: findAbsentPlugins },
   { id: 'report-only-ends', severity: 'low', find: findUntilOfReportOnly },

@@ -1,7 +1,6 @@
 import { compact } from 'lodash';
-import { endOf, isSubtree, prefixOf } from '../../gate/rules/AllowRule';
+import { isSubtree, prefixOf } from '../../gate/rules/AllowRule';
 import { isEnforced } from '../../gate/rules/Policy';
-import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import { asObject, isTrue } from '../../settings/read/values';
 import { AFTER_REPORT_ONLY } from '../../settings/StartSettings';
@@ -58,21 +57,6 @@ export function findMissingRevocations({
   return missing > 0 ? [{ at: `${CONFIG_KEY}.revocation`, entries }] : [];
 }
 
-export function findUnscanned({ unscanned = [] }: Facts): Place[] {
-  return unscanned.map(({ plugin, paths }) => ({
-    at: `${CONFIG_KEY} (${paths.map(path => `/api/${plugin}${path}`).join(' and ')})`,
-  }));
-}
-
-export function findEndedExpectations({ gate, now }: Facts): Place[] {
-  // Rules without an end are many, and to judge them by the expectations takes long.
-  return gate.allow.some(rule => endOf(rule) <= +now)
-    ? findFailedExpectations(gate)
-        .filter(({ heldUntilRuleEnded }) => heldUntilRuleEnded)
-        .map(({ index }) => ({ at: `${CONFIG_KEY}.expect[${index}]` }))
-    : [];
-}
-
 export function findWideTrust({ gate }: Facts): Place[] {
   return gate.trustedPaths.flatMap(({ plugin, path }, i) =>
     path === '/**'
@@ -117,7 +101,7 @@ export function findForwardedTokens({ gate, get }: Facts): Place[] {
 }
 
 /** Finds sign-in settings that give a token to people who are not in the catalog. */
-export function findOpenSignIns({ get }: Facts): Place[] {
+export function findOpenSignIns({ get }: Pick<Facts, 'get'>): Place[] {
   const providers = asObject(get('auth.providers'));
   const { dangerouslyAllowOutsideDevelopment } = asObject(providers.guest);
   return [

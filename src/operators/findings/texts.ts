@@ -6,10 +6,6 @@ export const TEXTS: Record<FindingId, { why: string; write: string }> = {
     why: 'gives a valid token to everybody {who}',
     write: 'remove {what}',
   },
-  'expectation-ended': {
-    why: 'does not hold any more, since the rule that fulfilled it has ended',
-    write: 'write a later until for the rule, or remove the expectation',
-  },
   'external-tokens-unlimited': {
     why: 'is not set, so that an external token may make every request that its accessRestrictions allow',
     write:
@@ -26,11 +22,6 @@ export const TEXTS: Record<FindingId, { why: string; write: string }> = {
   'open-webhook-without-secret': {
     why: 'opens the webhook {topics}, and no secret is configured for it, so that anybody can publish events',
     write: '{remedy}, or remove the rule',
-  },
-  'opened-beyond-scan': {
-    why: 'is declared open by a plugin of the running backend, and the scan of --scan has missed it',
-    write:
-      'scan the packages that the backend runs; if the scan misses the path again, read the code of the plugin, and accept this finding if the path is meant to be open',
   },
   'plugin-not-installed': {
     why: 'names the plugin {plugin}, which is not installed in this backend{meant}',

@@ -5,7 +5,7 @@ import { Content, html } from './html';
 import { list } from './parts';
 
 /** Renders who may do what, and whom and what the gate trusts. */
-export function renderPower({ settings }: PolicyReport): Content {
+export function renderPower({ keptClosed, settings }: PolicyReport): Content {
   const { cookie, credentialHeader, foreignAuthorization, signOut } = settings;
   const facts: [title: string, values: string[]][] = [
     ['Operators', settings.operators],
@@ -16,6 +16,7 @@ export function renderPower({ settings }: PolicyReport): Content {
       "Paths where Authorization is another server's",
       foreignAuthorization.map(format),
     ],
+    ['Plugins of which no rule may open anything', keptClosed],
     ['Cookie', describeCookie(cookie)],
     [
       'A sign-out ends',

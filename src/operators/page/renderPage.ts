@@ -1,7 +1,7 @@
 import type { PolicyReport } from '../reports/describePolicy';
 import { createDocument } from './document';
 import { renderExposure, renderTokens } from './access';
-import { renderExpected, renderFindings, titleOfFindings } from './findings';
+import { renderFindings, titleOfFindings } from './findings';
 import { Content, Html, html } from './html';
 import { counted, note, time } from './parts';
 import { renderPower } from './power';
@@ -13,7 +13,6 @@ export function renderPage(report: PolicyReport): Html {
   const sections: [string, string, Content][] = [
     ['findings', titleOfFindings(report), renderFindings(report)],
     ['exposure', 'What is open', renderExposure(report)],
-    ['expected', 'Expected', renderExpected(report)],
     ['tokens', 'External tokens', renderTokens(report)],
     ['refusals', 'Refusals', renderRefusals(report)],
     ['power', 'Who has power', renderPower(report)],

@@ -1,4 +1,4 @@
-import { omit, pick } from 'lodash';
+import { pick } from 'lodash';
 import type { Finding } from '../findings/Finding';
 import { AllowRule, endOf, prefixOf } from '../../gate/rules/AllowRule';
 import {
@@ -8,9 +8,8 @@ import {
   WEBSOCKET,
 } from '../../gate/read/requestLine';
 import type { Plugins } from '../../gate/plugins/Plugins';
-import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { TokenEntry } from '../../gate/rules/GateSettings';
-import { coveredUntil } from '../../settings/expectations/coverage';
+import { coveredUntil } from '../../settings/rules/coverage';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import type { PolicySource } from '../../settings/PolicySource';
 import type { DeclaredPolicies } from '../../gate/plugins/DeclaredPolicies';
@@ -90,14 +89,7 @@ export function describePolicy(options: {
       installed: plugins.isInstalled(rule.plugin),
     })),
     tokens: config.tokens?.map(entry => withEnd(entry, now())),
-    expect: config.expect.map((expectation, i) => ({
-      ...omit(expectation, 'method', 'path'),
-      // The others hold: a policy of which one does not hold never gets into force.
-      holds: !findings.some(
-        ({ id, at }) =>
-          id === 'expectation-ended' && at === `${CONFIG_KEY}.expect[${i}]`,
-      ),
-    })),
+    keptClosed: config.closed,
     settings: describeSettings(config),
     builtIn: BUILT_IN_PUBLIC,
     findings,

@@ -1,9 +1,7 @@
 import { ConfigReader } from '@backstage/config';
-import type { Expectation } from '../../settings/read/readExpectations';
 import { createPolicy } from '../../__tests__/__testUtils__/createPolicy';
 import {
   describeReportOnly,
-  describeRequests,
   formatWorked,
   nameStopping,
 } from './describeReportOnly';
@@ -25,22 +23,6 @@ const get = (
   ...change,
 });
 
-const expecting = (
-  is: 'closed' | 'public',
-  method: string,
-  path: string,
-): Expectation => ({
-  ...{ plugin: 'hello', method, path, is },
-  request: `${method} /api/hello${path}`,
-});
-
-const expectations = [
-  expecting('closed', 'GET', '/closed'),
-  expecting('closed', 'POST', '/few'),
-  expecting('public', 'GET', '/few'),
-  { plugin: 'other', is: 'closed' } as Expectation,
-];
-
 /** Describes counts, where two rules are in force. */
 function describeCounts(
   counts: RefusalCount[],
@@ -54,7 +36,7 @@ function describeCounts(
       allow: ['/open', '/open/*'].map(each => ({
         ...{ plugin: 'hello', path: each, methods: ['GET'] },
       })),
-      expect: expectations,
+      closed: ['search'],
     }),
     config: new ConfigReader({
       backend: {
@@ -68,7 +50,7 @@ describe('what worked in report-only', () => {
   it('has a rule, or a reason for none, for all that no rule opens', () => {
     const report = describeCounts([
       get('hello', '/many', { requests: 9 }),
-      get('hello', '/closed', { requests: 5 }),
+      get('search', '/closed', { requests: 5 }),
       get('proxy', '/a', { requests: 4 }),
       get('not installed', undefined, { requests: 3, lastSeen: firstSeen }),
       get('hello', '/few'),
@@ -86,7 +68,7 @@ describe('what worked in report-only', () => {
         ...{ requests: 9, firstSeen, lastSeen },
         yaml: `# - { plugin: hello, path: '/many', methods: [GET] }  # 9 requests ${DAYS}, answered 200`,
       },
-      expect.objectContaining({ path: '/closed', isExpectedClosed: true }),
+      expect.objectContaining({ path: '/closed', isKeptClosed: true }),
       expect.objectContaining({ plugin: 'proxy' }),
       expect.objectContaining({ plugin: 'not installed' }),
       expect.objectContaining({ path: '/few' }),
@@ -94,7 +76,7 @@ describe('what worked in report-only', () => {
     ]);
     expect(report.worked.map(formatWorked)).toEqual([
       report.worked[0].yaml,
-      `GET /api/hello/closed: 5 requests ${DAYS}, answered 200; auth.apiGate.expect has it as closed`,
+      `GET /api/search/closed: 5 requests ${DAYS}, answered 200; auth.apiGate.closed has its plugin`,
       `GET /api/proxy/a: 4 requests ${DAYS}, answered 200; ${report.worked[2].why}`,
       'GET not installed: 3 requests on 2026-11-02, answered 200; no rule is proposed, since no rule can name the path, or its plugin has too many: see docs/allow-rules.md',
       report.worked[4].yaml,
@@ -109,14 +91,14 @@ describe('what worked in report-only', () => {
     expect(
       stopping(
         get('hello', '/few'),
-        get('hello', '/closed'),
+        get('search', '/closed'),
         get('hello', '/reset/*'),
         get('not installed'),
       ),
     ).toBe(
       'the gate refuses GET /api/hello/few, GET /api/hello/reset/*, GET not installed from then on',
     );
-    expect(stopping(get('hello', '/closed'))).toBe(
+    expect(stopping(get('search', '/closed'))).toBe(
       `nothing that worked at this replica since ${since} stops then`,
     );
   });
@@ -131,9 +113,9 @@ describe('what worked in report-only', () => {
     ]);
   });
 
-  it('[P110] names whose credentials would be refused, which no expectation and no rule leaves out, and five of them at most', () => {
+  it('[P110] names whose credentials would be refused, also of plugins that are kept closed, and five of them at most', () => {
     const presenting = (change: Partial<RefusalCount>) =>
-      get('other', undefined, { status: undefined, ...change });
+      get('search', undefined, { status: undefined, ...change });
     const ofToken = (i: number) =>
       presenting({ reason: 'restricted', detail: 'only', subject: `ci-${i}` });
     const report = describeCounts([
@@ -149,24 +131,17 @@ describe('what worked in report-only', () => {
     ];
     expect(report.worked.map(({ why }) => why)).toEqual([undefined, ...whys]);
     expect(report.worked.slice(0, 3).map(formatWorked)).toEqual([
-      expect.stringContaining('auth.apiGate.expect has it as closed'),
-      `GET /api/other/…: 1 request ${DAYS}; ${whys[0]}`,
-      `GET /api/other/…: 1 request ${DAYS}; ${whys[1]}`,
+      expect.stringContaining('auth.apiGate.closed has its plugin'),
+      `GET /api/search/…: 1 request ${DAYS}; ${whys[0]}`,
+      `GET /api/search/…: 1 request ${DAYS}; ${whys[1]}`,
     ]);
     expect(nameStopping(report)).toBe(
-      `the gate refuses GET /api/other/…, ${[1, 2, 3, 4].map(i => `GET /api/other/… with a token of ci-${i}`).join(', ')}, 2 more from then on`,
+      `the gate refuses GET /api/search/…, ${[1, 2, 3, 4].map(i => `GET /api/search/… with a token of ci-${i}`).join(', ')}, 2 more from then on`,
     );
     const revoked = get('hello', '/open', { reason: 'revoked' });
     expect(describeCounts([revoked]).worked[0].why).toBe(whys[0]);
     // Without barriers behind the gate, no rule is proposed.
     expect(describeCounts([revoked], true).worked[0].why).toBe(whys[0]);
-  });
-
-  it('says where no request was seen', () => {
-    const [worked] = describeCounts([get('hello', '/x')]).worked;
-    expect(describeRequests({ ...worked, requests: 0 })).toBe(
-      'no request was seen',
-    );
   });
 
   it('is not described once the gate enforces', () => {

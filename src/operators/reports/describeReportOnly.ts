@@ -1,7 +1,6 @@
 import type { Config } from '@backstage/config';
 import { compact, pick, reject, uniq } from 'lodash';
 import { PLUGIN_ID } from '../../gate/rules/AllowRule';
-import type { Expectation } from '../../settings/read/readExpectations';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import { createGet, NO_BARRIERS } from '../findings/backstageSettings';
 import { isTrue } from '../../settings/read/values';
@@ -29,7 +28,7 @@ export interface WorkedRequests {
   lastSeen: string;
   yaml?: string;
   why?: string;
-  isExpectedClosed?: true;
+  isKeptClosed?: true;
 }
 
 export type ReportOnlyReport = NonNullable<
@@ -86,8 +85,8 @@ export function describeWorked(
   if (path && allowList.match(pluginId, method, path, now())) {
     return undefined;
   }
-  if (expectsClosed(config.expect, worked)) {
-    return { ...worked, isExpectedClosed: true };
+  if (config.closed.includes(pluginId)) {
+    return { ...worked, isKeptClosed: true };
   }
   if (isDefaultPolicyDisabled) {
     return worked;
@@ -105,21 +104,6 @@ function describeRefusedCredential(worked: WorkedRequests): string | undefined {
   return reason && `${whose} would be refused (${reason})`;
 }
 
-/** Returns whether an operator has written down that requests are to be refused, one by one or with their whole plugin. */
-function expectsClosed(
-  expectations: readonly Expectation[],
-  worked: WorkedRequests,
-): boolean {
-  return expectations.some(
-    ({ is, method, path, plugin, request }) =>
-      is === 'closed' &&
-      plugin === worked.plugin &&
-      // An expectation without a request is about a whole plugin.
-      (request === undefined ||
-        (method === worked.method && path === worked.path)),
-  );
-}
-
 function nameSome(names: readonly string[]): string {
   const more = names.length - MAX_NAMED;
   const named = names.slice(0, MAX_NAMED).join(', ');
@@ -131,7 +115,7 @@ export function nameStopping({
   since,
   worked,
 }: NonNullable<PolicyReport['reportOnly']>): string {
-  const stopping = reject(worked, 'isExpectedClosed').map(each => {
+  const stopping = reject(worked, 'isKeptClosed').map(each => {
     const whose = each.subject ? ` with a token of ${each.subject}` : '';
     return `${nameRequest(each)}${whose}`;
   });
@@ -148,8 +132,8 @@ function nameRequest({ plugin, method, path = '/…' }: WorkedRequests): string 
 
 /** Formats requests that worked: the rule that would keep them as a comment, or why none is proposed. */
 export function formatWorked(worked: WorkedRequests): string {
-  const note = worked.isExpectedClosed
-    ? 'auth.apiGate.expect has it as closed'
+  const note = worked.isKeptClosed
+    ? 'auth.apiGate.closed has its plugin'
     : worked.why;
   return (
     worked.yaml ??
@@ -158,11 +142,8 @@ export function formatWorked(worked: WorkedRequests): string {
 }
 
 /** Describes how often requests worked, when, and what answered. */
-export function describeRequests(worked: WorkedRequests): string {
+function describeRequests(worked: WorkedRequests): string {
   const { requests, firstSeen, lastSeen, status } = worked;
-  if (requests === 0) {
-    return 'no request was seen';
-  }
   const [first, last] = [firstSeen, lastSeen].map(each => each.slice(0, 10));
   const days = first === last ? `on ${last}` : `from ${first} to ${last}`;
   return `${requests} request${requests === 1 ? '' : 's'} ${days}${status ? `, answered ${status}` : ''}`;

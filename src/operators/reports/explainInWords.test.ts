@@ -34,7 +34,7 @@ describe('explainInWords', () => {
   const explain = (request: string, subject?: string) =>
     explainInWords(readRequest(request)!, subject, {
       policy: createPolicy({
-        expect: [],
+        closed: [],
         allow: [{ plugin: 'd', path: '/**', methods: ['GET'] }],
       }),
       externalSubjects: readExternalSubjects(

@@ -8,7 +8,7 @@ import { DeclaredOpening, formatPaths } from '../../settings/declaredOpen';
 import {
   Explanation,
   explainRequest,
-} from '../../settings/expectations/explainRequest';
+} from '../../settings/rules/explainRequest';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import { AllowList } from '../../gate/rules/AllowList';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';

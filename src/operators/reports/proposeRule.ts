@@ -2,13 +2,8 @@ import { compact } from 'lodash';
 import { ANY_SEGMENT } from '../../gate/rules/AllowRule';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
-import { findFailedExpectations } from '../../settings/expectations/checkExpectations';
-import {
-  Explanation,
-  ruleFor,
-} from '../../settings/expectations/explainRequest';
+import { Explanation, ruleFor } from '../../settings/rules/explainRequest';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
-import { formatExpected } from '../../settings/read/readExpectations';
 import { yamlOf } from '../../settings/read/readAllowRules';
 import { VERIFIED_TOPICS } from '../../settings/read/webhookSecrets';
 import { isRead, WEBSOCKET } from '../../gate/read/requestLine';
@@ -59,11 +54,11 @@ export function proposeForToken(
     : 'No rule of only can match it';
 }
 
-/** Returns the rule that would open a request, as YAML, and the first expectation that it would break. */
+/** Returns the rule that would open a request, as YAML, and whether the configuration refuses it. */
 export function describeOpening(
   { because, opening, path }: Explanation,
   { config }: ConfiguredPolicy,
-): (string | undefined)[] {
+): (string | false | undefined)[] {
   if (because !== 'no-rule') {
     return [];
   }
@@ -74,13 +69,10 @@ export function describeOpening(
     opening.path === path
       ? ''
       : '  # wider than this request: a rule has no such characters';
-  const broken = findFailedExpectations({ ...config, allow: [opening] })
-    .map(({ index }) => ({ index, ...config.expect[index] }))
-    .find(({ is }) => is === 'closed');
   return [
     'This would make it public; a handler that asks for a user still refuses:',
     `  ${yamlOf(opening)}${note}`,
-    broken &&
-      `With this rule, the backend does not start while ${CONFIG_KEY}.expect[${broken.index}] is there: ${formatExpected(broken)} is closed`,
+    config.closed.includes(opening.plugin) &&
+      `With this rule, the backend does not start while ${CONFIG_KEY}.closed has ${opening.plugin}`,
   ];
 }

@@ -10,10 +10,9 @@ export const ANY_SPELLING = /^(backend\.)?(auth\.)?api[-_]?gate$/i;
 /** Settings of the frontend, and names that an operator chooses, where the key may have another meaning. */
 const FOREIGN = ['app', 'dynamicPlugins', 'proxy'];
 
-/** The gate's lists that decide, each with a key that its entries have. */
+/** The gate's lists of settings that decide, each with a key that its entries have. */
 const LISTS: Record<string, string> = {
   allow: 'plugin',
-  expect: 'is',
   tokens: 'subject',
 };
 
@@ -60,5 +59,6 @@ function findMisplaced(value: unknown, path = ''): string[] {
 function isForGate(key: string, value: unknown): boolean {
   return Array.isArray(value) && Object.hasOwn(LISTS, key)
     ? value.some(entry => isObject(entry) && LISTS[key] in entry)
-    : key === 'mode' && value === 'report-only';
+    : (key === 'mode' && value === 'report-only') ||
+        (key === 'closed' && Array.isArray(value));
 }

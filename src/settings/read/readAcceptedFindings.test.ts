@@ -24,7 +24,7 @@ describe('readAcceptedFindings', () => {
   it.each<[JsonObject, string]>([
     [
       { id: 'rule-open' },
-      'id must be one of anyone-may-sign-in, expectation-ended, external-tokens-unlimited',
+      'id must be one of anyone-may-sign-in, external-tokens-unlimited',
     ],
     [{ id: null }, 'id must be one of'],
     [{ at: '' }, 'at must be the place that the finding names, such as'],

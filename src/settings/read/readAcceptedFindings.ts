@@ -3,12 +3,10 @@ import { check, checkOneOf, readList, readObject } from './values';
 /** The ids of findings. An id stays the same over releases, because `auth.apiGate.findings.accept` names it. */
 export const FINDING_IDS = [
   'anyone-may-sign-in',
-  'expectation-ended',
   'external-tokens-unlimited',
   'no-barrier-behind',
   'open-proxy-with-secret',
   'open-webhook-without-secret',
-  'opened-beyond-scan',
   'plugin-not-installed',
   'report-only-ends',
   'revocations-missing-in-table',

@@ -1,3 +1,4 @@
+import { METHODS } from 'node:http';
 import { Config, ConfigReader } from '@backstage/config';
 import { without } from 'lodash';
 import {
@@ -13,7 +14,6 @@ import {
   isUnambiguousPath,
   WEBSOCKET,
 } from '../../gate/read/requestLine';
-import { EXPECTED_METHODS } from './readExpectations';
 import {
   check,
   checkPluginId,
@@ -30,8 +30,8 @@ export const RULE_PATH = /^[A-Za-z0-9\-._~@/]*$/;
 
 const MAX_PATH_LENGTH = 1000;
 
-// TRACE echoes a request's credentials. CONNECT, which is not among these, never reaches a router.
-const RULE_METHODS = without(EXPECTED_METHODS, 'TRACE');
+// TRACE echoes a request's credentials. CONNECT never reaches a router.
+const RULE_METHODS = [...without(METHODS, 'CONNECT', 'TRACE'), WEBSOCKET];
 
 /**
  * Reads the allow rules. A rule that is in doubt is an error, so that none opens more than it says.
@@ -56,11 +56,11 @@ export function readAllowRules(
 }
 
 function readAllowRule(value: unknown, configPath: string): AllowRule {
+  const keys = ['plugin', 'path', 'methods', 'reason', 'until'] as const;
   const { plugin, path, methods, ...others } = readObject(
     value,
     configPath,
-    ['plugin', 'path', 'methods', 'reason', 'until'],
-    { as: 'an ingress can add a static token on that path' },
+    keys,
   );
   return {
     ...readOpenedRequests({ plugin, path, methods }, configPath),

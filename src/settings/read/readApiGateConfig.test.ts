@@ -22,7 +22,7 @@ describe('readApiGateConfig', () => {
   it('has defaults', () => {
     const defaults = {
       allow: [],
-      expect: [],
+      closed: [],
       mode: 'enforce',
       until: undefined,
       tokens: undefined,
@@ -62,7 +62,7 @@ describe('readApiGateConfig', () => {
   const refused: [message: string, ...values: JsonValue[]][] = [
     [' must be an object', true, []],
     [
-      '.alow is not known (did you mean allow?): use mode, until, allow, expect, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, audit, findings',
+      '.alow is not known (did you mean allow?): use mode, until, allow, closed, credentialHeader, foreignAuthorization, tokens, cookie, signOut, operators, audit, findings',
       { alow: [] },
     ],
     ['.cookie.Name is not known', { cookie: { Name: 'x' } }],
@@ -129,8 +129,18 @@ describe('readApiGateConfig', () => {
       'allow must be a list of rules, each with a plugin and a path: begin each entry with "- ", in a line of its own',
     ],
     [
-      { expect: 'all' },
-      'expect must be a list of expectations, such as [{ plugin: catalog, is: closed }]: begin each entry with "- ", in a line of its own',
+      { closed: ['catalog', 'Search'] },
+      'closed[1] must be the id of a plugin in lower case, such as catalog',
+    ],
+    [
+      {
+        closed: ['catalog'],
+        allow: [
+          { plugin: 'a', path: '/x' },
+          { plugin: 'catalog', path: '/x', until: '2020-01-01' },
+        ],
+      },
+      'allow[1] opens a path of the plugin catalog, which auth.apiGate.closed has: remove the rule, or the plugin from auth.apiGate.closed',
     ],
     [
       { operators: ['user:default/jane', 'jane'] },
@@ -163,24 +173,6 @@ describe('readApiGateConfig', () => {
     );
     expect(readFor({ auth: { [`${key}s`]: {} } }).mode).toBe('enforce');
     expect(readFor({ [`x${section}`]: { [key]: {} } }).mode).toBe('enforce');
-  });
-
-  it('refuses an expectation of a plugin that is not known', () => {
-    const config = new ConfigReader({
-      backend: { baseUrl: 'https://backstage.example.com' },
-      auth: {
-        apiGate: { expect: [{ request: 'GET /api/wiki/a', is: 'closed' }] },
-      },
-    });
-    const readFor = (...known: string[]) =>
-      readApiGateConfig(config, { knownPlugins: new Set(known) });
-    expect(readFor('wiki').expect).toHaveLength(1);
-    expect(() => readFor('search')).toThrow(
-      /^auth\.apiGate\.expect\[0\]\.request names the plugin wiki, which is not installed here or in discovery\.endpoints: /,
-    );
-    expect(() => readFor('search', 'wiki2')).toThrow(
-      ' (did you mean wiki2?): correct the id',
-    );
   });
 
   it('trusts the frontend, the backend and what is listed', () => {

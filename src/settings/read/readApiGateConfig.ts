@@ -1,8 +1,10 @@
 import { Config } from '@backstage/config';
+import { AllowRule, PLUGIN_ID } from '../../gate/rules/AllowRule';
 import { userKey } from '../../gate/sessions/Revocation';
 import { isFullEntityRef } from '../entityRef';
 import { assertPlace } from './assertPlace';
 import { readAcceptedFindings } from './readAcceptedFindings';
+import { readAll, readEach } from './mistakes';
 import { readAllowRules } from './readAllowRules';
 import {
   asObject,
@@ -15,9 +17,9 @@ import {
   readStringList,
 } from './values';
 import { readCookie } from './readCookieSettings';
-import { readExpectations } from './readExpectations';
 import { checkExternalSubjects } from './readExternalTokens';
 import {
+  assertNotPublic,
   readCredentialHeader,
   readForeignAuthorization,
 } from './readForeignAuthorization';
@@ -29,7 +31,7 @@ export const KEYS = [
   'mode',
   'until',
   'allow',
-  'expect',
+  'closed',
   'credentialHeader',
   'foreignAuthorization',
   'tokens',
@@ -42,54 +44,77 @@ export const KEYS = [
 
 /** Facts about the backend that its configuration does not have. */
 export interface ReadOptions {
-  /** Ids of the plugins of this backend, and of those that it knows; `undefined` where they are not known. */
-  knownPlugins?: ReadonlySet<string>;
   /** Whether the backend is on the legacy system. Default: false. */
   isLegacy?: boolean;
+  /** Whether the guest provider signs in as in development. Default: as the process has it. */
+  isDevelopment?: boolean;
 }
 
 /** The configuration of the gate, checked and with its defaults. `GateSettings` explains the settings that requests are decided by. */
 export type ApiGateConfig = ReturnType<typeof readApiGateConfig>;
 
-/** Reads `auth.apiGate`. Whether its expectations hold is checked by `readPolicyConfig`. */
+/**
+ * Reads `auth.apiGate`.
+ *
+ * @throws Mistakes
+ */
 export function readApiGateConfig(
   rootConfig: Config,
-  { knownPlugins, isLegacy }: ReadOptions = {},
+  {
+    isLegacy,
+    isDevelopment = process.env.NODE_ENV === 'development',
+  }: ReadOptions = {},
 ) {
-  assertPlace(rootConfig);
-  checkExternalSubjects(rootConfig);
   const block = rootConfig.getOptional(CONFIG_KEY) ?? {};
-  const settings = readObject(block, CONFIG_KEY, KEYS);
-  const read = <T, A extends unknown[]>(
-    key: (typeof KEYS)[number],
-    reader: (value: unknown, path: string, ...facts: A) => T,
-    ...facts: A
-  ) => reader(settings[key], `${CONFIG_KEY}.${key}`, ...facts);
+  const settings: { [key in (typeof KEYS)[number]]?: unknown } =
+    asObject(block);
+  const read =
+    <T, A extends unknown[]>(
+      key: (typeof KEYS)[number],
+      reader: (value: unknown, path: string, ...facts: A) => T,
+      ...facts: A
+    ) =>
+    () =>
+      reader(settings[key], `${CONFIG_KEY}.${key}`, ...facts);
   const backend = readBaseUrl(
     rootConfig.getString('backend.baseUrl'),
     'backend.baseUrl',
   );
-  const allow = read('allow', readAllowRules, rootConfig);
-  return {
-    ...readMode(settings, CONFIG_KEY),
-    allow,
-    /** Requests that must be public or closed with these rules. */
-    expect: read('expect', readExpectations, knownPlugins),
+  const { cookie, mode, place, ...values } = readAll({
+    place: () =>
+      readEach([
+        () => assertPlace(rootConfig),
+        () => checkExternalSubjects(rootConfig),
+        () => readObject(block, CONFIG_KEY, KEYS),
+      ]),
+    mode: () => readMode(settings, CONFIG_KEY),
+    allow: read('allow', readAllowRules, rootConfig),
+    closed: read('closed', readClosed),
     credentialHeader: read('credentialHeader', readCredentialHeader),
     foreignAuthorization: read(
       'foreignAuthorization',
       readForeignAuthorization,
-      allow,
     ),
     tokens: read('tokens', readTokens, rootConfig, isLegacy),
-    ...read('cookie', readCookie, rootConfig, backend),
-    backendOrigin: backend.origin,
+    cookie: read('cookie', readCookie, rootConfig, backend, isDevelopment),
     signOut: read('signOut', readSignOutSettings, rootConfig),
     /** Entity references, in lower case, of those who may end the sessions of others and read the policy, as services may. */
     operators: read('operators', readEntityRefs),
-    mcpPaths: readMcpPaths(rootConfig),
     audit: read('audit', readAudit),
     acceptedFindings: read('findings', readAcceptedFindings),
+  });
+  const { allow, closed, foreignAuthorization } = values;
+  const foreignPath = `${CONFIG_KEY}.foreignAuthorization`;
+  readEach([
+    () => assertClosed(closed, allow),
+    () => assertNotPublic(foreignAuthorization, foreignPath, allow),
+  ]);
+  return {
+    ...mode,
+    ...cookie,
+    ...values,
+    backendOrigin: backend.origin,
+    mcpPaths: readMcpPaths(rootConfig),
   };
 }
 
@@ -104,6 +129,32 @@ function readMode(
     `${path}.until says when report-only ends: remove it, or set ${path}.mode to report-only`,
   );
   return { mode, until: end };
+}
+
+/** Reads the ids of plugins of which no rule may open anything. */
+function readClosed(value: unknown, path: string): string[] {
+  return readStringList(value, path, {
+    isValid: id => PLUGIN_ID.test(id),
+    description: 'the id of a plugin in lower case, such as catalog',
+  });
+}
+
+/** @throws InputError if an allow rule opens something of a plugin in `closed` */
+function assertClosed(
+  closed: readonly string[],
+  allow: readonly AllowRule[],
+): void {
+  const path = `${CONFIG_KEY}.closed`;
+  readEach(
+    allow.map(
+      ({ plugin }, i) =>
+        () =>
+          check(
+            !closed.includes(plugin),
+            `${CONFIG_KEY}.allow[${i}] opens a path of the plugin ${plugin}, which ${path} has: remove the rule, or the plugin from ${path}`,
+          ),
+    ),
+  );
 }
 
 function readEntityRefs(value: unknown, path: string): ReadonlySet<string> {

@@ -36,6 +36,7 @@ export function readCookie(
   path: string,
   rootConfig: Config,
   backend: URL,
+  isDevelopment: boolean,
 ): Pick<GateSettings, 'cookie' | 'trustedOrigins' | 'trustedPaths'> {
   const appBaseUrl = rootConfig.getOptionalString('app.baseUrl');
   const settings = readObject(value ?? {}, path, [
@@ -51,7 +52,8 @@ export function readCookie(
     cookie: {
       ...readCookieSettings(settings, path, backend),
       maxAgeMs:
-        settings.maxAge === undefined && !signsOutSilently(rootConfig)
+        settings.maxAge === undefined &&
+        !signsOutSilently(rootConfig, isDevelopment)
           ? undefined
           : readDuration(settings.maxAge, `${path}.maxAge`, {
               defaultSeconds: 15 * 60,
@@ -139,7 +141,7 @@ function readCookieSettings(
 }
 
 /** Returns whether users of a configured provider sign out without a call: then the cookie lives 15 minutes by default. */
-function signsOutSilently(rootConfig: Config): boolean {
+function signsOutSilently(rootConfig: Config, isDevelopment: boolean): boolean {
   const providers = asObject(rootConfig.getOptional('auth.providers'));
   const { guest } = providers;
   return (
@@ -148,7 +150,7 @@ function signsOutSilently(rootConfig: Config): boolean {
     ) ||
     // The guest provider decides so too: a generated app has its configuration in every environment.
     (guest !== undefined &&
-      (process.env.NODE_ENV === 'development' ||
+      (isDevelopment ||
         isTrue(asObject(guest).dangerouslyAllowOutsideDevelopment)))
   );
 }

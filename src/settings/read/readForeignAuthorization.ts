@@ -6,6 +6,7 @@ import {
   segmentsOf,
 } from '../../gate/rules/AllowRule';
 import { readPluginPath, formatRule } from './readAllowRules';
+import { readEach } from './mistakes';
 import { check, readList } from './values';
 
 // RFC 9110, section 5.6.2: token. Ingresses and other software set no header of these beginnings, but for those below.
@@ -30,15 +31,10 @@ export function readCredentialHeader(
   return value?.toLowerCase();
 }
 
-/**
- * Reads `auth.apiGate.foreignAuthorization`: the paths where `Authorization` is for the server behind the handler.
- *
- * @param allow - the allow rules, none of which may open such a path
- */
+/** Reads `auth.apiGate.foreignAuthorization`: the paths where `Authorization` is for the server behind the handler. */
 export function readForeignAuthorization(
   value: unknown,
   path: string,
-  allow: readonly AllowRule[],
 ): PluginPath[] {
   return readList(
     value,
@@ -50,13 +46,25 @@ export function readForeignAuthorization(
         !['auth', 'app'].includes(foreign.plugin),
         `${itemPath}.plugin must not be ${foreign.plugin}, whose routes are for signing in`,
       );
+      return foreign;
+    },
+  );
+}
+
+/** @throws InputError if an allow rule opens a path of `foreignAuthorization` */
+export function assertNotPublic(
+  foreignAuthorization: readonly PluginPath[],
+  path: string,
+  allow: readonly AllowRule[],
+): void {
+  readEach(
+    foreignAuthorization.map((foreign, i) => () => {
       const rule = allow.find(each => overlap(foreign, each));
       check(
         rule === undefined,
-        `${itemPath} overlaps the allow rule ${rule && formatRule(rule)}: a public path needs no credential beside Authorization, so remove one of the two`,
+        `${path}[${i}] overlaps the allow rule ${rule && formatRule(rule)}: a public path needs no credential beside Authorization, so remove one of the two`,
       );
-      return foreign;
-    },
+    }),
   );
 }
 

@@ -2,8 +2,9 @@ import { ConfigReader, readDurationFromConfig } from '@backstage/config';
 import { InputError } from '@backstage/errors';
 import { durationToMilliseconds, JsonValue } from '@backstage/types';
 import { PLUGIN_ID } from '../../gate/rules/AllowRule';
+import { readEach } from './mistakes';
 
-// All readers of this folder, and `readPolicyConfig`, throw an InputError of one line that names the config path and what to write instead.
+// All readers of this folder throw an InputError of one line that names the config path and what to write instead.
 
 /** @throws InputError with the message, unless the condition holds */
 export function check(condition: boolean, message: string): asserts condition {
@@ -43,28 +44,22 @@ export function readBoolean(
   return value ?? defaultValue;
 }
 
-/**
- * Reads an object, and refuses other keys than those named: a misspelt key must never be taken for a default.
- *
- * @param replaced - the keys of earlier versions, each with what replaces it
- */
+/** Reads an object, and refuses other keys than those named: a misspelt key must never be taken for a default. */
 export function readObject<K extends string>(
   value: unknown,
   path: string,
   keys: readonly K[],
-  replaced: Record<string, string> = {},
 ): { [key in K]?: unknown } {
   const known = keys.join(', ');
   check(isObject(value), `${path} must be an object with the keys ${known}`);
-  for (const key of Object.keys(value)) {
-    const instead = Object.hasOwn(replaced, key)
-      ? `remove it; ${replaced[key]}`
-      : `use ${known}`;
-    check(
-      keys.includes(key as K),
-      `${path}.${key} is not known${didYouMean(key, keys)}: ${instead}`,
-    );
-  }
+  readEach(
+    Object.keys(value).map(key => () => {
+      check(
+        keys.includes(key as K),
+        `${path}.${key} is not known${didYouMean(key, keys)}: use ${known}`,
+      );
+    }),
+  );
   return value as { [key in K]?: unknown };
 }
 
@@ -114,7 +109,9 @@ export function readList<T>(
   const items = value ?? [];
   const entries = 'begin each entry with "- ", in a line of its own';
   check(Array.isArray(items), `${path} must be ${description}: ${entries}`);
-  return items.map((item, i) => readItem(item, `${path}[${i}]`));
+  return readEach(
+    items.map((item, i) => () => readItem(item, `${path}[${i}]`)),
+  );
 }
 
 /** Reads a list of texts. A list that is left out is empty. */

@@ -1,6 +1,7 @@
 import type { Config } from '@backstage/config';
 import { get } from 'lodash';
 import type { AllowRule } from '../../gate/rules/AllowRule';
+import { readEach } from './mistakes';
 import { asObject, check } from './values';
 
 /** Topics of Backstage's own modules for `events`, which verify the sender of a webhook by a secret. */
@@ -36,16 +37,17 @@ export function assertWebhookSecrets(
   hasSecret: (topic: string) => boolean,
   remedy = 'set it, or remove the rule',
 ): void {
-  for (const [i, { plugin, path, methods }] of rules.entries()) {
-    // Express ignores the case of a path.
-    const topic = VERIFIED_TOPICS.find(
-      each => path.toLowerCase() === `/http/${each.toLowerCase()}`,
-    );
-    if (topic && plugin === 'events' && methods.includes('POST')) {
-      check(
-        hasSecret(topic),
-        `${configPath}[${i}] opens the webhook of ${topic}, and without ${secretOf(topic)} everybody can publish events: ${remedy}`,
+  readEach(
+    rules.map(({ plugin, path, methods }, i) => () => {
+      // Express ignores the case of a path.
+      const topic = VERIFIED_TOPICS.find(
+        each => path.toLowerCase() === `/http/${each.toLowerCase()}`,
       );
-    }
-  }
+      const isWebhook = plugin === 'events' && methods.includes('POST');
+      check(
+        !topic || !isWebhook || hasSecret(topic),
+        `${configPath}[${i}] opens the webhook of ${topic}, and without ${topic && secretOf(topic)} everybody can publish events: ${remedy}`,
+      );
+    }),
+  );
 }

@@ -50,7 +50,7 @@ it('the rule for all badges opens them, and nothing else of the plugin', async (
   expect(await statusOf(specs)).toBe(401);
 });
 
-it('[P120] a scan names what the badges plugin opens', async () => {
+it('[P120] the report names what the badges plugin opens', async () => {
   const expectScanned = recordDeclared();
   await start(ofAll);
   const declared = await expectScanned(

@@ -218,7 +218,7 @@ it('the report has the path of a webhook of another plugin, and the rule of the 
   expect((await backend.request('POST', `${webhook}/x`)).status).toBe(401);
 });
 
-it('[P120] a scan names what the events plugin and its modules open', async () => {
+it('[P120] the report names what the events plugin and its modules open', async () => {
   const expectScanned = recordDeclared();
   await start({
     modules: [azureDevOps, bitbucketCloud, github, gitlab],

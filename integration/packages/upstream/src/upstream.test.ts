@@ -5,7 +5,7 @@ import {
   root,
 } from '../../../../src/__tests__/__testUtils__/documents';
 import { KEYS } from '../../../../src/__tests__/__testUtils__/requestParts';
-import { barrierPathsFor } from '../../../../src/settings/expectations/commonPrefixes';
+import { barrierPathsFor } from '../../../../src/settings/rules/commonPrefixes';
 import {
   ACCESS,
   backends,

@@ -67,7 +67,7 @@ it('a backend answers with the fields of the sample of the policy, and with no o
         providers: { guest: { dangerouslyAllowOutsideDevelopment: true } },
         apiGate: {
           allow: [rule('a', '/x'), rule('b', '/x')],
-          expect: [{ plugin: 'catalog', is: 'closed' }],
+          closed: ['catalog'],
           operators: ['group:default/sre'],
           foreignAuthorization: [{ plugin: 'hello', path: '/upstream/**' }],
           signOut: { providers: ['github'] },

@@ -1,6 +1,7 @@
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
+import { ConfigSources, FileConfigSource } from '@backstage/config-loader';
 import type { JsonObject } from '@backstage/types';
 import { parse } from 'yaml';
 import {
@@ -14,12 +15,13 @@ import {
   recordingPlugin,
 } from '../../__testUtils__/recordingPlugin';
 import { bearer, JSON_TYPE } from '../../__testUtils__/requestParts';
-import { folderWith, runCliIn } from '../../__testUtils__/runCli';
+import { folderWith } from '../../__testUtils__/runCli';
 import {
   SignedBackend,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
+import { readApiGateConfig } from '../../../settings/read/readApiGateConfig';
 
 const SECRET = {
   events: { modules: { github: { webhookSecret: 'a secret' } } },
@@ -37,15 +39,6 @@ const RULES = 'docs/allow-rules.md';
 
 const gateOf = (text: string): JsonObject => parse(text).auth.apiGate;
 const rulesOf = (text: string): JsonObject => ({ allow: parse(text) });
-
-/** Runs `api-gate check` with settings, and with an environment. */
-const check = (text: string, env: Record<string, string> = {}) =>
-  runCliIn(['check', '--config', 'app-config.yaml'], {
-    cwd: folderWith({
-      'app-config.yaml': `backend: { baseUrl: http://a }\n${text}\n`,
-    }),
-    env,
-  });
 
 /** Returns the status of `METHOD /target`, of which `WEBSOCKET` stands for an upgrade, without a credential. */
 async function statusOf(
@@ -132,23 +125,30 @@ describe('docs/allow-rules.md', () => {
     const [inFolder, alone] = codes.filter(code => code.includes('${DIR}'));
     const unset = codes.filter(code => /^\w+: \$\{/.test(code));
     expect(unset).toHaveLength(2);
-    const checkRule = (lines: string[], env = {}) => {
+    /** Reads the lines of a rule as the backend does. */
+    const readRule = async (lines: string[], env = {}) => {
       const rule = ['- plugin: hello', ...lines].join('\n      ');
-      const settings = `auth:\n  apiGate:\n    allow:\n    ${rule}`;
-      return check(settings, { DIR: '', ...env });
+      const values: Record<string, string> = { DIR: '', ...env };
+      const config = await ConfigSources.toConfig(
+        FileConfigSource.create({
+          path: `${folderWith({
+            'app-config.yaml': `backend: { baseUrl: http://a }\nauth:\n  apiGate:\n    allow:\n    ${rule}\n`,
+          })}/app-config.yaml`,
+          watch: false,
+          substitutionFunc: async name => values[name],
+        }),
+      );
+      return readApiGateConfig(config).allow[0];
     };
-    expect(await checkRule([`path: ${inFolder}`])).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining('has an empty segment'),
-    });
-    expect((await checkRule([`path: ${alone}`])).stdout).toContain(
-      '[rule-opens-plugin]',
+    await expect(readRule([`path: ${inFolder}`])).rejects.toThrow(
+      'has an empty segment',
     );
-    const { stdout } = await checkRule(['path: /x', ...unset]);
-    expect(stdout).toMatch(/ {2}GET \/api\/hello\/x$/m);
+    expect((await readRule([`path: ${alone}`])).path).toBe('/**');
+    const rule = { plugin: 'hello', path: '/x', methods: ['GET'] };
+    expect(await readRule(['path: /x', ...unset])).toEqual(rule);
     const [end] = unset;
-    const ending = await checkRule(['path: /x', end], { END: '2999-01-01' });
-    expect(ending.stdout).toContain('GET /api/hello/x  (until 2999-01-01');
+    const ending = await readRule(['path: /x', end], { END: '2999-01-01' });
+    expect(ending).toEqual({ ...rule, until: Date.parse('2999-01-01') });
   });
 
   const publicWithoutRule = tableRows(RULES, ['What', 'Why']).map(

@@ -143,7 +143,7 @@ describe('docs/switch-off.md', () => {
 
     const ended = await restart();
     expect(ended.status).toBe(401);
-    const day = printed.match(/until: (\S+)/)![1];
+    const day = printed.match(/until: '(\S+)'/)![1];
     const says = ended.lines.map(each => JSON.parse(each));
     expect(says).toContainEqual(
       expect.objectContaining({

@@ -1,5 +1,5 @@
 import { orderBy, takeWhile } from 'lodash';
-import { readApiTarget } from '../read/readExpectations';
+import { readApiTarget } from './readApiTarget';
 import {
   isCookieEndpoint,
   isUnambiguousPath,
