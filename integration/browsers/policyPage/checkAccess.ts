@@ -29,7 +29,7 @@ export async function checkAccess(
   checks.equal(
     'an operator, by the cookie',
     { seen, heading, sections: await policy.locator('section').count() },
-    { seen: 200, heading: 'API gate', sections: 6 },
+    { seen: 200, heading: 'API gate', sections: 5 },
   );
   const short = await open(operator, pageUrl.replace(/\/$/, ''));
   checks.equal(

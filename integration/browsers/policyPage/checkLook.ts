@@ -49,7 +49,7 @@ export async function checkLook(checks: Checks, world: World) {
       background: await backgroundOf(page),
       sections: await page.locator('section:visible').count(),
     },
-    { background: 'rgb(255, 255, 255)', sections: 6 },
+    { background: 'rgb(255, 255, 255)', sections: 5 },
   );
   const pdf = await page.pdf({ format: 'A4' });
   const sheets = pdf.toString('latin1').match(/\/Type \/Page\b/g)!.length;
@@ -86,9 +86,9 @@ export async function checkKeyboard(checks: Checks, world: World) {
     [],
   );
   checks.equal(
-    'the first and the last elements, by the Tab key',
-    [focused[0], focused[focused.length - 1]].map(({ name }) => name),
-    [focused[0].name, 'Each of them'],
+    'the last element, by the Tab key',
+    focused.at(-1)?.name.replace(/\d+/, '…'),
+    'The last … refusals',
   );
   const tops = focused.map(({ top }) => top);
   checks.that(

@@ -71,6 +71,7 @@ export async function checkHostile(
     (await page.locator(section).allInnerTexts()).join();
   await page.goto(`${pageUrl}?${new URLSearchParams({ id: HOSTILE })}`);
   await page.waitForTimeout(200);
+  await page.locator('#refusals summary').click();
   checks.equal(
     'the page',
     {
