@@ -98,7 +98,7 @@ async function createServices(rootServices: RootServices) {
 }
 
 function createReports(services: Services) {
-  const { plugins, revocations, source } = services;
+  const { plugins, source } = services;
   const metrics = new GateMetrics(services);
   const observer = new GateReport({ ...services, metrics });
   const { counts, uses } = observer;
@@ -111,7 +111,6 @@ function createReports(services: Services) {
       gate: policy.config,
       installed: plugins.installedIds(),
       now: new Date(),
-      missingRevocations: revocations.missing,
       stopping: reportOnly && nameStopping(reportOnly),
     });
     return { findings, policy, reportOnly, uses };

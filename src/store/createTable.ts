@@ -81,12 +81,3 @@ export function databaseTime({ client: { dialect } }: Knex): string {
       return "cast((julianday('now') - 2440587.5) * 86400000 as integer)";
   }
 }
-
-export async function readDatabaseTime(
-  database: DatabaseConnections,
-): Promise<number> {
-  const [{ now }] = await database.run(knex =>
-    knex.select({ now: knex.raw(databaseTime(knex)) }),
-  );
-  return Number(now);
-}

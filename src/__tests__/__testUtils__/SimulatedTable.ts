@@ -8,8 +8,9 @@ import {
   RevocationRow,
   RevocationTable,
   RowPlace,
-  SPAN_MS,
 } from '../../store/revocations/RevocationTable';
+
+type Row = Omit<RevocationRow, 'read_at'>;
 
 /**
  * A table of revocations in a database with a clock of its own, whose transactions are committed later than the time that they
@@ -21,9 +22,9 @@ export class SimulatedTable implements Pick<
 > {
   /** The lead of the database's clock over the clock of the replicas. */
   clockOffsetMs = 0;
-  readonly #rows = new Map<string, RevocationRow>();
-  #uncommitted: { row: RevocationRow; at: number }[] = [];
-  #byTime: RevocationRow[] = [];
+  readonly #rows = new Map<string, Row>();
+  #uncommitted: { row: Row; at: number }[] = [];
+  #byTime: Row[] = [];
 
   get size(): number {
     return this.#rows.size;
@@ -43,10 +44,6 @@ export class SimulatedTable implements Pick<
     this.writeLate(revocation, 0);
   }
 
-  async now(): Promise<number> {
-    return Date.now() + this.clockOffsetMs;
-  }
-
   async read(
     { recorded_at, id }: RowPlace,
     limit: number,
@@ -59,33 +56,10 @@ export class SimulatedTable implements Pick<
           row.recorded_at < recorded_at ||
           (row.recorded_at === recorded_at && row.id <= id),
       ) + 1;
-    return this.#byTime.slice(from, from + limit);
-  }
-
-  async summarize(since: number) {
-    this.#commit();
-    const spans = new Map<
-      number,
-      { rows: number; sum: number; iats: number }
-    >();
-    const begin = since - (since % SPAN_MS);
-    for (let i = this.#byTime.length - 1; i >= 0; i -= 1) {
-      const { recorded_at, iat, exp } = this.#byTime[i];
-      if (recorded_at < begin) {
-        break;
-      }
-      const from = recorded_at - (recorded_at % SPAN_MS);
-      const span = spans.get(from) ?? { rows: 0, sum: 0, iats: 0 };
-      spans.set(from, {
-        rows: span.rows + 1,
-        sum: span.sum + recorded_at - from + exp,
-        iats: span.iats + iat,
-      });
-    }
-    return [...spans].reverse().map(([from, { rows, sum, iats }]) => ({
-      from,
-      text: `${from}.${rows}.${sum}.${iats}`,
-    }));
+    const read_at = Date.now() + this.clockOffsetMs;
+    return this.#byTime
+      .slice(from, from + limit)
+      .map(row => ({ ...row, read_at }));
   }
 
   async removeExpired(before: number, limit: number): Promise<number> {
@@ -123,7 +97,7 @@ export class SimulatedTable implements Pick<
     );
   }
 
-  #put(row: RevocationRow) {
+  #put(row: Row) {
     this.#rows.set(row.id, row);
     this.#byTime.push(row);
   }

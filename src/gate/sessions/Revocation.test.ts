@@ -54,7 +54,7 @@ describe('RevocationList', () => {
     'refuses the tokens of a user by a scope of a later version: %s',
     scope => {
       const list = new RevocationList();
-      list.add([ofUser({ scope: scope as 'user' })], true);
+      list.add([ofUser({ scope: scope as 'user' })]);
       expect(list.isRevoked(claims)).toBe(true);
       expect(list.isRevoked({ ...claims, iat: claims.iat + 1 })).toBe(false);
     },

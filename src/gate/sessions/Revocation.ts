@@ -61,11 +61,6 @@ export function now(): number {
   return Math.floor(Date.now() / 1000);
 }
 
-export interface HeldRevocation extends Revocation {
-  /** When the store last had it, by the process's clock; `undefined` if it never had. */
-  seenAt?: number;
-}
-
 /** Receives the users (by `userKey`) of new revocations. */
 type RevokedListener = (users: ReadonlySet<string>) => void;
 
@@ -75,8 +70,8 @@ type RevokedListener = (users: ReadonlySet<string>) => void;
  */
 export class RevocationList {
   readonly #held = {
-    session: new Map<string, HeldRevocation>(),
-    user: new Map<string, HeldRevocation>(),
+    session: new Map<string, Revocation>(),
+    user: new Map<string, Revocation>(),
   };
   readonly #listeners = new Set<RevokedListener>();
 
@@ -92,12 +87,10 @@ export class RevocationList {
     );
   }
 
-  /** @param isStored - whether the store has them now */
-  add(revocations: Iterable<Revocation>, isStored = false): void {
-    const seenAt = isStored ? performance.now() : undefined;
+  add(revocations: Iterable<Revocation>): void {
     const users = new Set<string>();
     for (const revocation of revocations) {
-      if (this.#addOne(revocation, seenAt)) {
+      if (this.#addOne(revocation)) {
         users.add(userKey(revocation.sub));
       }
     }
@@ -125,17 +118,8 @@ export class RevocationList {
     }
   }
 
-  /** Returns what the store had before a time of the process's clock, and has not had since, if a valid token may still match it. */
-  lostSince(time: number): HeldRevocation[] {
-    return Object.values(this.#held).flatMap(ofScope =>
-      [...ofScope.values()].filter(
-        ({ exp, seenAt = Infinity }) => seenAt < time && exp > now(),
-      ),
-    );
-  }
-
   /** Adds a revocation. Returns whether it is new, so that more tokens are refused. */
-  #addOne(revocation: Revocation, seenAt?: number): boolean {
+  #addOne(revocation: Revocation): boolean {
     const { scope, iat, exp } = revocation;
     const key = keyInScope(revocation);
     // A scope of a later version refuses the user's tokens, as `user` does.
@@ -150,21 +134,11 @@ export class RevocationList {
           : revocation;
       ofScope.set(key, holdInLittleMemory(added));
     }
-    const held = ofScope.get(key)!;
-    // A restored store may have an earlier sign-out.
-    if (seenAt !== undefined && iat >= held.iat && exp >= held.exp) {
-      held.seenAt = seenAt;
-    }
     return isNew;
   }
 }
 
 /** Copies a revocation. A copy by `...` takes five times the memory, and there may be very many sessions. */
-function holdInLittleMemory({
-  scope,
-  sub,
-  iat,
-  exp,
-}: Revocation): HeldRevocation {
-  return { scope, sub, iat, exp, seenAt: undefined };
+function holdInLittleMemory({ scope, sub, iat, exp }: Revocation): Revocation {
+  return { scope, sub, iat, exp };
 }

@@ -36,8 +36,6 @@ export interface FindingFacts {
   installed?: readonly string[];
   isLegacy?: boolean;
   now: Date;
-  /** The number of revocations in force that the table lacks. */
-  missingRevocations?: number;
   /** In report-only: names what works until the gate enforces, as a clause. */
   stopping?: string;
 }

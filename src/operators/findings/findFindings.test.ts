@@ -359,15 +359,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       gate({ mode: 'report-only' }),
     ],
   ],
-  'revocations-missing-in-table': [
-    [
-      'auth.apiGate.revocation',
-      {},
-      {},
-      { missingRevocations: 1 },
-      { missingRevocations: 0 },
-    ],
-  ],
   'rule-changes-data': [
     [
       'auth.apiGate.allow[0] (GET,DELETE /api/a/x)',

@@ -10,7 +10,6 @@ import {
 import {
   findForwardedTokens,
   findMissingBarriers,
-  findMissingRevocations,
   findOpenSignIns,
   findUntilOfReportOnly,
   findWideTrust,
@@ -49,11 +48,6 @@ export const ROWS: readonly Row[] = [
     find: findUnrestricted,
   },
   { id: 'external-tokens-unlimited', severity: 'high', find: findUnlimited },
-  {
-    id: 'revocations-missing-in-table',
-    severity: 'high',
-    find: findMissingRevocations,
-  },
   { id: 'token-without-end', severity: 'low', find: findEndless },
   { id: 'plugin-not-installed', severity: 'low', find: findAbsentPlugins },
   { id: 'report-only-ends', severity: 'low', find: findUntilOfReportOnly },

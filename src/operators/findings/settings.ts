@@ -49,14 +49,6 @@ export function findUntilOfReportOnly(facts: Facts): Place[] {
     : [];
 }
 
-/** Finds that a restore of the database has lost sign-outs. */
-export function findMissingRevocations({
-  missingRevocations: missing = 0,
-}: Facts): Place[] {
-  const entries = `${missing} ${missing === 1 ? 'entry' : 'entries'}`;
-  return missing > 0 ? [{ at: `${CONFIG_KEY}.revocation`, entries }] : [];
-}
-
 export function findWideTrust({ gate }: Facts): Place[] {
   return gate.trustedPaths.flatMap(({ plugin, path }, i) =>
     path === '/**'

@@ -32,11 +32,6 @@ export const TEXTS: Record<FindingId, { why: string; write: string }> = {
     why: '{ends} report-only at {time}{then}',
     write: '{remedy}',
   },
-  'revocations-missing-in-table': {
-    why: 'has {entries} in force at this replica that the table api_gate_revocations lacks, so that a replica that starts decides otherwise',
-    write:
-      'send the sign-outs since the backup again: see docs/upgrade-and-rollback.md, After a restore',
-  },
   'rule-changes-data': {
     why: 'makes {methods} public',
     write:

@@ -9,7 +9,6 @@ export const FINDING_IDS = [
   'open-webhook-without-secret',
   'plugin-not-installed',
   'report-only-ends',
-  'revocations-missing-in-table',
   'rule-changes-data',
   'rule-ends-soon',
   'rule-opens-plugin',

@@ -23,8 +23,6 @@ export interface RevocationStore {
    * @throws InputError if the store will never accept the revocation
    */
   add(revocation: Revocation): Promise<void>;
-  /** Whether this process itself reads and writes the database. */
-  isDatabase?: true;
   /** Deletes some revocations that no valid token can match any more. Resolves to whether there may be more of them. */
   removeExpired?(): Promise<boolean>;
 }

@@ -42,19 +42,6 @@ describe.each(testDatabases)('RevocationTable on %s', (kind, create) => {
     await expectWorking();
   });
 
-  it('sums up whole spans of time, and leaves out those without rows', async () => {
-    const table = await start();
-    const times = [9_999, 10_000, 14_000, 30_000];
-    const row = { scope: 'session', sub: 'user:default/a', iat: 1, exp: 2 };
-    await knex('api_gate_revocations').insert(
-      times.map(recorded_at => ({ ...row, id: `${recorded_at}`, recorded_at })),
-    );
-    expect(await table.summarize(15_000)).toEqual([
-      { from: 10_000, text: '10000.2.4004.2' },
-      { from: 30_000, text: '30000.1.2.1' },
-    ]);
-  });
-
   it('[P24] creates it for twenty replicas at once', async () => {
     await Promise.all(Array.from({ length: 20 }, () => start()));
     await expectWorking();

@@ -1,23 +1,23 @@
 import type { Knex } from 'knex';
-import {
-  createTable,
-  databaseTime,
-  hashKey,
-  readDatabaseTime,
-} from '../createTable';
+import { mapValues, pick } from 'lodash';
+import { createTable, databaseTime, hashKey } from '../createTable';
 import type { DatabaseConnections } from '../DatabaseConnections';
-import { Revocation, revocationKey } from '../../gate/sessions/Revocation';
+import {
+  CLOCK_SKEW_SECONDS,
+  Revocation,
+  revocationKey,
+} from '../../gate/sessions/Revocation';
 
 const TABLE = 'api_gate_revocations';
 const COLUMNS = ['id', 'scope', 'sub', 'iat', 'exp', 'recorded_at'];
-
-/** The length of the span of time whose rows {@link RevocationTable.summarize} sums up. */
-export const SPAN_MS = 10_000;
+const NUMBERS = ['iat', 'exp', 'recorded_at', 'read_at'];
 
 export interface RevocationRow extends Revocation {
   id: string;
   /** The time at which the database recorded the row, in milliseconds of its own clock. */
   recorded_at: number;
+  /** The time by the same clock at which the row was read. */
+  read_at: number;
 }
 
 /** The place of a row in the order of {@link RevocationTable.read}. */
@@ -32,43 +32,14 @@ export class RevocationTable {
     return new RevocationTable(database);
   }
 
-  /** Returns the milliseconds since the epoch by the clock of `recorded_at`. */
-  async now(): Promise<number> {
-    return readDatabaseTime(this.database);
-  }
-
-  /**
-   * Sums up the rows that were recorded since a time, span by span. Spans without rows are left out. Two equal summaries of a span mean
-   * that no row was added to it meanwhile, none was extended, and none has left it.
-   */
-  async summarize(since: number) {
-    const spans = await this.database.run(knex =>
-      knex(TABLE)
-        .select({
-          from: knex.raw('recorded_at - recorded_at % ?', [SPAN_MS]),
-          rows_in: knex.raw('count(*)'),
-          sum_of: knex.raw('sum(recorded_at % ? + exp)', [SPAN_MS]),
-          sum_iat: knex.raw('sum(iat)'),
-        })
-        .where('recorded_at', '>=', since - (since % SPAN_MS))
-        .groupByRaw('1')
-        .orderByRaw('1'),
-    );
-    return spans.map(({ from, rows_in, sum_of, sum_iat }) => ({
-      /** The beginning of the span, in milliseconds of the database's clock. */
-      from: Number(from),
-      /** The beginning, the number of rows, and the sums of their times. */
-      text: `${from}.${rows_in}.${sum_of}.${sum_iat}`,
-    }));
-  }
-
   /** Reads rows in the order in which the database recorded them. Rows of the same time are ordered by id. */
   async read(
     { recorded_at, id }: RowPlace,
     limit: number,
   ): Promise<RevocationRow[]> {
-    return this.#read(query =>
-      query
+    const rows = await this.database.run(knex =>
+      knex(TABLE)
+        .select([...COLUMNS, knex.raw(`${databaseTime(knex)} as read_at`)])
         .where('recorded_at', '>=', recorded_at)
         .where(inner =>
           inner.where('recorded_at', '>', recorded_at).orWhere('id', '>', id),
@@ -76,6 +47,11 @@ export class RevocationTable {
         .orderBy(['recorded_at', 'id'])
         .limit(limit),
     );
+    // PostgreSQL's driver returns a bigint as text.
+    return rows.map(row => ({
+      ...row,
+      ...mapValues(pick(row, NUMBERS), Number),
+    }));
   }
 
   /** Writes a revocation. A session has one row, and a user has one, which a later revocation extends. */
@@ -97,36 +73,25 @@ export class RevocationTable {
     });
   }
 
-  /** Deletes rows that expired before a time, and returns how many were found. */
+  /**
+   * Deletes rows that expired before a time by the clock of this process, and by the database's: a replica whose clock is far ahead must
+   * not delete rows that other replicas still need. Returns how many were found.
+   */
   async removeExpired(before: number, limit: number): Promise<number> {
-    const expired = await this.database.run(knex =>
-      knex(TABLE).where('exp', '<', before).limit(limit).pluck('id'),
+    const expired = (knex: Knex) =>
+      knex(TABLE)
+        .where('exp', '<', before)
+        .whereRaw(`exp < ${databaseTime(knex)} / 1000 - ?`, CLOCK_SKEW_SECONDS);
+    const ids = await this.database.run(knex =>
+      expired(knex).limit(limit).pluck('id'),
     );
-    if (expired.length > 0) {
+    if (ids.length > 0) {
+      // Check the expiry again: the row of a user may have been extended meanwhile.
       await this.database.run(knex =>
-        knex(TABLE)
-          .whereIn('id', expired)
-          // Check the expiry again: the row of a user may have been extended meanwhile.
-          .where('exp', '<', before)
-          .delete(),
+        expired(knex).whereIn('id', ids).delete(),
       );
     }
-    return expired.length;
-  }
-
-  async #read(
-    narrow: (query: Knex.QueryBuilder) => Knex.QueryBuilder,
-  ): Promise<RevocationRow[]> {
-    const rows = await this.database.run(knex =>
-      narrow(knex(TABLE).select(COLUMNS)),
-    );
-    // PostgreSQL's driver returns a bigint as text.
-    return rows.map(({ iat, exp, recorded_at, ...row }: any) => ({
-      ...row,
-      iat: Number(iat),
-      exp: Number(exp),
-      recorded_at: Number(recorded_at),
-    }));
+    return ids.length;
   }
 }
 

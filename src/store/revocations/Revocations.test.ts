@@ -460,7 +460,7 @@ describe('Revocations of a store with a cursor', () => {
   afterEach(() => jest.useRealTimers());
   const of = (sub: string) => [revocationOfSession(session(sub))];
 
-  it('[P24] reads all pages, then what came meanwhile, then what is new', async () => {
+  it('[P24] reads all pages, and then what is new', async () => {
     const { revocations, following, cursors } = follow(async cursor => {
       switch (cursor) {
         case undefined:
@@ -475,11 +475,11 @@ describe('Revocations of a store with a cursor', () => {
       }
     });
     await following;
-    expect(cursors()).toEqual([undefined, 'page 2', 'end 1']);
-    expect(revocations.size).toBe(3);
+    expect(cursors()).toEqual([undefined, 'page 2']);
+    expect(revocations.size).toBe(2);
     await jest.advanceTimersByTimeAsync(4_000);
-    expect(cursors()).toEqual(['end 2', 'end 3']);
-    expect(revocations.size).toBe(5);
+    expect(cursors()).toEqual(['end 1', 'end 2']);
+    expect(revocations.size).toBe(4);
   });
 
   it('goes on from the page that failed, and is loaded after the last', async () => {
@@ -501,7 +501,7 @@ describe('Revocations of a store with a cursor', () => {
     expect(cursors()).toEqual([undefined, 'page 2', 'page 2']);
     await jest.advanceTimersByTimeAsync(500);
     expect(revocations.isLoaded).toBe(true);
-    expect(cursors()).toEqual(['page 2', 'end']);
+    expect(cursors()).toEqual(['page 2']);
   });
 
   it('reports the age of a list that took long to read', async () => {
@@ -509,9 +509,8 @@ describe('Revocations of a store with a cursor', () => {
       await new Promise(resolve => setTimeout(resolve, 1_500));
       return { revocations: [], cursor: cursor ? 'end' : 'begun' };
     });
-    await jest.advanceTimersByTimeAsync(3_000);
+    await jest.advanceTimersByTimeAsync(1_500);
     await following;
-    // The second reading began after 1.5 s.
     expect(revocations.staleness).toBe(1.5);
   });
 
@@ -534,8 +533,8 @@ describe('Revocations of a store with a cursor', () => {
     await jest.advanceTimersByTimeAsync(1);
     expect([isFollowed, revocations.isLoaded]).toEqual([true, false]);
     await jest.advanceTimersByTimeAsync(95_000);
-    expect([revocations.isLoaded, revocations.size]).toEqual([true, 101]);
-    expect(cursors()).toHaveLength(101);
+    expect([revocations.isLoaded, revocations.size]).toEqual([true, 100]);
+    expect(cursors()).toHaveLength(100);
   });
 
   it.each([500, 2_000, 6_000])(
@@ -624,29 +623,6 @@ describe('Revocations of a store with a cursor', () => {
     await jest.advanceTimersByTimeAsync(4_000);
     expect(asked()).toEqual(['end', 'end', 'page 2']);
   });
-
-  it.each([
-    [2, 0],
-    [3, 1],
-  ])(
-    '[P105] reads all at once after %i polls that failed: %i times',
-    async (failures, expected) => {
-      let left = 0;
-      const { following, read } = follow(async () => {
-        left -= 1;
-        if (left >= 0) {
-          throw new Error('gone');
-        }
-        return { revocations: [], cursor: 'end' };
-      });
-      await following;
-      read.mockClear();
-      left = failures;
-      await jest.advanceTimersByTimeAsync(20_000);
-      const all = read.mock.calls.filter(([cursor]) => cursor === undefined);
-      expect(all).toHaveLength(expected);
-    },
-  );
 
   it('reads no page twice whose cursor the store returns again', async () => {
     const { revocations, following, cursors } = follow(async () => ({

@@ -7,14 +7,15 @@ import {
   RevocationStore,
   storeInTime,
 } from './RevocationStore';
-import { PAGE_INTERVAL_MS, StoreComparison } from './StoreComparison';
 import { POLL_INTERVAL_MS } from './pollInterval';
 
 // Until the list has been loaded, no user may pass.
 const RETRY_BEFORE_LOADED_MS = 500;
 
-// After so long without a complete reading, all is read: the database may be one that was restored from a backup.
-const LONGEST_GAP_MS = 6_000;
+// All rows are read again this often, a page at a time: a poll misses those that were committed, or recorded by a database clock that was
+// set back, by more than the overlap of two readings.
+const READ_AGAIN_INTERVAL_MS = 10 * 60_000;
+const PAGE_INTERVAL_MS = 2_000;
 
 const REMOVE_EXPIRED_INTERVAL_MS = 10 * 60_000;
 
@@ -37,12 +38,13 @@ const WRITING = {
 export class Revocations extends RevocationList {
   readonly #createdAt = performance.now();
   readonly #pending: PendingRevocations;
-  readonly #comparison: StoreComparison;
   readonly #stopping = new AbortController();
   #store: RevocationStore | undefined;
 
   /** The cursor of the next reading of new rows. `undefined` starts with all rows. */
   #cursor: string | undefined;
+  /** The cursor of the next page of all rows; `undefined` while these are not being read again. */
+  #againCursor: string | undefined;
   /** The start of the last complete reading. */
   #loadedAt: number | undefined;
 
@@ -57,18 +59,8 @@ export class Revocations extends RevocationList {
     this.#pending = new PendingRevocations({
       logger,
       store: async revocation => {
-        const store = this.#storeOrThrow();
-        await storeInTime(store.add(revocation));
-        this.add([revocation], store.isDatabase);
+        await storeInTime(this.#storeOrThrow().add(revocation));
       },
-    });
-    this.#comparison = new StoreComparison({
-      list: this,
-      logger,
-      addPage: cursor => this.#addPage(cursor),
-      write: () =>
-        this.#store?.isDatabase && (each => this.#pending.write(each)),
-      signal: this.#stopping.signal,
     });
   }
 
@@ -84,10 +76,6 @@ export class Revocations extends RevocationList {
   /** The seconds since the list was last complete, or since this replica started if the list never was. */
   get staleness(): number {
     return (performance.now() - (this.#loadedAt ?? this.#createdAt)) / 1000;
-  }
-
-  get missing(): number {
-    return this.#comparison.missing;
   }
 
   /**
@@ -140,8 +128,9 @@ export class Revocations extends RevocationList {
         log: { logger, ...WRITING },
       }),
     );
-    poll(() => this.#comparison.readPage(), {
-      intervalMs: () => PAGE_INTERVAL_MS,
+    poll(() => this.#readAgain(), {
+      intervalMs: () =>
+        this.#againCursor ? PAGE_INTERVAL_MS : READ_AGAIN_INTERVAL_MS,
       signal,
       log: { logger, ...READING },
     });
@@ -158,38 +147,31 @@ export class Revocations extends RevocationList {
     this.#stopping.abort();
   }
 
-  /** Reads the revocations that were recorded since the last reading: at first all of them, and then those recorded meanwhile. */
+  /** Reads the revocations that were recorded since the last reading. After a failure, the next call continues with the same page. */
   async #read(): Promise<void> {
-    let readAt = await this.#readToEnd();
-    if (!this.isLoaded && this.#cursor !== undefined) {
-      readAt = await this.#readToEnd();
-    }
-    if (!this.#stopping.signal.aborted) {
-      if (readAt - (this.#loadedAt ?? readAt) > LONGEST_GAP_MS) {
-        this.#comparison.request();
-      }
-      this.#loadedAt = readAt;
-    }
-  }
-
-  /**
-   * Reads the pages from the cursor on. After a failure, the next call continues with the page that failed.
-   *
-   * @returns the start of the call, at which time the list was complete
-   */
-  async #readToEnd(): Promise<number> {
     const startedAt = performance.now();
     let page: RevocationPage;
     do {
       page = await this.#addPage(this.#cursor);
       this.#cursor = page.cursor;
     } while (page.hasMore && !this.#stopping.signal.aborted);
-    return startedAt;
+    if (!this.#stopping.signal.aborted) {
+      this.#loadedAt = startedAt;
+    }
+  }
+
+  /** Reads the next page of all rows. Nothing leaves the list because the store lacks it, as after the restore of a backup. */
+  async #readAgain(): Promise<void> {
+    // The first reading of all rows goes on, or has just ended.
+    if (this.isLoaded) {
+      const page = await this.#addPage(this.#againCursor);
+      this.#againCursor = page.hasMore ? page.cursor : undefined;
+    }
   }
 
   async #addPage(cursor: string | undefined): Promise<RevocationPage> {
     const page = await this.readPage(cursor);
-    this.add(page.revocations, true);
+    this.add(page.revocations);
     return page;
   }
 
