@@ -88,6 +88,8 @@ async function start(names: string[], contexts: AppConfig[]) {
   );
   stops.push(() => changes.stop());
   await pass(100);
+  // The files have to be read before a change, which is compared with them.
+  await letRead(2_000);
   return {
     changes,
     /** Returns what was taken since the last call: the value of `auth.apiGate`, and the names of files that could not be read. */
