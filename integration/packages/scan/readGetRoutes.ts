@@ -1,7 +1,10 @@
 import { parse } from 'acorn';
-
-/** A node of the syntax tree. */
-type Node = { type: string } & Record<string, any>;
+import {
+  childrenOf,
+  nameOf,
+  Node,
+  textOf,
+} from '../../../src/cli/packages/syntaxTree';
 
 /** Reads the paths of GET routes in the JavaScript of one package, and executes nothing of it. A computed path is left out. */
 export function readGetRoutes(text: string): string[] {
@@ -17,23 +20,8 @@ export function readGetRoutes(text: string): string[] {
         }
       }
     }
-    for (const child of Object.values(node).flat()) {
-      if (typeof child?.type === 'string') {
-        visit(child);
-      }
-    }
+    childrenOf(node).forEach(visit);
   };
   visit(parse(text, { sourceType: 'module', ecmaVersion: 'latest' }));
   return routes;
-}
-
-function textOf(node?: Node): string | undefined {
-  const isTemplate = node?.quasis?.length === 1;
-  const value = isTemplate ? node.quasis[0].value.cooked : node?.value;
-  return typeof value === 'string' ? value : undefined;
-}
-
-function nameOf(node?: Node): string {
-  const named = node?.property ?? node;
-  return named?.name ?? textOf(named) ?? '';
 }

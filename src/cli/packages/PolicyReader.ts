@@ -1,5 +1,6 @@
 import { parse } from 'acorn';
 import { PLUGIN_ID } from '../../gate/rules/AllowRule';
+import { childrenOf, nameOf, Node, textOf } from './syntaxTree';
 
 /** A policy that a package declares in code. */
 export interface Opening {
@@ -12,9 +13,6 @@ export interface Opening {
   /** The setting without which it stays closed. */
   setting?: string;
 }
-
-/** A node of the syntax tree. Which keys it has depends on its type: https://github.com/estree/estree. */
-type Node = { type: string } & Record<string, any>;
 
 const DECLARES = /^(addAuthPolicy|addWebSocketHandler)$/;
 const CREATES = /^createBackend(Plugin|Module)$/;
@@ -149,24 +147,6 @@ function parseText(text: string): Node {
   } catch {
     return parseAs('commonjs');
   }
-}
-
-function childrenOf(node: Node): Node[] {
-  return Object.values(node)
-    .flat()
-    .filter(child => typeof child?.type === 'string');
-}
-
-function textOf(node?: Node): string | undefined {
-  const isTemplate = node?.quasis?.length === 1;
-  const value = isTemplate ? node.quasis[0].value.cooked : node?.value;
-  return typeof value === 'string' ? value : undefined;
-}
-
-/** Returns the last name of what is read or called, such as `get` of `this.router.get`. */
-function nameOf(node?: Node): string {
-  const named = node?.property ?? node;
-  return named?.name ?? textOf(named) ?? '';
 }
 
 /** Returns the texts of an object literal, with `undefined` for what is computed; `undefined` unless all its keys stand there. */

@@ -102,7 +102,7 @@ export class RefusalCounts {
   /** Returns copies, of which the most frequent kind is the first. */
   list(): RefusalCount[] {
     return [...this.#counts.values()]
-      .map(({ logged: _, ...count }) => ({ ...count }))
+      .map(({ logged: _, ...count }) => count)
       .sort((a, b) => b.requests - a.requests);
   }
 
@@ -116,7 +116,8 @@ export class RefusalCounts {
   /** Returns the count of a kind that was not seen in this form: with fewer segments, or as one of the others if there is no place. */
   #find(kind: RefusalKind, now: string): Counted {
     const { plugin, outcome, method, path, reason, answer } = kind;
-    const paths = this.#paths.get(`${plugin} ${reason} ${answer}`);
+    const pathsOf = `${plugin} ${reason} ${answer}`;
+    const paths = this.#paths.get(pathsOf);
     const folded = { ...kind, path: path && foldPath(method, path, paths) };
     const known = this.#counts.get(keyOf(folded));
     if (known) {
@@ -140,7 +141,7 @@ export class RefusalCounts {
     this.#sizes.set(budget, ofAll + 1);
     if (folded.path) {
       const counted = paths ?? new Map();
-      this.#paths.set(`${plugin} ${reason} ${answer}`, counted);
+      this.#paths.set(pathsOf, counted);
       addPath(folded.path, counted);
     }
     return this.#begin(folded, now);
