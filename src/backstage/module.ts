@@ -15,7 +15,7 @@ import {
 import { DatabaseRevocationStore } from '../store/revocations/DatabaseRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
 import { createSharedReport } from './createSharedReport';
-import { DatabaseConnections } from '../store/DatabaseConnections';
+import { GateDatabase } from '../store/GateDatabase';
 
 /**
  * Lets a module of the `auth` plugin replace the issuer of the gate's cookie, or turn issuing off. The issuer does not affect
@@ -55,7 +55,6 @@ const deps = {
   logger: coreServices.logger,
   permissions: coreServices.permissions,
   permissionsRegistry: coreServices.permissionsRegistry,
-  rootLifecycle: coreServices.rootLifecycle,
   userInfo: coreServices.userInfo,
 };
 
@@ -88,10 +87,9 @@ export const authModuleApiGate = createBackendModule({
           const { issuer } = chosen;
           gate.setCookieIssuer(issuer === 'off' ? undefined : issuer);
         }
-        const database = await DatabaseConnections.open(pluginDatabase, logger);
+        const database = await GateDatabase.open(pluginDatabase);
         const store = await DatabaseRevocationStore.create(database);
         await gate.revocations.follow(store);
-        services.rootLifecycle.addShutdownHook(() => database.close());
 
         services.permissionsRegistry.addPermissions([
           authApiGateReadPermission,

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Knex } from 'knex';
-import type { DatabaseConnections } from './DatabaseConnections';
+import type { GateDatabase } from './GateDatabase';
 
 // Another replica may be creating the table at the same time.
 const ATTEMPTS = 3;
@@ -13,7 +13,7 @@ const RETRY_MS = 300;
  * @throws Error if the table is missing and can't be created, or lacks a column; the message holds the SQL that creates it
  */
 export async function createTable(
-  database: DatabaseConnections,
+  database: GateDatabase,
   options: {
     name: string;
     /** The columns that the gate reads or writes. */

@@ -7,7 +7,7 @@ const SAMPLE_MS = 250;
 /** The largest numbers of sessions that PostgreSQL had of a role. */
 export interface Most {
   sessions: number;
-  /** The sessions of the gate: its own connections, and any whose last statement is about its tables. */
+  /** The sessions whose last statement is about the gate's table. */
   gate: number;
   /** The sessions of the gate that wait for a lock. */
   waiting: number;
@@ -34,7 +34,7 @@ export class Activity {
       const { rows } = await this.database.raw(`
         with of_roles as (
           select usename, wait_event_type,
-            application_name = 'backstage_api_gate' or query like '%api_gate_%' as is_gate
+            query like '%api_gate_%' as is_gate
           from pg_stat_activity where usename in ('${ROLES.join("', '")}')
         )
         select usename, count(*) as sessions,

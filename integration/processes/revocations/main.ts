@@ -55,7 +55,6 @@ runChecks(
       200,
     );
 
-    let connections = 0;
     await report.check(
       `${2 * ROUNDS} of ${2 * ROUNDS} starts succeed, of two replicas at once on a database that never had the gate`,
       async () => {
@@ -82,22 +81,11 @@ runChecks(
               processes.map(child => start(child, prefix, true)),
             );
             expectEqual(`round ${round}`, statuses, [200, 200]);
-            const left = await server.raw(
-              "select pid from pg_stat_activity where application_name = 'backstage_api_gate'",
-            );
-            connections += left.rows.length;
           }
           return `each answered a guest's request with 200`;
         } finally {
           await server.destroy();
         }
-      },
-    );
-    await report.check(
-      '[P41] a backend that has stopped leaves no connection of the gate',
-      async () => {
-        expectEqual('connections', connections, 0);
-        return `none after ${2 * ROUNDS} stops`;
       },
     );
   },

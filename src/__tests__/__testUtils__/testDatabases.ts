@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import knexFactory, { Knex } from 'knex';
-import { DatabaseConnections } from '../../store/DatabaseConnections';
+import { GateDatabase } from '../../store/GateDatabase';
 
 /** A new, empty database for one test. */
 export interface TestDatabase {
@@ -8,10 +8,7 @@ export interface TestDatabase {
   /** Opens another connection, of a role with fewer privileges. PostgreSQL only. */
   connect(user: string): Knex;
   /** Opens the gate's access, by default with the connection of the test. */
-  openGate(options?: {
-    as?: Knex;
-    skip?: boolean;
-  }): Promise<DatabaseConnections>;
+  openGate(options?: { as?: Knex; skip?: boolean }): Promise<GateDatabase>;
   /** Sets the clock of the database forward by a number of days, first before the gate's access is opened. */
   setClock(days: number): Promise<void>;
   remove(): Promise<void>;
@@ -66,10 +63,9 @@ async function createPostgres(): Promise<TestDatabase> {
   const knex = open(url => {
     url.pathname = name;
   });
-  const { openGate, closeGates } = gates(knex);
   return {
     knex,
-    openGate,
+    ...gates(knex),
     async setClock(days) {
       await server.raw(
         'alter database ?? set search_path = public, clock, pg_catalog',
@@ -88,7 +84,6 @@ async function createPostgres(): Promise<TestDatabase> {
         url.username = user;
       }),
     remove: async () => {
-      await closeGates();
       await Promise.all(opened.slice(1).map(each => each.destroy()));
       await server.raw('drop database ??', [name]);
       await server.destroy();
@@ -96,17 +91,12 @@ async function createPostgres(): Promise<TestDatabase> {
   };
 }
 
-function gates(knex: Knex) {
-  const opened: DatabaseConnections[] = [];
+function gates(knex: Knex): Pick<TestDatabase, 'openGate'> {
   return {
-    openGate: async ({ as = knex, skip = false } = {}) => {
-      const gate = await DatabaseConnections.open(
-        { getClient: async () => as, migrations: { skip } },
-        { info: () => {} } as never,
-      );
-      opened.push(gate);
-      return gate;
-    },
-    closeGates: () => Promise.all(opened.map(gate => gate.close())),
+    openGate: ({ as = knex, skip = false } = {}) =>
+      GateDatabase.open({
+        getClient: async () => as,
+        migrations: { skip },
+      }),
   };
 }

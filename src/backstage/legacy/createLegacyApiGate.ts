@@ -22,7 +22,7 @@ import { createUserSignOut } from '../../store/revocations/createUserSignOut';
 import { IssuerClock } from '../../store/revocations/IssuerClock';
 import { Revocations } from '../../store/revocations/Revocations';
 import { createClientAddress } from '../createClientAddress';
-import { DatabaseConnections } from '../../store/DatabaseConnections';
+import { GateDatabase } from '../../store/GateDatabase';
 import {
   createLegacyPlugins,
   LegacyApiGateOptions,
@@ -69,9 +69,7 @@ export async function createLegacyApiGate(
   const revocations = new Revocations({ logger });
   await revocations.follow(
     database
-      ? await DatabaseRevocationStore.create(
-          await DatabaseConnections.open(database, logger),
-        )
+      ? await DatabaseRevocationStore.create(await GateDatabase.open(database))
       : NO_STORE,
   );
   const plugins = createLegacyPlugins(options);

@@ -1,5 +1,5 @@
 import { InputError } from '@backstage/errors';
-import type { DatabaseConnections } from '../DatabaseConnections';
+import type { GateDatabase } from '../GateDatabase';
 import { oldestLive, Revocation } from '../../gate/sessions/Revocation';
 import type { RevocationPage, RevocationStore } from './RevocationStore';
 import { RevocationRow, RevocationTable } from './RevocationTable';
@@ -22,7 +22,7 @@ export class DatabaseRevocationStore implements RevocationStore {
   ) {}
 
   static async create(
-    database: DatabaseConnections,
+    database: GateDatabase,
   ): Promise<DatabaseRevocationStore> {
     return new DatabaseRevocationStore(await RevocationTable.create(database));
   }

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { mapValues, pick } from 'lodash';
 import { createTable, databaseTime, hashKey } from '../createTable';
-import type { DatabaseConnections } from '../DatabaseConnections';
+import type { GateDatabase } from '../GateDatabase';
 import {
   CLOCK_SKEW_SECONDS,
   Revocation,
@@ -25,9 +25,9 @@ export type RowPlace = Pick<RevocationRow, 'id' | 'recorded_at'>;
 
 /** Queries the table of revocations. Each query is bounded in time and in size. */
 export class RevocationTable {
-  private constructor(private readonly database: DatabaseConnections) {}
+  private constructor(private readonly database: GateDatabase) {}
 
-  static async create(database: DatabaseConnections): Promise<RevocationTable> {
+  static async create(database: GateDatabase): Promise<RevocationTable> {
     await createTable(database, { name: TABLE, columns: COLUMNS, define });
     return new RevocationTable(database);
   }
