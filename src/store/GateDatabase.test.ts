@@ -66,12 +66,25 @@ describe.each(testDatabases)('GateDatabase on %s', (kind, create) => {
     return most;
   }
 
-  it('[P41] uses one connection of the plugin at a time, however many statements there are', async () => {
-    const sleeping = Array.from({ length: 8 }, () =>
+  it('[P41] uses two connections of the plugin at a time, however many statements there are', async () => {
+    const sleeping = Array.from({ length: 12 }, () =>
       errorOf('select pg_sleep(0.1) /* gate_mark */'),
     );
-    expect(await mostDuring(Promise.all(sleeping))).toBe(1);
+    expect(await mostDuring(Promise.all(sleeping))).toBe(2);
     expect(new Set(await Promise.all(sleeping))).toEqual(new Set(['none']));
+  });
+
+  it('runs a reading before the statements that wait', async () => {
+    const ended: string[] = [];
+    const run = (name: string, first = false) =>
+      gate
+        .run(each => each.raw('select pg_sleep(0.1)'), { first })
+        .then(() => ended.push(name));
+    await Promise.all([
+      ...Array.from({ length: 12 }, () => run('sign-out')),
+      run('reading', true),
+    ]);
+    expect(ended.indexOf('reading')).toBeLessThan(4);
   });
 
   it('[P41] has the server end a statement and a wait for a lock, and leaves the limits of the plugin as they are', async () => {

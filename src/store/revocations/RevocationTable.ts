@@ -37,15 +37,18 @@ export class RevocationTable {
     { recorded_at, id }: RowPlace,
     limit: number,
   ): Promise<RevocationRow[]> {
-    const rows = await this.database.run(knex =>
-      knex(TABLE)
-        .select([...COLUMNS, knex.raw(`${databaseTime(knex)} as read_at`)])
-        .where('recorded_at', '>=', recorded_at)
-        .where(inner =>
-          inner.where('recorded_at', '>', recorded_at).orWhere('id', '>', id),
-        )
-        .orderBy(['recorded_at', 'id'])
-        .limit(limit),
+    const rows = await this.database.run(
+      knex =>
+        knex(TABLE)
+          .select([...COLUMNS, knex.raw(`${databaseTime(knex)} as read_at`)])
+          .where('recorded_at', '>=', recorded_at)
+          .where(inner =>
+            inner.where('recorded_at', '>', recorded_at).orWhere('id', '>', id),
+          )
+          .orderBy(['recorded_at', 'id'])
+          .limit(limit),
+      // Sign-outs at this replica must not delay those of others.
+      { first: true },
     );
     // PostgreSQL's driver returns a bigint as text.
     return rows.map(row => ({
