@@ -52,8 +52,8 @@ export interface GateServices {
     'assertCallerKnown' | 'hasKeysOf' | 'observe'
   >;
   ownIssuer: Pick<OwnIssuer, 'trusts'>;
-  /** Records the `iat` of tokens that have verified, in seconds since the epoch. */
-  issuerClock: { observe(iat: number | undefined): void };
+  /** Records the `iat` of tokens that have verified. */
+  issuerClock: { observe(token: { iat?: number; exp?: number }): void };
 
   // The cookie and the sessions.
   /** `undefined`: no cookie is read. */

@@ -118,7 +118,7 @@ function* verify(
   if (remembered) {
     return toVerifiedToken(remembered, token, request);
   }
-  services.issuerClock.observe(userToken?.iat);
+  services.issuerClock.observe(userToken ?? {});
   keyEndpoints.observe(userToken);
   tokens.remember(token);
   // The cache may have read the same text as another token since, and keeps that one: it holds whether a browser has the cookie.

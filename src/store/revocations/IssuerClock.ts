@@ -11,19 +11,16 @@ import {
 export class IssuerClock {
   /** The lead of the fastest issuer, in seconds. */
   #lead = 0;
-  /** The time at which the lead is forgotten, after the longest lifetime of a token. */
+  /** The time at which the token that has shown the lead expires. */
   #until = 0;
 
-  /** Records a verified token's `iat`. The lead is capped at the tolerated clock skew. */
-  observe(iat: number | undefined): void {
+  /** Records a verified token. The lead is capped at the tolerated clock skew, and how long it lasts at the longest session. */
+  observe({ iat = 0, exp = 0 }: { iat?: number; exp?: number }): void {
     const here = now();
-    if (iat === undefined || iat <= here) {
-      return;
-    }
     const lead = Math.min(iat - here, CLOCK_SKEW_SECONDS);
-    if (lead >= this.#lead || here > this.#until) {
+    if (lead > 0 && (lead >= this.#lead || here > this.#until)) {
       this.#lead = lead;
-      this.#until = here + LONGEST_SESSION_SECONDS;
+      this.#until = Math.min(exp, here + LONGEST_SESSION_SECONDS);
     }
   }
 

@@ -119,7 +119,7 @@ describe('[P20] createUserSignOut', () => {
 
   it('covers the tokens of an issuer whose clock is ahead', async () => {
     const { issuerClock, revoked, signOut } = create();
-    issuerClock.observe(noon + 90);
+    issuerClock.observe({ iat: noon + 90, exp: noon + 3_600 });
     await signOut(USER);
     await signOut(USER, { sub: USER, iat: noon + 120, exp: noon + 200_000 });
     await signOut(USER, { sub: USER, iat: noon - 120, exp: noon + 60 });
