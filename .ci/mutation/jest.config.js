@@ -21,6 +21,6 @@ module.exports = async () => ({
     // It measures a time, and a mutated file takes longer.
     '/operators/page/renderPage.speed.test.ts',
     // It waits for its limits of time.
-    '/store/DatabaseConnections.test.ts',
+    '/store/GateDatabase.test.ts',
   ],
 });

@@ -70,8 +70,13 @@ export class GateDatabase {
       }
       return await this.#runNow(statement);
     } finally {
-      const next = this.#waiting.shift() ?? (() => (this.#running -= 1));
-      next();
+      // A statement that waits takes the place of this one.
+      const next = this.#waiting.shift();
+      if (next) {
+        next();
+      } else {
+        this.#running -= 1;
+      }
     }
   }
 
