@@ -37,7 +37,7 @@ export function createSharedReport(gate: GateParts) {
 function stateOf({ policies, revocations, source }: GateParts) {
   return [
     pick(source, 'current', 'lists', 'needsRestart', 'problem'),
-    pick(revocations, 'isLoaded', 'missing'),
+    revocations.isLoaded,
     policies.all().length,
   ];
 }

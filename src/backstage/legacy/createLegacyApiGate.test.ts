@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import { createServer, Server } from 'node:http';
 import { ConfigReader } from '@backstage/config';
 import { DefaultIdentityClient } from '@backstage/plugin-auth-node';
 import cookieParser from 'cookie-parser';
@@ -6,6 +6,7 @@ import type { RequestHandler } from 'express';
 
 import { rawRequest } from '../../__tests__/__testUtils__/rawRequest';
 import { rawUpgrade } from '../../__tests__/__testUtils__/rawUpgrade';
+import { listen } from '../../__tests__/__testUtils__/serve';
 import { createSigningKey } from '../../__tests__/__testUtils__/signingKey';
 import {
   discoveryWithoutKeys,
@@ -554,6 +555,22 @@ describe('createLegacyApiGate', () => {
         }
       }
       expect(heard).toEqual([]);
+    });
+
+    it('[P11] also as the very first thing, where an adopter listens', async () => {
+      const heard: string[] = [];
+      const server = createServer().on('upgrade', ({ url }, socket) => {
+        heard.push(url!);
+        answerUpgrade(socket, 418);
+      });
+      await start();
+      const { port } = await listen(server);
+      const first = await rawUpgrade(port, '/api/pub/x');
+      const outside = await rawUpgrade(port, '/x');
+      expect([first.status, outside.status]).toEqual([404, 418]);
+      expect(heard).toEqual(['/x']);
+      first.destroy();
+      outside.destroy();
     });
 
     it('while the decision about the first request waits', async () => {

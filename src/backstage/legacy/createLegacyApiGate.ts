@@ -1,3 +1,4 @@
+import { subscribe } from 'node:diagnostics_channel';
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { RequestHandler, Router } from 'express';
@@ -95,6 +96,13 @@ export async function createLegacyApiGate(
     }),
   });
 
+  // A server may have a listener for upgrades before its first request. Each server of this process is the backend's.
+  subscribe('net.server.socket', (message: any) => {
+    const { server } = message.socket;
+    if (server) {
+      apiGate.upgradeGate.guard(server);
+    }
+  });
   source.start();
   logger.info(
     `API gate: ${settings.mode}, ${settings.allow.length} allow rule(s)`,
