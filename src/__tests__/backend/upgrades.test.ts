@@ -16,12 +16,8 @@ import {
 } from '@backstage/backend-plugin-api';
 import proxyPlugin from '@backstage/plugin-proxy-backend';
 import type { JsonObject } from '@backstage/types';
-import express from 'express';
-import { WebSocket, WebSocketServer } from 'ws';
+import { WebSocketServer } from 'ws';
 import { codeIn, proseOf, readDocument } from '../__testUtils__/documents';
-import { staticToken } from '../__testUtils__/externalAccess';
-import { openedOrRefused } from '../__testUtils__/openedOrRefused';
-import { rawRequest } from '../__testUtils__/rawRequest';
 import { rawUpgrade } from '../__testUtils__/rawUpgrade';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import { bearer, forge, from, protocol } from '../__testUtils__/requestParts';
@@ -365,23 +361,6 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
       expect(await open(bearer(token))).toBe(101);
       expect(heard).toHaveLength(1);
     });
-
-    it.each<[string, (app: RequestListener) => RequestListener]>([
-      ['a function', app => (req, res) => app(req, res)],
-      ['another app', app => express().use(app)],
-    ])(
-      'is guarded from its first request where %s wraps the app',
-      async (_, wrap) => {
-        const { heard, port } = await startWithSecond(app =>
-          createServer(wrap(app)),
-        );
-        const { status } = await rawRequest(port, '/api/caller/x');
-        expect(status).toBe(401);
-        const opened = await rawUpgrade(port, '/api/caller/live', []);
-        opened.destroy();
-        expect([opened.status, heard]).toEqual([401, []]);
-      },
-    );
   });
 
   it('is refused while the backend starts', async () => {
@@ -435,31 +414,6 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
       .upgradeStatus('/api/caller/x', bearer(token))
       .finally(() => jest.restoreAllMocks());
     expect([status, heard]).toEqual([503, []]);
-  });
-
-  it('works at an https server', async () => {
-    const port = await freePort();
-    await startListening('/api/', {
-      port,
-      config: {
-        backend: {
-          baseUrl: `https://localhost:${port}`,
-          https: true,
-          auth: { externalAccess: [staticToken('static-token', 'script')] },
-        },
-      },
-    });
-    const open = (headers: Record<string, string>) =>
-      openedOrRefused(
-        new WebSocket(`wss://localhost:${port}/api/caller/x`, {
-          rejectUnauthorized: false,
-          headers,
-        }),
-      );
-    expect(await open({})).toBe(401);
-    const client = await open({ Authorization: 'Bearer static-token' });
-    expect(client).toBeInstanceOf(WebSocket);
-    (client as WebSocket).terminate();
   });
 });
 
