@@ -1,3 +1,4 @@
+import diagnosticsChannel from 'node:diagnostics_channel';
 import { MiddlewareFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import type {
   DiscoveryService,
@@ -64,6 +65,7 @@ export async function startLegacyGate(options: {
   const { config, change } = createReloadableConfig(
     withGate(options.apiGate ?? {}),
   );
+  const subscribing = jest.spyOn(diagnosticsChannel, 'subscribe');
   const gate = await createLegacyApiGate({
     config,
     logger,
@@ -80,6 +82,10 @@ export async function startLegacyGate(options: {
     },
     ...options.env,
   });
+  const subscription = subscribing.mock.calls.find(
+    ([channel]) => channel === 'net.server.socket',
+  )!;
+  subscribing.mockRestore();
 
   const apiRouter = Router();
   const handler = (req: Request, res: express.Response) => {
@@ -102,6 +108,10 @@ export async function startLegacyGate(options: {
     handled,
     log,
     change: apiGate => change(withGate(apiGate)),
-    stop,
+    stop() {
+      // The gate stays subscribed for as long as its process runs. The process of a test goes on to the next file.
+      diagnosticsChannel.unsubscribe(...subscription);
+      stop();
+    },
   };
 }
