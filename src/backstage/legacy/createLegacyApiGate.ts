@@ -96,13 +96,7 @@ export async function createLegacyApiGate(
     }),
   });
 
-  // A server may have a listener for upgrades before its first request. Each server of this process is the backend's.
-  subscribe('net.server.socket', (message: any) => {
-    const { server } = message.socket;
-    if (server) {
-      apiGate.upgradeGate.guard(server);
-    }
-  });
+  guardServers(apiGate);
   source.start();
   logger.info(
     `API gate: ${settings.mode}, ${settings.allow.length} allow rule(s)`,
@@ -118,6 +112,19 @@ export async function createLegacyApiGate(
     );
   }
   return createMounts(apiGate);
+}
+
+/**
+ * Guards upgrades at each server of this process from its next connection on. All of them are the backend's, and one may have a listener
+ * for upgrades before its first request.
+ */
+function guardServers({ upgradeGate }: ApiGate): void {
+  subscribe('net.server.socket', (message: any) => {
+    const { server } = message.socket;
+    if (server) {
+      upgradeGate.guard(server);
+    }
+  });
 }
 
 /** Makes the handlers of one gate. */
