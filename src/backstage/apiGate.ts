@@ -1,10 +1,13 @@
 import { createBackendFeatureLoader } from '@backstage/backend-plugin-api';
 import { authModuleApiGate } from './module';
 import { createApiGateServiceFactory } from './apiGateService';
-import { cachingHttpAuthServiceFactory } from './httpAuthService';
+import {
+  decoratedAuthServiceFactory,
+  defaultAuthServiceFactory,
+} from './authService';
+import { httpAuthServiceFactory } from './httpAuthService';
 import { pluginRegistrationServiceFactory } from './pluginRegistration';
 import { watchServers } from './findServers';
-import { pluginTokenGuardServiceFactory } from './pluginTokenGuard';
 import {
   defaultHttpRouterServiceFactory,
   gatedHttpRouterServiceFactory,
@@ -22,8 +25,9 @@ export const apiGate = createBackendFeatureLoader({
   async *loader() {
     // The server of the backend does not listen yet. From then on, it answers 404 until the gate is mounted.
     yield createApiGateServiceFactory(await watchServers());
-    yield pluginTokenGuardServiceFactory;
-    yield cachingHttpAuthServiceFactory;
+    yield defaultAuthServiceFactory;
+    yield decoratedAuthServiceFactory;
+    yield httpAuthServiceFactory;
     yield defaultHttpRouterServiceFactory;
     yield gatedHttpRouterServiceFactory;
     yield pluginRegistrationServiceFactory;

@@ -2,32 +2,35 @@ import { DefaultHttpAuthService } from '@backstage/backend-defaults/httpAuth';
 import {
   coreServices,
   createServiceFactory,
+  HttpAuthService,
 } from '@backstage/backend-plugin-api';
 import { tokenOf } from '../gate/read/token';
-import { CachingHttpAuth } from '../gate/verify/CachingHttpAuth';
-import { apiGateServiceRef } from './apiGateService';
+
+const made = new WeakSet<HttpAuthService>();
+
+/** Returns whether an `httpAuth` is the gate's, and reads the token that the gate has bound to a request. */
+export const readsBoundTokens = (httpAuth: HttpAuthService): boolean =>
+  made.has(httpAuth);
 
 /**
- * Backstage's own `httpAuth` over an `auth` that remembers the tokens it has verified. The barrier behind the gate and the
- * handlers of plugins use it as well. An app that brings its own has that one, and no cache.
+ * Backstage's own `httpAuth`, which reads the token that the gate has bound to a request in place of `Authorization`. The barrier behind
+ * the gate and the handlers of plugins use it. An app that brings its own has that one, and no credential header.
  */
-export const cachingHttpAuthServiceFactory = createServiceFactory({
+export const httpAuthServiceFactory = createServiceFactory({
   service: coreServices.httpAuth,
   deps: {
-    gate: apiGateServiceRef,
     auth: coreServices.auth,
     discovery: coreServices.discovery,
     plugin: coreServices.pluginMetadata,
   },
-  factory({ gate, auth, discovery, plugin }) {
-    const pluginId = plugin.getId();
-    const { tokens } = gate;
+  factory({ auth, discovery, plugin }) {
     const httpAuth = DefaultHttpAuthService.create({
-      auth: tokens.wrap(auth, pluginId),
+      auth,
       discovery,
-      pluginId,
+      pluginId: plugin.getId(),
       getTokenFromRequest: req => ({ token: tokenOf(req) }),
     });
-    return new CachingHttpAuth(httpAuth, tokens, pluginId);
+    made.add(httpAuth);
+    return httpAuth;
   },
 });

@@ -12,12 +12,14 @@ import type { Request, Response } from 'express';
 import { memoize } from 'lodash';
 import { ApiGateConfig, CONFIG_KEY } from '../settings/read/readApiGateConfig';
 import { check } from '../settings/read/values';
-import { CachingHttpAuth } from '../gate/verify/CachingHttpAuth';
+import { AuthDecorator } from '../gate/verify/AuthDecorator';
+import { readsBoundTokens } from './httpAuthService';
 import { uninstalledPluginAuthServiceRef } from './uninstalledPluginAuth';
 import { PROXY_PLUGIN } from '../gate/read/GateRequest';
 import { COOKIE_PATH } from '../gate/read/requestLine';
 import { RemoteRevocationStore } from '../store/revocations/RemoteRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
+import type { GateParts } from './createParts';
 import { barrierPathsFor } from '../settings/rules/commonPrefixes';
 
 const pluginRegistrationServiceRef = createServiceRef<{}>({
@@ -54,13 +56,20 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
     }),
   async factory({ gate, plugin, ...services }, logOwnService) {
     const id = plugin.getId();
-    const { discovery, httpAuth } = services;
+    const { auth, httpAuth } = services;
     const { httpRouter, lifecycle, logger } = services;
     const { config, plugins, policies, revocations, source } = gate;
 
-    if (!(httpAuth instanceof CachingHttpAuth)) {
+    if (!readsBoundTokens(httpAuth)) {
       checkCredentialSettings(id, source.current.config, logger);
-      logOwnService('httpAuth', 'info', 'verified tokens are not remembered');
+      logOwnService('httpAuth', 'info', 'it reads no credential header');
+    }
+    if (!(auth instanceof AuthDecorator)) {
+      logOwnService(
+        'auth',
+        'warn',
+        'where a handler of a public path verifies a token itself, that of a session which has ended is accepted',
+      );
     }
     if (!policies.isWatched(httpRouter)) {
       logOwnService(
@@ -86,23 +95,40 @@ export const pluginRegistrationServiceFactory = createServiceFactory({
       source.onReload(openBarriers);
     });
 
-    plugins.register({ ...services, id, ...watchStart(config, lifecycle) });
+    plugins.register({
+      ...services,
+      ...watchStart(config, lifecycle),
+      id,
+      readsBoundTokens: readsBoundTokens(httpAuth),
+      verifier:
+        auth instanceof AuthDecorator
+          ? auth.verifier
+          : gate.tokens.verifierFor(auth, id),
+    });
 
     if (!plugins.isInstalled('auth') && !revocations.isSyncing) {
-      // A wrong address would show only as 503 for every user token.
-      discovery
-        .getBaseUrl('auth')
-        .catch(error => `no address (${isError(error) ? error.name : 'error'})`)
-        .then(address =>
-          logger.info(
-            `API gate: the auth plugin is not installed in this backend. Discovery has it at ${address}: from there come the keys of users, and the sessions that have ended`,
-          ),
-        );
-      revocations.follow(new RemoteRevocationStore(services));
+      followAuthPlugin(gate, services);
     }
     return {};
   },
 });
+
+/** Follows the sessions that have ended in the backend that has the `auth` plugin, and logs the address of that backend. */
+function followAuthPlugin(
+  { logger, revocations }: Pick<GateParts, 'logger' | 'revocations'>,
+  services: ConstructorParameters<typeof RemoteRevocationStore>[0],
+) {
+  // A wrong address would show only as 503 for every user token.
+  services.discovery
+    .getBaseUrl('auth')
+    .catch(error => `no address (${isError(error) ? error.name : 'error'})`)
+    .then(address =>
+      logger.info(
+        `API gate: the auth plugin is not installed in this backend. Discovery has it at ${address}: from there come the keys of users, and the sessions that have ended`,
+      ),
+    );
+  revocations.follow(new RemoteRevocationStore(services));
+}
 
 /** Watches the start of a plugin by Backstage's own middleware, which lets requests wait for it. */
 export function watchStart(

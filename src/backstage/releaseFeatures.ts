@@ -19,7 +19,6 @@ const TESTED_RELEASES =
 /** The fields that the gate uses and another release of Backstage may lack. docs/releases.md has the same table. */
 export const NEEDED_FIELDS: Fields = {
   '@backstage/backend-defaults/auth': {
-    'pluginTokenHandlerDecoratorServiceRef.id': 'string',
     'authServiceFactory.service.id': 'string',
     'authServiceFactory.deps': 'object',
     'authServiceFactory.factory': 'function',

@@ -1,18 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { authServiceFactory } from '@backstage/backend-defaults/auth';
-import { DefaultHttpAuthService } from '@backstage/backend-defaults/httpAuth';
 import {
   AuthService,
   createServiceFactory,
   createServiceRef,
   DatabaseService,
-  DiscoveryService,
-  HttpAuthService,
   RootConfigService,
 } from '@backstage/backend-plugin-api';
 import { tokenTypes } from '@backstage/plugin-auth-node';
 import { LRUCache } from 'lru-cache';
 import { Refusal } from '../gate/Refusal';
+import type { TokenVerifier } from '../gate/verify/TokenCache';
 import { NewcomerLimit } from '../gate/verify/NewcomerLimit';
 import type { UninstalledPluginAuth } from '../gate/plugins/BackendPlugins';
 import { readEntries } from '../settings/read/readExternalTokens';
@@ -36,7 +34,6 @@ const createAuthService = authServiceFactory as unknown as {
 interface AuthDeps {
   config: RootConfigService;
   database: DatabaseService;
-  discovery: DiscoveryService;
 }
 
 /**
@@ -59,8 +56,8 @@ export const uninstalledPluginAuthServiceRef =
 
 function createUninstalledPluginAuth(deps: AuthDeps): UninstalledPluginAuth {
   // The number covers the optional plugins that clients probe for; others are created again when a request needs them.
-  const cache = new LRUCache<string, Promise<HttpAuthService>>({ max: 100 });
-  const create = async (pluginId: string) => {
+  const cache = new LRUCache<string, Promise<TokenVerifier>>({ max: 100 });
+  const create = async (pluginId: string): Promise<TokenVerifier> => {
     const auth = await createAuthService.factory({
       ...deps,
       plugin: { getId: () => pluginId },
@@ -70,8 +67,10 @@ function createUninstalledPluginAuth(deps: AuthDeps): UninstalledPluginAuth {
         migrations: { skip: true },
       },
     });
-    const { discovery } = deps;
-    return DefaultHttpAuthService.create({ auth, discovery, pluginId });
+    return {
+      look: () => undefined,
+      find: ({ text }, options) => auth.authenticate(text, options),
+    };
   };
   const limit = new NewcomerLimit(NEW_PER_MINUTE);
   // The plugins that external tokens are restricted to. All other plugins treat restricted tokens alike.
@@ -90,16 +89,16 @@ function createUninstalledPluginAuth(deps: AuthDeps): UninstalledPluginAuth {
       dependsOnPlugin && SERVABLE_PLUGIN_ID.test(requestedId)
         ? requestedId
         : NO_PLUGIN;
-    let httpAuth = cache.get(pluginId);
-    if (!httpAuth) {
+    let verifier = cache.get(pluginId);
+    if (!verifier) {
       const canBeMadeUp = pluginId !== NO_PLUGIN && !isConfigured;
       if (canBeMadeUp && !limit.admits(pluginId)) {
         throw Refusal.because('keys-unavailable');
       }
-      httpAuth = create(pluginId);
-      cache.set(pluginId, httpAuth);
-      httpAuth.catch(() => cache.delete(pluginId));
+      verifier = create(pluginId);
+      cache.set(pluginId, verifier);
+      verifier.catch(() => cache.delete(pluginId));
     }
-    return httpAuth;
+    return verifier;
   };
 }

@@ -4,6 +4,7 @@ import type { Policy } from './rules/Policy';
 import type { Revocation } from './sessions/Revocation';
 import type { RouteClass } from './rules/classifyRoute';
 import type { Decision } from './Decision';
+import type { Refusal } from './Refusal';
 
 /** The part of a request that is reported. */
 export interface DecidedRequest {
@@ -29,6 +30,8 @@ export interface DecidedRequest {
 export interface GateObserver {
   /** @param error - answers the request, or would answer it if the gate enforced */
   decided(request: DecidedRequest, decision: Decision, error?: Error): void;
+  /** Counts a token that the `auth` of a plugin has refused for a request that the gate has passed, or that did not reach it. */
+  refusedBehind(plugin: string, refusal: Pick<Refusal, 'reason'>): void;
   /** Reports a request that passes by the token of a service that is no plugin. */
   externalTokenUsed(subject: string): void;
   cookieIssued(plugin: string, userEntityRef: string): void;

@@ -25,6 +25,8 @@ export interface Revocations extends Pick<
 > {
   /** Whether the list has ever been complete. Before that, a session may be revoked without being on it. */
   readonly isLoaded: boolean;
+  /** Resolves once the list has been complete, or six seconds after the first call: nobody waits longer for a store that does not answer. */
+  firstReading(): Promise<void>;
   /** Puts a revocation in force. Returns whether it is stored, so that other replicas will see it. */
   revoke(revocation: Revocation): Promise<boolean>;
 }

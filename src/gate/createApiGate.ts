@@ -1,10 +1,13 @@
-import type { RootConfigService } from '@backstage/backend-plugin-api';
+import type {
+  AuthService,
+  RootConfigService,
+} from '@backstage/backend-plugin-api';
 import type { CookieIssuer } from './cookie/CookieIssuer';
 import { DefaultCookieIssuer } from './cookie/DefaultCookieIssuer';
 import { GateCookie } from './cookie/GateCookie';
+import { AuthDecorator } from './verify/AuthDecorator';
 import { NegativeTokenCache } from './verify/explainFailure';
 import { OwnIssuer } from './verify/OwnIssuer';
-import { substituteRequest } from './read/readCredential';
 import { TokenCache } from './verify/TokenCache';
 import { Decisions } from './Decision';
 import { Refusal } from './Refusal';
@@ -48,6 +51,9 @@ export function createApiGate(system: FromSystem) {
     /** The Express handler for `/api/:gatedPluginId`. */
     handler: createGate(services, upgradeGate),
     upgradeGate,
+    /** Returns a plugin's `auth`, which refuses tokens of ended sessions wherever they are read. */
+    decorateAuth: (auth: AuthService, pluginId: string) =>
+      new AuthDecorator(auth, pluginId, services),
     /** Replaces the issuer of the cookie; `undefined` turns issuing off. */
     setCookieIssuer(issuer: CookieIssuer | undefined): void {
       services.cookieIssuer = issuer && wrapIssuer(issuer);
@@ -94,7 +100,6 @@ async function isAccepted(
     const request = {
       plugin: services.plugins.anyRegistered(),
       policy: services.source.current,
-      req: substituteRequest(token),
       services,
     };
     const presented = services.tokens.read(token);

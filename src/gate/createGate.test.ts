@@ -659,8 +659,8 @@ describe('the gate', () => {
     it('asks other plugins for the keys that its own lacks, for ten calls a second', async () => {
       gate.hasKeys = false;
       gate.asked.length = 0;
-      const httpAuth = jest
-        .spyOn(gate.plugins.anyRegistered().httpAuth, 'credentials')
+      const find = jest
+        .spyOn(gate.plugins.anyRegistered().verifier, 'find')
         .mockRejectedValue(new AuthenticationError('No keys'));
       let clock = performance.now() + 10_000;
       const now = jest
@@ -676,7 +676,7 @@ describe('the gate', () => {
       clock += 1_000;
       expect((await signOut(cookie(token))).status).toBe(200);
       now.mockRestore();
-      httpAuth.mockRestore();
+      find.mockRestore();
     });
 
     it('is 503 where one of two revocations is not stored', async () => {
@@ -856,9 +856,9 @@ describe('the gate', () => {
     ])(
       'calls next once where it %s at once, and is no judge of what that throws',
       (_, headers, message) => {
-        const { httpAuth } = gate.plugins.anyRegistered();
-        Object.assign(httpAuth, {
-          recall: () => ({ principal: { type: 'service', subject: 'ci' } }),
+        const { verifier } = gate.plugins.anyRegistered();
+        Object.assign(verifier, {
+          look: () => ({ principal: { type: 'service', subject: 'ci' } }),
         });
         const req = Object.assign(new IncomingMessage(new Socket()), {
           method: 'GET',

@@ -1,17 +1,16 @@
 import type {
+  BackstageCredentials,
   HttpAuthService,
   LoggerService,
 } from '@backstage/backend-plugin-api';
-import { AuthenticationError, NotAllowedError } from '@backstage/errors';
+import { AuthenticationError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
-import { parse } from 'cookie';
-import type { Request, Response } from 'express';
+import type { Response } from 'express';
 import type { ApiGateConfig } from '../../settings/read/readApiGateConfig';
 import { GateCookie } from '../../gate/cookie/GateCookie';
 import { NegativeTokenCache } from '../../gate/verify/explainFailure';
 import { OwnIssuer } from '../../gate/verify/OwnIssuer';
-import { decodeToken, readBearer } from '../../gate/read/token';
-import { TokenCache } from '../../gate/verify/TokenCache';
+import { TokenCache, TokenVerifier } from '../../gate/verify/TokenCache';
 import { Decision, Decisions } from '../../gate/Decision';
 import { Refusal } from '../../gate/Refusal';
 import type { GateServices } from '../../gate/GateServices';
@@ -101,44 +100,35 @@ export function createGateServices(
       }),
   };
 
-  const createHttpAuth = (id: string) =>
-    ({
-      credentials: async (
-        req: Request,
-        { allow = ['user', 'service'], allowLimitedAccess = false } = {},
-      ) => {
-        state.asked.push(id);
-        const token = String(
-          readBearer(req) ??
-            (allowLimitedAccess &&
-              parse(req.headers.cookie ?? '')['backstage-auth']),
-        );
-        const isLimited =
-          decodeToken(token)?.typ === tokenTypes.limitedUser.typParam;
-        const principal =
-          (!isLimited || allowLimitedAccess) && state.tokens.get(token);
-        if (!principal || principal instanceof Error) {
-          throw principal || new AuthenticationError('Unknown');
-        }
-        if (!allow.includes((principal as { type: string }).type as never)) {
-          throw new NotAllowedError('Not allowed');
-        }
-        return { principal };
-      },
-      issueUserCookie: async (res: Response) => {
-        res.setHeader('X-Stock', 'cleared');
-      },
-    }) as unknown as HttpAuthService;
+  const createVerifier = (id: string): TokenVerifier => ({
+    look: () => undefined,
+    find: async ({ claims, text }, { allowLimitedAccess = false } = {}) => {
+      state.asked.push(id);
+      const isLimited = claims?.typ === tokenTypes.limitedUser.typParam;
+      const principal =
+        (!isLimited || allowLimitedAccess) && state.tokens.get(text);
+      if (!principal || principal instanceof Error) {
+        throw principal || new AuthenticationError('Unknown');
+      }
+      return { principal } as BackstageCredentials;
+    },
+  });
+  const httpAuth = {
+    issueUserCookie: async (res: Response) => {
+      res.setHeader('X-Stock', 'cleared');
+    },
+  } as unknown as HttpAuthService;
 
   const plugins = new Plugins(installed, {
     acceptsUserCookie: (_, path) => path.startsWith('/static/'),
     isKnown: id => !ownRouters.includes(id),
   });
   for (const id of registered) {
-    const httpAuth = createHttpAuth(id);
     plugins.register({
       id,
       httpAuth,
+      readsBoundTokens: false,
+      verifier: createVerifier(id),
       auditor: {} as never,
       auth: {
         getNoneCredentials: async () => ({}),
@@ -148,7 +138,7 @@ export function createGateServices(
         getBaseUrl: async pluginId => `http://backend/${pluginId}`,
         getExternalBaseUrl: async () => ISSUER,
       },
-      uninstalledPluginAuth: async () => createHttpAuth('not installed'),
+      uninstalledPluginAuth: async () => createVerifier('not installed'),
       isUp: () => !state.starting.has(id),
       started: async () => state.starting.get(id),
     });
@@ -214,6 +204,7 @@ export function createGateServices(
           decision,
           error,
         }),
+      refusedBehind: () => {},
       externalTokenUsed: () => {},
       cookieIssued: () => {},
       signedOut: (plugin, ended) =>

@@ -2,8 +2,6 @@ import path from 'node:path';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
 import {
   BackendFeature,
-  BackstageCredentials,
-  BackstageUserPrincipal,
   createServiceFactory,
 } from '@backstage/backend-plugin-api';
 import {
@@ -17,6 +15,7 @@ import { flakyDatabase } from '../__testUtils__/flakyDatabase';
 import { createForge } from '../__testUtils__/forge';
 import { accessWith, staticToken } from '../__testUtils__/externalAccess';
 import { freePort } from '../__testUtils__/freePort';
+import { limitedTokenOf } from '../__testUtils__/limitedTokenOf';
 import { openPlugin } from '../__testUtils__/recordingPlugin';
 import {
   bearer,
@@ -38,7 +37,7 @@ import {
 import { discovery } from '../__testUtils__/startBackend';
 import { temporaryFolder } from '../__testUtils__/temporaryFolder';
 import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
-import { CachingHttpAuth } from '../../gate/verify/CachingHttpAuth';
+import { TokenCache, TokenVerifier } from '../../gate/verify/TokenCache';
 import { KeyEndpoints } from '../../gate/verify/KeyEndpoints';
 import { Refusal, RefusalReason, REFUSALS } from '../../gate/Refusal';
 import { GateReport } from '../../operators/reports/GateReport';
@@ -333,14 +332,10 @@ async function start(
     const claims = { sub: `user:default/u${users}`, iat: now() - 60 };
     const own = await backend.sign(claims);
     const john = await backend.sign({ sub: `user:default/john${users}` });
-    const credentials = await hello.auth.authenticate(own);
-    const { token } = await hello.auth.getLimitedUserToken(
-      credentials as BackstageCredentials<BackstageUserPrincipal>,
-    );
     return {
       own,
       untrusted: await backend.sign({ ...claims, iss: 'https://other' }),
-      stock: `Cookie: backstage-auth=${token}`,
+      stock: `Cookie: backstage-auth=${limitedTokenOf(own)}`,
       john,
       forged: forge(john),
       remote: ofPlugin('remote', 'hello'),
@@ -629,16 +624,14 @@ describe('in report-only', () => {
   });
 
   /** The reasons for which a token can't be verified now. What is behind the gate can't verify it either. */
-  it.each<[RefusalReason, () => void]>([
+  it.each<[RefusalReason, (verifier: TokenVerifier) => void]>([
     [
       'keys-unavailable',
-      () => {
+      verifier => {
         jest
           .spyOn(KeyEndpoints.prototype, 'hasKeysOf')
           .mockImplementation(fail(Refusal.because('keys-unavailable')));
-        jest
-          .spyOn(CachingHttpAuth.prototype, 'credentials')
-          .mockImplementation(fail(new AuthenticationError('Not verified')));
+        verifier.find = fail(new AuthenticationError('Not verified'));
       },
     ],
     [
@@ -653,12 +646,13 @@ describe('in report-only', () => {
     'the token of a user who is signed out that can not be verified now goes on: %s',
     async (reason, during) => {
       const decided = jest.spyOn(GateReport.prototype, 'decided');
+      const verifiers = jest.spyOn(TokenCache.prototype, 'verifierFor');
       const { hello, statusOf, tokensOf } = await start('report-only');
       const { own } = await tokensOf('kept out');
-      jest
-        .spyOn(CachingHttpAuth.prototype, 'recall')
-        .mockReturnValue(undefined);
-      during();
+      for (const { value: verifier } of verifiers.mock.results) {
+        verifier.look = () => undefined;
+        during(verifier);
+      }
       decided.mockClear();
       expect(await statusOf('/api/hello/x', bearer(own))).toBe(200);
       expect(decided.mock.calls.map(([, decision]) => decision)).toMatchObject([

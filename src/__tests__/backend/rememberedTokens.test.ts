@@ -242,7 +242,7 @@ it('verifies a token once', async () => {
   expect(verified).toBe(1);
 });
 
-it("uses an app's own httpAuth unchanged, and logs that the cache is off", async () => {
+it("uses an app's own httpAuth unchanged, and logs what it can't do", async () => {
   let asked = 0;
   const { deps, factory } = httpAuthServiceFactory as any;
   const own = await backends.start({
@@ -272,7 +272,7 @@ it("uses an app's own httpAuth unchanged, and logs that the cache is off", async
   expect(others).toEqual([]);
 });
 
-it("accepts Backstage's own cookie by an httpAuth that reads the token in another header", async () => {
+it("accepts Backstage's own cookie beside an httpAuth that reads the token in another header", async () => {
   const policies = [{ path: '/static', allow: 'user-cookie' }] as const;
   const hello = recordingPlugin('hello', { policies: [...policies] });
   const own = await backends.start({
@@ -284,7 +284,7 @@ it("accepts Backstage's own cookie by an httpAuth that reads the token in anothe
   expect(await own.statusOf('/api/hello/static', `Cookie: ${stock}`)).toBe(200);
 });
 
-it("accepts no other token than the one that an app's own httpAuth has verified", async () => {
+it("accepts no token that does not verify, also if an app's own httpAuth reads another one", async () => {
   const hello = recordingPlugin('hello');
   backend = await backends.start({
     features: [hello.feature, ownHttpAuth('x-access-token')],

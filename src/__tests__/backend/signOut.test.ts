@@ -3,11 +3,11 @@ import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
 import type { JsonObject } from '@backstage/types';
 import { deniedPermissions } from '../__testUtils__/deniedPermissions';
+import { encode, limitedTokenOf } from '../__testUtils__/limitedTokenOf';
 import { verificationsDuring } from '../__testUtils__/verificationsDuring';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import {
   bearer,
-  claimsOf,
   cookie,
   COOKIE_ENDPOINT,
   JSON_TYPE,
@@ -39,17 +39,6 @@ beforeAll(async () => {
 });
 afterAll(() => otherKey.remove());
 afterEach(backends.stopAll);
-
-const encode = (value: object) =>
-  Buffer.from(JSON.stringify(value)).toString('base64url');
-
-/** Returns the limited token of a user's own one, with the proof that is in it, or another one. */
-function limitedTokenOf(token: string, proof?: string): string {
-  const { sub, iat, exp, uip } = claimsOf(token);
-  const typ = 'vnd.backstage.limited-user';
-  const header = { typ, alg: 'ES256', kid: 'test-key' };
-  return [encode(header), encode({ sub, iat, exp }), proof ?? uip].join('.');
-}
 
 async function start(
   options: SignedBackendOptions & {

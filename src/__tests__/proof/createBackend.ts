@@ -82,13 +82,14 @@ export function createBackend(
       } as never,
     },
   });
-  const httpAuth = createHttpAuth(tokens, text => {
+  const verifies = createHttpAuth(tokens, text => {
     verified = text;
   });
+  const { httpAuth } = verifies;
   plugins.register({
     ...plugins.installed('here'),
     id: 'here',
-    httpAuth,
+    ...verifies,
   } as never);
 
   let received: Headers;

@@ -1,15 +1,18 @@
 import { DefaultHttpAuthService } from '@backstage/backend-defaults/httpAuth';
+import type { AuthService } from '@backstage/backend-plugin-api';
 import { AuthenticationError } from '@backstage/errors';
 import { decodeToken, tokenOf } from '../../gate/read/token';
-import { CachingHttpAuth } from '../../gate/verify/CachingHttpAuth';
 import type { TokenCache } from '../../gate/verify/TokenCache';
 import { VERIFIED } from './tokens';
 
-/** Makes Backstage's own `httpAuth` of the plugin `here` as the module does, over an `auth` that reports each token that verifies. */
+/**
+ * Makes what verifies tokens for the plugin `here`, and Backstage's own `httpAuth` over it as the module does. The `auth` below them
+ * reports each token that verifies.
+ */
 export function createHttpAuth(
   tokens: TokenCache,
   verified: (text: string) => void,
-): CachingHttpAuth {
+) {
   const auth = {
     authenticate: async (text: string, { allowLimitedAccess = false } = {}) => {
       const isLimited = decodeToken(text)?.typ === 'vnd.backstage.limited-user';
@@ -23,15 +26,17 @@ export function createHttpAuth(
     },
     getNoneCredentials: async () => ({ principal: { type: 'none' } }),
     isPrincipal: ({ principal }: any, type: string) => principal.type === type,
-  };
-  return new CachingHttpAuth(
-    DefaultHttpAuthService.create({
-      auth: tokens.wrap(auth as never, 'here'),
-      discovery: {} as never,
-      pluginId: 'here',
-      getTokenFromRequest: req => ({ token: tokenOf(req) }),
-    }),
-    tokens,
-    'here',
-  );
+  } as unknown as AuthService;
+  const verifier = tokens.verifierFor(auth, 'here');
+  const httpAuth = DefaultHttpAuthService.create({
+    auth: {
+      ...auth,
+      authenticate: (text, options) =>
+        verifier.find(tokens.read(text), options),
+    },
+    discovery: {} as never,
+    pluginId: 'here',
+    getTokenFromRequest: req => ({ token: tokenOf(req) }),
+  });
+  return { httpAuth, readsBoundTokens: true, verifier };
 }

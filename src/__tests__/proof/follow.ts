@@ -218,6 +218,7 @@ function createScene(state: State, isRemembering: boolean) {
             throw new TypeError('Unexpected');
           }
         },
+        refusedBehind: () => {},
         externalTokenUsed: subject => {
           record.used = subject;
         },
@@ -230,10 +231,14 @@ function createScene(state: State, isRemembering: boolean) {
   gate.tokens = VERIFIED;
   const installed = isHere ? gate.plugins.installed(plugin) : undefined;
   if (isRemembering && installed?.isRegistered) {
-    const httpAuth = createHttpAuth(tokens, () => {
+    const verifies = createHttpAuth(tokens, () => {
       record.verified += 1;
     });
-    gate.plugins.register({ ...installed, id: plugin, httpAuth } as never);
+    gate.plugins.register({
+      ...installed,
+      ...verifies,
+      id: plugin,
+    } as never);
   }
   if (state.plugin === 'down' || state.plugin === 'auth down') {
     const starts = Promise.reject(new ServiceUnavailableError('Starts'));

@@ -145,7 +145,7 @@ function authenticate(request: Request): Finding {
 
 /** J8, J10 and A2 of a sign-out. */
 function signOut({ p1, p2, p5, state }: Request): Finding {
-  const { cookie, isCrossSite, plugin, scope, unstored } = state;
+  const { cookie, isCrossSite, mode, plugin, scope, unstored } = state;
   const tokens = [...p5, ...p1, ...p2].map(restrictToPlace);
   const all = tokens.filter(({ row }) => ROWS[row][2] === 'refused');
   const refused = all.find(({ row }) => row.startsWith('J')) ?? all[0];
@@ -163,7 +163,11 @@ function signOut({ p1, p2, p5, state }: Request): Finding {
     revokes.some(place => place === unstored) ||
     (unstored === 'users' && revokesUsers.length > 0);
   const isKnown = tokens.some(({ row }) => row === 'T17');
-  const isA2 = !isKnown && /^(own|absent|remote)/.test(plugin);
+  const isElsewhere = /^(own|absent|remote)/.test(plugin);
+  const isA2 =
+    mode === 'enforce'
+      ? isElsewhere && !isKnown
+      : !isElsewhere && ended.some(({ place }) => !isCookie(place));
   return {
     reason: isJ12 ? 'sign-out-not-stored' : reason,
     answers: isA2 ? 204 : undefined,
@@ -184,7 +188,8 @@ function find(request: Request): Finding {
     return early ? { reason: early } : signOut(request);
   }
   const keys = { own: 200, absent: 404 } as const;
-  const answers = route === 'keys' ? keys[plugin as 'own'] : undefined;
+  const isA1 = route === 'keys' && state.mode === 'enforce';
+  const answers = isA1 ? keys[plugin as 'own'] : undefined;
   const found: Finding = isProtected
     ? authenticate(request)
     : { reason: refuseReaders([...p4, ...p1, ...p2], p4), answers };
@@ -229,7 +234,7 @@ function refuse(request: Request, found: Finding): Judgement {
 /** J14, and "What is carried out". */
 function pass(request: Request, found: Finding): Judgement {
   const { isProtected, isUpgrade, p1, p2, p4, state, way } = request;
-  const answers = state.mode === 'enforce' ? found.answers : undefined;
+  const { answers } = found;
   const own = request.everywhere.filter(({ place }) => place === found.by);
   const handed = isProtected ? own : [...p1, ...p2];
   const staying = request.isBound || p2.length > 0 ? /user/ : /user|protocol/;

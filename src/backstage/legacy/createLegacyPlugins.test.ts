@@ -1,6 +1,6 @@
 import { unsignedToken } from '../../__tests__/__testUtils__/unsignedToken';
-import { substituteRequest } from '../../gate/read/readCredential';
-import { createLegacyHttpAuth } from './createLegacyPlugins';
+import { Token } from '../../gate/read/token';
+import { createLegacyVerifier } from './createLegacyPlugins';
 
 const JANE = 'user:default/jane';
 const user = unsignedToken('vnd.backstage.user', { sub: JANE });
@@ -9,10 +9,10 @@ const limited = unsignedToken('vnd.backstage.limited-user', { sub: JANE });
 const foreign = unsignedToken('JWT', { sub: JANE });
 const onBehalf = unsignedToken('vnd.backstage.plugin', { obo: user });
 
-/** Creates an `httpAuth` whose clients accept any token, and record who was asked about it. */
+/** Creates a verifier whose clients accept any token, and record who was asked about it. */
 function create(identityOf: () => object | undefined = () => ({})) {
   const asked: string[] = [];
-  const httpAuth = createLegacyHttpAuth({
+  const verifier = createLegacyVerifier({
     identity: {
       getIdentity: async ({ request }) => {
         asked.push(`identity ${request.headers.authorization}`);
@@ -26,13 +26,11 @@ function create(identityOf: () => object | undefined = () => ({})) {
       },
     },
   });
-  const allow = ['user', 'service'] as ('user' | 'service')[];
-  const credentialsOf = (token: string) =>
-    httpAuth.credentials(substituteRequest(token), { allow });
-  return { asked, credentialsOf, httpAuth };
+  const credentialsOf = (text: string) => verifier.find(new Token(text));
+  return { asked, credentialsOf, verifier };
 }
 
-describe('createLegacyHttpAuth', () => {
+describe('createLegacyVerifier', () => {
   it.each([
     ['a user token', user],
     ['a user token without a type', untyped],
@@ -58,13 +56,13 @@ describe('createLegacyHttpAuth', () => {
     expect(asked).toEqual([`tokenManager ${token}`]);
   });
 
-  it.each([
-    ['a limited token, which is for cookies', limited, 'Invalid user token'],
-    ['no token', '', 'Missing credentials'],
-  ])('refuses %s, and asks nobody', async (_, token, message) => {
-    const { asked, credentialsOf } = create();
-    const error = { name: 'AuthenticationError', message };
-    await expect(credentialsOf(token)).rejects.toMatchObject(error);
+  it('refuses a limited token, which is for cookies, and any token in a cookie of Backstage, and asks nobody', async () => {
+    const { asked, credentialsOf, verifier } = create();
+    const refused = { name: 'AuthenticationError' };
+    await expect(credentialsOf(limited)).rejects.toMatchObject(refused);
+    await expect(
+      verifier.find(new Token(user), { allowLimitedAccess: true }),
+    ).rejects.toMatchObject(refused);
     expect(asked).toEqual([]);
   });
 
@@ -76,24 +74,4 @@ describe('createLegacyHttpAuth', () => {
       message: 'Invalid user token',
     });
   });
-
-  it.each([
-    [user, { allow: ['service'] }, 'user'],
-    ['service', { allow: ['user'] }, 'service'],
-    ['service', {}, 'service'],
-    ['service', undefined, 'service'],
-  ])(
-    'refuses a caller of a kind that is not allowed: %#',
-    async (token, options, kind) => {
-      await expect(
-        create().httpAuth.credentials(
-          substituteRequest(token),
-          options as object | undefined,
-        ),
-      ).rejects.toMatchObject({
-        name: 'NotAllowedError',
-        message: `Not allowed for a ${kind}`,
-      });
-    },
-  );
 });

@@ -1,26 +1,18 @@
 import type {
-  BackstageCredentials,
   BackstagePrincipalTypes,
   DatabaseService,
   DiscoveryService,
   LoggerService,
   RootConfigService,
 } from '@backstage/backend-plugin-api';
-import { AuthenticationError, NotAllowedError } from '@backstage/errors';
+import { AuthenticationError } from '@backstage/errors';
 import { IdentityApi, tokenTypes } from '@backstage/plugin-auth-node';
 import type { Request } from 'express';
-import type {
-  BackendPlugins,
-  CredentialsReader,
-} from '../../gate/plugins/BackendPlugins';
+import type { BackendPlugins } from '../../gate/plugins/BackendPlugins';
 import { coversTechDocsPages } from '../../gate/plugins/DeclaredPolicies';
 import { pluginIdOf } from '../../gate/read/mountedRequest';
-import { substituteRequest } from '../../gate/read/readCredential';
-import {
-  decodeToken,
-  effectiveUserToken,
-  readBearer,
-} from '../../gate/read/token';
+import type { Token } from '../../gate/read/token';
+import type { TokenVerifier } from '../../gate/verify/TokenCache';
 
 /**
  * The services of a legacy backend that the gate uses. The environment of its `auth` plugin has all of them.
@@ -51,8 +43,8 @@ export function createLegacyPlugins(
   options: LegacyApiGateOptions,
 ): BackendPlugins {
   const { discovery } = options;
-  const httpAuth = createLegacyHttpAuth(options);
-  const httpAuthFor = () => httpAuth;
+  const verifier = createLegacyVerifier(options);
+  const verifierFor = () => verifier;
   return {
     // The legacy system has no list of its plugins. A plugin that is not installed has no handler that a request could reach.
     isInstalled: () => true,
@@ -69,12 +61,13 @@ export function createLegacyPlugins(
         publicKeys: () => undefined,
         acceptsUserCookie: path =>
           id === 'techdocs' && coversTechDocsPages(path),
-        httpAuthFor,
+        readsBoundTokens: false,
+        verifierFor,
       };
     },
     haveUpgrades: false,
     userKeysPlugin: () => undefined,
-    anyRegistered: () => ({ id: 'auth', discovery, httpAuthFor }),
+    anyRegistered: () => ({ id: 'auth', discovery, verifierFor }),
     // The legacy system has no such cookie.
     clearUserCookie: async () => {},
     // If one plugin can't verify a token, none can.
@@ -83,48 +76,44 @@ export function createLegacyPlugins(
 }
 
 /**
- * Makes an `httpAuth` for the gate from the clients of the legacy system. Backstage's own clients verify the signatures. The
- * token decides which of the two is called, as in `createLegacyAuthAdapters` of `@backstage/backend-common`.
+ * Makes what verifies tokens from the clients of the legacy system. Backstage's own clients verify the signatures. The token decides
+ * which of the two is called, as in `createLegacyAuthAdapters` of `@backstage/backend-common`.
  */
-export function createLegacyHttpAuth({
+export function createLegacyVerifier({
   identity,
   tokenManager,
-}: Pick<LegacyApiGateOptions, 'identity' | 'tokenManager'>): CredentialsReader {
-  async function principalOf(
-    token: string,
-  ): Promise<BackstagePrincipalTypes['user' | 'service']> {
-    const decoded = decodeToken(token);
-    if (decoded?.typ === tokenTypes.limitedUser.typParam) {
+}: Pick<LegacyApiGateOptions, 'identity' | 'tokenManager'>): TokenVerifier {
+  async function principalOf({
+    claims,
+    text,
+    userToken,
+  }: Token): Promise<BackstagePrincipalTypes['user' | 'service']> {
+    if (claims?.typ === tokenTypes.limitedUser.typParam) {
       // Such a token is meant for cookies of the new backend system; the identity client does not look at the type.
       throw new AuthenticationError('Invalid user token');
     }
-    if (decoded && effectiveUserToken(decoded) === decoded) {
+    if (claims && userToken === claims) {
       const user = await identity.getIdentity({
-        request: substituteRequest(token),
+        request: { headers: { authorization: `Bearer ${text}` } } as Request,
       });
       if (!user) {
         throw new AuthenticationError('Invalid user token');
       }
       return { type: 'user', userEntityRef: user.identity.userEntityRef };
     }
-    await tokenManager.authenticate(token);
+    await tokenManager.authenticate(text);
     // These tokens name no service.
     return { type: 'service', subject: 'external:backstage-plugin' };
   }
 
-  const credentials = async (
-    req: Request,
-    options?: { allow?: string[] },
-  ): Promise<BackstageCredentials> => {
-    const token = readBearer(req);
-    if (!token) {
-      throw new AuthenticationError('Missing credentials');
-    }
-    const principal = await principalOf(token);
-    if (!options?.allow?.includes(principal.type)) {
-      throw new NotAllowedError(`Not allowed for a ${principal.type}`);
-    }
-    return { $$type: '@backstage/BackstageCredentials', principal };
+  return {
+    look: () => undefined,
+    async find(token, options) {
+      if (options?.allowLimitedAccess) {
+        throw new AuthenticationError("The legacy system has no user's cookie");
+      }
+      const principal = await principalOf(token);
+      return { $$type: '@backstage/BackstageCredentials', principal };
+    },
   };
-  return { credentials: credentials as CredentialsReader['credentials'] };
 }

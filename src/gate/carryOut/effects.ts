@@ -1,6 +1,7 @@
 import { issueCookie } from '../cookie/issueCookie';
 import type { GateAnswer, Judgement, SignOut } from '../judge/judge';
 import type { ExpressRequest, GateRequest } from '../read/GateRequest';
+import { findBearer } from '../read/readCredential';
 import { isCookieEndpoint } from '../read/requestLine';
 import { isPluginKeys } from '../rules/classifyRoute';
 import type { EndedSessions } from '../GateServices';
@@ -111,13 +112,19 @@ function* answerKeys({
 
 /** Returns the answer to a sign-out call; `undefined` for one that goes on. */
 function* answerSignOut(
-  { isEnforced, path, plugin, res, services }: ExpressRequest,
-  { hasCredential }: SignOut,
+  { isEnforced, path, places, plugin, req, res, services }: ExpressRequest,
+  { hasCredential, verified }: SignOut,
 ): Steps<GateAnswer | undefined> {
-  if (plugin.servedBy === 'backstage' || !isCookieEndpoint(path)) {
+  const bearer = findBearer(req, places);
+  // In report-only, the barrier in front of Backstage's router would refuse the token of the session that has just ended.
+  const isRefusedBehind =
+    !isEnforced &&
+    verified.some(({ token }) => token.session && token.text === bearer);
+  const isAnsweredBehind = plugin.servedBy === 'backstage' && !isRefusedBehind;
+  if (isAnsweredBehind || !isCookieEndpoint(path)) {
     return undefined;
   }
-  if (hasCredential || !isEnforced) {
+  if (plugin.servedBy !== 'backstage' && (hasCredential || !isEnforced)) {
     yield plugin.started();
     return undefined;
   }

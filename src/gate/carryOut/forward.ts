@@ -101,7 +101,7 @@ function handOn(
 
 /** A gateway sends `Authorization` to the other backend, and an `httpAuth` of the app's own reads nothing else. */
 function isBindable({ isInstalled, plugin }: GateRequest): boolean {
-  return isInstalled && 'recall' in (plugin.httpAuthFor(undefined) as object);
+  return isInstalled && plugin.readsBoundTokens;
 }
 
 /** Sets `req.user` as Backstage's `IdentityApi` did, from the token alone. */

@@ -1,11 +1,8 @@
-import type {
-  DiscoveryService,
-  HttpAuthService,
-} from '@backstage/backend-plugin-api';
+import type { DiscoveryService } from '@backstage/backend-plugin-api';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
-import type { CachingHttpAuth } from '../verify/CachingHttpAuth';
 import type { DecodedToken } from '../read/token';
+import type { TokenVerifier } from '../verify/TokenCache';
 
 /** The plugin that a request is for. */
 export interface TargetPlugin {
@@ -28,18 +25,16 @@ export interface TargetPlugin {
   publicKeys(): Promise<JsonObject[]> | undefined;
   /** Whether the plugin has declared a path below it as `user-cookie`: it accepts Backstage's own cookie there. */
   acceptsUserCookie(path: string): boolean;
-  /** Returns the service that verifies a token for this plugin. */
-  httpAuthFor(
+  /** Whether the plugin's `httpAuth` reads the token that the gate has bound to a request. */
+  readsBoundTokens: boolean;
+  /** Returns what verifies a token for this plugin. */
+  verifierFor(
     token: DecodedToken | undefined,
-  ): CredentialsReader | Promise<CredentialsReader>;
+  ): TokenVerifier | Promise<TokenVerifier>;
 }
 
-/** The part of an `httpAuth` that the gate uses. Only the gate's own can recall credentials, without a promise. */
-export type CredentialsReader = Pick<HttpAuthService, 'credentials'> &
-  Partial<Pick<CachingHttpAuth, 'recall'>>;
-
 /**
- * Makes the `httpAuth` that verifies a token for a plugin that is not installed in this backend.
+ * Makes what verifies a token for a plugin that is not installed in this backend.
  *
  * @param pluginId - as it stands in the path, where a client can put any text
  * @param token - the token to verify; `undefined` if it is no JWT
@@ -48,7 +43,7 @@ export type CredentialsReader = Pick<HttpAuthService, 'credentials'> &
 export type UninstalledPluginAuth = (
   pluginId: string,
   token: DecodedToken | undefined,
-) => Promise<HttpAuthService>;
+) => Promise<TokenVerifier>;
 
 /** The plugins of a backend. */
 export interface BackendPlugins {
@@ -64,11 +59,11 @@ export interface BackendPlugins {
    *
    * @throws Refusal 503 while no plugin has registered
    */
-  anyRegistered(): Pick<TargetPlugin, 'id' | 'httpAuthFor'> & {
+  anyRegistered(): Pick<TargetPlugin, 'id' | 'verifierFor'> & {
     discovery: DiscoveryService;
   };
   /** Returns all registered plugins: a user token that verifies for one of them verifies for each. */
-  all(): Iterable<Pick<TargetPlugin, 'id' | 'httpAuthFor'>>;
+  all(): Iterable<Pick<TargetPlugin, 'id' | 'verifierFor'>>;
   /**
    * Clears Backstage's own cookie as the cookie endpoint of an installed plugin does.
    *

@@ -17,6 +17,7 @@ const serviceOf = (id: string, changed: Partial<RegisteredPlugin> = {}) =>
     auditor: `auditor of ${id}`,
     auth: { getNoneCredentials: async () => `nobody for ${id}` },
     httpAuth: { issueUserCookie: jest.fn(async () => ({})) },
+    verifier: `verifier of ${id}`,
     uninstalledPluginAuth: jest.fn(async () => `service of ${id}`),
     isUp: () => true,
     started: async () => {},
@@ -49,7 +50,7 @@ describe('plugins', () => {
     expect(early.acceptsUserCookie('/hello')).toBe(false);
     expect(early.publicKeys()).toBeUndefined();
     await expect(early.started()).rejects.toEqual(starting);
-    await expect(early.httpAuthFor(undefined)).rejects.toEqual(starting);
+    await expect(early.verifierFor(undefined)).rejects.toEqual(starting);
 
     const services = serviceOf('Hello', {
       isUp: () => false,
@@ -59,7 +60,7 @@ describe('plugins', () => {
     const target = plugins.targetOf(requestTo('HELLO'));
     expect(target).toBe(plugins.installed('hello'));
     expect(target).toMatchObject({ mountedAs: 'Hello', isRegistered: true });
-    expect(target.httpAuthFor(undefined)).toBe(services.httpAuth);
+    expect(target.verifierFor(undefined)).toBe(services.verifier);
     expect(target.acceptsUserCookie('/hello')).toBe(true);
     expect(target.acceptsUserCookie('/Hello')).toBe(false);
     expect(target.isUp()).toBe(false);
@@ -75,7 +76,7 @@ describe('plugins', () => {
     plugins.register(services);
     await Promise.all(waits);
     expect(early).toMatchObject({ isRegistered: true, servedBy: 'backstage' });
-    expect(early.httpAuthFor(undefined)).toBe(services.httpAuth);
+    expect(early.verifierFor(undefined)).toBe(services.verifier);
 
     const never = plugins.targetOf(requestTo('never'));
     await expect(never.started()).rejects.toEqual(starting);
@@ -176,15 +177,15 @@ describe('a plugin that is not installed', () => {
     const plugins = new Plugins(['hello'], byName);
     const services = serviceOf('hello');
     plugins.register(services);
-    const { httpAuthFor } = plugins.targetOf(requestTo('Absent'));
+    const { verifierFor } = plugins.targetOf(requestTo('Absent'));
     const user: DecodedToken = { typ: 'vnd.backstage.user', sub: 'user:a/b' };
-    expect(httpAuthFor(user)).toBe(services.httpAuth);
+    expect(verifierFor(user)).toBe(services.verifier);
     for (const token of [
       undefined,
       { typ: 'vnd.backstage.plugin', sub: 'search' },
       { typ: 'vnd.backstage.plugin', sub: 'search', obo: user },
     ]) {
-      expect(await httpAuthFor(token)).toBe('service of hello');
+      expect(await verifierFor(token)).toBe('service of hello');
       expect(services.uninstalledPluginAuth).toHaveBeenLastCalledWith(
         'Absent',
         token,

@@ -13,17 +13,20 @@ import type {
   TargetPlugin,
   UninstalledPluginAuth,
 } from './BackendPlugins';
+import type { TokenVerifier } from '../verify/TokenCache';
 import { withTimeout } from '../util/time';
 import type { DeclaredPolicies } from './DeclaredPolicies';
 
 /** The services of a plugin, which the gate gets before the plugin's `init` runs. */
 export interface RegisteredPlugin extends Pick<
   TargetPlugin,
-  'isUp' | 'started'
+  'isUp' | 'readsBoundTokens' | 'started'
 > {
   id: string;
   auditor: AuditorService;
   auth: AuthService;
+  /** Verifies tokens by the plugin's `auth`. */
+  verifier: TokenVerifier;
   httpAuth: HttpAuthService;
   discovery: DiscoveryService;
   uninstalledPluginAuth: UninstalledPluginAuth;
@@ -60,7 +63,8 @@ function createExpectedPlugin(mountedAs: string, pauseMs: number) {
     servedBy: undefined,
     publicKeys: () => undefined,
     acceptsUserCookie: () => false,
-    httpAuthFor: refuseStarting,
+    readsBoundTokens: false,
+    verifierFor: refuseStarting,
   };
   return { target, onRegistered };
 }
@@ -114,7 +118,7 @@ export class Plugins implements BackendPlugins {
       publicKeys: async () => (await plugin.auth.listPublicServiceKeys()).keys,
       acceptsUserCookie: (path: string) =>
         this.policies.acceptsUserCookie(id, path),
-      httpAuthFor: () => plugin.httpAuth,
+      verifierFor: () => plugin.verifier,
     });
     this.#registered.set(id, target);
     expected.onRegistered();
@@ -137,7 +141,8 @@ export class Plugins implements BackendPlugins {
       servedBy: gateway && 'gateway',
       publicKeys: () => undefined,
       acceptsUserCookie: path => this.policies.acceptsUserCookie(id, path),
-      httpAuthFor: token => this.#uninstalledPluginAuth(req, token),
+      readsBoundTokens: false,
+      verifierFor: token => this.#uninstalledVerifier(req, token),
     };
   }
 
@@ -175,15 +180,15 @@ export class Plugins implements BackendPlugins {
     return (this.#registered.get(id) ?? first)?.auditor;
   }
 
-  #uninstalledPluginAuth(
+  #uninstalledVerifier(
     req: Pick<Request, 'baseUrl' | 'params'>,
     token: DecodedToken | undefined,
   ) {
-    const { httpAuth, uninstalledPluginAuth } = this.anyRegistered();
+    const { uninstalledPluginAuth, verifier } = this.anyRegistered();
     // A user's own token verifies for every plugin alike. A service with keys of its own is made only for the other tokens,
     // because any client can make up ids.
     return token && effectiveUserToken(token) === token
-      ? httpAuth
+      ? verifier
       : uninstalledPluginAuth(rawPluginId(req), token);
   }
 }

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import type { Request } from 'express';
 import type { GateCookie } from '../cookie/GateCookie';
 import type { TokenKind } from '../Decision';
 import { Refusal } from '../Refusal';
@@ -123,22 +122,6 @@ export function readProtocols({ headers }: IncomingMessage): string[] {
     .split(',')
     .map(protocol => protocol.trim())
     .filter(Boolean);
-}
-
-/**
- * Returns a request that holds a token and nothing else: in Backstage's own cookie, where an app's own `httpAuth` may look for it, or
- * as a bearer token. Backstage's `httpAuth` reads the token of a request only, and caches one result per request, which must not be
- * that of a token which the real request does not present as its own.
- */
-export function substituteRequest(
-  token: string,
-  kind: Credential['kind'] = 'bearer',
-): Request {
-  const headers =
-    kind === 'user-cookie'
-      ? { cookie: `${BACKSTAGE_AUTH_COOKIE}=${encodeURIComponent(token)}` }
-      : { authorization: `Bearer ${token}` };
-  return { headers } as Request;
 }
 
 /** Compares the name of a header with one in lower case. The lengths come first: most names differ by them already. */

@@ -53,6 +53,11 @@ export class TokenLimits {
     return this.#find(subject) !== NO_ENTRY;
   }
 
+  /** Returns whether the tokens of a subject have reached their `until`, whatever request they would make. */
+  hasEnded(subject: string, now: number): boolean {
+    return !this.isUnlimited && this.#find(subject).until <= now;
+  }
+
   /** Returns why the tokens of a subject may not make a request; `undefined` if they may. */
   findRefusal(
     subject: string,
@@ -62,7 +67,7 @@ export class TokenLimits {
     if (this.endFor(subject, request, now) > now) {
       return undefined;
     }
-    return this.#find(subject).until <= now ? 'token-ended' : 'restricted';
+    return this.hasEnded(subject, now) ? 'token-ended' : 'restricted';
   }
 
   /** Returns a time until which the tokens of a subject may make a request, in milliseconds since 1970; `-Infinity` if they may not. */

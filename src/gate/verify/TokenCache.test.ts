@@ -5,6 +5,16 @@ import { TokenCache } from './TokenCache';
 
 const jwt = (claims: object) => unsignedToken('vnd.backstage.user', claims);
 
+/** Returns a verifier of a plugin, by the text of tokens. */
+function verifierOf(cache: TokenCache, auth: AuthService, pluginId: string) {
+  const { find, look } = cache.verifierFor(auth, pluginId);
+  return {
+    find: (text: string, options?: { allowLimitedAccess?: boolean }) =>
+      find(cache.read(text), options),
+    look: (text: string) => look(cache.read(text)),
+  };
+}
+
 function create(ttlMs = 30_000) {
   const calls: [string, unknown][] = [];
   let answer: (token: string) => Promise<object> = async subject => ({
@@ -22,7 +32,7 @@ function create(ttlMs = 30_000) {
     calls,
     auth,
     cache,
-    wrapped: cache.wrap(auth, 'catalog'),
+    ...verifierOf(cache, auth, 'catalog'),
     answerWith(next: typeof answer) {
       answer = next;
     },
@@ -38,15 +48,15 @@ describe('[P12] TokenCache', () => {
   });
 
   it('verifies a token once, per plugin and per kind of access', async () => {
-    const { auth, cache, calls, wrapped } = create();
+    const { auth, cache, calls, find } = create();
     const token = jwt({ exp: 1_900_000_000 });
-    const first = await wrapped.authenticate(token);
-    expect(await wrapped.authenticate(token)).toEqual(first);
-    expect(await wrapped.authenticate(token, {})).toEqual(first);
+    const first = await find(token);
+    expect(await find(token)).toEqual(first);
+    expect(await find(token, {})).toEqual(first);
     expect(calls).toHaveLength(1);
-    await wrapped.authenticate(token, { allowLimitedAccess: true });
-    await cache.wrap(auth, 'hello').authenticate(token);
-    await wrapped.authenticate(`${token}x`);
+    await find(token, { allowLimitedAccess: true });
+    await verifierOf(cache, auth, 'hello').find(token);
+    await find(`${token}x`);
     expect(calls.map(([, options]) => options)).toEqual([
       undefined,
       { allowLimitedAccess: true },
@@ -56,102 +66,100 @@ describe('[P12] TokenCache', () => {
   });
 
   it('verifies it again after its time to live', async () => {
-    const { calls, wrapped } = create(1_000);
-    await wrapped.authenticate('static');
+    const { calls, find } = create(1_000);
+    await find('static');
     jest.advanceTimersByTime(900);
-    await wrapped.authenticate('static');
+    await find('static');
     expect(calls).toHaveLength(1);
     jest.advanceTimersByTime(200);
-    await wrapped.authenticate('static');
+    await find('static');
     expect(calls).toHaveLength(2);
   });
 
   it('keeps no verdict that has ended, so that failures of its token are looked up', async () => {
-    const { cache, wrapped } = create(1_000);
-    await wrapped.authenticate('a');
+    const { cache, find, look } = create(1_000);
+    await find('a');
     expect(cache.read('a').verdicts).toHaveLength(1);
     jest.advanceTimersByTime(1_000);
-    expect(cache.recall(cache.read('a'), 'catalog')).toBeUndefined();
+    expect(look('a')).toBeUndefined();
     expect(cache.read('a').verdicts).toEqual([]);
   });
 
   it('[P12] never remembers it beyond its expiry', async () => {
-    const { calls, wrapped, answerWith } = create();
+    const { calls, find, answerWith } = create();
     const token = jwt({ exp: Date.now() / 1000 + 5 });
-    await wrapped.authenticate(token);
+    await find(token);
     jest.advanceTimersByTime(5_000);
     answerWith(() => Promise.reject(new AuthenticationError('expired')));
-    await expect(wrapped.authenticate(token)).rejects.toThrow('expired');
+    await expect(find(token)).rejects.toThrow('expired');
     expect(calls).toHaveLength(2);
   });
 
   it('verifies a token once for concurrent requests', async () => {
-    const { calls, wrapped } = create();
-    await Promise.all(
-      Array.from({ length: 20 }, () => wrapped.authenticate('x')),
-    );
+    const { calls, find } = create();
+    await Promise.all(Array.from({ length: 20 }, () => find('x')));
     expect(calls).toHaveLength(1);
   });
 
   it('verifies a text by itself that holds what looks like a kind of access', async () => {
-    const { calls, wrapped } = create();
+    const { calls, find } = create();
     await Promise.all([
-      wrapped.authenticate('T', { allowLimitedAccess: true }),
-      wrapped.authenticate('limited T'),
+      find('T', { allowLimitedAccess: true }),
+      find('limited T'),
     ]);
     expect(calls).toHaveLength(2);
   });
 
   it('reads the token that was verified, also if its text was read again meanwhile', async () => {
-    const { cache, calls, wrapped } = create();
-    const first = wrapped.authenticate('a');
+    const { cache, calls, find, look } = create();
+    const first = find('a');
     cache.read('b');
-    const second = wrapped.authenticate('a');
+    const second = find('a');
     await Promise.all([first, second]);
-    await wrapped.authenticate('a');
-    expect(cache.recall(cache.read('a'), 'catalog')).toBeDefined();
+    await find('a');
+    expect(look('a')).toBeDefined();
     expect(calls).toHaveLength(1);
   });
 
   it('verifies it again after its time to live if the clock is set back', async () => {
-    const { calls, wrapped } = create(1_000);
-    await wrapped.authenticate('a');
+    const { calls, find } = create(1_000);
+    await find('a');
     jest.setSystemTime(Date.now() - 3_600_000);
-    await wrapped.authenticate('a');
+    await find('a');
     expect(calls).toHaveLength(1);
     jest.advanceTimersByTime(1_000);
-    await wrapped.authenticate('a');
+    await find('a');
     expect(calls).toHaveLength(2);
   });
 
   it('caches no failure', async () => {
-    const { calls, wrapped, answerWith } = create();
+    const { calls, find, answerWith } = create();
     answerWith(() => Promise.reject(new AuthenticationError('no')));
-    await expect(wrapped.authenticate('x')).rejects.toThrow('no');
+    await expect(find('x')).rejects.toThrow('no');
     answerWith(async () => ({ principal: { type: 'service', subject: 'b' } }));
-    expect(await wrapped.authenticate('x')).toMatchObject({
+    expect(await find('x')).toMatchObject({
       principal: { subject: 'b' },
     });
     expect(calls).toHaveLength(2);
   });
 
   it('verifies again after a timeout', async () => {
-    const { wrapped, answerWith } = create();
+    const { find, answerWith } = create();
     answerWith(() => new Promise(() => {}));
-    const failure = wrapped.authenticate('x').catch(error => error.message);
+    const failure = find('x').catch(error => error.message);
     await jest.advanceTimersByTimeAsync(11_000);
     expect(await failure).toContain('not verified in time');
     answerWith(async () => ({ principal: { type: 'service', subject: 'b' } }));
-    expect(await wrapped.authenticate('x')).toMatchObject({
+    expect(await find('x')).toMatchObject({
       principal: { subject: 'b' },
     });
   });
 
   it('gives each request its own credentials, also those that wait for the same verification', async () => {
-    const { calls, wrapped } = create();
+    const { calls, find } = create();
     const principals = [];
     for (let i = 0; i < 2; i += 1) {
-      const waiting = [wrapped.authenticate('x'), wrapped.authenticate('x')];
+      const waiting = [find('x'), find('x')];
       for (const { principal } of await Promise.all(waiting)) {
         principals.push(principal as { subject: string });
         expect(principal).toEqual({ type: 'service', subject: 'x' });
@@ -163,92 +171,88 @@ describe('[P12] TokenCache', () => {
   });
 
   it("[P50] gives each request what an adopter's auth makes for it alone, and remembers none of it", async () => {
-    const { cache, calls, wrapped, answerWith } = create();
+    const { answerWith, calls, find, look } = create();
     const made: object[] = [];
     answerWith(async () => {
       const principal = { type: 'user', groups: new Set(['a']) };
       made.push({ principal });
       return made.at(-1)!;
     });
-    const waiting = [wrapped.authenticate('x'), wrapped.authenticate('x')];
+    const waiting = [find('x'), find('x')];
     const given = [...(await Promise.all(waiting))];
-    given.push(await wrapped.authenticate('x'));
+    given.push(await find('x'));
     expect(given.map(each => made.indexOf(each)).sort()).toEqual([0, 1, 2]);
     expect(calls).toHaveLength(3);
-    expect(cache.recall(cache.read('x'), 'catalog')).toBeUndefined();
+    expect(look('x')).toBeUndefined();
   });
 
   it('caches a service no longer than the user for whom it acts', async () => {
-    const { calls, wrapped } = create();
+    const { calls, find } = create();
     const exp = Date.now() / 1000 + 5;
     const token = unsignedToken('vnd.backstage.plugin', {
       exp: exp + 3600,
       obo: jwt({ exp }),
     });
-    await wrapped.authenticate(token);
+    await find(token);
     jest.advanceTimersByTime(5_000);
-    await wrapped.authenticate(token);
+    await find(token);
     expect(calls).toHaveLength(2);
   });
 
   describe('recalls without a promise', () => {
     const token = jwt({ exp: Date.parse('2026-06-01T01:00:00Z') / 1000 });
-    const recallOf = (cache: TokenCache, text: string, pluginId = 'catalog') =>
-      cache.recall(cache.read(text), pluginId);
-
     it('what the plugin has verified, and nothing else', async () => {
-      const { cache, wrapped } = create();
-      expect(recallOf(cache, token)).toBeUndefined();
-      const credentials = await wrapped.authenticate(token);
-      expect(recallOf(cache, token)).toEqual(credentials);
-      expect(recallOf(cache, token)).not.toBe(credentials);
-      expect(recallOf(cache, token, 'hello')).toBeUndefined();
-      expect(recallOf(cache, token, 'catalog limited')).toBeUndefined();
-      expect(recallOf(cache, `${token}x`)).toBeUndefined();
+      const { auth, cache, find, look } = create();
+      expect(look(token)).toBeUndefined();
+      const credentials = await find(token);
+      expect(look(token)).toEqual(credentials);
+      expect(look(token)).not.toBe(credentials);
+      expect(verifierOf(cache, auth, 'hello').look(token)).toBeUndefined();
+      expect(look(`${token}x`)).toBeUndefined();
     });
 
     it('no token while it is verified, or that has failed', async () => {
-      const { cache, wrapped, answerWith } = create();
+      const { answerWith, find, look } = create();
       answerWith(() => Promise.reject(new AuthenticationError('no')));
-      const failure = wrapped.authenticate(token).catch(() => {});
-      expect(recallOf(cache, token)).toBeUndefined();
+      const failure = find(token).catch(() => {});
+      expect(look(token)).toBeUndefined();
       await failure;
-      expect(recallOf(cache, token)).toBeUndefined();
+      expect(look(token)).toBeUndefined();
     });
 
     it('no limited access', async () => {
-      const { auth, cache, calls, wrapped } = create();
-      await wrapped.authenticate(token, { allowLimitedAccess: true });
-      expect(recallOf(cache, token)).toBeUndefined();
-      await cache
-        .wrap(auth, 'hello')
-        .authenticate(token, { allowLimitedAccess: true });
+      const { auth, cache, calls, find, look } = create();
+      await find(token, { allowLimitedAccess: true });
+      expect(look(token)).toBeUndefined();
+      await verifierOf(cache, auth, 'hello').find(token, {
+        allowLimitedAccess: true,
+      });
       expect(calls).toHaveLength(2);
     });
 
     it('nothing after the time to live', async () => {
-      const { cache, wrapped } = create(1_000);
-      await wrapped.authenticate(token);
+      const { find, look } = create(1_000);
+      await find(token);
       jest.advanceTimersByTime(999);
-      expect(recallOf(cache, token)).toBeDefined();
+      expect(look(token)).toBeDefined();
       jest.advanceTimersByTime(1);
-      expect(recallOf(cache, token)).toBeUndefined();
+      expect(look(token)).toBeUndefined();
     });
 
     it('nothing after the expiry of the token', async () => {
-      const { cache, wrapped } = create();
+      const { find, look } = create();
       const short = jwt({ exp: Date.now() / 1000 + 5 });
-      await wrapped.authenticate(short);
+      await find(short);
       jest.advanceTimersByTime(4_999);
-      expect(recallOf(cache, short)).toBeDefined();
+      expect(look(short)).toBeDefined();
       jest.advanceTimersByTime(1);
-      expect(recallOf(cache, short)).toBeUndefined();
+      expect(look(short)).toBeUndefined();
     });
 
     it('nothing at all where no verdicts are kept', async () => {
-      const { cache, wrapped } = create(0);
-      await wrapped.authenticate(token);
-      expect(recallOf(cache, token)).toBeUndefined();
+      const { find, look } = create(0);
+      await find(token);
+      expect(look(token)).toBeUndefined();
     });
   });
 
@@ -258,8 +262,8 @@ describe('[P12] TokenCache', () => {
   });
 
   it('reads a text as the token that it remembers', async () => {
-    const { cache, wrapped } = create();
-    await wrapped.authenticate('a');
+    const { cache, find } = create();
+    await find('a');
     const token = cache.read('a');
     expect(cache.read('b')).not.toBe(token);
     expect(cache.read('a')).toBe(token);
@@ -273,10 +277,10 @@ describe('[P12] TokenCache', () => {
   });
 
   it('keeps the verdicts of a token that it remembers', async () => {
-    const { cache, calls, wrapped } = create();
-    await wrapped.authenticate('a');
+    const { cache, calls, find } = create();
+    await find('a');
     cache.remember(cache.read('a'));
-    await wrapped.authenticate('a');
+    await find('a');
     expect(calls).toHaveLength(1);
   });
 
@@ -289,7 +293,7 @@ describe('[P12] TokenCache', () => {
       const { auth, cache, calls } = create();
       const textOf = (i: number) => `${i} ${'x'.repeat(length)}`;
       const authenticate = (text: string, plugin: number) =>
-        cache.wrap(auth, `plugin-${plugin}`).authenticate(text);
+        verifierOf(cache, auth, `plugin-${plugin}`).find(text);
       for (let i = 0; i < count; i += 1) {
         for (let plugin = 0; plugin < 20; plugin += 1) {
           await authenticate(textOf(i), plugin);
@@ -304,51 +308,36 @@ describe('[P12] TokenCache', () => {
   );
 
   it('forgets no verified token for a flood of tokens that fail', async () => {
-    const { calls, wrapped, answerWith } = create();
-    await wrapped.authenticate('good');
+    const { calls, find, answerWith } = create();
+    await find('good');
     answerWith(() => Promise.reject(new AuthenticationError('no')));
     const failures = Array.from({ length: 3_000 }, (_, i) =>
-      wrapped.authenticate(`bad-${i}`).catch(() => {}),
+      find(`bad-${i}`).catch(() => {}),
     );
     await Promise.all(failures);
-    await wrapped.authenticate('good');
+    await find('good');
     expect(calls).toHaveLength(3_001);
   });
 
   it.each(['vnd.backstage.plugin', 'JWT'])(
     'caches a %s that acts for no user',
     async typ => {
-      const { calls, wrapped } = create();
+      const { calls, find } = create();
       const token = unsignedToken(typ, { sub: 'x', exp: 1_900_000_000 });
-      await wrapped.authenticate(token);
-      await wrapped.authenticate(token);
+      await find(token);
+      await find(token);
       expect(calls).toHaveLength(1);
     },
   );
 
   it('is bounded', async () => {
-    const { calls, wrapped } = create();
+    const { calls, find } = create();
     for (let i = 0; i < 20_001; i += 1) {
-      await wrapped.authenticate(`token-${i}`);
+      await find(`token-${i}`);
     }
-    await wrapped.authenticate('token-1');
+    await find('token-1');
     expect(calls).toHaveLength(20_001);
-    await wrapped.authenticate('token-0');
+    await find('token-0');
     expect(calls).toHaveLength(20_002);
-  });
-
-  it.each([
-    ['getLimitedUserToken', 'credentials'],
-    ['getNoneCredentials'],
-    ['getOwnServiceCredentials'],
-    ['getPluginRequestToken', 'options'],
-    ['isPrincipal', 'credentials', 'user'],
-    ['listPublicServiceKeys'],
-  ])('leaves %s of the service unchanged', async (method, ...args) => {
-    const { auth, cache } = create();
-    const answer = jest.fn(() => 'answer');
-    const wrapped = cache.wrap({ ...auth, [method]: answer }, 'catalog') as any;
-    expect(await wrapped[method](...args)).toBe('answer');
-    expect(answer).toHaveBeenCalledWith(...args);
   });
 });

@@ -17,6 +17,16 @@ const LEAST_CHARACTERS = 560;
  */
 const VERIFY_TIMEOUT_MS = 11_000;
 
+export type VerifyOptions = Parameters<AuthService['authenticate']>[1];
+
+/** Verifies the tokens of requests as the `auth` of one plugin does. */
+export interface TokenVerifier {
+  /** Returns credentials for one request if the token is remembered, without a promise. */
+  look(token: Token, options?: VerifyOptions): BackstageCredentials | undefined;
+  /** Verifies a token. Rejects as `AuthService.authenticate` does. */
+  find(token: Token, options?: VerifyOptions): Promise<BackstageCredentials>;
+}
+
 /** The result of a verification, for the request that made it. All others get a copy of what is kept, if anything is. */
 interface Verified {
   credentials: BackstageCredentials;
@@ -53,34 +63,34 @@ export class TokenCache {
     return this.#last;
   }
 
-  /** Keeps a token that has verified. Its verdicts are kept as it is verified, by {@link TokenCache.wrap}. */
+  /** Keeps a token that has verified. Its verdicts are kept as it is verified, by a verifier. */
   remember(token: Token): void {
     if (!this.#tokens.has(token.text)) {
       this.#keep(token);
     }
   }
 
-  /** Returns credentials for one request if a plugin has verified the token, with full access. */
-  recall(token: Token, pluginId: string): BackstageCredentials | undefined {
-    return recall(token, verdictKey(pluginId));
-  }
-
-  /** Returns a plugin's `auth` with a cached `authenticate`. */
-  wrap(auth: AuthService, pluginId: string): AuthService {
-    return withAuthenticate(auth, async (text, options) => {
-      const token = this.read(text);
-      const key = verdictKey(pluginId, options);
-      return (
-        recall(token, key) ??
-        (await this.#verifyOnce(token, key, () =>
-          withTimeout(
-            auth.authenticate(token.text, options),
-            VERIFY_TIMEOUT_MS,
-            'The token was not verified in time',
-          ),
-        ))
+  /** Returns a verifier by a plugin's `auth`, which remembers what has verified. */
+  verifierFor(
+    auth: Pick<AuthService, 'authenticate'>,
+    pluginId: string,
+  ): TokenVerifier {
+    const look: TokenVerifier['look'] = (token, options) =>
+      recall(token, verdictKey(pluginId, options));
+    const authenticate = (text: string, options: VerifyOptions) =>
+      withTimeout(
+        auth.authenticate(text, options),
+        VERIFY_TIMEOUT_MS,
+        'The token was not verified in time',
       );
-    });
+    return {
+      look,
+      find: async (token, options) =>
+        look(token, options) ??
+        this.#verifyOnce(token, verdictKey(pluginId, options), () =>
+          authenticate(token.text, options),
+        ),
+    };
   }
 
   /**
@@ -159,10 +169,7 @@ function recall(token: Token, key: string): BackstageCredentials | undefined {
 }
 
 /** Identifies a verdict among those of one token: limited and full access are two. */
-function verdictKey(
-  pluginId: string,
-  options?: { allowLimitedAccess?: boolean },
-): string {
+function verdictKey(pluginId: string, options: VerifyOptions): string {
   return options?.allowLimitedAccess ? `${pluginId} limited` : pluginId;
 }
 
@@ -223,20 +230,4 @@ function copyOf(original: any): unknown {
     }
   }
   return copy;
-}
-
-/** Returns a plugin's `auth` with another `authenticate`; all other methods stay the same. */
-function withAuthenticate(
-  auth: AuthService,
-  authenticate: AuthService['authenticate'],
-): AuthService {
-  return {
-    authenticate,
-    getLimitedUserToken: credentials => auth.getLimitedUserToken(credentials),
-    getNoneCredentials: () => auth.getNoneCredentials(),
-    getOwnServiceCredentials: () => auth.getOwnServiceCredentials(),
-    getPluginRequestToken: options => auth.getPluginRequestToken(options),
-    isPrincipal: auth.isPrincipal.bind(auth) as AuthService['isPrincipal'],
-    listPublicServiceKeys: () => auth.listPublicServiceKeys(),
-  };
 }

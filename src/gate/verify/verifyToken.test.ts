@@ -1,6 +1,5 @@
 import type { TokenKind } from '../Decision';
 import { AuthenticationError, NotAllowedError } from '@backstage/errors';
-import type { Request } from 'express';
 import {
   createGateServices,
   ISSUER,
@@ -17,7 +16,7 @@ import type { TokenEntry } from '../rules/GateSettings';
 import { run } from './steps';
 import { verifyToken } from './verifyToken';
 
-// The proof has each kind of token. Here is what no state of it has: keys, clocks, memories, and an httpAuth of the app's own.
+// The proof has each kind of token. Here is what no state of it has: keys, clocks, memories, and an auth of the app's own.
 
 const NOW = Math.floor(Date.now() / 1000);
 const session = { sub: 'user:default/a', iat: NOW, exp: NOW + 3600 };
@@ -32,7 +31,7 @@ const onBehalf = unsignedToken('vnd.backstage.plugin', {
 const principal = { type: 'user', userEntityRef: session.sub };
 const invalid = new AuthenticationError('no');
 
-/** Creates a verifier with a backend whose `httpAuth` returns a principal, or throws. */
+/** Creates a verifier with a backend whose `auth` returns a principal, or throws. */
 function create(
   answer: () => object,
   options: {
@@ -63,13 +62,12 @@ function create(
   gate.policy = { tokens: options.tokens };
   const { services } = gate;
   const request = {
-    req: { headers: {} } as Request,
     plugin: {
       id: 'catalog',
-      httpAuthFor: () =>
+      verifierFor: () =>
         ({
-          recall: () => options.remembered && { principal: options.remembered },
-          credentials: async () => {
+          look: () => options.remembered && { principal: options.remembered },
+          find: async () => {
             calls += 1;
             return { principal: answer() };
           },
@@ -117,12 +115,6 @@ it('a token that has verified, and no other, shows the clock and the keys of the
   ]);
 });
 
-it('Backstage’s own cookie is authenticated each time, which gives limited access', async () => {
-  const { calls, verify } = create(() => principal, { remembered: principal });
-  await verify(limited, 'user-cookie');
-  expect(calls()).toBe(1);
-});
-
 it.each([
   ['something unknown', 'bearer', 'static', { type: 'unknown' }],
   [
@@ -142,7 +134,7 @@ it.each([
   },
 );
 
-it('a user’s token ends with its session also if an httpAuth of the app’s own makes a service of the user', async () => {
+it('a user’s token ends with its session also if an auth of the app’s own makes a service of the user', async () => {
   const { verify } = create(() => ({ type: 'service', subject: 'external:x' }));
   // The list of revocations is not loaded.
   const { excluded } = (await verify(user)) as VerifiedToken;
@@ -181,7 +173,7 @@ it('[P116] an external token is told what to write if tokens has no entry for it
 it.each([
   ['what is no error', 'no'],
   ['nothing', undefined],
-])('a token is invalid by %s that httpAuth throws', async (_, error) => {
+])('a token is invalid by %s that auth throws', async (_, error) => {
   const { verify } = create(() => {
     throw error;
   });

@@ -4,16 +4,11 @@ import type {
 } from '@backstage/backend-plugin-api';
 import { AuthenticationError } from '@backstage/errors';
 import { tokenTypes } from '@backstage/plugin-auth-node';
-import type { Request } from 'express';
 import type { TokenKind } from '../Decision';
 import type { GateServices } from '../GateServices';
 import type { VerifiedToken } from '../judge/findRefused';
-import type {
-  CredentialsReader,
-  TargetPlugin,
-} from '../plugins/BackendPlugins';
-import { substituteRequest } from '../read/readCredential';
-import { isExpired, Token, tokenOf } from '../read/token';
+import type { TargetPlugin } from '../plugins/BackendPlugins';
+import { isExpired, Token } from '../read/token';
 import { Refusal, toRefusal } from '../Refusal';
 import type { Policy } from '../rules/Policy';
 import type { LimitedRequest } from '../rules/TokenLimits';
@@ -24,9 +19,7 @@ import { awaited, Steps } from './steps';
 export interface Verification extends Partial<LimitedRequest> {
   /** The time by which limits have ended. Default: now. */
   now?: number;
-  /** The request that presents the token, in `Authorization` or elsewhere. */
-  req: object;
-  plugin: Pick<TargetPlugin, 'id' | 'httpAuthFor'>;
+  plugin: Pick<TargetPlugin, 'id' | 'verifierFor'>;
   policy: Policy;
   services: GateServices;
 }
@@ -38,7 +31,7 @@ export function isUser(
 }
 
 /**
- * Verifies a token with the `httpAuth` of the plugin that the request is for. Only Backstage verifies signatures.
+ * Verifies a token with the `auth` of the plugin that the request is for. Only Backstage verifies signatures.
  *
  * @returns a refusal: 401 if the token is invalid, 403 if its access restrictions exclude this plugin, and 503 if the keys are not
  *   available, if a plugin does not start, or if anything else fails
@@ -90,33 +83,29 @@ function* verify(
   }
   yield* awaited(keyEndpoints.assertCallerKnown(claims));
   // A user's token is the same for every plugin. A service's is verified for the requested id, installed or not.
-  const httpAuth = yield* awaited(plugin.httpAuthFor(claims));
+  const verifier = yield* awaited(plugin.verifierFor(claims));
   const keysPlugin = userToken && plugins.userKeysPlugin();
   if (keysPlugin && !keysPlugin.isUp()) {
     yield keysPlugin.started();
   }
-  // Backstage's own cookie gives limited access, which the credentials barrier asks for in its own way.
-  const remembered =
-    kind === 'user-cookie'
-      ? undefined
-      : httpAuth.recall?.(request.req as Request, token);
+  // Backstage's own cookie gives limited access.
+  const options = { allowLimitedAccess: kind === 'user-cookie' };
+  const remembered = verifier.look(token, options);
   let credentials: VerifiedToken['credentials'];
   try {
-    credentials =
-      remembered ??
-      (yield* awaited(authenticate(httpAuth, request, kind, token)));
-    assertPrincipal(credentials, kind);
+    credentials = assertPrincipal(
+      remembered ?? (yield* awaited(verifier.find(token, options))),
+      kind,
+      token,
+    );
   } catch (error) {
     return yield* explainFailure(error, request, kind, token);
-  }
-  if (!isSubject(credentials, token)) {
-    return Refusal.because('invalid-token');
   }
   if (!(yield* awaited(ownIssuer.trusts(userToken)))) {
     return Refusal.because('untrusted-issuer').of(userToken?.sub);
   }
   if (remembered) {
-    return toVerifiedToken(remembered, token, request);
+    return toVerifiedToken(credentials, token, request);
   }
   services.issuerClock.observe(userToken ?? {});
   keyEndpoints.observe(userToken);
@@ -126,52 +115,27 @@ function* verify(
 }
 
 /**
- * Authenticates a token. `httpAuth` caches one result per request, so that the credentials barrier behind the gate need not verify
- * again. The result of a token that the request does not hold in `Authorization` must not become that of the request.
- */
-function authenticate(
-  httpAuth: CredentialsReader,
-  request: Verification,
-  kind: TokenKind,
-  { text }: Token,
-): Promise<VerifiedToken['credentials']> {
-  const own = request.req as Request;
-  return httpAuth.credentials(
-    tokenOf(own) === text ? own : substituteRequest(text, kind),
-    {
-      allow: kind === 'bearer' ? ['user', 'service'] : ['user'],
-      allowLimitedAccess: kind === 'user-cookie',
-    },
-  );
-}
-
-/**
- * Asserts that a token may be that of a principal. A cookie holds a user's own: services have no cookies, and none acts for a user
- * through one. A custom `httpAuth` may return others than the gate asks for.
+ * Asserts that a token may be that of a principal, and returns its credentials. A cookie holds a user's own: services have no cookies,
+ * and none acts for a user through one. An `auth` of the app's own may return principals of other kinds, and another user than the one
+ * whose sessions the gate looks up.
  */
 function assertPrincipal(
-  credentials: VerifiedToken['credentials'],
+  credentials: BackstageCredentials,
   kind: TokenKind,
-): void {
+  { userToken }: Token,
+): VerifiedToken['credentials'] {
+  const { principal } = credentials as VerifiedToken['credentials'];
   const isAccepted =
-    kind === 'bearer'
-      ? ['user', 'service'].includes(credentials.principal.type)
-      : isUser(credentials) && !credentials.principal.actor;
+    principal.type === 'user'
+      ? principal.userEntityRef === userToken?.sub &&
+        (kind === 'bearer' || !principal.actor)
+      : principal.type === 'service' && kind === 'bearer';
   if (!isAccepted) {
     throw new AuthenticationError(
-      'httpAuth returned a principal that this kind of token can not have',
+      'auth returned a principal that this kind of token can not have',
     );
   }
-}
-
-/** Returns whether credentials are those of a token: a custom `httpAuth` may have authenticated a different one. */
-function isSubject(
-  { principal }: VerifiedToken['credentials'],
-  { userToken }: Token,
-): boolean {
-  return (
-    principal.type !== 'user' || principal.userEntityRef === userToken?.sub
-  );
+  return credentials as VerifiedToken['credentials'];
 }
 
 /** Returns a verified token, excluded if its session has ended, or if `auth.apiGate.tokens` excludes it from this request. */

@@ -1,6 +1,5 @@
 import { runInNewContext } from 'node:vm';
 import { AuthenticationError } from '@backstage/errors';
-import type { Request } from 'express';
 import {
   createGateServices,
   ISSUER,
@@ -117,19 +116,17 @@ describe('a token that goes to somebody else', () => {
   const header = Buffer.from('{"alg":"HS256"}').toString('base64url');
   const legacy = [header, ...parts].join('.');
 
-  // An `httpAuth` of the app's own may reject with anything.
+  // An `auth` of the app's own may reject with anything.
   it.each<[string, string, unknown, string]>([
     ['passes', legacy, new AuthenticationError('Unknown'), 'bearer'],
     ['is refused', 'static', undefined, 'invalid-token'],
   ])('%s', async (_, token, error, reason) => {
     const { gate, judgeWith } = create();
     gate.tokens.set(token, error as Error);
-    const { httpAuth } = gate.plugins.anyRegistered();
-    const { credentials } = httpAuth;
-    httpAuth.credentials = ((req: Request, ...args: [object]) =>
-      req.headers.authorization === `Bearer ${token}`
-        ? Promise.reject(error)
-        : credentials(req, ...args)) as never;
+    const { verifier } = gate.plugins.anyRegistered();
+    const { find } = verifier;
+    verifier.find = (read, options) =>
+      read.text === token ? Promise.reject(error) : find(read, options);
     const headers = { [HEADER]: live, ...bearer(token) };
     expect(await judgeWith(headers, PROTECTED)).toBe(reason);
   });
@@ -147,15 +144,15 @@ it.each([
     PUBLIC,
   ],
 ])(
-  'a promise of another realm, of an httpAuth of the app’s own, is waited for: %s for %s',
+  'a promise of another realm, of an auth of the app’s own, is waited for: %s for %s',
   async (expected, _, headers, path) => {
     const { gate, judgeWith } = create();
-    const { httpAuth } = gate.plugins.anyRegistered();
-    const own = httpAuth.credentials.bind(httpAuth);
-    httpAuth.credentials = ((req: Request, options: object) =>
+    const { verifier } = gate.plugins.anyRegistered();
+    const { find } = verifier;
+    verifier.find = (token, options) =>
       runInNewContext('new Promise((...args) => own.then(...args))', {
-        own: own(req, options),
-      })) as typeof own;
+        own: find(token, options),
+      });
     expect(await judgeWith(headers, path)).toBe(expected);
   },
 );

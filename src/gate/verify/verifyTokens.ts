@@ -7,7 +7,6 @@ import {
   VerifiedToken,
 } from '../judge/findRefused';
 import type { GateRequest } from '../read/GateRequest';
-import { substituteRequest } from '../read/readCredential';
 import type { PresentedToken, Token } from '../read/token';
 import { Refusal, toRefusal } from '../Refusal';
 import { awaited, run, Steps } from './steps';
@@ -15,7 +14,7 @@ import { findSessionRefusal, verifyAsRead, verifyToken } from './verifyToken';
 
 /**
  * Finds out what the tokens of a request are, one after the other, as long as the judgement may depend on the next one. This is the only
- * step that asks Backstage about tokens: its `httpAuth`, keys and discovery. It never throws: an unexpected error is the refusal
+ * step that asks Backstage about tokens: its `auth`, keys and discovery. It never throws: an unexpected error is the refusal
  * `failed` of the token.
  */
 export function* verifyTokens(
@@ -114,10 +113,9 @@ function* verifyForSignOut(
     return outcome;
   }
   // A user token is the same for every plugin: another one may have cached the token, or the keys.
-  const req = substituteRequest(token.text);
   const others = [...services.plugins.all()].map(async plugin => {
     const other = await run(
-      verifyToken({ plugin, policy, req, services }, kind, token),
+      verifyToken({ plugin, policy, services }, kind, token),
     );
     return other instanceof Refusal ? Promise.reject(other) : other;
   });
@@ -133,14 +131,15 @@ function* verifyForSignOut(
  */
 function* verifyElsewhere(
   { plugin }: GateRequest,
-  { claims, text }: Token,
+  token: Token,
 ): Steps<TokenOutcome> {
+  const { claims } = token;
   if (claims && !claims.isSymmetric) {
     return 'harmless';
   }
-  const httpAuth = yield* awaited(plugin.httpAuthFor(claims));
+  const verifier = yield* awaited(plugin.verifierFor(claims));
   const isUnknown = yield* awaited(
-    httpAuth.credentials(substituteRequest(text)).then(
+    verifier.find(token).then(
       () => false,
       error => error?.name === 'AuthenticationError',
     ),

@@ -64,6 +64,12 @@ export class GateReport implements GateObserver {
     }
   }
 
+  refusedBehind: GateObserver['refusedBehind'] = (id, { reason }) => {
+    const plugin = this.#labelOf(id.toLowerCase());
+    const outcome = 'refused-behind';
+    this.options.metrics?.decisions.add(1, { plugin, outcome, reason });
+  };
+
   stop(): void {
     this.counts.stop();
   }

@@ -47,6 +47,8 @@ export class Revocations extends RevocationList {
   #againCursor: string | undefined;
   /** The start of the last complete reading. */
   #loadedAt: number | undefined;
+  #firstReading: Promise<void> | undefined;
+  #onLoaded = () => {};
 
   constructor(
     private readonly options: {
@@ -67,6 +69,17 @@ export class Revocations extends RevocationList {
   /** Whether the list has ever been complete. Before that, a session may be revoked without being on it. */
   get isLoaded(): boolean {
     return this.#loadedAt !== undefined;
+  }
+
+  firstReading(): Promise<void> {
+    const loaded = () =>
+      new Promise<void>(resolve => {
+        this.#onLoaded = resolve;
+      });
+    this.#firstReading ??= this.isLoaded
+      ? Promise.resolve()
+      : storeInTime(loaded()).catch(() => {});
+    return this.#firstReading;
   }
 
   get isSyncing(): boolean {
@@ -157,6 +170,7 @@ export class Revocations extends RevocationList {
     } while (page.hasMore && !this.#stopping.signal.aborted);
     if (!this.#stopping.signal.aborted) {
       this.#loadedAt = startedAt;
+      this.#onLoaded();
     }
   }
 
