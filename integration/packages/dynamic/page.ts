@@ -13,7 +13,7 @@ export const [entry]: { package: string; pluginConfig: JsonObject }[] = parse(
 ).plugins;
 
 const { upstream } = parse(
-  blocksAfter(PAGE, '3. Let the gate replace two services')[0],
+  blocksAfter(PAGE, '3. Let the gate replace services')[0],
 );
 
 /** The variables of the container. */

@@ -173,25 +173,6 @@ it('waits for the cookie of a client that does not return it, ten times for one 
   expect(seen).toEqual([...Array(10).fill('waits'), 'passed', 'passed']);
 });
 
-it('gives a handler that replaces the token the credentials of that token', async () => {
-  await start();
-  const other = await sign({ sub: 'user:default/other' });
-  await remember(bearer());
-  handle = async (req, httpAuth, auth) => {
-    req.headers.authorization = `Bearer ${other}`;
-    return answerPrincipal(req, httpAuth, auth);
-  };
-  expect((await send(bearer())).body.userEntityRef).toBe('user:default/other');
-  handle = async (req, httpAuth) => {
-    req.headers.authorization = `Bearer ${other}x`;
-    return httpAuth.credentials(req).then(
-      () => 'passed',
-      error => error.name,
-    );
-  };
-  expect((await send(bearer())).body).toBe('AuthenticationError');
-});
-
 it('[P50] gives no request the credentials that a handler has changed, of a user, of who acts for one, or with restrictions', async () => {
   await start(
     restricted({ plugin: 'hello', permission: ['catalog.entity.read'] }),

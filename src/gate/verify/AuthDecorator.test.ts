@@ -97,17 +97,16 @@ describe.each(['enforce', 'report-only'] as const)('in %s', mode => {
     const { asked, loadRevocations, nameOf } = create(mode);
     await loadRevocations();
     const isEnforced = mode === 'enforce';
-    const none = { type: 'service' }.type;
     expect(await nameOf(user)).toBe('user');
     expect(await nameOf(user)).toBe('user');
-    expect(await nameOf(plugin)).toBe(none);
+    expect(await nameOf(plugin)).toBe('service');
     // `only` depends on the request: httpAuth and the gate apply it.
-    expect(await nameOf('ci')).toBe(none);
+    expect(await nameOf('ci')).toBe('service');
     expect(asked).toEqual([user, plugin, 'ci'].map(each => [each, undefined]));
     expect(await nameOf(foreign)).toBe(isEnforced ? INVALID : 'user');
     expect(await nameOf(endless)).toBe(isEnforced ? INVALID : 'user');
     const ended = await nameOf('over');
-    expect(ended === none).toBe(!isEnforced);
+    expect(ended === 'service').toBe(!isEnforced);
   });
 
   it('waits for the first reading of the list, six seconds in all, and then enforces as the gate does', async () => {
@@ -121,13 +120,10 @@ describe.each(['enforce', 'report-only'] as const)('in %s', mode => {
     await jest.advanceTimersByTimeAsync(0);
     expect(isDone).not.toHaveBeenCalled();
     await jest.advanceTimersByTimeAsync(1);
-    const expected =
-      mode === 'enforce'
-        ? expect.stringMatching(/^ServiceUnavailableError/)
-        : 'user';
-    expect(await first).toEqual(expected);
+    const expected = mode === 'enforce' ? /^ServiceUnavailableError/ : /^user$/;
+    expect(await first).toMatch(expected);
     // No later call waits.
-    expect(await nameOf(user)).toEqual(expected);
+    expect(await nameOf(user)).toMatch(expected);
     jest.useRealTimers();
   });
 
@@ -139,7 +135,7 @@ describe.each(['enforce', 'report-only'] as const)('in %s', mode => {
   });
 });
 
-it('[P41] has no keys fetched for a caller that the gate does not accept', async () => {
+it('has no keys fetched for a caller that the gate does not accept', async () => {
   const { asked, behind, nameOf, services } = create();
   services.keyEndpoints.assertCallerKnown = async claims => {
     if (claims?.sub === 'search') {
