@@ -51,7 +51,7 @@ function typeScriptFilesIn(folder: string): string[] {
     });
 }
 
-const titledTests = ['src', 'integration']
+const titledTests = ['src', 'integration', 'bench/load']
   .flatMap(typeScriptFilesIn)
   .flatMap(file => titledTestsIn(file, readDocument(file).text));
 

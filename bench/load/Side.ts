@@ -2,10 +2,10 @@ import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
-import type { SigningKey } from '../../../src/__tests__/__testUtils__/signingKey';
-import { freePort } from '../../../src/__tests__/__testUtils__/freePort';
-import { BackendProcess } from '../../BackendProcess';
-import { send, until } from '../../http';
+import type { SigningKey } from '../../src/__tests__/__testUtils__/signingKey';
+import { freePort } from '../../src/__tests__/__testUtils__/freePort';
+import { BackendProcess } from '../../integration/BackendProcess';
+import { send, until } from '../../integration/http';
 import { MixedLoad, openPath } from './MixedLoad';
 import type { BackendOptions, BackendSample, Sample } from './World';
 

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { Agent } from 'node:http';
-import type { UserTokenClaims } from '../../../src/__tests__/__testUtils__/signingKey';
+import type { UserTokenClaims } from '../../src/__tests__/__testUtils__/signingKey';
 import {
   rawUpgrade,
   RawUpgrade,
-} from '../../../src/__tests__/__testUtils__/rawUpgrade';
-import { withTimeout } from '../../../src/gate/util/time';
-import { Answer, Credentials, send, signOut } from '../../http';
+} from '../../src/__tests__/__testUtils__/rawUpgrade';
+import { withTimeout } from '../../src/gate/util/time';
+import { Answer, Credentials, send, signOut } from '../../integration/http';
 
 /** Signs a user token as the backend under load would have issued it. */
 type Sign = (claims: Partial<UserTokenClaims>) => Promise<string>;

@@ -1,4 +1,4 @@
-import { spreadOf } from '../../../bench/statistics';
+import { spreadOf } from '../statistics';
 
 /**
  * Returns the growth over a series of values: the median of the slopes between all pairs (Theil and Sen), times the length. A

@@ -13,11 +13,14 @@ import { ConfigSources } from '@backstage/config-loader';
 import { metrics } from '@opentelemetry/api';
 import { PrometheusExporter } from '@opentelemetry/exporter-prometheus';
 import { MeterProvider } from '@opentelemetry/sdk-metrics';
-import { visitorProvider } from '../../../dev/visitorProvider';
-import { recordingPlugin } from '../../../src/__tests__/__testUtils__/recordingPlugin';
-import { webSocketPlugin } from '../../../src/__tests__/__testUtils__/webSocketPlugin';
-import { childConfig, createChildBackend } from '../../createChildBackend';
-import { runAsChild } from '../../runAsChild';
+import { visitorProvider } from '../../dev/visitorProvider';
+import { recordingPlugin } from '../../src/__tests__/__testUtils__/recordingPlugin';
+import { webSocketPlugin } from '../../src/__tests__/__testUtils__/webSocketPlugin';
+import {
+  childConfig,
+  createChildBackend,
+} from '../../integration/createChildBackend';
+import { runAsChild } from '../../integration/runAsChild';
 import type { BackendOptions, BackendSample } from './World';
 
 const { configFile, metricsPort, withGate } =
@@ -71,7 +74,7 @@ const backend = createChildBackend(undefined, [
         ConfigSources.default({ argv: ['--config', configFile], watch: true }),
       ),
   }),
-  ...(withGate ? [import('../../../src')] : []),
+  ...(withGate ? [import('../../src')] : []),
   visitorProvider,
   hello.feature,
   live.feature,

@@ -1,10 +1,10 @@
 // Puts two backends under the same mixed load, and compares what grows in them: see `run`.
 import { randomBytes } from 'node:crypto';
 import type { JsonObject } from '@backstage/types';
-import { formatTable } from '../../../bench/Results';
-import { sleep } from '../../http';
-import { expectEqual } from '../../Report';
-import { postgresUrl, Run, runChecks } from '../../runChecks';
+import { formatTable } from '../Results';
+import { sleep } from '../../integration/http';
+import { expectEqual } from '../../integration/Report';
+import { postgresUrl, Run, runChecks } from '../../integration/runChecks';
 import { Side } from './Side';
 import { growthOf } from './trend';
 import type { Sample } from './World';
