@@ -161,7 +161,7 @@ Before each change, the tests that start backends run on December 2025 with Node
 release of the gate, they run on August 2026 with Node 22, and on September 2026 with Node 24. On every release of the table, the attacks of
 \`src/__tests__/attacks\` run then on Node 24, and the packed gate starts on Node 22 and 24: npm installs it beside the packages of that release without a
 second copy of a Backstage package, and the backend passes and refuses requests as it should. Node 20 is not supported, though the commands of the
-README and \`npm test\` run there. Node 26, which Backstage does not ask for yet, is tried with each change.
+README and \`npm test\` run there. Node 26, which Backstage does not ask for yet, is tried each night.
 
 ${table([['Release', 'Backstage', 'backend-defaults', 'Node', 'Missing'], ...releases])}
 

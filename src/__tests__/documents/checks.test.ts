@@ -13,14 +13,12 @@ interface Ended {
   stdout: string;
 }
 
-/** Runs a script that has the functions of `.ci/checks.sh`. */
-function start(script: string, env: Record<string, string> = {}) {
-  const functions = path.join(root, '.ci/checks.sh');
-  const running = promisify(execFile)(
-    'bash',
-    ['-uo', 'pipefail', '-c', `. '${functions}'\n${script}`],
-    { env: { PATH: process.env.PATH, ...env } },
-  );
+/** Runs the checks of a list. */
+function start(list: string, args: string[] = [], env: object = {}) {
+  const running = promisify(execFile)(path.join(root, '.ci/checks.sh'), args, {
+    env: { PATH: process.env.PATH, ...env },
+  });
+  running.child.stdin!.end(list);
   const ended: Promise<Ended> = running.then(
     ({ stdout }) => ({ code: 0, stdout }),
     error => error,
@@ -28,178 +26,100 @@ function start(script: string, env: Record<string, string> = {}) {
   return { child: running.child, ended };
 }
 
-const run = (script: string) => start(script).ended;
-
-function isRunning(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch {
-    return false;
-  }
-}
-
-// `timeout` and `tail --pid` are those of GNU.
+// `timeout` is that of GNU.
 const describeOnLinux = process.platform === 'linux' ? describe : describe.skip;
 
 describeOnLinux('.ci/checks.sh', () => {
-  it('prints the output of each check whole, of checks beside others when they are joined', async () => {
-    const { code, stdout } = await run(`
-      beside slow bash -c 'echo 1 of slow; sleep 1; echo 2 of slow'
-      beside fast bash -c 'echo 1 of fast; echo Tests: 7 passed, 7 total'
-      check first bash -c 'echo 1 of first; sleep 0.5; echo 2 of first'
-      check second echo 1 of second
-      join
-      check last echo 1 of last
-      finish`);
-    const withoutTimes = stdout
-      .replace(/, from \d+ s(, last line at \d+ s)?$/gm, '')
-      .replace(/ *\b\d+ s\b/g, ' N s');
-    expect(withoutTimes).toBe(`
-=== first
+  it('prints the output of each check, its time, and the sum of all tests', async () => {
+    const { code, stdout } = await start(`
+# a comment
+first: echo 1 of first
+[1 at a time]
+tests: echo 1 of tests; echo 'Tests: 7 passed, 7 total'
+`).ended;
+    expect(stdout.replace(/\b\d+ s\b/g, 'N s')).toBe(`
+=== first, from N s to N s
 1 of first
-2 of first
 
-=== second
-1 of second
-
-=== slow
-1 of slow
-2 of slow
-
-=== fast
-1 of fast
+=== tests, from N s to N s
+1 of tests
 Tests: 7 passed, 7 total
 
-=== last
-1 of last
-
-All checks took N s, and N s of CPU time:
- N s N s CPU  first
- N s N s CPU  second
- N s N s CPU  slow
- N s N s CPU  fast
- N s N s CPU  last
-11 passed, 0 failed
+All checks took N s:
+    N s  first
+    N s  tests
+8 passed, 0 failed
 `);
     expect(code).toBe(0);
   });
 
-  it('runs checks beside each other', async () => {
-    const folder = folderWith({});
-    const meet = (own: string, other: string) =>
-      `bash -c 'touch ${folder}/${own}; until [ -e ${folder}/${other} ]; do sleep 0.1; done'`;
-    const { stdout } = await run(`
-      limit=20s
-      beside one ${meet('one', 'two')}
-      check two ${meet('two', 'one')}
-      finish`);
-    expect(stdout).toContain('2 passed, 0 failed');
-  });
-
-  it('runs one of the queued checks at a time, beside others', async () => {
-    const folder = folderWith({});
-    const { stdout } = await run(`
-      limit=20s
-      queue one bash -c 'sleep 1; touch ${folder}/one'
-      queue two bash -c '[ -e ${folder}/one ] && touch ${folder}/two'
-      queue broken false
-      queue three touch ${folder}/three
-      check beside bash -c 'until [ -e ${folder}/two ]; do sleep 0.1; done'
-      join
-      queue four test -e ${folder}/three
-      finish`);
-    expect(stdout).toMatch(/\nFAILED: broken\n5 passed, 1 failed\n$/);
-  });
-
   it.each([
-    ['check', 'false', 1],
-    ['beside', 'false', 1],
-    ['beside', "bash -c 'echo Tests: 2 failed, 3 passed, 5 total; exit 1'", 2],
-    ['check', "bash -c 'echo Tests: 0 failed, 3 passed, 3 total; exit 1'", 1],
-  ])(
-    'fails and names a check that fails at the end: %s %s',
-    async (how, command, failed) => {
-      const { code, stdout } = await run(`
-        ${how} broken ${command}
-        check whole true
-        finish`);
-      expect(code).toBe(1);
-      expect(stdout).toMatch(
-        new RegExp(`\\nFAILED: broken\\n\\d passed, ${failed} failed\\n$`),
-      );
-    },
-  );
-
-  it('prints the CPU time of each check, with its processes, and of all', async () => {
-    // Ended by the system after a second of CPU time, however long that takes.
-    const busy = `bash -c 'ulimit -t 1; while :; do :; done & wait'`;
-    const { stdout } = await run(`
-      beside besides ${busy}
-      check alone ${busy}
-      check idle sleep 1
-      finish`);
-    expect(stdout).toMatch(/, and 2 s of CPU time:\n/);
-    expect(stdout.match(/\d s CPU {2}\w+/g)).toEqual([
-      '1 s CPU  alone',
-      '0 s CPU  idle',
-      '1 s CPU  besides',
-    ]);
+    ['false', 1],
+    ['echo Tests: 2 failed, 3 passed, 5 total; exit 1', 2],
+    ['echo Tests: 0 failed, 3 passed, 3 total; exit 1', 1],
+    ['sleep 60', 1],
+  ])('fails and names a check that fails: %s', async (command, failed) => {
+    const list = `whole: true\nbroken: ${command}\nlast: true\n`;
+    const { ended } = start(list, [], { CHECK_LIMIT: '1s' });
+    const { code, stdout } = await ended;
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      new RegExp(`\\nFAILED: broken\\n\\d passed, ${failed} failed\\n$`),
+    );
   });
 
-  it('names a trial that fails, and does not count it', async () => {
-    const { code, stdout } = await run(`
-      trial broken bash -c 'echo Tests: 2 failed, 3 passed, 5 total; exit 1'
-      trial whole echo Tests: 3 passed, 3 total
-      check counted true
-      finish`);
-    expect(stdout.replace(/ +\d+ s/g, 'N s')).toMatch(
-      /CPU {2}counted\n.+CPU {2}tried: broken FAILED, which does not count\n.+CPU {2}tried: whole\n1 passed, 0 failed\n$/,
-    );
+  it('names a check to try that fails, and does not count it', async () => {
+    const { code, stdout } = await start('a: true\ntry b: false\n').ended;
+    expect(stdout).toMatch(/ s {2}try b {2}FAILED\n1 passed, 0 failed\n$/);
     expect(code).toBe(0);
   });
 
-  it.each(['check', 'beside', 'queue'])(
-    'ends a check after its limit: %s',
-    async how => {
-      const { code, stdout } = await run(`
-        limit=0.5s
-        ${how} endless sleep 60
-        finish`);
-      expect(code).toBe(1);
-      expect(stdout).toContain(
-        'The check was ended after 0.5s\nFAILED: endless\n',
-      );
-    },
-  );
+  it('runs as many at a time as a line says', async () => {
+    const folder = folderWith({});
+    const meet = (own: string, other: string) =>
+      `touch ${folder}/${own}; until [ -e ${folder}/${other} ]; do sleep 0.1; done`;
+    const { stdout } = await start(
+      `alone: [ ! -e ${folder}/one ]
+[2 at a time]
+one: ${meet('one', 'two')}
+two: ${meet('two', 'one')}
+three: sleep 1; touch ${folder}/three
+[1 at a time]
+four: [ -e ${folder}/three ]; sleep 0.5; touch ${folder}/four
+five: [ -e ${folder}/four ]
+`,
+      [],
+      { CHECK_LIMIT: '10s' },
+    ).ended;
+    expect(stdout).toMatch(/\n6 passed, 0 failed\n$/);
+  });
 
-  it.each(['SIGINT', 'SIGTERM'] as const)(
-    'leaves no process and no file when it is ended by %s',
-    async signal => {
-      const folder = folderWith({ 'temporary/.keep': '' });
-      const pidIn = (name: string) =>
-        Number(readFileSync(path.join(folder, name), 'utf8'));
-      const { child, ended } = start(
-        `
-        queue one bash -c 'sleep 60 & echo $! >${folder}/one; wait'
-        queue never touch ${folder}/three
-        check two bash -c 'sleep 60 & echo $! >${folder}/two; wait'
-        check three touch ${folder}/three
-        finish`,
-        { TMPDIR: path.join(folder, 'temporary') },
-      );
-      await until(
-        async () =>
-          existsSync(path.join(folder, 'one')) &&
-          existsSync(path.join(folder, 'two')) &&
-          pidIn('two') > 0,
-      );
-      child.kill(signal);
-      expect((await ended).code).toBe(signal === 'SIGINT' ? 130 : 143);
-      await until(() => !isRunning(pidIn('one')) && !isRunning(pidIn('two')));
-      expect(existsSync(path.join(folder, 'three'))).toBe(false);
-      expect(readdirSync(path.join(folder, 'temporary'))).toEqual(['.keep']);
-    },
-  );
+  it('runs the first check and the one that is named, and prints the names', async () => {
+    const list = 'first: true\none: exit 1: 2\nanother one: true\n';
+    const { code, stdout } = await start(list, ['another one']).ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/ s {2}first\n.* s {2}another one\n2 passed/);
+    expect((await start(list, ['exit 1']).ended).code).toBe(1);
+    const names = JSON.parse((await start(list, ['--json']).ended).stdout);
+    expect(names).toEqual(['first', 'one', 'another one']);
+  });
+
+  it('leaves no process and no file when it is ended', async () => {
+    const folder = folderWith({ 'temporary/.keep': '' });
+    const { child, ended } = start(
+      `one: sleep 60 & echo $! >${folder}/one; wait\ntwo: touch ${folder}/two\n`,
+      [],
+      { TMPDIR: path.join(folder, 'temporary') },
+    );
+    const file = path.join(folder, 'one');
+    const pid = () => Number(readFileSync(file, 'utf8'));
+    await until(async () => existsSync(file) && pid() > 0);
+    child.kill('SIGTERM');
+    expect((await ended).code).toBe(130);
+    await until(async () => !existsSync(`/proc/${pid()}`));
+    expect(existsSync(path.join(folder, 'two'))).toBe(false);
+    expect(readdirSync(path.join(folder, 'temporary'))).toEqual(['.keep']);
+  });
 });
 
 it('npm test runs the files alone that its arguments name', async () => {
@@ -251,7 +171,7 @@ it('the gate supports the versions of Node that the newest release of Backstage 
   const [, atTop] = textOf('README.md').match(/ · Node (.+) · /)!;
   expect(majorsIn(atTop)).toEqual(supported);
   const nodes = jsonOf('.ci/node/package.json').dependencies;
-  const [, tried] = textOf('.ci/run').match(/^trial .+withNode\.sh (\d+)/m)!;
+  const [, tried] = textOf('.ci/nightly').match(/^try .+withNode\.sh (\d+)/m)!;
   expect(supported).not.toContain(tried);
   expect(Object.keys(nodes)).toEqual(
     [...supported, tried].map(major => `node-${major}`),
