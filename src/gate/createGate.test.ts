@@ -13,7 +13,6 @@ import {
 import { unsignedToken } from '../__tests__/__testUtils__/unsignedToken';
 import type { IssuedCookie } from './cookie/CookieIssuer';
 import { MAX_TOKEN_BYTES } from './cookie/GateCookie';
-import { Refusal } from './Refusal';
 
 const NOW = Math.floor(Date.now() / 1000);
 const COOKIE_ENDPOINT = '/.backstage/auth/v1/cookie';
@@ -147,22 +146,6 @@ describe('the gate', () => {
       expect(gate.handled).toEqual([]);
     });
 
-    it('are not for any other method or path, nor for a token of a revoked session', async () => {
-      for (const plugin of ['ours', 'absent']) {
-        expect((await keys(plugin, 'POST')).status).toBe(401);
-        expect((await keys(plugin, 'GET', bearer(ended))).status).toBe(401);
-        const { status } = await gate.send('GET', `/api/${plugin}${KEYS}/`);
-        expect(status).toBe(401);
-      }
-      expect(gate.handled).toEqual([]);
-    });
-
-    it('are for the handlers in report-only', async () => {
-      gate.policy.mode = 'report-only';
-      expect((await keys('ours')).body).toBe('handled');
-      expect((await keys('absent')).body).toBe('handled');
-    });
-
     it('are 503 if the gate can not read them, and no handler runs', async () => {
       const listKeys = jest
         .spyOn(
@@ -173,19 +156,6 @@ describe('the gate', () => {
       const { status } = await keys('ours');
       listKeys.mockRestore();
       expect([status, gate.handled]).toEqual([503, []]);
-    });
-
-    it('go on to the gateway, for a plugin that is not installed, without the cookie', async () => {
-      const front = await startBareGate({ installed: ['hello', 'gateway'] });
-      const headerLine = cookie(user);
-      const { body } = await front.send(
-        'GET',
-        `/api/absent${KEYS}`,
-        headerLine,
-      );
-      await front.stop();
-      expect(body).toBe('handled');
-      expect(front.handled[0].headers.cookie).toBe('a=1');
     });
   });
 
@@ -338,23 +308,6 @@ describe('the gate', () => {
     const stock = `Cookie: a=1; backstage-auth=${limited}`;
     const absent = '/api/absent/x';
 
-    it.each([
-      ['a user’s bearer', [bearer(user), cookie('x')], user, '1'],
-      ['a user’s cookie', [cookie(user)], user, '1'],
-      ['a service', [bearer(service)], service, undefined],
-      ['a service that acts', [bearer(onBehalf)], onBehalf, undefined],
-      ['a static token', [bearer('static')], 'static', undefined],
-    ])(
-      'in the backend behind gets the token of %s, and by a user’s own that the gate in front issues the cookie',
-      async (_, headerLines, token, mark) => {
-        await gate.send('GET', absent, ...headerLines);
-        const { headers } = gate.handled[0];
-        expect(headers.authorization).toBe(`Bearer ${token}`);
-        expect(headers[MARK]).toBe(mark);
-        expect(headers.cookie ?? 'a=1').toBe('a=1');
-      },
-    );
-
     it('in the backend behind is not marked for a token that no cookie can hold', async () => {
       const marks = [];
       const [, payload] = user.split('.');
@@ -400,22 +353,6 @@ describe('the gate', () => {
     );
   });
 
-  describe('Backstage’s own cookie', () => {
-    const stock = `Cookie: backstage-auth=${limited}`;
-
-    it('is taken away from the cookie endpoint if its session has ended', async () => {
-      const endedStock = `Cookie: a=1; backstage-auth=${endedLimited}; b=2`;
-      for (const [target, line, expected] of [
-        [`/api/hello${COOKIE_ENDPOINT}`, endedStock, 'a=1; b=2'],
-        [`/api/hello${COOKIE_ENDPOINT}`, stock, stock.slice(8)],
-        ['/api/hello/x', endedStock, endedStock.slice(8)],
-      ]) {
-        await gate.send('GET', target, bearer(user), line);
-        expect(gate.handled.at(-1)!.headers.cookie).toBe(expected);
-      }
-    });
-  });
-
   describe('issuing the cookie', () => {
     const issued = () =>
       gate.told.filter(each => (each as string[])[0] === 'issues');
@@ -425,38 +362,6 @@ describe('the gate', () => {
       expect(answer.headers['x-issued']).toBe('yes');
       expect(issued()).toEqual([['issues', user, A, A]]);
     });
-
-    it.each([
-      ['a cookie', 'GET', [cookie(user)]],
-      ['OPTIONS', 'OPTIONS', [bearer(user)]],
-      ['a service', 'GET', [bearer(service)]],
-      ['a service that acts for a user', 'GET', [bearer(onBehalf)]],
-      ['a static token', 'GET', [bearer('static')]],
-      ['a user token by which a service acts', 'GET', [bearer(delegated)]],
-      ['a user token that stands for a service', 'GET', [bearer(notUser)]],
-      [
-        'a request that a gate in front has passed',
-        'GET',
-        [bearer(user), 'X-Api-Gate-Cookie-Issued-In-Front: 1'],
-      ],
-    ])('is not for %s', async (_, method, headerLines) => {
-      const { status } = await gate.send(
-        method,
-        '/api/hello/x',
-        ...headerLines,
-      );
-      expect(status).toBe(200);
-      expect(issued()).toEqual([]);
-    });
-
-    it.each(['GET', 'POST'])(
-      'is not for a %s of another site',
-      async method => {
-        await gate.send(method, '/api/hello/x', bearer(user), CROSS_SITE);
-        expect(gate.handled).toHaveLength(1);
-        expect(issued()).toEqual([]);
-      },
-    );
 
     it.each([
       ['https://backstage.example.com', 'hello/x', true],
@@ -630,32 +535,6 @@ describe('the gate', () => {
       expect(gate.handled[0].headers.authorization).toBeUndefined();
     });
 
-    it('keeps the cookie while the plugin with the keys starts, and asks no plugin', async () => {
-      const starting = Promise.reject(
-        new Refusal('starting', { message: 'wait' }),
-      );
-      starting.catch(() => {});
-      gate.starting.set('auth', starting);
-      gate.asked.length = 0;
-      const answer = await signOut(cookie(token));
-      gate.starting.clear();
-      expect([answer.status, answer.body]).toEqual([503, 'wait']);
-      expect(answer.headers['set-cookie']).toBeUndefined();
-      expect(gate.decided[0].decision.credential).toBe('cookie');
-      expect([gate.asked, gate.stored]).toEqual([[], []]);
-    });
-
-    it('fails with an unexpected error, whatever properties that has', async () => {
-      const error = Object.assign(new Error('unexpected'), { isFinal: true });
-      jest
-        .spyOn(gate.services.keyEndpoints, 'assertCallerKnown')
-        .mockRejectedValueOnce(error);
-      const answer = await signOut(cookie(token));
-      expect(answer.status).toBe(503);
-      expect(answer.headers['set-cookie']).toBeUndefined();
-      expect(gate.decided[0].decision.reason).toBe('failed');
-    });
-
     it('asks other plugins for the keys that its own lacks, for ten calls a second', async () => {
       gate.hasKeys = false;
       gate.asked.length = 0;
@@ -677,17 +556,6 @@ describe('the gate', () => {
       expect((await signOut(cookie(token))).status).toBe(200);
       now.mockRestore();
       find.mockRestore();
-    });
-
-    it('is 503 where one of two revocations is not stored', async () => {
-      gate.policy.signOut!.scope = 'user';
-      jest.spyOn(gate.services, 'signOutUser').mockResolvedValueOnce({
-        revocation: { scope: 'user', sub, iat: NOW, exp: NOW },
-        isStored: false,
-        offlineSessions: 'kept',
-      });
-      expect((await signOut(cookie(token))).status).toBe(503);
-      expect(gate.decided[0].decision.reason).toBe('sign-out-not-stored');
     });
 
     it('waits for a router that is not that of Backstage', async () => {
@@ -714,30 +582,6 @@ describe('the gate', () => {
       ).toBe(401);
     });
 
-    it('with scope user ends all of the user’s, unless its own was ended before', async () => {
-      gate.policy.signOut!.scope = 'user';
-      await signOut(cookie(token));
-      expect(gate.stored).toMatchObject([
-        { scope: 'session', sub },
-        { scope: 'user', sub },
-      ]);
-      expect(
-        signedOut().map(([, of]) => (of as { scope: string }).scope),
-      ).toEqual(['session', 'user']);
-      gate.stored.length = 0;
-      await signOut(cookie(token));
-      expect(gate.stored).toMatchObject([{ scope: 'session', sub }]);
-    });
-
-    it('keeps a session of the user that is known to be longer than any', async () => {
-      gate.policy.signOut!.scope = 'user';
-      const exp = NOW + 100 * 86_400;
-      const long = userToken(sub, { exp });
-      gate.tokens.set(long, { type: 'user', userEntityRef: sub });
-      await signOut(cookie(long));
-      expect(gate.stored.map(each => each.exp)).toEqual([exp, exp]);
-    });
-
     describe('everywhere', () => {
       beforeEach(() => {
         gate.endOfflineSessions.mockReset().mockResolvedValue({ ended: 1 });
@@ -759,31 +603,6 @@ describe('the gate', () => {
           { scope: 'user', sub },
         ]);
       });
-    });
-
-    describe.each([
-      ['a plugin that is not installed', 'absent'],
-      ['one whose router is not that of Backstage', 'ours'],
-    ])('at %s', (_plugin, plugin) => {
-      const target = `/api/${plugin}${COOKIE_ENDPOINT}`;
-
-      it.each([
-        ['no credential', []],
-        ['a cookie that fails', ['Cookie: token=x']],
-        ['a bearer that fails', [bearer('x')]],
-        ['a bearer of another scheme', ['Authorization: Basic YTpi']],
-      ])(
-        '[P1] with %s is answered as by that router',
-        async (_, headerLines) => {
-          const answer = await gate.send('DELETE', target, ...headerLines);
-          expect([answer.status, answer.body]).toEqual([204, '']);
-          expect(answer.headers['x-stock']).toBe('cleared');
-          expect([gate.stored, gate.handled]).toEqual([[], []]);
-          expect(gate.decided).toMatchObject([
-            { decision: { outcome: 'passed', reason: 'sign-out' } },
-          ]);
-        },
-      );
     });
   });
 

@@ -207,13 +207,6 @@ describe('a backend with the gate', () => {
     expect(await statusOf(`/api/catalog${KEYS.toUpperCase()}`)).toBe(401);
   });
 
-  it('serves health and 404 outside /api as without the gate', async () => {
-    expect(await statusOf('/.backstage/health/v1/readiness')).toBe(200);
-    for (const target of ['/', '/api', '/api/']) {
-      expect(await statusOf(target)).toBe(404);
-    }
-  });
-
   it('guards its own routes, and those of the cookie endpoints', async () => {
     for (const target of [
       '/api/auth/api-gate/v1/policy',
@@ -273,30 +266,13 @@ describe('a backend with the gate', () => {
     it.each([
       ['POST', '/api/closed/health'],
       ['DELETE', '/api/closed/health'],
+      // The attacks have more spellings.
       ...[
-        ...['/api/closed/hook', '/api/closed/healthx'],
-        ...['/api/closed/health.json', '/api/closed/health/x'],
-        ...['/api/closed/static', '/api/closed/staticx/a.js'],
-        // The following are spellings that Express, or another server, might read as one of the paths above.
-        ...['/api/closed/Health', '/api/Closed/health', '/API/closed/health'],
-        ...['/api/closed/health/', '/api/closed//health'],
-        ...['//api/closed/health', '/api/closed/health#'],
-        ...['/api/closed/health#x', '/api/closed/health?#x'],
-        ...['/api/closed/./health', '/api/closed/x/../health'],
-        ...['/api/closed/static/../secret', '/api/closed/static/..;/secret'],
-        ...['/api/closed/static/;/secret', '/api/closed/static/%2e%2e/secret'],
-        ...['/api/closed/static/..%2fsecret', '/api/closed/static\\..\\secret'],
-        ...['/api/closed/static/a\\b', '/api/closed/he%61lth'],
-        ...['/api/closed/health%00', '/api/closed/health%20'],
-        ...['/api/closed/static/\xa0', '/api/closed/static/caf\xe9'],
-        ...['/api/closed/health?\xa0', '/api/cl%6fsed/health'],
-        '/api/hello/../closed/health',
-        '/api/closed/static/^^^^/static/secret#',
-        ...['/api/closed/^^^^/static/secret#', '/api\\closed/health#'],
-        ...['http://any/api/closed/health', 'http://any/api/hello/data'],
-        ...['foo://any/api/closed/health', 'foo:///api/closed/health'],
-        ...['http:///api/closed', 'file:///api/closed'],
-        'foo://any/api/closed?q',
+        ...['/api/closed/hook', '/api/closed/healthx', '/api/closed/static'],
+        ...['/api/closed/Health', '/api/Closed/health', '/api/closed/health/'],
+        ...['/api/closed/x/../health', '/api/closed/static/..%2fsecret'],
+        ...['/api/closed/he%61lth', '/api/closed/health#x'],
+        ...['/api\\closed/health#', 'http://any/api/closed/health'],
       ].map(target => ['GET', target]),
     ])('do not open %s %s', async (method, target) => {
       const before = handledCount();
@@ -326,13 +302,6 @@ describe('a backend with the gate', () => {
       expect(await statusOf('/api/nosuchplugin/x', auth)).toBe(404);
       await expectRefused(get('/api/otherplugin/x', auth), INVALID);
       await expectRefused(get('/api/nosuch%70lugin/x', auth), INVALID);
-    });
-
-    it('pass nowhere where no plugin can have the name that they are for', async () => {
-      const auth = bearer(await hello.tokenFor('-'));
-      for (const id of ['nosuchplugin', 'nosuch%70lugin']) {
-        await expectRefused(get(`/api/${id}/x`, auth), INVALID);
-      }
     });
 
     it('leave req.user unset, and set no cookie', async () => {
@@ -430,17 +399,10 @@ describe('a backend with the gate', () => {
         const header = { typ: 'vnd.backstage.user', alg: 'none' };
         return `${base64url.encode(JSON.stringify(header))}.${payload}.`;
       },
-      truncated: async () => (await signUser()).slice(0, -20),
-      'without a signature': async () =>
-        (await signUser()).split('.').slice(0, 2).join('.'),
       'flipped in the middle': async () => forge(await signUser()),
       limited: async () =>
         (await backend.stockCookie('hello', bearer(guestToken))).split('=')[1],
-      'of an unknown type': () => signUser({ typ: 'JWT' }).then(t => `${t}x`),
-      'three dots': () => '...',
       garbage: () => 'a.b.c',
-      'garbage in base64': () => 'e30.e30.e30',
-      'not a token': () => 'x',
     };
 
     it.each(Object.keys(cases))('%s, as bearer and as cookie', async name => {
@@ -487,23 +449,6 @@ describe('a backend with the gate', () => {
         );
       },
     );
-
-    it('is not the cookie behind a bearer that fails', async () => {
-      await expectRefused(
-        get('/api/hello/data', bearer('x'), cookie(guestToken)),
-        INVALID,
-      );
-    });
-
-    it('is the bearer where there is a cookie too', async () => {
-      const line = `Authorization: bearer ${guestToken}`;
-      expect(await statusOf('/api/closed/x', line, cookie('x'))).toBe(200);
-    });
-
-    it('is the cookie behind an empty Authorization', async () => {
-      const lines = ['Authorization: ', cookie(guestToken)];
-      expect(await statusOf('/api/closed/x', ...lines)).toBe(200);
-    });
 
     it('is not a cookie with two values', async () => {
       for (const headerLines of [

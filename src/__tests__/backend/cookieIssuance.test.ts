@@ -13,8 +13,6 @@ import {
   signedBackends,
 } from '../__testUtils__/signedBackends';
 
-const MINUTE = 60_000;
-
 const backends = signedBackends();
 let clock: jest.SpyInstance | undefined;
 afterEach(async () => {
@@ -150,13 +148,6 @@ describe('auth.apiGate.cookie', () => {
   });
 });
 
-/** Moves the clock by which the gate measures intervals. */
-function pass(ms: number) {
-  const at = performance.now() + ms;
-  clock ??= jest.spyOn(performance, 'now');
-  clock.mockReturnValue(at);
-}
-
 /** Returns the seconds that a cookie lives, by both of its attributes. */
 function lifeOf(setCookie: string | undefined) {
   const [, maxAge, expires] = setCookie!.match(
@@ -186,50 +177,5 @@ describe('[P48] the life of the cookie', () => {
     const { bearer: own, get } = await signInFor();
     const { headers } = await get(own);
     expect(lifeOf(headers['set-cookie'])).toBe(900);
-  });
-
-  it('begins anew with a bearer token after half of it, never with the cookie alone', async () => {
-    const { bearer: own, get, held } = await signInFor('20m');
-    await get(own);
-    const isSet = async (...headerLines: string[]) => {
-      const { status, headers } = await get(...headerLines);
-      expect(status).toBe(200);
-      return headers['set-cookie'] !== undefined;
-    };
-    expect(await isSet(own, held)).toBe(false);
-    pass(9 * MINUTE);
-    expect(await isSet(own, held)).toBe(false);
-    pass(2 * MINUTE);
-    expect(await isSet(held)).toBe(false);
-    const { headers } = await get(own, held);
-    expect(lifeOf(headers['set-cookie']?.split('\n').at(-1))).toBe(1200);
-    expect(headers['cache-control']).toBe('no-store');
-    expect(await isSet(own, held)).toBe(false);
-  });
-
-  it('begins anew where a handler would answer 304, which sets no cookie', async () => {
-    const { bearer: own, get, held } = await signInFor('20m');
-    await get(own);
-    const { headers } = await get(own, held);
-    const validator = `If-None-Match: ${headers.etag}`;
-    expect((await get(own, held, validator)).status).toBe(304);
-    pass(11 * MINUTE);
-    const renewed = await get(own, held, validator);
-    expect(renewed.status).toBe(200);
-    expect(lifeOf(renewed.headers['set-cookie']?.split('\n').at(-1))).toBe(
-      1200,
-    );
-    expect((await get(own, held, validator)).status).toBe(304);
-  });
-
-  it('is known to an issuer of the adopter', async () => {
-    const contexts: CookieIssuerContext[] = [];
-    const issuer = cookieIssuer('mine', {
-      issueCookie: context => void contexts.push(context),
-    });
-    const { bearer: own, get } = await signInFor('20m', [issuer]);
-    await get(own);
-    const ms = contexts[0].expires.getTime() - Date.now();
-    expect(Math.abs(ms - 20 * MINUTE)).toBeLessThan(2_000);
   });
 });

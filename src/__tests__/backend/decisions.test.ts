@@ -99,51 +99,6 @@ describe('[P38] a refusal', () => {
       expect(passed.headers).not.toHaveProperty(HEADER);
     }
   });
-
-  it('has one of 1,000 ids, while the log has one line, and the audit one event a second with the number of all', async () => {
-    const backend = await start();
-    const startedAt = Date.now();
-    const ids: string[] = [];
-    for (let i = 0; i < 1_000; i += 25) {
-      const answers = await Promise.all(
-        Array.from({ length: 25 }, () => backend.get('/api/hello/x')),
-      );
-      ids.push(...answers.map(idOf));
-    }
-    const seconds = (Date.now() - startedAt) / 1000;
-    expect(new Set(ids).size).toBe(1_000);
-    expect(backend.logged('API gate refused a request')).toHaveLength(1);
-    // The next event has the number of those that were left out before it.
-    await new Promise(resolve => setTimeout(resolve, 1_100));
-    await backend.get('/api/hello/x');
-    await until(() => backend.denials().at(-1)?.requests === 1_001);
-    expect(backend.denials().length).toBeLessThanOrEqual(seconds + 2);
-    const [first] = backend.denials();
-    expect(ids).toContain(first.decision);
-    expect(backend.linesWith(first.decision)).toHaveLength(1);
-  });
-
-  it('has an id in the log in report-only, where the answer is that of the handler', async () => {
-    const { get, logged, sign } = await start({
-      apiGate: { mode: 'report-only' },
-    });
-    const answer = await get('/api/hello/x', cookie(await sign()), EVIL);
-    expect(answer.headers).not.toHaveProperty(HEADER);
-    const [line] = logged('API gate would have refused a request');
-    expect(line.meta).toMatchObject({
-      reason: 'cross-site',
-      decision: expect.stringMatching(ID),
-    });
-  });
-
-  it('has an id in the log while the backend stops, too', async () => {
-    const { get, linesWith, stop } = await start();
-    const first = await get('/api/hello/x');
-    const waiting = await get('/api/hello/x');
-    await stop();
-    expect(linesWith(idOf(first))).toHaveLength(1);
-    expect(linesWith(idOf(waiting))).toHaveLength(1);
-  });
 });
 
 describe('[P39] the audit event of a refusal', () => {

@@ -14,7 +14,7 @@ import {
   now,
   SAME_ORIGIN,
 } from '../__testUtils__/requestParts';
-import { SignedBackend, signedBackends } from '../__testUtils__/signedBackends';
+import { signedBackends } from '../__testUtils__/signedBackends';
 import { freePort } from '../__testUtils__/freePort';
 import { discovery } from '../__testUtils__/startBackend';
 import { until } from '../__testUtils__/until';
@@ -245,80 +245,6 @@ describe('keys that can not be fetched', () => {
     expect(await healed.statusOf(TARGET, bearer(token))).toBe(200);
     expect(healed.logged('can not fetch keys')).toEqual([]);
   });
-
-  it('are asked for at the address where the backend listens, whatever backend.baseUrl is', async () => {
-    const { logged, port, sign, statusOf } = await backends.start({
-      withAuth: false,
-      features: [recordingPlugin('hello').feature],
-      config: { backend: { baseUrl: 'https://backstage.example.com' } },
-    });
-    expect(await statusOf(TARGET, bearer(await sign()))).toBe(503);
-    const target = '/api/auth/.well-known/jwks.json';
-    expect(logged('can not fetch keys', 'warn')[0].message).toContain(
-      ` from http://localhost:${port}${target}: it offers none.`,
-    );
-    expect(logged(`"GET ${target}`)).not.toEqual([]);
-  });
-});
-
-describe('a clock that is five minutes off', () => {
-  const OFF = 5 * 60;
-  let gated: SignedBackend;
-  let stock: SignedBackend;
-  beforeEach(async () => {
-    // Backstage's own credentials barrier closes the path too, so that the test can compare both.
-    const startClosed = (withGate: boolean) =>
-      backends.start({
-        withGate,
-        features: [recordingPlugin('hello').feature],
-        apiGate: { signOut: { scope: 'user' } },
-      });
-    [gated, stock] = await Promise.all([startClosed(true), startClosed(false)]);
-  });
-
-  const sign = (backend: SignedBackend, claims: { iat: number; exp: number }) =>
-    backend.sign({ iat: now() + claims.iat, exp: now() + claims.exp });
-
-  // No verifier sees the clock of the issuer, only the claims of the token.
-  it.each([
-    ['ahead: a fresh token', { iat: OFF, exp: OFF + 3600 }, 200],
-    ['ahead: one that has expired there', { iat: 0, exp: OFF - 1 }, 200],
-    ['behind: a fresh token', { iat: -OFF, exp: 3600 - OFF }, 200],
-    ['behind: one that is valid there', { iat: -OFF, exp: -1 }, 401],
-  ])(
-    '%s is accepted until its exp, as without the gate',
-    async (_, claims, expected) => {
-      const statuses = [];
-      for (const backend of [gated, stock]) {
-        const token = await sign(backend, claims);
-        statuses.push(await backend.statusOf(TARGET, bearer(token)));
-      }
-      const token = await sign(gated, claims);
-      statuses.push(await gated.statusOf(TARGET, cookie(token)));
-      expect(statuses).toEqual([expected, expected, expected]);
-    },
-  );
-
-  it.each([
-    ['ahead', OFF],
-    ['behind', -OFF],
-  ])(
-    '%s: a sign-out ends that session, and those of earlier page loads',
-    async (_, off) => {
-      const signAt = (iat: number) => sign(gated, { iat, exp: 3600 + iat });
-      const [earlier, latest] = [await signAt(off - 10), await signAt(off)];
-      for (const token of [earlier, latest]) {
-        expect(await gated.statusOf(TARGET, bearer(token))).toBe(200);
-      }
-      expect((await gated.signOut(cookie(latest))).status).toBe(204);
-      for (const token of [earlier, latest]) {
-        expect(await gated.statusOf(TARGET, bearer(token))).toBe(401);
-        expect(await gated.statusOf(TARGET, cookie(token))).toBe(401);
-      }
-      const next = bearer(await signAt(OFF + 5));
-      expect(await gated.statusOf(TARGET, next)).toBe(200);
-    },
-  );
 });
 
 describe('[P4] a plugin whose init throws', () => {

@@ -1,7 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { createServiceFactory } from '@backstage/backend-plugin-api';
 import { pluginTokenHandlerDecoratorServiceRef } from '@backstage/backend-defaults/auth';
-import { sumBy } from 'lodash';
 import { attackersKey, createForge, ecdsa } from '../__testUtils__/forge';
 import type { RawResponse } from '../__testUtils__/rawRequest';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
@@ -144,31 +143,6 @@ it('starts where the backend has its own decorator of plugin tokens, and holds t
   expect(verified).toContain(real);
 });
 
-it('[P13] fetches keys for sixty absent plugins a minute, whose ids are made up', async () => {
-  const hello = await start();
-  const real = (target: string) => hello.tokenFor(target);
-  expect((await ask('/api/absent/x', await real('absent'))).status).toBe(404);
-
-  const tokens = forgedServiceTokens(100, i => ({
-    sub: 'hello',
-    aud: `absent${i}`,
-  }));
-  fetched = 0;
-  const startedAt = Date.now();
-  const refused = [];
-  for (const [i, token] of tokens.entries()) {
-    refused.push(await ask(`/api/absent${i}/x`, token));
-  }
-  expectRefused(refused);
-  expect(refused.filter(({ status }) => status === 503)).not.toHaveLength(0);
-  // Backstage's verification fetches them twice, and the gate probes them once a second.
-  const seconds = Math.ceil((Date.now() - startedAt) / 1000);
-  expect(fetched).toBeLessThanOrEqual(2 * 60 + seconds);
-
-  expect((await ask('/api/absent/x', await real('absent'))).status).toBe(404);
-  expect((await ask('/api/hello/x', await real('hello'))).status).toBe(200);
-});
-
 /** Sends a number of forged tokens each second while something else runs. */
 async function whileFlooded<T>(
   perSecond: number,
@@ -233,25 +207,6 @@ it('[P25] lets a backend in that only a wildcard of discovery covers, while twen
   expect(fetched).toBeLessThanOrEqual(13);
 });
 
-it('[P25] answers for a plugin that is not installed, while forty made up ones a second are asked for', async () => {
-  const hello = await start();
-  const tokens = forgedServiceTokens(500, i => ({
-    sub: 'hello',
-    aud: `absent${i}`,
-  }));
-  const real = await hello.tokenFor('optional');
-  for (let i = 0; i < 60; i += 1) {
-    await ask(`/api/absent${i}/x`, tokens[i]);
-  }
-  const { status, seconds } = await whileFlooded(
-    40,
-    i => ask(`/api/absent${60 + i}/x`, tokens[60 + i]),
-    () => timeUntilServed(() => ask('/api/optional/x', real)),
-  );
-  expect(status).toBe(404);
-  expect(seconds).toBeLessThan(5);
-});
-
 it.each([
   ['a forged signature, once a second', {}, 'forged', 1],
   ['none that has expired', {}, 'expired', 0],
@@ -281,39 +236,6 @@ it.each([
   expect(hello.handled).toHaveLength(2);
 });
 
-it('[P26] logs the first refusal of each kind, and the number of all others when it stops', async () => {
-  await start({ features: [recordingPlugin('other').feature] });
-  const { get, logged } = backend;
-  for (let i = 0; i < 300; i += 20) {
-    await Promise.all(
-      Array.from({ length: 20 }, (_, j) =>
-        get(`/api/hello/id/${i + j}?secret=query`),
-      ),
-    );
-  }
-  await get('/api/other/x');
-  const lines = () =>
-    logged('API gate refused').map(
-      ({ meta }) => meta as Record<string, unknown>,
-    );
-  // Ten ids, and one line for all others.
-  expect(lines()).toHaveLength(12);
-  expect(lines()[0]).toEqual({
-    plugin: 'hello',
-    reason: 'missing-credentials',
-    method: 'GET',
-    path: expect.stringMatching(/^\/id\/\d+$/),
-    requests: 1,
-    decision: expect.any(String),
-  });
-  expect(lines().at(-2)).toMatchObject({ path: '/id/*', requests: 1 });
-  expect(lines().at(-1)).toMatchObject({ plugin: 'other', path: '/x' });
-  await backend.stop();
-  const ofHello = lines().filter(({ plugin }) => plugin === 'hello');
-  expect(ofHello).toHaveLength(12);
-  expect(sumBy(ofHello, 'requests')).toBe(300);
-});
-
 it('[P26] logs no line of its own for each refusal by 503', async () => {
   await start();
   const tokens = forgedServiceTokens(60);
@@ -323,25 +245,4 @@ it('[P26] logs no line of its own for each refusal by 503', async () => {
   }
   expect(statuses.filter(status => status === 503).length).toBeGreaterThan(40);
   expect(backend.log.filter(({ level }) => level === 'error')).toEqual([]);
-});
-
-it('opens what many rules name, and nothing beside it', async () => {
-  const hello = await start({
-    apiGate: {
-      allow: Array.from({ length: 40 }, (_, i) => ({
-        plugin: 'hello',
-        path: `/folder${i}/file`,
-      })),
-    },
-  });
-  const statuses = await Promise.all(
-    ['/folder0/file', '/folder39/file', '/folder40/file', '/folder0', '/'].map(
-      path => backend.statusOf(`/api/hello${path}`),
-    ),
-  );
-  expect(statuses).toEqual([200, 200, 401, 401, 401]);
-  expect(hello.handled.map(({ path }) => path).sort()).toEqual([
-    '/folder0/file',
-    '/folder39/file',
-  ]);
 });

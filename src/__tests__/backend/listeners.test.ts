@@ -9,8 +9,6 @@ import {
 import express from 'express';
 import { merge } from 'lodash';
 import { accessWith, staticToken } from '../__testUtils__/externalAccess';
-import { freePort } from '../__testUtils__/freePort';
-import { observeBackend } from '../__testUtils__/observeBackend';
 import { rawRequest } from '../__testUtils__/rawRequest';
 import { openPlugin } from '../__testUtils__/recordingPlugin';
 import {
@@ -179,30 +177,6 @@ describe('[P98] a listener for requests beside the app', () => {
     ]);
   });
 
-  it.each([
-    '/x/../api/live/',
-    '/%61pi/live/',
-    '//api/live/',
-    '//localhost/api/live/',
-    'http://localhost/api/live/',
-    '/x\\..\\api/live/',
-    '/API/live/',
-    '/api/^/../live/#',
-    '/api#/live/',
-  ])('that normalises targets does not get %s', async target => {
-    const { get, heard, sign } = await start({
-      takes: url =>
-        new URL(decodeURIComponent(url), 'http://x').pathname
-          .toLowerCase()
-          .startsWith('/api'),
-    });
-    for (const lines of [[], [bearer(await sign())]]) {
-      const { headers } = await get(target, ...lines);
-      expect(headers['x-listener']).toBeUndefined();
-    }
-    expect(heard).toEqual([]);
-  });
-
   it('is no way around the gate at a further server, of the app or of a listener that calls it', async () => {
     const { app, server, sign } = await start();
     const [listener] = server.listeners('request') as RequestListener[];
@@ -322,27 +296,3 @@ describe('[P98] a listener for requests beside the app', () => {
     expect(bodies).toEqual([3_000_000, 3_000_000]);
   });
 });
-
-it.each(['enforce', 'report-only'] as const)(
-  '[P99] in %s, a listener beside the app changes no answer of the app, no session and no count',
-  async mode => {
-    const port = await freePort();
-    const token = await backends.signFor(port);
-    const observe = (attach?: (server: Server) => void, isEarly = false) =>
-      observeBackend({ attach, backends, isEarly, mode, port, token });
-    const without = await observe();
-    expect(without.ordinary).toHaveLength(45);
-    expect(without.preflight).toContain('204 No Content');
-    const refused = mode === 'enforce' ? 401 : 200;
-    expect(without.refusedElsewhere).toContain(`HTTP/1.1 ${refused}`);
-    expect(without.session).toEqual([
-      ...Array(15).fill(200),
-      ...Array(6).fill(refused),
-    ]);
-    expect(without.accessLog.length).toBeGreaterThan(80);
-    for (const isEarly of [true, false]) {
-      const attach = (server: Server) => putInFront(server, []);
-      expect(await observe(attach, isEarly)).toEqual(without);
-    }
-  },
-);

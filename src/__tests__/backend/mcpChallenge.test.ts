@@ -1,4 +1,3 @@
-import { request as httpRequest } from 'node:http';
 import {
   coreServices,
   createBackendPlugin,
@@ -12,7 +11,6 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../__testUtils__/signedBackends';
-import { freePort } from '../__testUtils__/freePort';
 
 // Goes in October 2027: plugins of releases before November 2026 differ, or are not installed. Their folders have no mcp-actions;
 // the main install's is not for them.
@@ -140,18 +138,6 @@ describeMcp('[P23] the 401 of the plugin mcp-actions', () => {
       ]);
     }
   });
-
-  it('is plain if the plugin serves no metadata, and answers other than 401 are unchanged', async () => {
-    const off = await start({ auth: {} });
-    expect(await off.challenge(MCP)).toEqual([401, PLAIN]);
-    expect(await off.challenge(MCP, bearer('x'))).toEqual([401, PLAIN_INVALID]);
-    const backend = await start();
-    expect(
-      await backend.challenge(MCP, 'Authorization: a', 'Authorization: b'),
-    ).toEqual([400, 'Bearer realm="Backstage", error="invalid_request"']);
-    // The shared refusal is unchanged.
-    expect(await backend.challenge('/api/greeter/v1')).toEqual([401, PLAIN]);
-  });
 });
 
 describeMcp('the client of the MCP SDK', () => {
@@ -187,40 +173,4 @@ describeMcp('the client of the MCP SDK', () => {
     ]);
     expect(status).not.toBe(401);
   });
-
-  it('signs in below a path of the origin, too', async () => {
-    const port = await freePort();
-    const proxyPort = await startPrefixProxy('/backstage', port);
-    const backend = await start({
-      port,
-      baseUrl: `http://localhost:${proxyPort}/backstage`,
-    });
-    expect(await backend.challenge(MCP)).toEqual([
-      401,
-      `${PLAIN}, resource_metadata="${backend.baseUrl}${WELL_KNOWN}"`,
-    ]);
-    const { answer } = await signInAndGreet(backend);
-    expect(answer).toContain('user:development/guest');
-  });
 });
-
-/** Starts a reverse proxy that serves a backend below a path, and nothing else. */
-function startPrefixProxy(prefix: string, port: number): Promise<number> {
-  return backends.serve((req, res) => {
-    if (!req.url?.startsWith(`${prefix}/`)) {
-      res.writeHead(404).end();
-      return;
-    }
-    const { method, headers } = req;
-    const path = req.url.slice(prefix.length);
-    req.pipe(
-      httpRequest(
-        { host: 'localhost', port, path, method, headers },
-        answer => {
-          res.writeHead(answer.statusCode!, answer.headers);
-          answer.pipe(res);
-        },
-      ).on('error', () => res.writeHead(502).end()),
-    );
-  });
-}

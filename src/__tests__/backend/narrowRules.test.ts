@@ -55,25 +55,6 @@ function badgesPlugin() {
 const startOf = (backend: SignedBackend): string =>
   backend.logged('API gate: enforce')[0].message;
 
-/** Returns what plugins have declared open and the start log lists as closed. */
-function closedBy(backend: SignedBackend): string[] {
-  return [
-    ...startOf(backend).matchAll(/^ +(\w+ .*), any method, to everybody$/gm),
-  ].map(([, paths]) => paths);
-}
-
-const ALL_METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'];
-
-/** Returns rules with the paths of such lines, as a reader copies them. */
-const copied = (lines: string[]) =>
-  lines.flatMap(line =>
-    line.match(/\/\S*/g)!.map(path => ({
-      plugin: line.split(' ')[0],
-      path,
-      methods: ALL_METHODS,
-    })),
-  );
-
 const backends = signedBackends();
 afterEach(() => jest.restoreAllMocks());
 afterEach(backends.stopAll);
@@ -128,83 +109,6 @@ describe('[P36] a rule with * in a backend', () => {
         ...[expected, expected, 401, expected],
       ]);
     }
-  });
-
-  it('takes a path from what the start log lists as closed only if it opens as much as the plugin does', async () => {
-    const opening = (pluginId: string, ...paths: string[]) =>
-      recordingPlugin(pluginId, {
-        policies: paths.map(path => ({ path, allow: 'unauthenticated' })),
-      }).feature;
-    const features = [
-      badgesPlugin(),
-      opening('odd', '/:any/x', '/ok/:id'),
-      opening('whole', '/'),
-    ];
-    const all = [
-      'badges /entity/*/* and /entity/*/*/**',
-      'badges /entity/*/*/*/badge/* and /entity/*/*/*/badge/*/**',
-      'odd /*/x and /*/x/** (no rule can be written so)',
-      'odd /ok/* and /ok/*/**',
-      'whole /**',
-    ];
-    expect(closedBy(await start([], ...features))).toEqual(all);
-    expect(closedBy(await start([BADGE], ...features))).toEqual(all);
-    const odd = { plugin: 'odd', path: '/ok/*' };
-    const methods = ALL_METHODS;
-    const others = [
-      { ...BADGE, methods },
-      { ...BADGE, path: `${BADGE.path}/**`, methods },
-      { ...odd, path: '/ok/*/**', methods },
-      { plugin: 'whole', path: '/**', methods },
-    ];
-    const fewer = await start([odd, ...others], ...features);
-    expect(closedBy(fewer)).toEqual([all[0], all[2], all[3]]);
-    const open = await start([{ ...odd, methods }, ...others], ...features);
-    expect(closedBy(open)).toEqual([all[0], all[2]]);
-    expect(await statusOf(open.port, '/api/badges/entity/a/b/c/badge/d')).toBe(
-      200,
-    );
-    expect(await statusOf(open.port, '/api/badges/entity')).toBe(401);
-  });
-
-  it('opens what plugins have declared open if it is copied from the start log', async () => {
-    const features = [
-      badgesPlugin(),
-      recordingPlugin('weather', {
-        policies: ['/weather', '/users/:id'].map(path => ({
-          path,
-          allow: 'unauthenticated',
-        })),
-      }).feature,
-    ];
-    const targets = [
-      '/api/badges/entity/uuid/pingback',
-      '/api/badges/entity/a/b/c/badge/d',
-      ...[
-        '/weather',
-        '/weather/x',
-        '/weather/x/y',
-        '/users/1',
-        '/users/1/z',
-      ].map(path => `/api/weather${path}`),
-    ];
-    const other = ['/api/weather', '/api/weather/users', '/api/badges/entity'];
-    const statusesOf = (port: number, all = targets) =>
-      Promise.all(all.map(target => statusOf(port, target)));
-    const stock = await backends.start({
-      ...{ withAuth: false, withGate: false, features },
-    });
-    expect(await statusesOf(stock.port)).toEqual(targets.map(() => 200));
-    const closed = await start([], ...features);
-    expect(await statusesOf(closed.port)).toEqual(targets.map(() => 401));
-
-    const open = await start(copied(closedBy(closed)), ...features);
-    expect(await statusesOf(open.port)).toEqual(targets.map(() => 200));
-    expect(await statusesOf(open.port, other)).toEqual(other.map(() => 401));
-    expect(closedBy(open)).toEqual([]);
-    expect(await statusOf(open.port, '/api/weather/weather/x', 'POST')).toBe(
-      200,
-    );
   });
 
   it('opens the credentials barrier of its plugin for no other path', async () => {

@@ -9,7 +9,6 @@ import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import {
   bearer,
   cookie,
-  JSON_TYPE,
   REVOCATIONS,
   SAME_ORIGIN,
 } from '../__testUtils__/requestParts';
@@ -138,58 +137,6 @@ describeWithRoute('a sign-out everywhere', () => {
     );
     expect(new Set(statuses)).toEqual(new Set([401]));
   });
-
-  it('answers "unsupported" for what is no user', async () => {
-    const backend = await start({ auth: oauthConfig('one') });
-    const service = await backend.hello.tokenFor('auth');
-    expect((await backend.endAll(service, 'robot:default/x')).body).toEqual({
-      offlineSessions: 'unsupported',
-    });
-    expect(backend.warnings()).toEqual([]);
-  });
-
-  it('[P20] is 503 while auth is out of reach, in force here, and ends them later', async () => {
-    const audit: any[] = [];
-    const answers: [number, object?][] = [[500], [500]];
-    const asked: string[] = [];
-    const fake = await startFakeAuth(() => {
-      asked.push('asked');
-      return answers.shift() ?? [200, { revokedCount: 3 }];
-    });
-    const backend = await start({
-      auth: oauthConfig('one'),
-      audit,
-      config: discovery(fake, 'auth'),
-    });
-    const service = await backend.hello.tokenFor('auth');
-    // The gate checks at the start whether it can end refresh tokens.
-    await until(() => asked.length === 1);
-    const answer = await backend.endAll(service);
-    expect(answer.status).toBe(503);
-    expect(answer.body.error.message).toContain('keep their refresh tokens');
-    const list = await backend.get(REVOCATIONS, bearer(service));
-    expect(JSON.parse(list.body).revocations).toMatchObject([
-      { scope: 'user', sub: USER },
-    ]);
-    const revocations = () =>
-      audit.filter(
-        ({ eventId }) =>
-          eventId === 'auth-api-gate-revocation' ||
-          eventId === 'api-gate-revocation',
-      );
-    await until(() =>
-      revocations().some(({ status }) => status === 'succeeded'),
-    );
-    expect(
-      revocations()
-        .filter(({ status }) => status !== 'initiated')
-        .map(({ status, meta }) => [status, meta.offlineSessions]),
-    ).toEqual([
-      ['failed', undefined],
-      ['succeeded', { ended: 3 }],
-    ]);
-    expect(asked).toHaveLength(3);
-  });
 });
 
 describe('[P20] a sign-out everywhere, where refresh tokens can not be ended', () => {
@@ -277,32 +224,6 @@ describeWithRoute('a sign-out of this browser', () => {
     expect(await backend.status(tokens.access_token)).toBe(access);
     const refreshed = await backend.refresh('one', tokens.refresh_token!);
     expect(refreshed.status).toBe(refreshes);
-  });
-});
-
-// `backstage-cli auth logout` sends the refresh token and nothing else. Refresh tokens belong to the auth plugin: they name a
-// row, and no session that the gate has seen.
-describeWithRoute('the revocation endpoint of RFC 7009', () => {
-  it('ends the refresh token, and leaves the access token to a sign-out everywhere', async () => {
-    const backend = await start({ auth: oauthConfig('one') });
-    const guest = await backend.guest();
-    const tokens = await signInClient(backend.authUrl, 'one', guest);
-    const { status } = await backend.request(
-      'POST',
-      '/api/auth/v1/revoke',
-      [JSON_TYPE],
-      JSON.stringify({
-        token: tokens.refresh_token,
-        token_type_hint: 'refresh_token',
-        client_id: 'one',
-      }),
-    );
-    expect(status).toBe(200);
-    const refreshed = await backend.refresh('one', tokens.refresh_token!);
-    expect(refreshed.status).toBe(400);
-    expect(await backend.status(tokens.access_token)).toBe(200);
-    expect((await backend.endAll(tokens.access_token)).status).toBe(201);
-    expect(await backend.status(tokens.access_token)).toBe(401);
   });
 });
 

@@ -102,37 +102,6 @@ describe('[P89] the page of the policy', () => {
     },
   );
 
-  it('says to a browser that only a token opens it, where there is no cookie', async () => {
-    const { get, navigate, sign } = await start({
-      apiGate: { cookie: { enabled: false } },
-    });
-    const { body, status } = await navigate(PAGE, OLIVIA);
-    expect(status).toBe(401);
-    expect(body).toContain('auth.apiGate.cookie.enabled is');
-    expect(body).not.toContain('Sign in to Backstage first');
-    const token = bearer(await sign({ sub: OLIVIA }));
-    expect((await get(PAGE, token)).status).toBe(200);
-  });
-
-  it('names nobody to ask where the gate refuses a page of another site', async () => {
-    const { get, sign } = await start();
-    const olivia = cookie(await sign({ sub: OLIVIA }));
-    const origin = 'Origin: https://evil.example.com';
-    const { body, status } = await get(PAGE, olivia, NAVIGATION, origin);
-    expect(status).toBe(403);
-    expect(body).toContain('This page can not be shown now');
-    expect(body).toContain('Pages of other sites may not use the cookie');
-    expect(body).not.toContain('auth.apiGate.operators');
-  });
-
-  it('still asks a browser to sign in after a reload with a wrong app.baseUrl', async () => {
-    const { change, navigate } = await start({
-      config: { app: { baseUrl: 'https://backstage.example.com' } },
-    });
-    change({ config: { app: { baseUrl: ['wrong'] } } });
-    expect((await navigate(PAGE)).body).toContain('Sign in to');
-  });
-
   it('has its address with a final slash, and leads there without one', async () => {
     const { navigate } = await start();
     const address = PAGE.slice(0, -1);
@@ -180,28 +149,6 @@ describe('[P89] the page of the policy', () => {
     expect(valuesOf(answer, 'content-security-policy').join()).toMatch(
       /\nsandbox$/,
     );
-  });
-
-  it('has who has power and trust', async () => {
-    const { change, navigate, policy, hello } = await start();
-    const apiGate = {
-      operators: [OLIVIA],
-      closed: ['hello'],
-      signOut: { scope: 'user' },
-    };
-    change({ apiGate });
-    const { body } = await navigate(PAGE, OLIVIA);
-    const [, power] = body.split('id="power"');
-    for (const text of [OLIVIA, 'anything: hello', 'every token of the user']) {
-      expect(power).toContain(text);
-    }
-    const report = await policy(await hello.tokenFor('auth'));
-    expect(report.keptClosed).toEqual(['hello']);
-    expect(report.settings).toMatchObject({
-      operators: [OLIVIA],
-      cookie: { enabled: true },
-      signOut: { scope: 'user', providers: [] },
-    });
   });
 
   it('is read only', async () => {

@@ -181,23 +181,4 @@ describe('[P102] auth.apiGate in none of the files that a command reads', () => 
       `error: empty.yaml:4: ${MISSING}give --config for each file that the backend reads, or --no-config if none has it\n`,
     );
   });
-
-  it.each([['check'], ['explain', 'GET /api/pub/open'], ['report']])(
-    'is not said where one has it: %s',
-    async (...args) => {
-      const result = await run([...args, ...read('gated.yaml')], FILES);
-      expect(result.stderr + result.stdout).not.toContain(MISSING);
-      expect(result.code).toBe(0);
-    },
-  );
-
-  it('is what --no-config of check expects', async () => {
-    const args = ['check', '--no-config', ...read('gated.yaml')];
-    expect(await run(args, FILES)).toMatchObject({
-      code: 2,
-      stderr: expect.stringContaining(
-        'error: gated.yaml:4: --no-config expects that no file has auth.apiGate: leave the option out\n',
-      ),
-    });
-  });
 });

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import type { PolicyReport } from '../../operators/reports/describePolicy';
@@ -6,7 +5,6 @@ import {
   BackendProcess,
   FILE,
   startBackendProcess,
-  untilTaken,
 } from '../__testUtils__/backendProcess';
 import { bearer, POLICY } from '../__testUtils__/requestParts';
 import { serve } from '../__testUtils__/serve';
@@ -102,39 +100,6 @@ describe('a backend in a process of its own', () => {
       ).toHaveLength(1);
     },
   );
-
-  it('has the policy of the environment where no file has one, and keeps its lists when a file gets some', async () => {
-    const backend = await start(WITHOUT_GATE, {
-      APP_CONFIG_auth_apiGate_mode: 'enforce',
-      APP_CONFIG_auth_apiGate_allow: JSON.stringify([RULE]),
-    });
-    await until(async () => (await backend.probe())[0] === 200);
-    const expectPolicy = async (policy: Partial<PolicyReport>) => {
-      expect(await readPolicy(backend)).toMatchObject({
-        mode: 'enforce',
-        allow: [RULE],
-        filesNewerThanPolicy: [],
-        ...policy,
-      });
-      expect(await statusesOf(backend)).toEqual([404, 401]);
-    };
-    const allow = { path: 'auth.apiGate.allow', file: 'env', entries: 1 };
-    await expectPolicy({ lists: [{ ...allow, replaces: [] }] });
-
-    const tokens = [{ subject: 'reader', only: 'all', until: '2040-01-01' }];
-    const inFile = { allow: [OTHER], tokens };
-    backend.write(merge({ auth: { apiGate: inFile } }, WITHOUT_GATE));
-    await untilTaken(join(backend.folder, FILE), async () => {
-      const policy = await readPolicy(backend);
-      return policy.tokens !== undefined;
-    });
-    await expectPolicy({
-      lists: [
-        { ...allow, replaces: [{ file: FILE, entries: 1 }] },
-        { path: 'auth.apiGate.tokens', file: FILE, entries: 1, replaces: [] },
-      ],
-    });
-  });
 
   it.each([
     ['report-only', []],

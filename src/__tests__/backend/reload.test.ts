@@ -238,25 +238,6 @@ describe('[P101] a change of the files', () => {
       await backend.waitFor('second8');
     }));
 
-  it('closes what it removes within ten seconds, beside a file that can not be read and that gave the gate nothing', () =>
-    expectInBothModes(backends, async backend => {
-      backend.write(backend.textWith('removed'));
-      await backend.waitFor('removed');
-      expect(await backend.statusOf('removed')).toBe(404);
-      const beside = path.join(backend.folder, 'beside.yaml');
-      rmSync(beside);
-      const writtenAt = Date.now();
-      backend.write(backend.textWith('other'));
-      const closed = backend.isEnforced ? 401 : 404;
-      await untilTaken(
-        backend.file,
-        async () => (await backend.statusOf('removed')) === closed,
-      );
-      await backend.waitFor('other');
-      expect(Date.now() - writtenAt).toBeLessThan(10_000);
-      writeFileSync(beside, BESIDE);
-    }));
-
   it('is none where it is a comment', () =>
     expectInBothModes(backends, async backend => {
       const { hash, loadedAt } = await backend.policy();
@@ -282,40 +263,5 @@ describe('[P101] a change of the files', () => {
           ? { filesNewerThanPolicy: [] }
           : { filesNewerThanPolicy: [FILE], hash },
       );
-    }));
-
-  it('is taken whole, or the policy route names the file, where Backstage has read a part and has ended its watcher', () =>
-    expectInBothModes(backends, async backend => {
-      const { hash } = await backend.policy();
-      const text = backend.textWith('unwatched');
-      await copyInParts(backend, text.match(/[^]{1,250}/g)!);
-      await sleep(12_000);
-      // The time decides which parts Backstage has read before one that is broken: none, or all but the last.
-      const report = await backend.policy();
-      expect(report.problem).toBeUndefined();
-      expect(report).toMatchObject(
-        report.allow[0].path === '/unwatched'
-          ? { allow: Array(32).fill({}) }
-          : { filesNewerThanPolicy: [FILE], hash },
-      );
-    }));
-});
-
-describe('[P100] after a minute', () => {
-  it('an empty file has changed nothing, and what follows it is taken', () =>
-    expect(emptyForAMinute).resolves.toBeUndefined());
-
-  it('a file that was half written has ended the watcher of Backstage, and the policy route names it', () =>
-    expectInBothModes(emptied, async backend => {
-      const { hash } = await backend.policy();
-      const text = backend.textWith('unseen');
-      backend.write(text.slice(0, text.indexOf('path:') + 2));
-      await sleep(2_000);
-      backend.write(text);
-      await sleep(12_000);
-      expect(await backend.policy()).toMatchObject({
-        hash,
-        filesNewerThanPolicy: [FILE],
-      });
     }));
 });

@@ -22,7 +22,6 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../__testUtils__/signedBackends';
-import { verificationsDuring } from '../__testUtils__/verificationsDuring';
 import { withSubject } from '../__testUtils__/withSubject';
 
 const USER = 'user:default/jane';
@@ -132,15 +131,6 @@ it('[P12] decides at once about a token that it has verified for the plugin, and
   expect((await send(bearer(`${token}x`))).status).toBe(401);
 });
 
-it('refuses a request without a credential at once', async () => {
-  await start();
-  // The first request of a plugin waits for its start.
-  for (let i = 0; i < 2; i += 1) {
-    expect((await send([])).status).toBe(401);
-  }
-  expect(seen.at(-1)).toBe('answered');
-});
-
 it('[P12] refuses a remembered token whose session was revoked, and one that has expired', async () => {
   await start();
   await remember(bearer());
@@ -155,22 +145,6 @@ it('[P12] refuses a remembered token whose session was revoked, and one that has
   expect((await send(bearer(short))).status).toBe(401);
 });
 
-it('[P12] verifies a token again after the time to live', async () => {
-  await start();
-  await remember(bearer());
-  const later = performance.now() + 30_000;
-  jest.spyOn(performance, 'now').mockReturnValue(later);
-  expect((await send(bearer())).status).toBe(200);
-  expect(seen).toEqual(['waits']);
-});
-
-it('waits for the cookie of a client that does not return it, ten times for one token', async () => {
-  await start();
-  const [withoutCookie] = bearer();
-  for (let i = 0; i < 12; i += 1) {
-    expect((await send([withoutCookie])).status).toBe(200);
-  }
-  expect(seen).toEqual([...Array(10).fill('waits'), 'passed', 'passed']);
 });
 
 it('[P50] gives no request the credentials that a handler has changed, of a user, of who acts for one, or with restrictions', async () => {
@@ -208,19 +182,6 @@ it('[P50] gives no request the credentials that a handler has changed, of a user
     handle = answerPrincipal;
     expect(await send(bearer(text))).toEqual(before);
   }
-});
-
-it('verifies a token once', async () => {
-  const own = await backends.start({
-    features: [recordingPlugin('hello').feature],
-  });
-  token = await own.sign();
-  const verified = await verificationsDuring(async () => {
-    for (let i = 0; i < 3; i += 1) {
-      expect(await own.statusOf('/api/hello/x', bearerOf(token))).toBe(200);
-    }
-  });
-  expect(verified).toBe(1);
 });
 
 it("uses an app's own httpAuth unchanged, and logs what it can't do", async () => {

@@ -14,7 +14,6 @@ import { bearer, cookie } from '../__testUtils__/requestParts';
 import { Configuration, signedBackends } from '../__testUtils__/signedBackends';
 import { until } from '../__testUtils__/until';
 import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
-import { DAY_MS } from '../../gate/util/time';
 
 const backends = signedBackends();
 afterEach(() => jest.restoreAllMocks());
@@ -261,35 +260,6 @@ describeWithWebSockets(
       expect(answersAt('live /nothing')).toEqual(['not-found']);
     });
 
-    it('warns a week before it ends of what stops then', async () => {
-      const ends = new Date(Date.now() + 6 * DAY_MS).toISOString();
-      const { change, get, logged, readPolicy } = await start({
-        mode: 'report-only',
-        until: ends,
-      });
-      const logs = () => logged('[report-only-ends]').length;
-      expect(logs()).toBe(1);
-      await get(BADGE);
-      await get(BADGE);
-      change({ apiGate: { mode: 'report-only', until: ends, operators: [] } });
-      const { findings, reportOnly } = await readPolicy();
-      expect(findings).toContainEqual({
-        id: 'report-only-ends',
-        severity: 'low',
-        at: 'auth.apiGate.until',
-        why: `ends report-only at ${ends}: the gate refuses GET ${BADGE} from then on`,
-        write:
-          'add a rule or a credential for what has to go on, or write a later until',
-      });
-      expect(reportOnly!.worked).toMatchObject([
-        { plugin: 'badges', requests: 2 },
-      ]);
-      const later = new Date(Date.now() + 9 * DAY_MS).toISOString();
-      change({ apiGate: { mode: 'report-only', until: later } });
-      const { findings: none } = await readPolicy();
-      expect(none.map(({ id }) => id)).not.toContain('report-only-ends');
-    });
-
     it('proposes rules that open nothing as printed, and that keep working what they name', async () => {
       const reporting = await start({ mode: 'report-only' });
       await sendUseless(reporting);
@@ -339,20 +309,6 @@ describeWithWebSockets(
       }
     });
 
-    it('proposes nothing while the default auth policy is disabled, and says so in one line', async () => {
-      const { get, readReportOnly } = await start(
-        { mode: 'report-only' },
-        { backend: { auth: { dangerouslyDisableDefaultAuthPolicy: true } } },
-      );
-      await get('/api/catalog/entities');
-      const { note, worked } = await readReportOnly();
-      expect(note).toContain('dangerouslyDisableDefaultAuthPolicy');
-      expect(worked).toMatchObject([
-        { plugin: 'catalog', path: '/entities', status: 200, requests: 1 },
-      ]);
-      expect(worked![0]).not.toHaveProperty('yaml');
-    });
-
     it('[P29] has a line of the log at once for the first request of each kind that worked, and of each that did not', async () => {
       const backend = await start({ mode: 'report-only' });
       await sendUseless(backend);
@@ -399,15 +355,6 @@ describeWithWebSockets(
         ['/home', true],
         ['/old', true],
       ]);
-    });
-
-    it('is not described where the gate enforces', async () => {
-      const backend = await start({});
-      await backend.get(BADGE);
-      expect(await backend.readPolicy()).not.toHaveProperty('reportOnly');
-      const [count] = (await backend.readPolicy()).refusals.counts;
-      expect(count).toMatchObject({ outcome: 'refused', requests: 1 });
-      expect(count).not.toHaveProperty('answer');
     });
   },
 );

@@ -286,31 +286,5 @@ describe.each(databases)(
         expect(await backend.statusOfSession(revoked)).toBe(200);
       });
     });
-
-    it('[P43] is read on by a backend that could not read it for two hours', async () => {
-      await (await start()).stop();
-      const now = Date.now();
-      await withDatabase(knex =>
-        knex.batchInsert(
-          TABLE,
-          [...Array(700).keys()].map(i => ({
-            id: `${i}`,
-            scope: 'session',
-            sub: 'user:default/jane',
-            iat: i,
-            exp: Math.floor(now / 1000) + 3600,
-            recorded_at: now - i * 10_000,
-          })),
-          100,
-        ),
-      );
-      const backend = await start();
-      const after = async (cursor: string) =>
-        backend.read(`?since=${encodeURIComponent(cursor)}`);
-      const page = await after(`${now - 7_200_000}`);
-      expect(page.revocations).toHaveLength(700);
-      // The rows of the last two minutes are read again.
-      expect((await after(page.cursor)).revocations).toHaveLength(13);
-    });
   },
 );

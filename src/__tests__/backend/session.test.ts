@@ -2,14 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { JsonObject } from '@backstage/types';
 import type { Request, Response } from 'express';
 import { answeringProvider } from '../__testUtils__/authProvider';
-import { accessWith, staticToken } from '../__testUtils__/externalAccess';
 import { flakyDatabase } from '../__testUtils__/flakyDatabase';
-import {
-  identityProvider,
-  identityProviderConfig,
-  IdentityProviderSession,
-  Laptop,
-} from '../__testUtils__/identityProvider';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import {
   bearer,
@@ -212,80 +205,6 @@ describeOnPostgres('a sign-out', () => {
   });
 });
 
-describe('a sign-out call', () => {
-  it('without a session goes on as it came, and so does the disconnecting of an account', async () => {
-    const { loggedOut, request, sign, withCookie } = await start();
-    for (const headerLines of [[], ['Sec-Fetch-Site: cross-site']]) {
-      const target = '/api/auth/signs-in/logout';
-      const { status, headers } = await request('POST', target, headerLines);
-      expect([status, headers['set-cookie']]).toEqual([200, undefined]);
-    }
-    const token = await sign();
-    await request('POST', '/api/auth/connects/logout', [
-      cookie(token),
-      SAME_ORIGIN,
-    ]);
-    expect(loggedOut).toHaveLength(3);
-    expect(await withCookie(token)).toBe(200);
-  });
-
-  it('with a cookie that fails clears it, and goes on', async () => {
-    const { loggedOut, sign, signOut } = await start();
-    for (const claims of [
-      { exp: now() - 10 },
-      { iss: 'https://evil.example.com' },
-    ]) {
-      const { status, headers } = await signOut(await sign(claims));
-      expect([status, headers['set-cookie']]).toEqual([200, clearing]);
-    }
-    expect(loggedOut).toHaveLength(2);
-  });
-});
-
-it("a revoked session does not keep Backstage's own cookie from being issued again", async () => {
-  const backend = await start({ apiGate: { cookie: { enabled: false } } });
-  const target = `/api/hello${COOKIE_ENDPOINT}`;
-  const stockCookieOf = async (...headerLines: string[]) => {
-    const { headers } = await backend.get(target, ...headerLines);
-    return headers['set-cookie']?.split(';')[0];
-  };
-  const [first, second] = [
-    bearer(await backend.sign({ iat: now() - 10 })),
-    bearer(await backend.sign({ iat: now() - 5 })),
-  ];
-  const stockCookie = await stockCookieOf(first);
-  expect(stockCookie).toMatch(/^backstage-auth=/);
-  expect(await stockCookieOf(second, `Cookie: ${stockCookie}`)).toBeUndefined();
-  await backend.request('DELETE', target, [first]);
-  expect(await stockCookieOf(second, `Cookie: a=1; ${stockCookie}`)).toMatch(
-    /^backstage-auth=/,
-  );
-});
-
-it('the routes of revocations are not for an external token that is restricted to other permissions', async () => {
-  const restricted = 'restricted-static-token';
-  const { post, request, statusOf } = await start({
-    config: accessWith(
-      staticToken(restricted, 'script', {
-        plugin: 'auth',
-        permission: 'catalog.entity.read',
-      }),
-    ),
-  });
-  for (const body of [
-    { userEntityRef: 'user:default/a' },
-    { sub: 'user:default/a', iat: now(), exp: now() },
-  ]) {
-    expect((await post(REVOCATIONS, restricted, body)).status).toBe(403);
-  }
-  expect(await statusOf(REVOCATIONS, bearer(restricted))).toBe(403);
-  // The gate ignores a sign-out with the token.
-  const { status } = await request('DELETE', `/api/auth${COOKIE_ENDPOINT}`, [
-    bearer(restricted),
-  ]);
-  expect(status).toBe(204);
-});
-
 describe('[P7] while the database is gone', () => {
   it('revoked sessions stay refused, and a sign-out is 503 and written when the database is back', async () => {
     const database = flakyDatabase();
@@ -367,50 +286,4 @@ describe('a backend without the auth plugin', () => {
     expect(await other.withBearer(john)).toBe(401);
     expect(await auth.withBearer(john)).toBe(401);
   });
-
-  it('warns once where that backend has no gate, and goes on', async () => {
-    const { startAuth, startOther, sign } = await startBoth({
-      gateAtAuth: false,
-    });
-    const token = await sign('user:x/jane');
-    await startAuth();
-    const other = await startOther();
-    await until(async () => (await other.withBearer(token)) === 200);
-    await new Promise(resolve => setTimeout(resolve, 600));
-    expect(other.logged('has no API gate')).toHaveLength(1);
-  });
-});
-
-it("a session of the identity provider's signs the same browser in again after a sign-out everywhere, until it ends there", async () => {
-  const jane = 'user:default/jane';
-  const session = new IdentityProviderSession();
-  const { endSessions, url } = await backends.start({
-    features: [
-      identityProvider(jane, session),
-      recordingPlugin('hello').feature,
-    ],
-    config: identityProviderConfig,
-  });
-  const laptop = new Laptop(url);
-  await laptop.signIn();
-  const statusWith = async (token?: string) =>
-    (await laptop.fetch('/api/hello/x', { Authorization: `Bearer ${token}` }))
-      .status;
-  const { token } = await laptop.loadPage();
-  expect(await statusWith(token)).toBe(200);
-
-  await endSessions(token!, jane);
-  expect(await statusWith(token)).toBe(401);
-  // The cookie of the session was refused, and cleared.
-  expect((await laptop.fetch('/api/hello/x')).status).toBe(401);
-
-  // A sign-out ends everything that was issued up to its second.
-  await new Promise(resolve => setTimeout(resolve, 1_100));
-  const reloaded = await laptop.loadPage();
-  expect(await statusWith(reloaded.token)).toBe(200);
-
-  session.end();
-  expect(await laptop.loadPage()).toEqual({ status: 401, token: undefined });
-  // The token from before stays valid until it expires.
-  expect(await statusWith(reloaded.token)).toBe(200);
 });

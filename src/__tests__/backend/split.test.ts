@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { BackendFeature } from '@backstage/backend-plugin-api';
 import gatewayPlugin from '@backstage/plugin-gateway-backend';
 import type { JsonObject } from '@backstage/types';
@@ -19,7 +18,6 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../__testUtils__/signedBackends';
-import { serve } from '../__testUtils__/serve';
 import { freePort } from '../__testUtils__/freePort';
 import { withSubject } from '../__testUtils__/withSubject';
 import { until } from '../__testUtils__/until';
@@ -139,41 +137,6 @@ describe('a backend without the auth plugin', () => {
       },
     ]);
   });
-
-  it.each([
-    ['for calls between backends', 200, (internal: string) => ({ internal })],
-    // The internal address is the external address too, and differs from the issuer of tokens.
-    ['for everything', 401, (target: string) => target],
-  ])(
-    'where discovery has an inner address of auth %s, answers a user %s',
-    async (_, expected, targetOf) => {
-      const { port, otherPort, start, hello } = await reserve();
-      const publicUrl = 'https://backstage.example.com';
-      const config = { backend: { baseUrl: publicUrl } };
-      const first = await start(
-        port,
-        [{ target: { internal: addressOf(otherPort) }, plugins: ['hello'] }],
-        { config },
-      );
-      const { statusOf } = await start(
-        otherPort,
-        [{ target: targetOf(addressOf(port)), plugins: ['auth'] }],
-        { withAuth: false, features: [hello.feature], config },
-      );
-      await until(() =>
-        first.log.some(({ message }) =>
-          /\/revocations\?since= HTTP.*" 200/.test(message),
-        ),
-      );
-      const token = await backends.key.sign({ iss: `${publicUrl}/api/auth` });
-      await until(async () => {
-        const status = await statusOf('/api/hello/x', bearer(token));
-        // Wait until the list has arrived.
-        expect([expected, 503]).toContain(status);
-        return status === expected;
-      });
-    },
-  );
 });
 
 describe('the configuration of docs/split-backends.md', () => {
@@ -250,30 +213,6 @@ describe('the configuration of docs/split-backends.md', () => {
       second.log.filter(({ meta }) => (meta as any)?.reason === reason),
     ).not.toEqual([]);
   });
-});
-
-it('a backend with the auth plugin can stop while another one reads its revoked sessions', async () => {
-  const { otherPort, start, hello } = await reserve();
-  const asked: ServerResponse[] = [];
-  const { server: auth, port } = await serve((_req, res) => {
-    asked.push(res);
-  });
-  await start(otherPort, [{ target: addressOf(port), plugins: ['auth'] }], {
-    withAuth: false,
-    features: [hello.feature],
-  });
-  await until(() => asked.length > 0);
-  // Backstage behaves the same: a client with an open request may send more over the same connection.
-  auth.closeIdleConnections();
-  const stopped = new Promise(resolve => auth.close(resolve));
-  const answering = setInterval(
-    () => asked.splice(0).forEach(res => res.end('{"revocations":[]}')),
-    10,
-  );
-  const late = new Promise(resolve => setTimeout(resolve, 2_000, 'late'));
-  expect(await Promise.race([stopped, late])).not.toBe('late');
-  clearInterval(answering);
-  auth.closeAllConnections();
 });
 
 describe('behind a gateway', () => {
@@ -396,20 +335,5 @@ describe('behind a gateway', () => {
       /^token=; .*Expires=Thu, 01 Jan 1970/m,
     );
     expect(await behind.statusOf('/api/hello/x', line)).toBe(401);
-  });
-
-  it('a service token is 503 while its keys can not be had, and 401 where there is no such plugin', async () => {
-    const { startGateway, behind, hello, send } = await startGatewayAlone();
-    await startGateway();
-    const token = await hello.tokenFor('catalog');
-    const answerTo = (sub: string) =>
-      send('GET', '/api/catalog/x', bearer(withSubject(token, sub)));
-    expect((await answerTo('nosuchplugin')).status).toBe(401);
-    expect((await answerTo('no/such/plugin')).status).toBe(401);
-    await behind.stop();
-    const { status, headers } = await answerTo('search');
-    expect(status).toBe(503);
-    expect(headers['retry-after']).toMatch(/^\d+$/);
-    expect((await answerTo('no/such/plugin')).status).toBe(401);
   });
 });

@@ -1,4 +1,3 @@
-import { exchangeBytes } from '../__testUtils__/exchangeBytes';
 import { attackersKey, createForge, ecdsa } from '../__testUtils__/forge';
 import type { RawResponse } from '../__testUtils__/rawRequest';
 import { denialsIn, recordingAuditor } from '../__testUtils__/recordingAuditor';
@@ -81,48 +80,4 @@ describe('[P54] the detail of an invalid token', () => {
       expect(handled).toHaveLength(0);
     },
   );
-
-  it('is in the log for an upgrade, and not in its answer', async () => {
-    const { lineOf, port, tokens } = await start();
-    const heads = new Set<string>();
-    for (const [detail, token] of tokens) {
-      const handshake = [
-        'GET /api/hello/ws HTTP/1.1',
-        'Host: localhost',
-        'Connection: Upgrade',
-        'Upgrade: websocket',
-        'Sec-WebSocket-Version: 13',
-        'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-        bearer(token),
-        '\r\n',
-      ].join('\r\n');
-      const [{ status, head }] = await exchangeBytes(
-        port,
-        Buffer.from(handshake),
-        20_000,
-        100,
-      );
-      expect(status).toBe(401);
-      const [, id] = head.match(/^Api-Gate-Decision: (\w+)\r$/im)!;
-      expect(lineOf(id)).toMatchObject({ detail });
-      heads.add(withoutId(head));
-    }
-    expect(heads.size).toBe(1);
-  });
-
-  it('is in the log in report-only mode, and of the same token again', async () => {
-    const { get, logged, stop, tokens } = await start('report-only');
-    for (const [, token] of tokens) {
-      await get('/api/hello/x', bearer(token));
-      await get('/api/hello/x', bearer(token));
-    }
-    // The second request of each kind is in a line of its own once the process ends.
-    await stop();
-    const details = logged('would have refused').map(
-      ({ meta }) => (meta as { detail?: string }).detail,
-    );
-    expect(details.sort()).toEqual(
-      tokens.flatMap(([detail]) => [detail, detail]).sort(),
-    );
-  });
 });

@@ -152,31 +152,6 @@ describe('an external token with only', () => {
     ).toEqual([401, 'Invalid credentials']);
   });
 
-  it('[P82] is limited on public routes too, where a handler could read it', async () => {
-    const backend = await start([{ subject: 'ci', only }, FREE], {
-      apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
-    });
-    expect(await outcome(backend, 'GET /api/hello/open', CI)).toEqual(REFUSED);
-    expect(await outcome(backend, 'GET /api/auth/v1/userinfo', CI)).toEqual(
-      REFUSED,
-    );
-    expect(backend.handled).toEqual([]);
-    // Tokens of other systems, and one that may do everything, pass as they do without the setting.
-    for (const text of ['of-another-system', tokenOf('other')]) {
-      expect(await backend.statusOf('/api/hello/open', bearer(text))).toBe(200);
-    }
-    expect(await backend.statusOf('/api/hello/open')).toBe(200);
-  });
-
-  it('[P82] leaves the tokens of plugins alone', async () => {
-    const caller = recordingPlugin('caller');
-    const backend = await start([{ subject: 'ci', only }], {
-      features: [caller.feature],
-    });
-    const token = await caller.tokenFor('hello');
-    expect(await backend.statusOf('/api/hello/x', bearer(token))).toBe(200);
-  });
-
   it('[P82] is limited at the next request after a change of the configuration, and as before after a wrong one', async () => {
     const backend = await start([{ ...FREE, subject: 'ci' }]);
     expect(await outcome(backend, 'GET /api/hello/x', CI)).toBe(200);
@@ -203,35 +178,6 @@ describe('an external token with only', () => {
     }
     expect(await outcome(backend, 'GET /api/hello/x', OTHER)).toBe(200);
     expect(backend.logged('takes effect after a restart', 'warn')).toEqual([]);
-  });
-
-  it('is refused where the access restrictions of Backstage leave the plugin out, and is remembered for no other', async () => {
-    const backend = await start([{ subject: 'narrow', only: 'all' }], {
-      access: [external('narrow', 'Other', 'hello'), external('lost', 'gone')],
-      features: [recordingPlugin('third').feature],
-    });
-    const { request } = backend;
-    const call = (subject: string) =>
-      request('GET', '/api/third/x', [bearer(tokenOf(subject))]);
-    for (const subject of ['narrow', 'lost']) {
-      const { body, status } = await call(subject);
-      expect(status).toBe(403);
-      expect(body).toContain("This token's access is restricted to plugin(s)");
-    }
-    // Refused for one plugin, it is remembered for no other.
-    const hello = '/api/hello/x';
-    const narrow = bearer(tokenOf('narrow'));
-    expect((await request('GET', hello, [narrow])).status).toBe(200);
-  });
-
-  it('[P82] would be refused in report-only, and passes', async () => {
-    const backend = await start([{ subject: 'ci', only }], {
-      apiGate: { mode: 'report-only' },
-    });
-    expect(await backend.statusOf('/api/hello/x', CI)).toBe(200);
-    expect(backend.logged('would have refused')).toMatchObject([
-      { meta: { reason: 'restricted', detail: 'only', subject: 'ci' } },
-    ]);
   });
 });
 
@@ -268,21 +214,6 @@ describe('an external token with until', () => {
     // It stays refused if the clock is set back.
     jest.spyOn(Date, 'now').mockReturnValue(Date.parse(until) - 1_000);
     expect(await outcome(replicas[0], 'GET /api/hello/x', CI)).toEqual(ENDED);
-  });
-
-  it('[P83] is refused on public routes too', async () => {
-    const backend = await start(
-      [{ subject: 'ci', only, until: '2020-01-01' }],
-      {
-        apiGate: { allow: [{ plugin: 'hello', path: '/open' }] },
-      },
-    );
-    expect(await outcome(backend, 'GET /api/hello/open', CI)).toEqual(ENDED);
-    // A sign-out call passes, as without a credential: it does not show which plugins are installed.
-    for (const plugin of ['hello', 'absent']) {
-      const request = `DELETE /api/${plugin}/.backstage/auth/v1/cookie`;
-      expect(await outcome(backend, request, CI)).toBe(204);
-    }
   });
 });
 
@@ -342,30 +273,6 @@ describe('a WebSocket of an external token', () => {
     backend.limit([{ subject: 'ci', only: 'all', until }]);
     await ci.closed;
     expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(until));
-  });
-
-  it('[P82] gets no credentials on a public path that only does not have', async () => {
-    const backend = await startSockets([{ subject: 'ci', only: wsOnly }], {
-      allow: ['/open', '/unauthenticated'].map(path => ({
-        plugin: 'ws',
-        path,
-        methods: ['WEBSOCKET'],
-      })),
-    });
-    expect(await backend.upgradeStatus('/api/ws/open', CI)).toBe(403);
-    const offered = `Sec-WebSocket-Protocol: graphql-ws, ${tokenOf('ci')}`;
-    expect(await backend.upgradeStatus('/api/ws/open', offered)).toBe(403);
-    expect(backend.upgrades).toEqual([]);
-    const others = `Sec-WebSocket-Protocol: graphql-ws, ${tokenOf('other')}`;
-    expect(await backend.upgradeStatus('/api/ws/open', others)).not.toBe(403);
-    // An open one is closed when a change excludes it.
-    const open = [
-      await backend.upgrade('/api/ws/open', others),
-      await backend.upgrade('/api/ws/unauthenticated', others),
-    ];
-    backend.limit([{ subject: 'other', only: wsOnly }]);
-    await Promise.all(open.map(({ closed }) => closed));
-    expect(await backend.upgradeStatus('/api/ws/open')).not.toBe(403);
   });
 });
 
@@ -534,17 +441,6 @@ describe('[P116] an external token without an entry', () => {
     expect(await outcome(backend, 'GET /api/hello/x', OTHER)).toEqual(UNLISTED);
   });
 
-  it('would be refused in report-only, and passes', async () => {
-    const backend = await startWithCaller([], { mode: 'report-only' });
-    expect(await backend.statusOf('/api/hello/x', OTHER)).toBe(200);
-    expect(await backend.upgradeStatus('/api/ws/live', OTHER)).toBe(101);
-    expect(
-      backend.logged('would have refused').map(({ meta }) => meta),
-    ).toContainEqual(
-      expect.objectContaining({ detail: 'no-entry', subject: 'other' }),
-    );
-  });
-
   it('does not concern plugins, which call with tokens of their own, for an external token too', async () => {
     const backend = await startWithCaller([
       { subject: 'ci', only: [{ plugin: 'caller', path: '/x' }] },
@@ -626,138 +522,5 @@ describe('the default for the subjects of an issuer', () => {
     expect(await backend.statusOf('/api/hello/open', bearer('x.y.z'))).toBe(
       200,
     );
-  });
-
-  it('[P116] adds to the entries for the subjects that begin so, of which each ends by itself', async () => {
-    const ended = { ...CI_JOBS, until: '2020-01-01' };
-    const later = { ...DEPLOY, only: requests.slice(1), until: '2999-01-01' };
-    const backend = await startWithIssuer([ended, later]);
-    const { deploy, job, judge, nobody } = backend;
-    const none = [403, 403, 403, 403, 403];
-    expect(await judge(deploy)).toEqual([403, 403, 101, 403, 403]);
-    expect(await judge(job)).toEqual([401, 401, 401, 401, 401]);
-    backend.limit([{ ...NONE, only }, ended, later]);
-    expect(await judge(deploy)).toEqual([200, 403, 101, 403, 403]);
-    expect(await judge(job)).toEqual([200, 403, 403, 403, 403]);
-    expect(await judge(nobody)).toEqual([200, 403, 403, 403, 403]);
-    backend.limit([NONE, { subject: 'external:entra:ci-1', only: 'all' }]);
-    expect(await judge(deploy)).toEqual(none);
-    expect((await judge(job)).slice(0, 4)).toEqual([200, 200, 101, 200]);
-  });
-
-  it('[P116] is no longer there once a change removes it, and no change removes the whole list before a restart', async () => {
-    const backend = await startWithIssuer([{ ...NONE, only: requests }, FREE]);
-    const { access, judge, nobody } = backend;
-    const open = await backend.upgrade('/api/ws/live', nobody);
-    expect(await judge(nobody)).toEqual([200, 403, 101, 403, 403]);
-    backend.limit([FREE]);
-    await open.closed;
-    const none = [403, 403, 403, 403, 403];
-    expect(await judge(nobody)).toEqual(none);
-    expect(await outcome(backend, 'GET /api/hello/ok', nobody)).toEqual(
-      UNLISTED,
-    );
-    for (const apiGate of [{ allow: OPEN }, { allow: OPEN, tokens: null }]) {
-      backend.change({ config: accessWith(...access), apiGate });
-      expect(await judge(nobody)).toEqual(none);
-    }
-    expect(backend.logged('keeps its policy')).toMatchObject([
-      { message: expect.stringContaining('auth.apiGate.tokens is gone from') },
-    ]);
-  });
-
-  it('[P116] is reported with the entries, and tokens that is not set is a finding', async () => {
-    const backend = await startWithIssuer([NONE, { ...DEPLOY, only }]);
-    const token = await backend.hello.tokenFor('auth');
-    const { findings, tokens } = await backend.policy(token);
-    const unlimited = { id: 'external-tokens-unlimited' };
-    expect(findings).not.toContainEqual(expect.objectContaining(unlimited));
-    expect(tokens).toEqual([NONE, { ...DEPLOY, only }]);
-    const [block] = backend.logged('API gate: enforce');
-    expect(block.message).toContain(`  Limits of external tokens:
-    external:entra:*: nothing
-    external:entra:deploy: GET,POST /api/hello/ok
-    any other: nothing
-`);
-    const without = await startWithIssuer(undefined);
-    const other = await without.policy(await without.hello.tokenFor('auth'));
-    expect(other.tokens).toBeUndefined();
-    expect(other.findings).toContainEqual(
-      expect.objectContaining({ ...unlimited, at: 'auth.apiGate.tokens' }),
-    );
-    const [otherBlock] = without.logged('API gate: enforce');
-    expect(otherBlock.message).not.toContain('external tokens');
-  });
-
-  it.each([
-    ['*', 'must be the subject of an external token'],
-    ['external:*:a', 'must be the subject of an external token'],
-    ['external:entr:*', 'must be one that an entry of backend.auth'],
-  ])('[P116] stops the start with the subject %s', async (subject, message) => {
-    await expect(startWithIssuer([{ subject, only: [] }])).rejects.toThrow(
-      `auth.apiGate.tokens[0].subject ${message}`,
-    );
-  });
-});
-
-describe('the reports', () => {
-  it('[P82] have the limits, and the requests of each subject since the start', async () => {
-    const access = [
-      external('ci'),
-      external('other'),
-      external('reporter'),
-      { type: 'own', options: {} },
-    ];
-    const backend = await start(
-      [
-        { subject: 'other', only, until: '2999-01-01', reason: 'demo' },
-        { subject: 'bot', only: [{ plugin: 'hello', path: '/ok' }] },
-        { subject: 'ci', only: 'all' },
-        { subject: 'reporter', only: 'all' },
-      ],
-      { access, features: [ownHandler] },
-    );
-    const limited = [
-      {
-        subject: 'other',
-        only,
-        until: '2999-01-01T00:00:00.000Z',
-        reason: 'demo',
-      },
-      {
-        subject: 'bot',
-        only: [{ plugin: 'hello', path: '/ok', methods: ['GET'] }],
-      },
-      { subject: 'ci', only: 'all' },
-      { subject: 'reporter', only: 'all' },
-    ];
-    const [block] = backend.logged('API gate: enforce');
-    expect(block.message).toContain(
-      `  Limits of external tokens:
-    other: GET,POST /api/hello/ok  (demo)  (until 2999-01-01T00:00:00.000Z)
-    bot: GET /api/hello/ok
-`,
-    );
-    for (const request of [
-      'GET /api/hello/a/0b9b4c1e-6f0e-4c6f-9d0e-0123456789ab',
-      'POST /api/hello/a',
-    ]) {
-      expect(await outcome(backend, request, CI)).toBe(200);
-    }
-    // No refused request counts.
-    expect((await backend.get('/api/hello/x', OTHER)).status).toBe(403);
-    await outcome(backend, 'GET /api/hello/ok', bearer('own-bot'));
-    await outcome(backend, 'GET /api/hello/ok', bearer('nobody-knows-this'));
-    const report = await backend.policy(tokenOf('reporter'));
-    expect(report.tokens).toEqual(limited);
-    const { externalTokens, since } = report.used;
-    expect(since).toMatch(/^\d{4}-.*Z$/);
-    const lastUsed = expect.stringMatching(/^\d{4}-.*Z$/);
-    expect(externalTokens).toEqual([
-      { subject: 'ci', requests: 2, lastUsed },
-      { subject: 'other', requests: 0, lastUsed: null },
-      { subject: 'reporter', requests: 1, lastUsed },
-      { subject: 'bot', requests: 1, lastUsed },
-    ]);
   });
 });

@@ -1,10 +1,5 @@
 import { once } from 'node:events';
-import {
-  createServer,
-  IncomingMessage,
-  RequestListener,
-  Server,
-} from 'node:http';
+import { createServer, IncomingMessage, Server } from 'node:http';
 import { AddressInfo, connect, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as defaultHttpRouter from '@backstage/backend-defaults/httpRouter';
@@ -28,8 +23,6 @@ import {
 import type { UserTokenClaims } from '../__testUtils__/signingKey';
 import { listen } from '../__testUtils__/serve';
 import { freePort } from '../__testUtils__/freePort';
-import { discovery } from '../__testUtils__/startBackend';
-import { Plugins } from '../../gate/plugins/Plugins';
 import { rootSystemMetadataServiceRef } from '../../backstage/backstageFeatures';
 import { until } from '../__testUtils__/until';
 import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
@@ -199,58 +192,6 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
     expect(handled).toEqual([]);
   });
 
-  it('a rule for WEBSOCKET opens a path to everybody, and no other', async () => {
-    const { backend, heard } = await startListening('/api/caller/live', {
-      apiGate: {
-        allow: [{ plugin: 'caller', path: '/live', methods: ['WEBSOCKET'] }],
-      },
-    });
-    const ended = await backend.sign();
-    await backend.endSessions();
-    for (const [target, expected, ...headerLines] of [
-      ['/api/caller/live', 101],
-      ['/api/caller/live?x=1', 101],
-      ['/api/caller/live/x', 401],
-      ['/API/caller/live', 401],
-      ['/api/CALLER/live', 401],
-      ['/api/caller/live/', 401],
-      ['/api/caller//live', 401],
-      ['/api/caller/live', 101, cookie(await backend.sign()), from(FOREIGN)],
-      ['/api/caller/live', 401, bearer(ended)],
-      ['/api/caller/live', 401, protocol(ended)],
-    ] as [string, number, ...string[]][]) {
-      const status = await backend.upgradeStatus(target, ...headerLines);
-      expect([target, status]).toEqual([target, expected]);
-    }
-    expect(heard.map(({ headers }) => headers.cookie)).toEqual([
-      undefined,
-      undefined,
-      'a=1',
-    ]);
-  });
-
-  it('a slow listener is not cut', async () => {
-    const webSockets = new WebSocketServer({ noServer: true });
-    const backend = await start({
-      features: [
-        configuredRouter(server =>
-          server.on('upgrade', async (req, socket, head) => {
-            await new Promise(resolve => setTimeout(resolve, 3_000));
-            webSockets.handleUpgrade(req, socket, head, client =>
-              client.send('hello'),
-            );
-          }),
-        ),
-      ],
-    });
-    expect(
-      await backend.upgradeStatus(
-        '/api/caller/x',
-        bearer(await backend.sign()),
-      ),
-    ).toBe(101);
-  });
-
   if (routesUpgrades) {
     it("a root service's handler, and none outside /api", async () => {
       const { heard, listener } = listenBelow('/');
@@ -317,104 +258,6 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
       );
     },
   );
-
-  describe('a further server of the app', () => {
-    /** Starts a backend whose app also listens at a second port, where nobody sends a request. */
-    async function startWithSecond(
-      createSecond: (app: RequestListener) => Server,
-    ) {
-      let port = 0;
-      const { heard, listener } = listenBelow('/api/caller/live');
-      const backend = await start({
-        features: [
-          configuredRouter((_server, app) => {
-            const second = createSecond(app).on('upgrade', listener);
-            second.listen(0, 'localhost', () => {
-              ({ port } = second.address() as AddressInfo);
-            });
-            cleanUp(() => {
-              second.closeAllConnections();
-              second.close();
-            });
-          }),
-        ],
-      });
-      // The backend's own server is found first.
-      expect(await backend.upgradeStatus('/api/caller/live')).toBe(401);
-      return { backend, heard, port };
-    }
-
-    it('is guarded from its first connection, with upgrades only', async () => {
-      const { backend, heard, port } = await startWithSecond(app =>
-        createServer(app),
-      );
-      const open = async (...headerLines: string[]) => {
-        const target = '/api/caller/live';
-        const opened = await rawUpgrade(port, target, headerLines);
-        opened.destroy();
-        return opened.status;
-      };
-      expect(await open()).toBe(401);
-      const token = await backend.sign();
-      expect(await open(cookie(token), from(FOREIGN))).toBe(403);
-      expect(heard).toEqual([]);
-      expect(await open(bearer(token))).toBe(101);
-      expect(heard).toHaveLength(1);
-    });
-  });
-
-  it('is refused while the backend starts', async () => {
-    const port = await freePort();
-    const early: (number | undefined)[] = [];
-    const { heard } = await startListening('/api/', {
-      port,
-      whileStarting: () =>
-        until(async () => {
-          early.push(
-            await rawUpgrade(port, '/api/caller/live').then(
-              ({ status }) => status,
-              () => undefined,
-            ),
-          );
-          return early.at(-1) === 401;
-        }),
-    });
-    await until(() => early.at(-1) === 401);
-    // Before the gate is installed, no client gets in: the server accepts no connection, or no plugin has registered.
-    expect(
-      early.filter(status => ![undefined, 401, 503].includes(status)),
-    ).toEqual([]);
-    expect(heard).toEqual([]);
-  });
-
-  it('is closed if the backend stops while the upgrade is being judged', async () => {
-    const asked: (string | undefined)[] = [];
-    const authPort = await backends.serve(({ url }) => asked.push(url));
-    const { backend, heard } = await startListening('/api/', {
-      withAuth: false,
-      config: discovery(authPort, 'auth'),
-    });
-    const token = await backends.signFor(authPort, { sub: SUB });
-    const answer = backend.upgrade('/api/caller/x', bearer(token));
-    // The backend also reads the list of revoked sessions there.
-    await until(() => asked.some(url => url?.endsWith('/jwks.json')));
-    await backend.stop();
-    const { status, closed } = await answer;
-    await closed;
-    expect([status, heard]).toEqual([503, []]);
-  });
-
-  it('is closed if the gate fails', async () => {
-    const { backend, heard } = await startListening('/api/');
-    const token = await backend.sign();
-    jest.spyOn(Plugins.prototype, 'targetOf').mockImplementation(() => {
-      throw new TypeError('not thought of');
-    });
-    const status = await backend
-      .upgradeStatus('/api/caller/x', bearer(token))
-      .finally(() => jest.restoreAllMocks());
-    expect([status, heard]).toEqual([503, []]);
-  });
 });
 
 /** The headers that the page names. Without them, the endpoint closes all WebSockets. */

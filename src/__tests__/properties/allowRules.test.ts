@@ -8,7 +8,6 @@ import {
   isPublicWithoutRule,
   WrittenRule,
 } from '../__testUtils__/publicModel';
-import { rawRequest } from '../__testUtils__/rawRequest';
 import {
   express5,
   pluginExpress,
@@ -17,10 +16,7 @@ import {
 import { RunningBackend, startBackend } from '../__testUtils__/startBackend';
 import { readAllowRules } from '../../settings/read/readAllowRules';
 import { AllowList } from '../../gate/rules/AllowList';
-import {
-  explainRequest,
-  findNearestRule,
-} from '../../settings/rules/explainRequest';
+import { findNearestRule } from '../../settings/rules/explainRequest';
 import { isUnambiguousPath } from '../../gate/read/requestLine';
 
 jest.setTimeout(90_000);
@@ -272,99 +268,6 @@ describe('a backend whose rules change', () => {
       ),
     }),
   );
-
-  const anyOtherTarget = fc.constantFrom(
-    ...['/api/auth/x', '/api/auth/api-gate/v1/policy', '/api/app/x'],
-    ...['/API/one/a', '/api/ONE/a', '/api', '/api//a', '/a', '/'],
-    ...['one', 'absent'].map(id => `/api/${id}/.backstage/auth/v1/jwks.json`),
-    `/api/one${COOKIE_ENDPOINT}`,
-  );
-  const anyExplainedScene = anyRules.chain(rules =>
-    fc.record({
-      rules: fc.constant(rules),
-      requests: fc.array(
-        fc.oneof(
-          {
-            weight: 4,
-            arbitrary: requestsNear(rules).chain(({ method, plugin, below }) =>
-              fc.record({
-                method: fc.constant(method),
-                target: targetsNear(
-                  fc
-                    .constantFrom('', '', '?x=1', '#')
-                    .map(query => `/api/${plugin}${below}${query}`),
-                ),
-              }),
-            ),
-          },
-          {
-            weight: 1,
-            arbitrary: fc.record({
-              method: anyMethod,
-              target: targetsNear(anyOtherTarget),
-            }),
-          },
-        ),
-        { minLength: 5, maxLength: 5 },
-      ),
-    }),
-  );
-
-  it('[P40] passes without a credential exactly the requests that `explain` calls public', () =>
-    checkProperty(
-      fc.asyncProperty(anyExplainedScene, async ({ rules, requests }) => {
-        change(rules);
-        const policy = {
-          allowList: allowListOf(rules),
-          config: {
-            allow: readAllowRules(rules, 'allow'),
-            signOut: { providers: new Set<string>() },
-          },
-        };
-        for (const { method, target: sent } of requests) {
-          const target = sent.replace(/^ +| +$/g, '');
-          const { anonymous, plugin } = explainRequest(
-            { method, target },
-            policy,
-            id => id === 'one' || id === 'two',
-          );
-          const isPublic = anonymous === 'public';
-          handled.length = 0;
-          const [answer] = await exchangeBytes(
-            backend.port,
-            Buffer.from(
-              `${method} ${sent} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n`,
-              'latin1',
-            ),
-          );
-          const isRefused = [400, 401].includes(answer.status);
-          if (isPublic) {
-            expect([target, isRefused]).toEqual([target, false]);
-          } else {
-            expect([target, ...handled]).toEqual([target]);
-            // The gate does not see every other target: Express may have no route for it.
-            const isUnrouted = answer.status === 404 && plugin === undefined;
-            expect([target, isRefused || isUnrouted]).toEqual([target, true]);
-          }
-        }
-      }),
-      { runs: 40, seconds: 30 },
-    ));
-
-  it('keeps the cookie endpoint closed under a rule for the whole plugin, as a property has found', async () => {
-    change([{ plugin: 'one', path: '/**' }]);
-    for (const [path, status] of [
-      ['/a', 200],
-      [COOKIE_ENDPOINT, 401],
-      [COOKIE_ENDPOINT.toUpperCase(), 401],
-    ] as const) {
-      const answer = await rawRequest(backend.port, `/api/one${path}`);
-      expect([path, answer.status]).toEqual([path, status]);
-      expect(answer.headers['www-authenticate'] !== undefined).toBe(
-        status === 401,
-      );
-    }
-  });
 
   // A credentials barrier stays open once it has been opened, so that in the end only the gate refuses.
   it('[P2] runs the handlers that the current rules name, and no others', () =>

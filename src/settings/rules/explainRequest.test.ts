@@ -26,16 +26,18 @@ it.each([
   expect(explain(request)).toEqual({ anonymous, because });
 });
 
-it.each(['GET /api/open/', 'GET /api/open/a;b', 'GET /api/Open/a'])(
-  'explains %s, whose path is not plain',
-  request => {
-    expect(explain(request)).toEqual({
-      anonymous: 'needs-credential',
-      because: 'not-plain',
-      plugin: 'open',
-    });
-  },
-);
+it.each([
+  ['GET /api/open/', 'open'],
+  ['GET /api/open/a;b', 'open'],
+  ['GET /api/Open/a', 'open'],
+  [`DELETE /api/%6fpen${COOKIE}`, '%6fpen'],
+])('explains %s, whose path is not plain', (request, plugin) => {
+  expect(explain(request)).toEqual({
+    anonymous: 'needs-credential',
+    because: 'not-plain',
+    plugin,
+  });
+});
 
 it('names the rule', () => {
   expect(explain('HEAD /api/open/a?b')).toEqual({

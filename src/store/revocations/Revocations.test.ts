@@ -80,14 +80,6 @@ describe('Revocations', () => {
     expect(stored).toEqual(['user:default/a']);
   });
 
-  it('reports the age of the list, in seconds', async () => {
-    const { revocations } = create({});
-    await jest.advanceTimersByTimeAsync(0);
-    expect(revocations.staleness).toBe(0);
-    await jest.advanceTimersByTimeAsync(1_500);
-    expect(revocations.staleness).toBe(1.5);
-  });
-
   it('reads the store at its interval, and twice a second until it has answered', async () => {
     let loads = 0;
     let gone = true;
@@ -151,56 +143,6 @@ describe('Revocations', () => {
     expect(calls).toBe(2);
   });
 
-  it('reads again if the store hangs, and logs that', async () => {
-    let silent = false;
-    let loads = 0;
-    const { revocations, warnings } = create({
-      load: () => {
-        loads += 1;
-        return silent ? new Promise(() => {}) : Promise.resolve([]);
-      },
-    });
-    await jest.advanceTimersByTimeAsync(0);
-    expect(revocations.isLoaded).toBe(true);
-    silent = true;
-    await jest.advanceTimersByTimeAsync(30_000);
-    expect(loads).toBeGreaterThan(3);
-    expect(warnings).toHaveLength(1);
-    expect(revocations.staleness).toBeGreaterThan(25);
-    silent = false;
-    await jest.advanceTimersByTimeAsync(10_000);
-    expect(revocations.staleness).toBeLessThan(3);
-  });
-
-  it('[P43] waits longer after each poll that times out, and eight seconds at most', async () => {
-    let silent = true;
-    let loads: number[] = [];
-    create({
-      load: async () => {
-        loads.push(Date.now());
-        await (silent && new Promise(() => {}));
-        return [];
-      },
-    });
-    await jest.advanceTimersByTimeAsync(90_000);
-    // A poll is given up after six seconds.
-    const waits = loads.slice(1).map((at, i) => at - loads[i] - 6_000);
-    const [first, second, ...later] = waits;
-    expect(first).toBeGreaterThanOrEqual(1_400);
-    expect(first).toBeLessThanOrEqual(2_000);
-    expect(second).toBeGreaterThan(2_700);
-    expect(later.length).toBeGreaterThan(3);
-    expect(Math.min(...later)).toBeGreaterThan(5_500);
-    expect(Math.max(...later)).toBeLessThan(8_000);
-    expect(new Set(later).size).toBeGreaterThan(1);
-    silent = false;
-    // The last silent poll, the wait after it, and the reading of all pages that follows.
-    await jest.advanceTimersByTimeAsync(20_000);
-    loads = [];
-    await jest.advanceTimersByTimeAsync(10_000);
-    expect(loads).toHaveLength(5);
-  });
-
   it('is in force at once, and rejects, while the store is silent', async () => {
     let added = 0;
     let silent = true;
@@ -223,39 +165,6 @@ describe('Revocations', () => {
     expect(added).toBe(writes);
   });
 
-  it('keeps its revocations if a reading that began before lacks them', async () => {
-    const { revocations } = create({});
-    const claims = session('user:default/a');
-    expect(await revocations.revoke(revocationOfSession(claims))).toBe(true);
-    await jest.advanceTimersByTimeAsync(10_000);
-    expect(revocations.isRevoked(claims)).toBe(true);
-  });
-
-  it('forgets what has expired, and not before', async () => {
-    const { revocations } = create({});
-    // Simulating a day of polls, one every two seconds, would take seconds.
-    intervalMs = 300_000;
-    const claims = session('user:default/a');
-    await revocations.revoke(revocationOfSession(claims));
-    await revocations.revoke(revocationOfUser('user:default/b'));
-    await jest.advanceTimersByTimeAsync(3600_000);
-    expect(revocations.size).toBe(2);
-    await jest.advanceTimersByTimeAsync(1_200_000);
-    expect(revocations.size).toBe(1);
-    await jest.advanceTimersByTimeAsync(24 * 3600_000);
-    expect(revocations.size).toBe(0);
-  });
-
-  it('refuses what was issued up to the moment of a user, in any case, and nothing later', async () => {
-    const { revocations } = create({});
-    await revocations.revoke(revocationOfUser('User:Default/A'));
-    expect(revocations.isRevoked(session('user:default/a', now()))).toBe(true);
-    expect(revocations.isRevoked(session('user:default/a', now() + 1))).toBe(
-      false,
-    );
-    expect(revocations.isRevoked(session('user:default/b'))).toBe(false);
-  });
-
   it('reads the revocations of others even if its own can not be written', async () => {
     const theirs = session('user:default/theirs');
     const { revocations, warnings } = create({
@@ -269,36 +178,6 @@ describe('Revocations', () => {
     expect(revocations.isRevoked(mine)).toBe(true);
     expect(revocations.staleness).toBeLessThan(3);
     expect(warnings).toHaveLength(1);
-  });
-
-  it('keeps one of many equal revocations to write, and writes a few at a time', async () => {
-    let underWay = 0;
-    let most = 0;
-    let added = 0;
-    let gone = true;
-    const { revocations, warnings } = create({
-      add: async () => {
-        underWay += 1;
-        most = Math.max(most, underWay);
-        await Promise.resolve();
-        underWay -= 1;
-        if (gone) {
-          throw new Error('gone');
-        }
-        added += 1;
-      },
-    });
-    for (let i = 0; i < 300; i += 1) {
-      const claims = session(`user:default/u${i % 100}`, now());
-      await revocations.revoke(revocationOfSession(claims));
-    }
-    most = 0;
-    await jest.advanceTimersByTimeAsync(10_000);
-    expect(warnings).toEqual([expect.stringContaining('can not write')]);
-    gone = false;
-    await jest.advanceTimersByTimeAsync(10_000);
-    expect(added).toBe(100);
-    expect(most).toBeLessThanOrEqual(10);
   });
 
   it('writes what is revoked while it stops, and reads no more', async () => {
@@ -340,21 +219,6 @@ describe('Revocations', () => {
     ]);
   });
 
-  it('stops reading if it is stopped during a reading', async () => {
-    let loads = 0;
-    const { revocations } = create({
-      load: async () => {
-        loads += 1;
-        await new Promise(resolve => setTimeout(resolve, 1_000));
-        return [];
-      },
-    });
-    await jest.advanceTimersByTimeAsync(500);
-    revocations.stop();
-    await jest.advanceTimersByTimeAsync(10_000);
-    expect(loads).toBe(1);
-  });
-
   it('is not complete if it is stopped between two pages', async () => {
     const { revocations, following, cursors } = follow(async cursor => {
       await new Promise(resolve => setTimeout(resolve, 1_000));
@@ -387,53 +251,6 @@ describe('Revocations', () => {
     await jest.advanceTimersByTimeAsync(6_999);
     expect(await revoking).toBe(false);
     expect(writes).toBe(2);
-  });
-
-  it('does not write any more what has expired meanwhile', async () => {
-    let gone = true;
-    const stored: string[] = [];
-    const { revocations } = create({
-      add: async ({ sub }) => {
-        if (gone) {
-          throw new Error('gone');
-        }
-        stored.push(sub);
-      },
-    });
-    for (const [sub, lifetime] of [
-      ['user:default/short', 60],
-      ['user:default/long', 3600],
-    ] as const) {
-      const claims = { sub, iat: now(), exp: now() + lifetime };
-      await revocations.revoke(revocationOfSession(claims));
-    }
-    await jest.advanceTimersByTimeAsync(600_000);
-    gone = false;
-    await jest.advanceTimersByTimeAsync(10_000);
-    expect(stored).toEqual(['user:default/long']);
-  });
-
-  it('is not undone by a shorter one of the same user', async () => {
-    const { revocations } = create({});
-    const claims = session('user:default/a');
-    await revocations.revoke(revocationOfUser('user:default/a'));
-    await revocations.revoke({
-      scope: 'user',
-      sub: 'user:default/a',
-      iat: now() + 1,
-      exp: now() - 1_000,
-    });
-    await jest.advanceTimersByTimeAsync(10_000);
-    expect(revocations.isRevoked(claims)).toBe(true);
-  });
-
-  it('refuses at once, and does not store, a revocation that no store accepts', async () => {
-    const add = jest.fn(async () => {});
-    const { revocations } = create({ add });
-    const claims = session('user:default/\0');
-    expect(await revocations.revoke(revocationOfSession(claims))).toBe(false);
-    expect(revocations.isRevoked(claims)).toBe(true);
-    expect(add).not.toHaveBeenCalled();
   });
 });
 

@@ -1,19 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { ConfigReader } from '@backstage/config';
-import proxyPlugin from '@backstage/plugin-proxy-backend';
-import type { JsonObject } from '@backstage/types';
-import { parse } from 'yaml';
 import { readApiGateConfig } from '../../../settings/read/readApiGateConfig';
-import { BrowserCookies } from '../../__testUtils__/browserCookies';
 import {
-  blocksAfter,
   codeIn,
   readDocument,
   root,
   tableRows,
 } from '../../__testUtils__/documents';
 import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
-import { bearer, cookie, from } from '../../__testUtils__/requestParts';
+import { bearer } from '../../__testUtils__/requestParts';
 import { folderWith } from '../../__testUtils__/runCli';
 import { describeWithCurl, runShell } from '../../__testUtils__/runShell';
 import {
@@ -26,9 +21,6 @@ const PAGE = 'docs/browsers-and-cookies.md';
 const backends = signedBackends();
 afterEach(backends.stopAll);
 
-const gateOf = (heading: string): JsonObject =>
-  parse(blocksAfter(PAGE, heading)[0]).auth.apiGate;
-
 async function start(options: SignedBackendOptions = {}) {
   const backend = await backends.start({
     ...options,
@@ -40,79 +32,7 @@ async function start(options: SignedBackendOptions = {}) {
   return { ...backend, token, setCookie };
 }
 
-/** Guests who can't sign in: the life of the cookie is then that of the token. */
-const WITHOUT_GUESTS = {
-  auth: { providers: { guest: { dangerouslyAllowOutsideDevelopment: false } } },
-};
-
 describe(`${PAGE}: the settings`, () => {
-  it('has a name that keeps the cookie to one host, on https', async () => {
-    const apiGate = gateOf('The cookie');
-    const config = { backend: { baseUrl: 'https://backstage.example.com' } };
-    const { key } = backends;
-    const sign = () =>
-      key.sign({ iss: 'https://backstage.example.com/api/auth' });
-    const cookies = new BrowserCookies();
-    const { get } = await start({ apiGate, config });
-    const { headers } = await get('/api/hello/x', bearer(await sign()));
-    const set = headers['set-cookie']!.split('\n').at(-1)!;
-    expect(set).toMatch(/^__Host-token=.*; Path=\/; .*Secure/);
-    cookies.store('https://backstage.example.com/', [set]);
-    for (const [url, isSent] of [
-      ['https://backstage.example.com/api/hello/x', true],
-      ['https://other.example.com/', false],
-      ['http://backstage.example.com/', false],
-    ] as const) {
-      expect(cookies.headerFor(url) !== undefined).toBe(isSent);
-    }
-  });
-
-  it('has a life of the cookie that is shorter than that of the token', async () => {
-    for (const [apiGate, isShorter] of [
-      [{}, false],
-      [gateOf('How long it lives'), true],
-    ] as const) {
-      const { setCookie } = await start({ apiGate, config: WITHOUT_GUESTS });
-      expect(/Max-Age=900;/.test((await setCookie())!)).toBe(isShorter);
-    }
-  });
-
-  it('has an origin that is trusted', async () => {
-    const apiGate = gateOf('Pages of other sites');
-    const [origin] = (apiGate as any).cookie.trustedOrigins;
-    for (const [settings, expected] of [
-      [{}, 403],
-      [apiGate, 200],
-    ] as const) {
-      const { request, token } = await start({ apiGate: settings });
-      const headerLines = [cookie(token), from(origin)];
-      const { status } = await request('POST', '/api/hello/x', headerLines);
-      expect(status).toBe(expected);
-    }
-  });
-
-  it('has a path whose pages run script', async () => {
-    const port = await backends.serve((_req, res) => {
-      res.setHeader('Content-Type', 'text/html').end('<script>1</script>');
-    });
-    const target = `http://localhost:${port}`;
-    const proxied = {
-      features: [proxyPlugin],
-      config: {
-        proxy: { endpoints: { '/sonarqube': { target }, '/x': { target } } },
-      },
-    };
-    const isSandboxed = async (apiGate: JsonObject, below: string) => {
-      const { get, token } = await start({ ...proxied, apiGate });
-      const { headers } = await get(`/api/proxy/${below}/y`, cookie(token));
-      return headers['content-security-policy']?.includes('sandbox') ?? false;
-    };
-    const apiGate = gateOf('What the cookie opens');
-    expect(await isSandboxed({}, 'sonarqube')).toBe(true);
-    expect(await isSandboxed(apiGate, 'sonarqube')).toBe(false);
-    expect(await isSandboxed(apiGate, 'x')).toBe(true);
-  });
-
   const lives = tableRows(PAGE, [
     '`auth.providers` has',
     'Default of `cookie.maxAge`',

@@ -1,5 +1,4 @@
 import type { JsonObject } from '@backstage/types';
-import proxyPlugin from '@backstage/plugin-proxy-backend';
 import { generateKeyPair } from 'jose';
 import { parse } from 'yaml';
 import { codeBlocks } from '../../__testUtils__/documents';
@@ -15,7 +14,6 @@ import {
   SignedBackendOptions,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
-import { isDelegationChecked } from '../../__testUtils__/stockBackend';
 
 const PAGE = 'docs/recipes/clients.md';
 const TOKEN = 'client-token-of-this-test';
@@ -64,19 +62,6 @@ const start = (
   });
 
 describe('docs/recipes/clients.md', () => {
-  it('has a script whose token passes at the catalog alone', async () => {
-    const [{ backend: settings }] = examplesOf('catalog-script');
-    const [{ options, ...entry }] = settings.auth.externalAccess;
-    const backend = await start([
-      { options: { ...options, token: TOKEN }, ...entry },
-    ]);
-    expect(await backend.statusOf('/api/catalog', bearer(TOKEN))).toBe(200);
-    expect(await backend.statusOf('/api/other', bearer(TOKEN))).toBe(403);
-    expect(backend.logged('refused')).toMatchObject([
-      { meta: { reason: 'restricted' } },
-    ]);
-  });
-
   it('[P116] has a rotation in which both tokens have the limits of their subject', async () => {
     const [, rotation, limited] = examplesOf('catalog-script');
     const tokens = ['former-token-of-this-test', 'next-token-of-this-test'];
@@ -154,115 +139,5 @@ describe('docs/recipes/clients.md', () => {
       .logged('API gate refused')
       .map(({ meta }: any) => meta.reason);
     expect(new Set(reasons)).toEqual(new Set(['invalid-token']));
-  });
-
-  it.each(['seven77', 'with-a-line-break\n'])(
-    'has a static token that stops the start: %j',
-    async token => {
-      await expect(start([external(token)])).rejects.toThrow(
-        /Illegal token, must be/,
-      );
-    },
-  );
-
-  it('has the text for such a token without the gate', async () => {
-    const { get } = await start([external(TOKEN)], { withGate: false });
-    const { status, body } = await get('/api/catalog', bearer(`${TOKEN}x`));
-    expect([status, JSON.parse(body).error.message]).toEqual([
-      401,
-      'Illegal token',
-    ]);
-  });
-
-  it('has the answers for a token whose restrictions lack what handlers call', async () => {
-    const backend = await start([
-      external('lacking-token', 'other'),
-      external('narrowed-token', 'other', {
-        plugin: 'catalog',
-        permission: 'x',
-      }),
-      external('enough-token', 'other', 'catalog'),
-    ]);
-    const ask = async (token: string, target: string) => {
-      const { status, body } = await backend.get(target, bearer(token));
-      return [status, JSON.parse(body).error?.message];
-    };
-    expect(await ask('enough-token', '/api/other/catalog')).toEqual([
-      200,
-      undefined,
-    ]);
-    // The third plugin needs no entry.
-    expect(await ask('enough-token', '/api/other/catalog/third')).toEqual([
-      200,
-      undefined,
-    ]);
-    const refused = isDelegationChecked
-      ? [
-          [
-            403,
-            "Access to target plugin 'catalog' is not included in token's access restrictions",
-          ],
-          [
-            403,
-            "Access to target plugin 'catalog' is restricted and cannot be delegated",
-          ],
-        ]
-      : [
-          [200, undefined],
-          [200, undefined],
-        ];
-    expect([
-      await ask('lacking-token', '/api/other/catalog'),
-      await ask('narrowed-token', '/api/other/catalog'),
-    ]).toEqual(refused);
-    expect(backend.logged('API gate refused')).toEqual([]);
-  });
-
-  it('has calls between plugins, which need a token', async () => {
-    const backend = await start([external(TOKEN)]);
-    const statusOf = (target: string) =>
-      backend.statusOf(target, bearer(TOKEN));
-    expect(await statusOf('/api/other/catalog')).toBe(200);
-    expect(await statusOf('/api/other/catalog?bare=1')).toBe(401);
-  });
-
-  it('has two ways for a token of another system', async () => {
-    const received: (string | undefined)[][] = [];
-    const port = await backends.serve((req, res) => {
-      received.push([
-        req.headers.authorization,
-        req.headers['x-other-token'] as string,
-      ]);
-      res.end('{}');
-    });
-    const target = `http://localhost:${port}`;
-    const backend = await backends.start({
-      features: [proxyPlugin],
-      config: {
-        ...accessWith(external(TOKEN)),
-        proxy: {
-          endpoints: {
-            '/adds': { target, headers: { Authorization: 'Bearer of-server' } },
-            '/allows': { target, allowedHeaders: ['X-Other-Token'] },
-            '/forwards': { target, allowedHeaders: ['Authorization'] },
-          },
-        },
-      },
-    });
-    const ask = (path: string, ...lines: string[]) =>
-      backend.statusOf(`/api/proxy${path}`, ...lines);
-    expect(await ask('/forwards', bearer('of-another-system'))).toBe(401);
-    expect(await ask('/forwards', 'Authorization: Basic eDp5')).toBe(401);
-    expect(
-      backend.logged('API gate refused').map(({ meta }: any) => meta.reason),
-    ).toEqual(['invalid-token', 'unsupported-scheme']);
-    expect(await ask('/adds', bearer(TOKEN))).toBe(200);
-    expect(await ask('/allows', bearer(TOKEN), 'X-Other-Token: theirs')).toBe(
-      200,
-    );
-    expect(received).toEqual([
-      ['Bearer of-server', undefined],
-      [undefined, 'theirs'],
-    ]);
   });
 });

@@ -1,19 +1,12 @@
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { configFromFiles } from '../../__testUtils__/configFromFiles';
-import {
-  blocksAfter,
-  codeIn,
-  proseOf,
-  readDocument,
-  tableRows,
-} from '../../__testUtils__/documents';
+import { blocksAfter } from '../../__testUtils__/documents';
 import { staticToken } from '../../__testUtils__/externalAccess';
 import {
   openPlugin,
   recordingPlugin,
 } from '../../__testUtils__/recordingPlugin';
-import { bearer, REVOCATIONS } from '../../__testUtils__/requestParts';
 import { folderWith } from '../../__testUtils__/runCli';
 import { signedBackends } from '../../__testUtils__/signedBackends';
 import { freePort } from '../../__testUtils__/freePort';
@@ -117,102 +110,4 @@ it('a backend answers with the fields of the sample of the policy, and with no o
   const report = await policy(await hello.tokenFor('auth'));
   commandLine.restore();
   expect(named(fieldsOf(report))).toEqual(named(fieldsOf(sample)));
-});
-
-describe('the routes of the page', () => {
-  const bodies = codeIn(proseOf(readDocument(PAGE))).filter(code =>
-    /^\{ "(userEntityRef|sub)"/.test(code),
-  );
-  const statuses = tableRows(PAGE, ['Status', 'Meaning']).map(([status]) =>
-    Number(status),
-  );
-  const [ofUser, ofSession] = bodies;
-
-  async function start(apiGate = {}) {
-    const caller = recordingPlugin('caller');
-    const features = [caller.feature];
-    const backend = await backends.start({ features, apiGate });
-    const service = await caller.tokenFor('auth');
-    return {
-      ...backend,
-      service,
-      end: async (token: string, body: string) => {
-        const answer = await backend.post(REVOCATIONS, token, JSON.parse(body));
-        expect(statuses).toContain(answer.status);
-        return answer;
-      },
-      follow: async (query: string) =>
-        JSON.parse(
-          (await backend.get(`${REVOCATIONS}${query}`, bearer(service))).body,
-        ),
-    };
-  }
-
-  it('end the sessions of a user, and are followed by the cursor', async () => {
-    const { end, follow, service, sign, statusOf } = await start();
-    const first = await follow('?since=');
-    expect(first).toEqual({
-      revocations: [],
-      cursor: expect.any(String),
-      hasMore: false,
-    });
-    const jane = await sign({ sub: JSON.parse(ofUser).userEntityRef });
-    expect(await statusOf('/api/caller/x', bearer(jane))).toBe(200);
-    const { status, body } = await end(service, ofUser);
-    expect(status).toBe(201);
-    const { offlineSessions } = JSON.parse(body);
-    expect(readDocument(PAGE).text).toContain(`\`"${offlineSessions}"\``);
-    expect(await statusOf('/api/caller/x', bearer(jane))).toBe(401);
-    const { revocations } = await follow(`?since=${first.cursor}`);
-    expect(revocations).toMatchObject([{ scope: 'user' }]);
-  });
-
-  it('end one session, for a service only', async () => {
-    const { end, service, sign, statusOf } = await start();
-    const claims = { sub: 'user:default/jane', iat: 1, exp: 2 };
-    const iat = Math.floor(Date.now() / 1000) - 60;
-    const token = await sign({ ...claims, iat, exp: iat + 3600 });
-    const body = [`"${claims.sub}"`, iat, iat + 3600].reduce<string>(
-      (text, value) => text.replace('…', String(value)),
-      ofSession,
-    );
-    expect((await end(token, body)).status).toBe(403);
-    expect((await end(service, body)).status).toBe(201);
-    expect(await statusOf('/api/caller/x', bearer(token))).toBe(401);
-  });
-
-  it('end the sessions of a user until later, and not those of the caller', async () => {
-    const backend = await start({ operators: ['user:development/guest'] });
-    const guest = await backend.guest();
-    const codes = codeIn(proseOf(readDocument(PAGE)));
-    const [field] = codes.filter(code => code.startsWith('"until"'));
-    const until = new Date(Date.now() + 3_600_000).toISOString();
-    const end = (userEntityRef: string) =>
-      backend.post(REVOCATIONS, guest, {
-        ...JSON.parse(`{ ${field} }`),
-        userEntityRef,
-        until,
-      });
-    const { status, body } = await end('user:default/jane');
-    expect(status).toBe(201);
-    const sample = codes.find(code => code.startsWith('{ "until"'))!;
-    expect(Object.keys(JSON.parse(body)).sort()).toEqual(
-      Object.keys(JSON.parse(sample)).sort(),
-    );
-    const own = await end('user:development/guest');
-    expect(statuses).toContain(own.status);
-    expect(own.status).toBe(409);
-  });
-
-  it('are refused for the session of another user, and for a wrong field, which the message names', async () => {
-    const { end, service, sign } = await start();
-    const john = await sign({ sub: 'user:default/john' });
-    expect((await end(john, ofUser)).status).toBe(403);
-    const { status, body } = await end(
-      service,
-      ofUser.replace('user:default/jane', 'jane'),
-    );
-    expect(status).toBe(400);
-    expect(body).toContain('userEntityRef');
-  });
 });

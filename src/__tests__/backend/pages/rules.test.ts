@@ -1,7 +1,6 @@
 import catalogPlugin from '@backstage/plugin-catalog-backend';
 import permissionPlugin from '@backstage/plugin-permission-backend';
 import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-all-policy';
-import { ConfigSources, FileConfigSource } from '@backstage/config-loader';
 import type { JsonObject } from '@backstage/types';
 import { parse } from 'yaml';
 import {
@@ -10,18 +9,13 @@ import {
   readDocument,
   tableRows,
 } from '../../__testUtils__/documents';
-import {
-  openPlugin,
-  recordingPlugin,
-} from '../../__testUtils__/recordingPlugin';
+import { recordingPlugin } from '../../__testUtils__/recordingPlugin';
 import { bearer, JSON_TYPE } from '../../__testUtils__/requestParts';
-import { folderWith } from '../../__testUtils__/runCli';
 import {
   SignedBackend,
   signedBackends,
 } from '../../__testUtils__/signedBackends';
 import { webSocketPlugin } from '../../__testUtils__/webSocketPlugin';
-import { readApiGateConfig } from '../../../settings/read/readApiGateConfig';
 
 const SECRET = {
   events: { modules: { github: { webhookSecret: 'a secret' } } },
@@ -102,78 +96,6 @@ describe('docs/allow-rules.md', () => {
         apiGate: gateOf(yaml.replace('/http/github', '/http/github/')),
       }),
     ).rejects.toThrow(error);
-  });
-
-  it('has a rule that ends, at midnight in UTC', async () => {
-    const [yaml] = blocksAfter(RULES, 'A rule that ends');
-    const [{ until: end }] = parse(yaml);
-    const proxy = recordingPlugin('proxy');
-    const now = jest.spyOn(Date, 'now');
-    now.mockReturnValue(Date.parse(`${end}T00:00:00Z`) - 1);
-    const backend = await backends.start({
-      apiGate: rulesOf(yaml),
-      features: [proxy.feature],
-    });
-    expect(await backend.statusOf('/api/proxy/demo')).toBe(200);
-    now.mockReturnValue(Date.parse(`${end}T00:00:00Z`));
-    expect(await backend.statusOf('/api/proxy/demo')).toBe(401);
-  });
-
-  it('says what a variable without a value leaves', async () => {
-    const [, section] = readDocument(RULES).text.split('## Variables\n');
-    const codes = codeIn(section.split('\n## ')[0]);
-    const [inFolder, alone] = codes.filter(code => code.includes('${DIR}'));
-    const unset = codes.filter(code => /^\w+: \$\{/.test(code));
-    expect(unset).toHaveLength(2);
-    /** Reads the lines of a rule as the backend does. */
-    const readRule = async (lines: string[], env = {}) => {
-      const rule = ['- plugin: hello', ...lines].join('\n      ');
-      const values: Record<string, string> = { DIR: '', ...env };
-      const config = await ConfigSources.toConfig(
-        FileConfigSource.create({
-          path: `${folderWith({
-            'app-config.yaml': `backend: { baseUrl: http://a }\nauth:\n  apiGate:\n    allow:\n    ${rule}\n`,
-          })}/app-config.yaml`,
-          watch: false,
-          substitutionFunc: async name => values[name],
-        }),
-      );
-      return readApiGateConfig(config).allow[0];
-    };
-    await expect(readRule([`path: ${inFolder}`])).rejects.toThrow(
-      'has an empty segment',
-    );
-    expect((await readRule([`path: ${alone}`])).path).toBe('/**');
-    const rule = { plugin: 'hello', path: '/x', methods: ['GET'] };
-    expect(await readRule(['path: /x', ...unset])).toEqual(rule);
-    const [end] = unset;
-    const ending = await readRule(['path: /x', end], { END: '2999-01-01' });
-    expect(ending).toEqual({ ...rule, until: Date.parse('2999-01-01') });
-  });
-
-  const publicWithoutRule = tableRows(RULES, ['What', 'Why']).map(
-    ([what]) => what,
-  );
-
-  it('has what is public without a rule', async () => {
-    const hello = recordingPlugin('hello');
-    const app = openPlugin('app');
-    const backend = await backends.start({
-      features: [hello.feature, app.feature],
-    });
-    const [[keys], [auth, own], [frontend]] = publicWithoutRule.map(codeIn);
-    expect(await statusOf(backend, keys.replace('<plugin>', 'hello'))).toBe(
-      200,
-    );
-    expect(auth).toBe('auth');
-    expect(await statusOf(backend, `GET /api/${auth}/any`)).toBe(404);
-    expect(await statusOf(backend, `GET ${own}/v1/policy`)).toBe(401);
-    expect(frontend).toBe('app');
-    expect(await statusOf(backend, 'GET /api/app/x')).toBe(200);
-    expect(await statusOf(backend, 'POST /api/app/x')).toBe(401);
-    const endpoint = '/api/hello/.backstage/auth/v1/cookie';
-    expect(await statusOf(backend, `DELETE ${endpoint}`)).toBe(204);
-    expect(await statusOf(backend, `GET ${endpoint}`)).toBe(401);
   });
 });
 
