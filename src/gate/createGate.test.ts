@@ -364,6 +364,29 @@ describe('the gate', () => {
     });
 
     it.each([
+      ['a cookie', 'GET', [cookie(user)]],
+      ['OPTIONS', 'OPTIONS', [bearer(user)]],
+      ['a service', 'GET', [bearer(service)]],
+      ['a service that acts for a user', 'GET', [bearer(onBehalf)]],
+      ['a static token', 'GET', [bearer('static')]],
+      ['a user token by which a service acts', 'GET', [bearer(delegated)]],
+      ['a user token that stands for a service', 'GET', [bearer(notUser)]],
+      [
+        'a request that a gate in front has passed',
+        'GET',
+        [bearer(user), 'X-Api-Gate-Cookie-Issued-In-Front: 1'],
+      ],
+    ])('is not for %s', async (_, method, headerLines) => {
+      const { status } = await gate.send(
+        method,
+        '/api/hello/x',
+        ...headerLines,
+      );
+      expect(status).toBe(200);
+      expect(issued()).toEqual([]);
+    });
+
+    it.each([
       ['https://backstage.example.com', 'hello/x', true],
       ['https://backstage.example.com', `hello${COOKIE_ENDPOINT}`, true],
       [APP, 'hello/x', false],

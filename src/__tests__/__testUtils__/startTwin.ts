@@ -80,7 +80,7 @@ export async function startTwin(options: {
 }
 
 /** Returns the bytes of an answer without what differs between two backends and two moments. */
-export function comparable({ bytes }: RawResponse, port: string): string {
+function comparable({ bytes }: RawResponse, port: string): string {
   return (
     bytes
       .replace(/^Api-Gate-Decision: [0-9a-f]{16}\r\n/m, '')

@@ -14,12 +14,6 @@ describe("the gate's cookie in a backend", () => {
       if (req.path.startsWith('/public')) {
         res.setHeader('Cache-Control', 'public, max-age=3600');
       }
-      if (req.path === '/events') {
-        // Compression holds back the events of any other stream.
-        res.setHeader('Cache-Control', 'no-cache, no-transform');
-        res.type('text/event-stream').write('data: 1\n\n');
-        return;
-      }
       res.cookie('mine', '1');
       res.status(Number(req.query.status ?? 200)).json({});
     },
@@ -28,12 +22,9 @@ describe("the gate's cookie in a backend", () => {
 
   beforeAll(async () => {
     backend = await backends.start({
-      features: [plugin.feature, recordingPlugin('all').feature],
+      features: [plugin.feature],
       apiGate: {
-        allow: [
-          { plugin: 'hello', path: '/open' },
-          { plugin: 'all', path: '/**', methods: ['GET', 'DELETE'] },
-        ],
+        allow: [{ plugin: 'hello', path: '/open' }],
         cookie: { trustedOrigins: [TRUSTED] },
       },
     });
@@ -55,7 +46,7 @@ describe("the gate's cookie in a backend", () => {
   const setCookies = ({ headers }: RawResponse) =>
     headers['set-cookie']?.split('\n') ?? [];
 
-  it.each([500, 3900, 4096, 5500, MAX_TOKEN_BYTES])(
+  it.each([500, 4096, MAX_TOKEN_BYTES])(
     'of a token of about %i bytes works alone, and never reaches the handler',
     async size => {
       const token = await signOfSize(size);
@@ -104,15 +95,7 @@ describe("the gate's cookie in a backend", () => {
       ['POST', 'Sec-Fetch-Site: cross-site', 403],
       ['POST', `Origin: ${TRUSTED}\r\nOrigin: ${TRUSTED}`, 403],
       ['POST', `Origin: ${TRUSTED}`, 200],
-      ['GET', 'Sec-Fetch-Site: cross-site\r\nSec-Fetch-Dest: image', 200],
-      // WebKit sends this for a font in a page of another port.
-      [
-        'GET',
-        'Sec-Fetch-Site: same-site\r\nSec-Fetch-Mode: no-cors\r\nSec-Fetch-Dest: font',
-        403,
-      ],
       ['HEAD', EVIL, 403],
-      ['GET', `Origin: ${TRUSTED}\r\nSec-Fetch-Site: cross-site`, 200],
     ])('%s with %s: %i', async (method, headerLine, expected) => {
       const token = await sign();
       const before = plugin.handled.length;

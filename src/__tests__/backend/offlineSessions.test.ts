@@ -6,12 +6,7 @@ import {
 } from '../__testUtils__/oauthClients';
 import { recordingAuditor } from '../__testUtils__/recordingAuditor';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
-import {
-  bearer,
-  cookie,
-  REVOCATIONS,
-  SAME_ORIGIN,
-} from '../__testUtils__/requestParts';
+import { bearer, cookie, REVOCATIONS } from '../__testUtils__/requestParts';
 import {
   SignedBackendOptions,
   signedBackends,
@@ -198,32 +193,6 @@ describeWithRoute('in a split backend', () => {
     expect(status).toBe(204);
     const refreshed = await auth.refresh('one', tokens.refresh_token!);
     expect(refreshed.status).toBe(400);
-  });
-});
-
-describeWithRoute('a sign-out of this browser', () => {
-  it.each<[JsonObject, number, number]>([
-    [{ scope: 'session' }, 200, 200],
-    [{ scope: 'user' }, 401, 400],
-  ])('with %j', async (signOut, access, refreshes) => {
-    const backend = await start({
-      auth: oauthConfig('one'),
-      apiGate: { signOut },
-    });
-    const guest = await backend.guest();
-    // The client's token is another session than the browser's: its second differs.
-    await new Promise(resolve => setTimeout(resolve, 1_000));
-    const tokens = await signInClient(backend.authUrl, 'one', guest);
-    const { status } = await backend.request('POST', '/api/auth/guest/logout', [
-      cookie(guest),
-      SAME_ORIGIN,
-    ]);
-    // The guest provider has no session to log out of.
-    expect(status).not.toBe(503);
-    expect(await backend.status(guest)).toBe(401);
-    expect(await backend.status(tokens.access_token)).toBe(access);
-    const refreshed = await backend.refresh('one', tokens.refresh_token!);
-    expect(refreshed.status).toBe(refreshes);
   });
 });
 

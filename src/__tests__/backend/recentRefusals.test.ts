@@ -1,17 +1,8 @@
-import { hostname } from 'node:os';
 import { sumBy } from 'lodash';
-import packageJson from '../../../package.json';
 import { blocksAfter } from '../__testUtils__/documents';
 import { rawRequest } from '../__testUtils__/rawRequest';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
-import {
-  bearer,
-  cookie,
-  forge,
-  from,
-  now,
-  protocol,
-} from '../__testUtils__/requestParts';
+import { bearer, cookie, forge, protocol } from '../__testUtils__/requestParts';
 import { describeWithCurl, runShell } from '../__testUtils__/runShell';
 import {
   SignedBackendOptions,
@@ -20,7 +11,6 @@ import {
 import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
 
 const OPERATOR = 'user:development/guest';
-const JANE = 'user:default/jane';
 
 const backends = signedBackends();
 afterEach(backends.stopAll);
@@ -81,33 +71,6 @@ describe('[P86] the last refusals', () => {
       lastId: ids.at(-1),
     });
     expect(Date.parse(since)).toBeLessThanOrEqual(Date.parse(last[199].time));
-  });
-
-  it('have what is known of each: a detail, the subject of a token that has verified, an upgrade', async () => {
-    const { endSessions, get, operator, refusals, sign, upgrade } =
-      await start();
-    const token = await sign({ sub: JANE });
-    await endSessions(operator, JANE);
-    const answers = [
-      await get('/api/hello/data?x=1', bearer(token)),
-      await get('/api/hello/data', bearer(await sign({ exp: now() - 60 }))),
-      await get('/api/hello/data', cookie(await sign()), from('null')),
-      await get('/api/not-there/data'),
-      await upgrade('/api/live/ws?x=1'),
-    ];
-    const { last } = await refusals();
-    expect(last.map(({ id }) => id).reverse()).toEqual(answers.map(idOf));
-    const ofHello = { plugin: 'hello', method: 'GET', path: '/data' };
-    const reason = 'missing-credentials';
-    expect(
-      last.map(({ id, time, outcome, ...refusal }) => refusal).reverse(),
-    ).toEqual([
-      { ...ofHello, reason: 'revoked', subject: JANE },
-      { ...ofHello, reason: 'invalid-token', detail: 'expired' },
-      { ...ofHello, reason: 'cross-site' },
-      { ...ofHello, plugin: 'not installed', reason },
-      { plugin: 'live', method: 'WEBSOCKET', path: '/ws', reason },
-    ]);
   });
 
   it('have no token, cookie or query, wherever a request has them, and no claim of a token that has not verified', async () => {
@@ -172,27 +135,4 @@ describeWithCurl('docs/troubleshooting.md', () => {
       await expect(find('0'.repeat(16))).rejects.toMatchObject({ stdout: '' });
     },
   );
-});
-
-it('the policy route has the process that answers, and the number of sign-outs in force', async () => {
-  const { endSessions, operator, report, request, sign } = await start({
-    config: { auth: { providers: { 'signs-in': { signIn: {} } } } },
-  });
-  const { replica, revocations } = await report();
-  expect(replica).toEqual({
-    host: hostname(),
-    pid: process.pid,
-    startedAt: expect.any(String),
-    gate: packageJson.version,
-    backstage: jest.requireActual('@backstage/backend-defaults/package.json')
-      .version,
-    node: process.versions.node,
-    hasAuth: true,
-  });
-  expect(Date.parse(replica.startedAt)).toBeLessThanOrEqual(Date.now());
-  expect(revocations).toEqual({ sessions: 0 });
-
-  await request('POST', '/api/auth/signs-in/logout', [cookie(await sign())]);
-  await endSessions(operator, JANE);
-  expect((await report()).revocations).toEqual({ sessions: 2 });
 });

@@ -145,6 +145,13 @@ it('[P12] refuses a remembered token whose session was revoked, and one that has
   expect((await send(bearer(short))).status).toBe(401);
 });
 
+it('[P12] verifies a token again after the time to live', async () => {
+  await start();
+  await remember(bearer());
+  const later = performance.now() + 30_000;
+  jest.spyOn(performance, 'now').mockReturnValue(later);
+  expect((await send(bearer())).status).toBe(200);
+  expect(seen).toEqual(['waits']);
 });
 
 it('[P50] gives no request the credentials that a handler has changed, of a user, of who acts for one, or with restrictions', async () => {

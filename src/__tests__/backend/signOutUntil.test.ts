@@ -3,7 +3,6 @@ import allowAllPolicy from '@backstage/plugin-permission-backend-module-allow-al
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import { parse } from 'yaml';
-import { deniedPermissions } from '../__testUtils__/deniedPermissions';
 import { blocksAfter } from '../__testUtils__/documents';
 import { accessWith, staticToken } from '../__testUtils__/externalAccess';
 import {
@@ -12,32 +11,14 @@ import {
   IdentityProviderSession,
   Laptop,
 } from '../__testUtils__/identityProvider';
-import {
-  oauthConfig,
-  refresh,
-  signInClient,
-} from '../__testUtils__/oauthClients';
 import { denialsIn, recordingAuditor } from '../__testUtils__/recordingAuditor';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
-import {
-  bearer,
-  cookie,
-  now,
-  protocol,
-  REVOCATIONS,
-} from '../__testUtils__/requestParts';
+import { bearer, now, REVOCATIONS } from '../__testUtils__/requestParts';
 import {
   SignedBackendOptions,
   signedBackends,
 } from '../__testUtils__/signedBackends';
-import { freePort } from '../__testUtils__/freePort';
-import { discovery } from '../__testUtils__/startBackend';
 import { until } from '../__testUtils__/until';
-import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
-
-// Goes in October 2027: `auth` plugins before November 2026 have no route that ends refresh tokens.
-const { API_GATE_TEST_RELEASE: release = '2026-11' } = process.env;
-const describeWithRoute = release >= '2026-11' ? describe : describe.skip;
 
 const JANE = 'user:default/jane';
 const OPERATOR = 'user:development/guest';
@@ -173,35 +154,6 @@ describe('a user who is signed out until later', () => {
     expect(await backend.status(await backend.jane(end))).toBe(401);
     expect(await backend.status(await backend.jane(end + 1))).toBe(200);
   });
-
-  it('[P80] loses open WebSockets at once, and opens no other', async () => {
-    const live = webSocketPlugin('live', { '/ws': undefined });
-    const backend = await start({ features: [live.feature] });
-    const token = await backend.jane(now() - 10);
-    // Without handlers, the plugin listens from its first request on.
-    // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
-    await backend.status(token, '/api/live/first');
-    const open = () => backend.upgrade('/api/live/ws', protocol(token));
-    const [socket, other] = [
-      await open(),
-      await backend.upgrade('/api/live/ws', protocol(backend.operator)),
-    ];
-    expect([socket.status, other.status]).toEqual([101, 101]);
-    await backend.signOutUntil();
-    await socket.closed;
-    expect((await open()).status).toBe(401);
-    expect(other.isClosed()).toBe(false);
-    other.destroy();
-  });
-
-  it('[P80] can still sign out', async () => {
-    const backend = await start();
-    const token = await backend.jane(now() - 10);
-    await backend.signOutUntil();
-    const { status, headers } = await backend.signOut(cookie(token));
-    expect(status).toBe(204);
-    expect(String(headers['set-cookie'])).toContain('token=;');
-  });
 });
 
 describe('[P81] who may sign a user out until later', () => {
@@ -234,26 +186,6 @@ describe('[P81] who may sign a user out until later', () => {
     }
     expect(may).toEqual(Object.keys(callers).slice(0, 2));
   });
-
-  it('an operator without the permission: nobody', async () => {
-    const backend = await start({ features: [deniedPermissions] });
-    expect((await backend.signOutUntil()).status).toBe(403);
-    expect(await backend.status(await backend.jane())).toBe(200);
-  });
-
-  it('operators: each other, and nobody themselves', async () => {
-    const backend = await start({ apiGate: { operators: [OPERATOR, JANE] } });
-    const own = { userEntityRef: 'User:development/Guest' };
-    expect(await backend.signOutUntil(undefined, own)).toMatchObject({
-      status: 409,
-      body: { error: { name: 'ConflictError' } },
-    });
-    expect(await backend.status(backend.operator)).toBe(200);
-    const jane = await backend.jane(now() - 10);
-    expect((await backend.signOutUntil()).status).toBe(201);
-    const byJane = { by: jane, userEntityRef: 'user:default/john' };
-    expect((await backend.signOutUntil(undefined, byJane)).status).toBe(401);
-  });
 });
 
 describe('a sign-out until later', () => {
@@ -282,54 +214,5 @@ describe('a sign-out until later', () => {
       { plugin: 'hello', reason: 'revoked', subject: JANE },
     ]);
     expect(JSON.stringify([events, backend.log])).not.toContain(token);
-  });
-
-  it('[P80] is in force in a backend without auth, within the interval', async () => {
-    const port = await freePort();
-    const first = await start({ config: discovery(port, 'other') });
-    const other = recordingPlugin('other');
-    const second = await backends.start({
-      port,
-      withAuth: false,
-      features: [other.feature],
-      config: discovery(first.port, 'auth', 'hello'),
-    });
-    const token = await first.jane(now() - 10);
-    const status = (each: string) =>
-      second.statusOf('/api/other/x', bearer(each));
-    await until(async () => (await status(token)) === 200);
-    const end = now() + 4;
-    await first.signOutUntil(end);
-    await until(async () => (await status(token)) === 401);
-    expect(await status(await first.jane(end))).toBe(401);
-    expect(await status(await first.jane(end + 1))).toBe(200);
-  });
-});
-
-describeWithRoute('the refresh tokens of OAuth clients', () => {
-  it('a sign-out until later ends the refresh tokens, and clients get no code until then', async () => {
-    const userEntityRef = 'user:development/guest';
-    const backend = await start({ config: { auth: oauthConfig('one') } });
-    const authUrl = `${backend.url}/api/auth`;
-    const refreshed = (token?: string) => refresh(authUrl, 'one', token!);
-    const guest = await backend.guest();
-    const signIn = (before?: () => Promise<void>) =>
-      signInClient(authUrl, 'one', guest, before);
-    const { refresh_token: first } = await signIn();
-    const change = { by: OFFBOARDING, userEntityRef };
-    // The client exchanges a code that was approved before.
-    const meanwhile = await signIn(async () => {
-      const { body } = await backend.signOutUntil(undefined, change);
-      expect(body.offlineSessions).toEqual({ ended: 1 });
-    });
-    expect((await refreshed(first)).status).toBe(400);
-    const { tokens } = await refreshed(meanwhile.refresh_token);
-    expect(await backend.status(tokens.access_token)).toBe(401);
-    await expect(signIn()).rejects.toThrow();
-
-    // A second call ends what the code has given.
-    const { body } = await backend.signOutUntil(undefined, change);
-    expect(body.offlineSessions).toEqual({ ended: 1 });
-    expect((await refreshed(tokens.refresh_token)).status).toBe(400);
   });
 });

@@ -263,17 +263,6 @@ describe('a WebSocket of an external token', () => {
     backend.limit([]);
     await other.closed;
   });
-
-  it('[P83] is closed at its end, which a change of the configuration may bring forward', async () => {
-    const backend = await startSockets([
-      { subject: 'ci', only: 'all', until: '2999-01-01' },
-    ]);
-    const ci = await backend.upgrade('/api/ws/live', CI);
-    const until = new Date(Date.now() + 300).toISOString();
-    backend.limit([{ subject: 'ci', only: 'all', until }]);
-    await ci.closed;
-    expect(Date.now()).toBeGreaterThanOrEqual(Date.parse(until));
-  });
 });
 
 describe('the tokens of each kind of handler', () => {

@@ -1,3 +1,4 @@
+import type { Request, Response } from 'express';
 import fc from 'fast-check';
 import * as httpRouter from '@backstage/backend-defaults/httpRouter';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
@@ -5,11 +6,18 @@ import { checkProperty } from '../__testUtils__/checkProperty';
 import { Answer, exchangeBytes } from '../__testUtils__/exchangeBytes';
 import { oddExchanges } from '../__testUtils__/oddRequests';
 import { isNamedBy, isPublicWithoutRule } from '../__testUtils__/publicModel';
+import { accessWith, staticToken } from '../__testUtils__/externalAccess';
 import {
-  ACCEPTED,
-  REFUSED,
-  startCredentialScene,
-} from '../__testUtils__/startCredentialScene';
+  express5,
+  openPlugin,
+  recordingPlugin,
+} from '../__testUtils__/recordingPlugin';
+import { bearer, cookie, forge, now } from '../__testUtils__/requestParts';
+import {
+  SignedBackendOptions,
+  signedBackends,
+} from '../__testUtils__/signedBackends';
+import { unsignedToken } from '../__testUtils__/unsignedToken';
 import { webSocketPlugin } from '../__testUtils__/webSocketPlugin';
 
 jest.setTimeout(90_000);
@@ -52,6 +60,56 @@ const REFUSALS = [100, 400, 401, 403, 404, 417, 431, 503];
 
 const JUNK = ['x', 'a.b.c', '..', '%', 'eyJhbGciOiJub25lIn0.e30.', 'null'];
 
+/** The tokens that the plugin `closed` accepts, and others. */
+const ACCEPTED = ['user', 'service', 'external'];
+const REFUSED = [
+  ...['expired', 'foreign', 'forged', 'unsigned', 'limited', 'revoked'],
+  ...['serviceForAnother', 'restricted'],
+];
+
+const backends = signedBackends();
+
+/** Starts a backend, and returns a token of each name. The router of `hello`, which has opened itself, is Express 4's. */
+async function startWithTokens(
+  features: NonNullable<SignedBackendOptions['features']>,
+) {
+  const reached: { method: string; target: string }[] = [];
+  const handle = (req: Request, res: Response) => {
+    reached.push({ method: req.method, target: req.originalUrl });
+    res.json({});
+  };
+  const [closed, pub] = ['closed', 'pub'].map(id =>
+    recordingPlugin(id, { express: express5, handle }),
+  );
+  const hello = openPlugin('hello', { handle });
+  const backend = await backends.start({
+    features: [closed.feature, hello.feature, pub.feature, ...features],
+    apiGate: { allow: ALLOW },
+    config: accessWith(
+      staticToken('external-token', 'external'),
+      staticToken('restricted-token', 'restricted', 'elsewhere'),
+    ),
+  });
+  const { sign, signOut, stockCookie } = backend;
+  const user = await sign();
+  const revoked = await sign({ sub: 'user:default/revoked', iat: now() - 100 });
+  await signOut(cookie(revoked));
+  const tokens: Record<string, string> = {
+    user,
+    service: await hello.tokenFor('closed'),
+    external: 'external-token',
+    expired: await sign({ iat: now() - 7200, exp: now() - 3600 }),
+    foreign: await sign({ iss: 'https://other.example.com/api/auth' }),
+    forged: forge(user),
+    unsigned: unsignedToken('vnd.backstage.user', { sub: 'user:default/a' }),
+    limited: (await stockCookie('hello', bearer(user))).split('=')[1],
+    revoked,
+    serviceForAnother: await closed.tokenFor('another'),
+    restricted: 'restricted-token',
+  };
+  return { ...backend, reached, tokens };
+}
+
 describe.each([
   // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
   ...('createWebSocketRouter' in httpRouter
@@ -66,36 +124,37 @@ describe.each([
   });
   /** The requests that the server has parsed from the bytes. */
   const seen: { method: string; target: string }[] = [];
-  let scene: Awaited<ReturnType<typeof startCredentialScene>>;
+  let backend: Awaited<ReturnType<typeof startWithTokens>>;
 
   beforeAll(async () => {
-    scene = await startCredentialScene({
-      allow: ALLOW,
-      features: [
-        ...(hasWebSockets ? [live.feature] : []),
-        rootHttpRouterServiceFactory({
-          indexPath: '/api/hello',
-          configure({ app, applyDefaults }) {
-            app.use((req, _res, next) => {
-              seen.push({ method: req.method, target: req.originalUrl });
-              next();
-            });
-            applyDefaults();
-          },
-        }),
-      ],
-    });
+    backend = await startWithTokens([
+      ...(hasWebSockets ? [live.feature] : []),
+      rootHttpRouterServiceFactory({
+        indexPath: '/api/hello',
+        configure({ app, applyDefaults }) {
+          app.use((req, _res, next) => {
+            seen.push({ method: req.method, target: req.originalUrl });
+            next();
+          });
+          applyDefaults();
+        },
+      }),
+    ]);
   });
-  afterAll(() => scene.stop());
+  afterAll(backends.stopAll);
 
   async function exchange(text: string): Promise<Answer[]> {
-    const { fill, log, port, reached } = scene;
+    const { log, port, reached, tokens } = backend;
     [log, reached, seen, live.handled].forEach(list => list.splice(0));
-    return exchangeBytes(port, Buffer.from(fill(text), 'latin1'), SILENCE_MS);
+    const bytes = text.replace(
+      /\{(\w+)\}/g,
+      (all, name) => tokens[name] ?? all,
+    );
+    return exchangeBytes(port, Buffer.from(bytes, 'latin1'), SILENCE_MS);
   }
 
   function expectNoFailure(answers: Answer[]) {
-    expect(scene.log.filter(({ level }) => level === 'error')).toEqual([]);
+    expect(backend.log.filter(({ level }) => level === 'error')).toEqual([]);
     for (const { status, head } of answers) {
       if (status >= 500) {
         expect([status, head]).toEqual([
@@ -117,7 +176,9 @@ describe.each([
         const answers = await exchange(text);
         const isNamed = ({ method, target }: (typeof seen)[number]) =>
           ALLOW.some(rule => isNamedBy(rule, method, target));
-        expect(scene.reached.filter(request => !isNamed(request))).toEqual([]);
+        expect(backend.reached.filter(request => !isNamed(request))).toEqual(
+          [],
+        );
         expect(live.handled).toEqual([]);
         const isPublic = seen.some(
           request =>
