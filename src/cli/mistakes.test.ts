@@ -183,7 +183,7 @@ const MISTAKES: Mistake[] = [
   ],
   [
     'a finding is accepted by its id alone',
-    [GATE, `${GATE}    findings: { accept: token-without-end }\n`],
+    [GATE, `${GATE}    findings: { accept: misspelt-setting }\n`],
     ['check', ...FILES],
     /production\.yaml:\d+: auth\.apiGate\.findings\.accept must be a list of objects, each with an id, a place \(at\) and a reason: begin each entry with "- ", in a line of its own$/,
     2,

@@ -75,6 +75,7 @@ export function createPageReport(
         at: 'auth.apiGate.allow[2] (GET /api/permission/health)',
         why: 'opens nothing from 2026-12-31T00:00:00.000Z',
         write: 'write a later until if the path has to stay public',
+        page: 'docs/findings.md#the-ids',
       },
     ],
     installed: [

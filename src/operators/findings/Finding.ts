@@ -21,6 +21,8 @@ export interface Finding {
   why: string;
   /** The change that removes the finding. */
   write: string;
+  /** The document that explains it. */
+  page: string;
   /** The entry of `auth.apiGate.findings.accept` that silences the finding. */
   accepted?: { reason: string };
 }

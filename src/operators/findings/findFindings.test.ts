@@ -101,22 +101,6 @@ const limiting = (entry: JsonObject) =>
     external({}),
     gate({ tokens: [{ subject: 'ci', only: 'all', ...entry }] }),
   );
-const staticUnderDefault = (limit: JsonObject) => ({
-  backend: {
-    auth: {
-      externalAccess: [
-        { type: 'static', options: { subject: 'external:ci' } },
-        { type: 'jwks', options: { url: 'https://a' } },
-      ],
-    },
-  },
-  ...gate({
-    tokens: [
-      { subject: 'external:ci', only: 'all', until: '2027-12-31' },
-      { subject: 'external:*', only: 'all', ...limit },
-    ],
-  }),
-});
 const openA = allow(rule('a', '/x'));
 const openAAt = 'auth.apiGate.allow[0] (GET /api/a/x)';
 const endingIn = (days: number): Facts => {
@@ -225,6 +209,28 @@ const rowsOf: Record<FindingId, Row[]> = {
       'auth.apiGate.tokens',
       { backend: { auth: { keys: [{ secret: 's' }] } } },
       { backend: { auth: { keys: [], externalAccess: [] } } },
+    ],
+  ],
+  'misspelt-setting': [
+    [
+      'permissions',
+      { permissions: { enabled: true } },
+      { permission: { enabled: true }, admission: {} },
+    ],
+    [
+      'permission.enable',
+      { permission: { enable: true } },
+      { permission: { enabled: true, rbac: {} } },
+    ],
+    [
+      'backend.Auth',
+      { backend: { Auth: {} } },
+      { backend: { auth: {}, cache: {}, listen: {} } },
+    ],
+    [
+      'backend.auth.externalAcces',
+      { backend: { auth: { externalAcces: [] } } },
+      { backend: { auth: { externalAccess: [], other: {} } } },
     ],
   ],
   'no-barrier-behind': [
@@ -446,35 +452,6 @@ const rowsOf: Record<FindingId, Row[]> = {
       proxyOf({ allowedHeaders: ['X-Authorization', 'Authorization-Info'] }),
     ],
   ],
-  'token-without-end': [
-    [
-      'backend.auth.externalAccess[0] (ci)',
-      external({}),
-      limiting({ until: '2027-12-31' }),
-    ],
-    [
-      'backend.auth.externalAccess[0] (old)',
-      external({ type: 'legacy', options: { secret: 'x', subject: 'old' } }),
-      external({ type: 'jwks', options: { url: 'https://a', subject: 'x' } }),
-    ],
-    [
-      'backend.auth.externalAccess[0] (ci)',
-      limiting({ reason: 'builds' }),
-      limiting({ until: '2026-01-01' }),
-    ],
-    // A default adds to an entry.
-    [
-      'backend.auth.externalAccess[0] (external:ci)',
-      staticUnderDefault({}),
-      staticUnderDefault({ only: [] }),
-    ],
-    // A token without an entry may make no request.
-    [
-      'backend.auth.externalAccess[0] (ci)',
-      external({}),
-      merge(external({}), gate({ tokens: [] })),
-    ],
-  ],
   'unrestricted-external-token': [
     [
       'backend.auth.externalAccess[0] (https://keys.example.com/a)',
@@ -521,6 +498,7 @@ describe('[P34] findFindings', () => {
           at,
           why: expect.stringMatching(/^[a-z][^\n]+[^.\n]$/),
           write: expect.stringMatching(/^[a-z][^\n]+[^.\n]$/),
+          page: expect.stringMatching(/^docs\/[\w/-]+\.md#[\w-]+$/),
         },
       ]);
       expect(found(hasNot, factsNot ?? { isLegacy: facts?.isLegacy })).toEqual(
@@ -679,7 +657,6 @@ it('is one line, whatever a value of the configuration has', () => {
       /^backend\.auth\.externalAccess\[0\] \(a b \): .*, accepted \(c d\)$/,
     ),
     expect.stringMatching(/^auth\.apiGate\.tokens: is not set, /),
-    expect.stringMatching(/^backend\.auth\.externalAccess\[0\] \(a b \): /),
   ]);
 });
 

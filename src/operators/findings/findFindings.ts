@@ -2,7 +2,6 @@ import type { AcceptedFinding } from '../../settings/read/readAcceptedFindings';
 import { createGet } from './backstageSettings';
 import { Finding, FindingFacts, Place } from './Finding';
 import { ROWS } from './rows';
-import { TEXTS } from './texts';
 
 /** Finds what makes the gate pointless or a rule dangerous, for the log of the start, the policy report and `api-gate check`. */
 export function findFindings(facts: FindingFacts): Finding[] {
@@ -13,14 +12,15 @@ export function findFindings(facts: FindingFacts): Finding[] {
       .reverse()
       .map(entry => [identityOf(entry), entry.reason]),
   );
-  return ROWS.flatMap(({ id, severity, find }) =>
+  return ROWS.flatMap(({ id, severity, find, why, write, page }) =>
     find(known).map(place => {
       const { at } = place;
       const reason = accepting.get(identityOf({ id, at }));
       return {
         ...{ id, severity, at },
-        why: fill(TEXTS[id].why, place),
-        write: fill(TEXTS[id].write, place),
+        why: fill(why, place),
+        write: fill(write, place),
+        page,
         ...(reason !== undefined && { accepted: { reason } }),
       };
     }),

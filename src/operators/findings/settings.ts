@@ -2,7 +2,7 @@ import { compact } from 'lodash';
 import { isSubtree, prefixOf } from '../../gate/rules/AllowRule';
 import { isEnforced } from '../../gate/rules/Policy';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
-import { asObject, isTrue } from '../../settings/read/values';
+import { asObject, didYouMean, isTrue } from '../../settings/read/values';
 import { AFTER_REPORT_ONLY } from '../../settings/StartSettings';
 import {
   asList,
@@ -14,6 +14,31 @@ import { endsSoon, Facts, Place } from './Finding';
 
 export function findMissingBarriers({ get, isLegacy }: Facts): Place[] {
   return !isLegacy && isTrue(get(NO_BARRIERS)) ? [{ at: NO_BARRIERS }] : [];
+}
+
+/** The settings of Backstage that let somebody in, or lock somebody out, if their names are misspelt: by the path of their parent. */
+const DECISIVE: Record<string, readonly string[]> = {
+  '': ['permission'],
+  permission: ['enabled'],
+  backend: ['auth'],
+  'backend.auth': [
+    'dangerouslyDisableDefaultAuthPolicy',
+    'externalAccess',
+    'keys',
+    'pluginKeyStore',
+  ],
+};
+
+/** Finds keys that resemble a decisive setting. Backstage ignores a key that it does not know, with all that is below it. */
+export function findMisspelt({ config, get }: Facts): Place[] {
+  return Object.entries(DECISIVE).flatMap(([parent, names]) =>
+    Object.keys(asObject(parent ? get(parent) : config.getOptional()))
+      .map(key => ({
+        at: compact([parent, key]).join('.'),
+        meant: didYouMean(key, names),
+      }))
+      .filter(({ meant }) => meant !== ''),
+  );
 }
 
 /** Finds that report-only has ended, or ends within a week. */

@@ -1,7 +1,5 @@
 import { endOf } from '../../gate/rules/AllowRule';
-import { entriesFor } from '../../gate/rules/TokenLimits';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
-import { readExternalTokens } from '../../settings/read/readExternalTokens';
 import { asObject, isObject } from '../../settings/read/values';
 import { asList, isText } from './backstageSettings';
 import { endsSoon, Facts, Place } from './Finding';
@@ -28,20 +26,6 @@ export function findUnlimited({ gate, get, isLegacy }: Facts): Place[] {
   return hasTokens && !isLegacy && gate.tokens === undefined
     ? [{ at: `${CONFIG_KEY}.tokens` }]
     : [];
-}
-
-/** Finds tokens that never end: a `static` token itself, and the secret of a `legacy` entry. The tokens of issuers expire. */
-export function findEndless({ config, gate, isLegacy }: Facts): Place[] {
-  const tokens = isLegacy ? [] : readExternalTokens(config);
-  return tokens.flatMap(({ at, subject, type }) => {
-    const entries = gate.tokens && entriesFor(subject, gate.tokens);
-    const isEndless =
-      entries?.some(each => each.only.length > 0 && endOf(each) === Infinity) ??
-      true;
-    return (type === 'static' || type === 'legacy') && isEndless
-      ? [{ at: `${at} (${subject})`, subject }]
-      : [];
-  });
 }
 
 /** Finds entries of `tokens` that end within a week. */

@@ -10,6 +10,7 @@ const unused = (days: number): Finding => ({
   at: 'auth.apiGate.allow[0] (GET /api/a/x)',
   why: `has been used by no request for ${days} days`,
   write: 'remove the rule',
+  page: 'docs/findings.md#the-ids',
 });
 
 describe('FindingsLog', () => {

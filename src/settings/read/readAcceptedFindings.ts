@@ -4,6 +4,7 @@ import { check, checkOneOf, readList, readObject } from './values';
 export const FINDING_IDS = [
   'anyone-may-sign-in',
   'external-tokens-unlimited',
+  'misspelt-setting',
   'no-barrier-behind',
   'open-proxy-with-secret',
   'open-webhook-without-secret',
@@ -15,7 +16,6 @@ export const FINDING_IDS = [
   'scripts-act-as-user',
   'token-ends-soon',
   'token-leaves-house',
-  'token-without-end',
   'unrestricted-external-token',
 ] as const;
 
