@@ -156,6 +156,7 @@ describe('docs/switch-off.md', () => {
       id: 'report-only-ends',
       severity: 'low',
       at: 'auth.apiGate.until',
+      page: 'docs/configuration.md#until',
       why: `has ended report-only at ${day}T00:00:00.000Z, so that the gate enforces`,
       write: expect.stringContaining(line),
     });
