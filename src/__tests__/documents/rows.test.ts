@@ -12,17 +12,20 @@ const UNNAMED: Record<string, string> = {
   A3: 'it opens nothing, and refuses nothing',
 };
 
-/** The rows of docs/decision-table.md: each id, and the line that begins with it. */
+/** The rows of src/gate/README.md: each id, and the line that begins with it. */
 const rows = new Map(
   [
-    ...readDocument('docs/decision-table.md').text.matchAll(
+    ...readDocument('src/gate/README.md').text.matchAll(
       /^(?:\| |- \*\*)([SVPRTJMA]\d+)\b.*/gm,
     ),
   ].map(([line, id]) => [id, line]),
 );
 
+/** The rows that the table of promises, at the end of that page, names. */
 const promised = [
-  ...readDocument('docs/assurance.md').text.matchAll(/^Rows: (.+)\.$/gm),
+  ...readDocument('src/gate/README.md').text.matchAll(
+    /^\| \[P\d+\] +\| (.+?) +\|$/gm,
+  ),
 ].map(([, ids]) => ids);
 
 /** The attacks whose rows are in `$rows` of the title. */
@@ -69,7 +72,7 @@ const idsIn = (texts: string[]) =>
     .flatMap(text => text.split(', '));
 
 it.each(attacks.map(({ title, named }) => [title, named] as const))(
-  'the attack names its rows of docs/decision-table.md: %s',
+  'the attack names its rows of src/gate/README.md: %s',
   (_, named) => {
     expect(named).not.toEqual([]);
   },

@@ -111,7 +111,7 @@ function outcomeOf({ decision, httpAuth, req }: Followed): Outcome {
 
 const judgeOnce = memoize(judge, state => Object.values(state).join());
 
-/** Returns what becomes of a request by docs/decision-table.md, where others than the gate read its headers. */
+/** Returns what becomes of a request by src/gate/README.md, where others than the gate read its headers. */
 function expectOutcome(
   { received, verified }: Followed,
   scene: State,

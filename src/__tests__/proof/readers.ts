@@ -107,7 +107,7 @@ function describeAuthorization(value: string) {
   return hasUser ? (`${scheme} with user` as const) : scheme;
 }
 
-/** Finds a request's state of docs/decision-table.md, and its tokens, by what others than the gate read in it. */
+/** Finds a request's state of src/gate/README.md, and its tokens, by what others than the gate read in it. */
 export function readState(
   scene: State,
   received: Headers,

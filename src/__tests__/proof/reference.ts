@@ -260,7 +260,7 @@ function pass(request: Request, found: Finding): Judgement {
   };
 }
 
-/** Judges a state by docs/decision-table.md. */
+/** Judges a state by src/gate/README.md. */
 export function judge(state: State): Judgement {
   const request = read(state);
   const found = find(request);

@@ -1,4 +1,4 @@
-/** The states of the decision: the inputs and the outcome of docs/decision-table.md. */
+/** The states of the decision: the inputs and the outcome of src/gate/README.md. */
 
 /** The row of each token, and the row that applies while the list of revocations is not loaded. */
 export const TOKENS = {

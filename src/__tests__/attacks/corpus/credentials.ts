@@ -13,7 +13,7 @@ export interface CredentialAttack {
   target?: string;
   /** Header lines, separated as in a request. */
   headers: string[];
-  /** The rows of docs/decision-table.md by which it is refused. */
+  /** The rows of src/gate/README.md by which it is refused. */
   rows: string;
   refused: Refused;
 }

@@ -150,7 +150,7 @@ export const CREDENTIALS: {
   flaw: string;
   headers: string[];
   method?: string;
-  /** The rows of docs/decision-table.md by which it is refused. */
+  /** The rows of src/gate/README.md by which it is refused. */
   rows: string;
   refused: Refused;
 }[] = [
