@@ -13,7 +13,7 @@ import { runPrometheus } from '../../runPrometheus';
 
 const TOKEN = 'the-token-of-prometheus';
 const [ofExporter, ofPlugin] = blocksAfter(
-  'docs/recipes/monitoring.md',
+  'docs/observability.md',
   'Prometheus',
 );
 
@@ -46,7 +46,7 @@ async function startPrometheus(run: Run, name: string, config: string) {
   return query;
 }
 
-/** Has Prometheus scrape the exporter and a plugin, as docs/recipes/monitoring.md has it. */
+/** Has Prometheus scrape the exporter and a plugin, as docs/observability.md has it. */
 export async function checkPrometheus(run: Run): Promise<void> {
   const metrics = await exportMetrics();
   const hello = recordingPlugin('hello', {

@@ -13,11 +13,11 @@ interface Probe {
   httpGet: { port: number; path: string };
 }
 
-const [block] = blocksAfter('docs/recipes/monitoring.md', 'Probes');
+const [block] = blocksAfter('docs/observability.md', 'Probes');
 const probes: [string, Probe][] = Object.entries(parse(block));
 
 const [uptimeCheck] = blocksAfter(
-  'docs/recipes/monitoring.md',
+  'docs/observability.md',
   'Uptime checks from outside',
   'sh',
 );
@@ -25,7 +25,7 @@ const [uptimeCheck] = blocksAfter(
 const backends = signedBackends();
 const asKubelet = ['User-Agent: kube-probe/1.33', 'Accept: */*'];
 
-describe('the probes of docs/recipes/monitoring.md', () => {
+describe('the probes of docs/observability.md', () => {
   let backend: SignedBackend;
   beforeAll(async () => {
     backend = await backends.start({
@@ -58,7 +58,7 @@ describe('the probes of docs/recipes/monitoring.md', () => {
   });
 });
 
-describeWithCurl('the uptime check of docs/recipes/monitoring.md', () => {
+describeWithCurl('the uptime check of docs/observability.md', () => {
   const check = (url: string) => runShell(uptimeCheck, { url, env: {} });
 
   it('succeeds where the gate refuses', async () => {
