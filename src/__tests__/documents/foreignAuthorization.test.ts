@@ -8,7 +8,7 @@ import { signedBackends } from '../__testUtils__/signedBackends';
 
 const PAGE = 'docs/recipes/foreign-authorization.md';
 
-const [inFrontOf, ofTarget, ofOtherOrigin] = codeBlocks('yaml')
+const [inFrontOf, ofOtherOrigin, ofTarget] = codeBlocks('yaml')
   .filter(({ file }) => file === PAGE)
   .map(({ text }) => text);
 
