@@ -79,7 +79,7 @@ interface Row extends SignedBackendOptions {
   /** The server to ask, if it is not the first one of the backend. */
   server?(): Server | undefined;
   path?: string;
-  /** Whether the gate finds the server by its first request only: see `What it does not do` in docs/assurance.md. */
+  /** Whether the gate finds the server by its first request only: see `What it does not protect` in docs/assurance.md. */
   isFoundLate?: boolean;
 }
 

@@ -25,9 +25,7 @@ const NEW_PLUGINS = constant(
   'NEW_PER_MINUTE',
 );
 const RETURNING = constant('gate/verify/NewcomerLimit', 'RETURNING_PER_SECOND');
-const TURNED_AWAY = constant('gate/verify/NewcomerLimit', 'MAX_TURNED_AWAY');
 const TOKENS = constant('gate/verify/TokenCache', 'MAX_TOKENS');
-const PENDING = constant('store/revocations/PendingRevocations', 'MAX_PENDING');
 const REFUSALS = constant('operators/reports/Refusals', 'MAX_REFUSALS');
 const OF_USER = constant(
   'operators/routes/createRevocationRouter',
@@ -42,7 +40,6 @@ const KINDS = constant(COUNTS, 'MAX_KINDS');
 const OF_PLUGIN = constant(COUNTS, 'MAX_KINDS_OF_PLUGIN');
 const SUBJECTS = constant('operators/reports/Uses', 'MAX_SUBJECTS');
 const endpointsAtWorst = inDigits(NEW_ENDPOINTS + 60 * RETURNING);
-const pluginsAtWorst = inDigits(NEW_PLUGINS + 60 * RETURNING);
 
 it.each([
   ['how-it-works', `until ${inDigits(TOKENS)} others have come`],
@@ -51,11 +48,6 @@ it.each([
   ['how-it-works', `cause ${endpointsAtWorst} fetches a minute`],
   ['how-it-works', `${inWords(NEW_PLUGINS)} new ones a minute`],
   ['performance', `remembers ${inDigits(TOKENS)} tokens`],
-  ['assurance', `share ${inWords(RETURNING)} key fetches a second`],
-  ['assurance', `at worst ${endpointsAtWorst} fetches a minute`],
-  ['assurance', `if ${inDigits(TURNED_AWAY)} other ids come`],
-  ['assurance', `at ${NEW_PLUGINS} new ones a minute, and ${pluginsAtWorst}`],
-  ['assurance', `holds at most ${inDigits(PENDING)}`],
   ['observability', `${OF_PLUGIN} kinds are counted one by one`],
   ['observability', `and ${2 * KINDS} in all`],
   ['observability', `${SUBJECTS} are named`],
