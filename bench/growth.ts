@@ -8,7 +8,7 @@ import { ServerProcess } from './ServerProcess';
 import { formatSpread, spreadOf } from './statistics';
 import { Tokens } from './Tokens';
 import { OPEN_PATH, Variant, variants, withRules } from './variants';
-import { writeToDocs } from './writeToDocs';
+import { writeTable } from './writeTable';
 
 const ROUNDS = 5;
 const REQUESTS = 2000;
@@ -124,7 +124,7 @@ async function main() {
     rows.push(...(await measureGrowth(what, await points())));
   }
   console.log(formatTable(rows));
-  writeToDocs(
+  writeTable(
     'growth',
     rows.map(([what, number, , ratio]) => [what, number, ratio]),
   );

@@ -14,7 +14,7 @@ import { formatTable, Results, SingleResults } from './Results';
 import { ServerProcess } from './ServerProcess';
 import { Tokens } from './Tokens';
 import { Variant, VariantName, variants } from './variants';
-import { writeToDocs } from './writeToDocs';
+import { writeTable } from './writeTable';
 
 /**
  * The speed of a process depends on the location of its memory and on what is compiled first, so each generation has its own
@@ -205,8 +205,8 @@ async function main() {
   );
   const [head, ...ratios] = targets.map(([what, , byCpu]) => [what, byCpu]);
   const run = ['run', `${date.slice(0, 10)}, ${process.version}`];
-  writeToDocs('ratios', [head, run, ...ratios]);
-  writeToDocs(
+  writeTable('ratios', [head, run, ...ratios]);
+  writeTable(
     'loads',
     table.map(([load, variant, cpu]) => [load, variant, cpu]),
   );

@@ -49,8 +49,6 @@ function placesOf(owner) {
     new RegExp(`(?<=<!-- ${mark} -->)[^]*(?=<!-- /${mark} -->)`),
     text,
   ];
-  const days = (count, proposed) =>
-    count ? `${count} days` : `${proposed} days (proposed)`;
   const workflow = `${repository}/actions/workflows/ci.yml`;
   const scorecard = repository.replace('https://', '');
   const badges = [
@@ -63,12 +61,8 @@ function placesOf(owner) {
     new RegExp(`(?<=srcset=")[^"]*docs/images/${picture}\\.png`),
     `${repository && `${repository}/raw/HEAD/`}docs/images/${picture}.png`,
   ]);
-  const times = [
-    marked('answer', days(owner.answerDays, 5)),
-    marked('fix', days(owner.fixDays, 30)),
-  ];
+  const { answerDays, fixDays } = owner;
   return {
-    'docs/built.md': times,
     'README.md': [
       ...darkPictures,
       marked('badges', repository && `\n\n${badges}\n\n`),
@@ -84,7 +78,11 @@ function placesOf(owner) {
         'contact',
         owner.securityContact && ` or by ${owner.securityContact}`,
       ),
-      ...times,
+      marked('answer', answerDays && ` within ${answerDays} days`),
+      marked(
+        'fix',
+        fixDays ? ` within ${fixDays} days` : ' as soon as possible',
+      ),
     ],
     'plugin-directory/api-gate.yaml': [
       line('author', owner.author),

@@ -1,5 +1,5 @@
-// Writes docs/releases.md from the releases that have a folder here, and a table of CONTRIBUTING.md from the marks of the code:
-// `node .ci/releases/writeTable.js`. With `--check`, fails if that would change them.
+// Writes docs/releases.md from the releases that have a folder here, and prints the code that goes with each of them:
+// `node .ci/releases/writeTable.js`. With `--check`, fails if that would change the page.
 require('@backstage/cli-node/config/nodeTransform.cjs');
 const fs = require('node:fs');
 const path = require('node:path');
@@ -33,20 +33,14 @@ const NOT_TESTED = {
   ],
 };
 
-/** What a release may lack, and what the gate then does. */
+/** What the gate does without something that a release may lack. */
 const FEATURES = {
-  rootSystemMetadata: [
-    '`coreServices.rootSystemMetadata`',
+  rootSystemMetadata:
     'The plugins of other backends are those in `discovery.endpoints`.',
-  ],
-  addWebSocketHandler: [
-    '`httpRouter.addWebSocketHandler`',
+  addWebSocketHandler:
     'Plugins listen for WebSocket upgrades at the server themselves. The gate decides about all of them there, and allow rules with `WEBSOCKET` hold.',
-  ],
-  offlineSessions: [
-    '`POST /api/auth/v1/offline-sessions/revoke` of auth-backend',
+  offlineSessions:
     'A sign-out everywhere leaves the refresh tokens of OAuth clients, reports `unsupported`, and a warning at start names them.',
-  ],
 };
 
 const monthName = month =>
@@ -107,19 +101,20 @@ function readMarks(supported) {
         `${[...files].join(', ')}: "Goes in ${mark}": the release of ${lastRelease} is not in the table. Remove the code, or correct the month`,
       );
     }
-    return [month, reason, [...files].map(name => `\`${name}\``).join(', ')];
+    return [month, reason, [...files]];
   });
   return rows.sort(([a], [b]) => Date.parse(`1 ${a}`) - Date.parse(`1 ${b}`));
 }
 
-/** Returns rows of the fields that the gate uses beyond public types. */
+/** Returns a list of the fields that the gate uses beyond public types. */
 function describeFields() {
-  return Object.entries(NEEDED_FIELDS).map(([module, paths]) => [
-    `\`${module.replace(/^@backstage\//, '')}\``,
-    Object.keys({ ...paths, ...NEEDED_FOR_WEBSOCKETS[module] })
-      .map(name => `\`${name}\``)
-      .join(', '),
-  ]);
+  return Object.entries(NEEDED_FIELDS)
+    .map(([module, paths]) => {
+      const names = Object.keys({ ...paths, ...NEEDED_FOR_WEBSOCKETS[module] });
+      const fields = names.map(name => `\`${name}\``).join(', ');
+      return `- \`${module.replace(/^@backstage\//, '')}\`: ${fields}`;
+    })
+    .join('\n');
 }
 
 function createDocument() {
@@ -129,7 +124,7 @@ function createDocument() {
     if (month in NOT_TESTED) {
       const [number, reason] = NOT_TESTED[month];
       notes.push(`${monthName(month)}: ${reason}.`);
-      return [monthName(month), number, 'not tested, see below', '', ''];
+      return [monthName(month), number, 'not tested', '', ''];
     }
     const { dependencies, release } = tested[month];
     const { version, node, lacks, note } = release;
@@ -147,66 +142,47 @@ function createDocument() {
   const lacking = new Set(
     Object.values(tested).flatMap(({ release }) => release.lacks),
   );
-  const features = Object.entries(FEATURES)
-    .filter(([name]) => lacking.has(name))
-    .map(([name, [what, effect]]) => [name, what, effect]);
+  const features = Object.entries(FEATURES).filter(([name]) =>
+    lacking.has(name),
+  );
   return `# Backstage's releases
 
 <!-- Written by .ci/releases/writeTable.js from the folders of .ci/releases. -->
 
-The gate is tested on these releases. "Node" is what Backstage's own template for new apps of that release asks for. \`.ci/releases\` has the
-packages of each release. "The registry" is the one that this project installs from.
+The gate is tested on these releases. "Node" is what Backstage's own template for new apps of that release asks for, and "the registry" the one that
+this project installs from.
 
-Before each change, the tests that start backends run on December 2025 with Node 22, and on November 2026 with Node 24. Each night, and before each
-release of the gate, they run on August 2026 with Node 22, and on September 2026 with Node 24. On every release of the table, the attacks of
-\`src/__tests__/attacks\` run then on Node 24, and the packed gate starts on Node 22 and 24: npm installs it beside the packages of that release without a
-second copy of a Backstage package, and the backend passes and refuses requests as it should. Node 20 is not supported, though the commands of the
-README and \`npm test\` run there. Node 26, which Backstage does not ask for yet, is tried each night.
+Before each change, the tests that start backends run on the oldest release with Node 22, and on the newest with Node 24. Each night, and before each
+release of the gate, they run on two others; the attacks run on every release, and the packed gate is installed on each and starts on Node 22 and 24. Node 20
+is not supported. Node 26 is tried each night.
 
 ${table([['Release', 'Backstage', 'backend-defaults', 'Node', 'Missing'], ...releases])}
 
 ${notes.map(note => `- ${note}`).join('\n')}
 
-A name under "Missing" means:
-
-${table([['Missing', 'What it is', 'What the gate does without'], ...features])}
-
-Until August 2026, Backstage's \`auth\` service fetches the keys of users again for each recent token whose key it does not have, as it
-does without the gate. Since then it does so ten times a minute at most.
+${table([['Missing', 'What the gate does without'], ...features])}
 
 ## Other releases
 
 When the backend starts, the gate looks for what it uses of Backstage and Node beyond their public types and documents. If a release lacks any of it,
-the backend does not start: one line names what is missing, the releases above, and what to do. \`createWebSocketRouter\` is needed only where Backstage
+the backend does not start: one line names what is missing, and what to do. \`createWebSocketRouter\` is needed only where Backstage
 has WebSocket handlers. Of Node, the gate needs the diagnostics channel \`net.server.socket\`.
 
-${table([['Module', 'What the gate uses of it'], ...describeFields()])}
+${describeFields()}
 `;
 }
 
-/** Returns CONTRIBUTING.md with the table of the marks. */
-function updateContributing(before) {
-  const rows = [
-    ['Goes in', 'Why it is there', 'Where'],
-    ...readMarks([...Object.keys(tested), ...Object.keys(NOT_TESTED)]),
-  ];
-  return before.replace(
-    /(?<=<!-- marks -->\n\n).*?(?=\n\n<!-- \/marks -->)/s,
-    () => table(rows),
-  );
-}
-
-for (const [name, write] of [
-  ['docs/releases.md', createDocument],
-  ['CONTRIBUTING.md', updateContributing],
-]) {
-  const file = path.join(root, name);
-  const before = fs.readFileSync(file, 'utf8');
-  const text = write(before);
-  if (!process.argv.includes('--check')) {
-    fs.writeFileSync(file, text);
-  } else if (text !== before) {
-    console.error(`${name} is not what its sources say: run writeTable.js`);
-    process.exit(1);
+const marks = readMarks([...Object.keys(tested), ...Object.keys(NOT_TESTED)]);
+const page = path.join(root, 'docs/releases.md');
+const text = createDocument();
+if (!process.argv.includes('--check')) {
+  fs.writeFileSync(page, text);
+  for (const [month, reason, files] of marks) {
+    console.log(`Goes in ${month}: ${reason}\n  ${files.join('\n  ')}`);
   }
+} else if (text !== fs.readFileSync(page, 'utf8')) {
+  console.error(
+    'docs/releases.md is not what its sources say: run writeTable.js',
+  );
+  process.exit(1);
 }

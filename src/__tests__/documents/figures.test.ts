@@ -42,7 +42,6 @@ const SUBJECTS = constant('operators/reports/Uses', 'MAX_SUBJECTS');
 const endpointsAtWorst = inDigits(NEW_ENDPOINTS + 60 * RETURNING);
 
 it.each([
-  ['how-it-works', `until ${inDigits(TOKENS)} others have come`],
   ['how-it-works', `${inWords(NEW_ENDPOINTS)} new ids a minute`],
   ['how-it-works', `${inWords(RETURNING)} a second at most`],
   ['how-it-works', `cause ${endpointsAtWorst} fetches a minute`],

@@ -366,24 +366,18 @@ describe('docs/releases.md', () => {
   });
 });
 
-it('CONTRIBUTING.md has each test that depends on the release', () => {
-  const rows = tableRows('CONTRIBUTING.md', [
-    'Goes in',
-    'Why it is there',
-    'Where',
-  ]);
+it('each test that depends on the release says until when', () => {
   const dependent = ts.sys
     .readDirectory(path.join(root, 'src/__tests__/backend'), ['.ts'])
-    .filter(file =>
-      /API_GATE_TEST_RELEASE|'createWebSocketRouter' in/.test(
-        ts.sys.readFile(file)!,
-      ),
-    )
-    .map(file => path.relative(root, file));
+    .map(file => ts.sys.readFile(file)!)
+    .filter(text =>
+      /API_GATE_TEST_RELEASE|'createWebSocketRouter' in/.test(text),
+    );
   expect(dependent.length).toBeGreaterThan(0);
-  expect(rows.flatMap(([, , where]) => codeIn(where))).toEqual(
-    expect.arrayContaining(dependent),
-  );
+  for (const text of dependent) {
+    // `.ci/releases/writeTable.js` reads these marks.
+    expect(text).toMatch(/Goes in \w+ \d{4}: /);
+  }
 });
 
 it('docs/findings.md has every id of a finding', () => {
