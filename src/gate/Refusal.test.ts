@@ -120,19 +120,6 @@ describe('Refusal', () => {
     expect(Refusal.because('revoked').subject).toBeUndefined();
   });
 
-  it('as an order has the message, the subject and the detail that it has else', () => {
-    const refusal = new Refusal('restricted', {
-      message: 'not here',
-      detail: 'only',
-    }).of('external');
-    expect(refusal.isOrder).toBe(false);
-    const order = refusal.asOrder();
-    expect(order.isOrder).toBe(true);
-    expect(order.of('external').isOrder).toBe(true);
-    expect(order).toMatchObject({ detail: 'only', subject: 'external' });
-    expect(String(order.error)).toBe('NotAllowedError: not here');
-  });
-
   it.each([
     ['invalid-token', 'expired'],
     ['invalid-token', 'malformed'],

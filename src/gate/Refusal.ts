@@ -89,6 +89,13 @@ export const REFUSALS = {
 /** Why a request is refused. The log, the metrics, the audit and the policy route use the same words. */
 export type RefusalReason = keyof typeof REFUSALS;
 
+/** The session has ended, or its user has asked the gate to end it and has to find out that it did not. */
+const HOLDS_IN_REPORT_ONLY = new Set<RefusalReason>([
+  'revoked',
+  'sign-out-not-stored',
+  'sign-out-incomplete',
+]);
+
 /** Why a token is invalid. Only the log and the audit have it. */
 export type InvalidDetail =
   'expired' | 'malformed' | 'audience' | 'unknown-key' | 'signature';
@@ -104,9 +111,7 @@ const DETAILED: { [detail in RefusalDetail]?: string } = {
 
 const shared = new Map<string, Refusal>();
 
-type RefusalFields = Partial<
-  Pick<Refusal, 'error' | 'detail' | 'subject' | 'isOrder'>
-> & {
+type RefusalFields = Partial<Pick<Refusal, 'error' | 'detail' | 'subject'>> & {
   /** The message of the service which has refused the request, in place of the reason's own. */
   message?: string;
 };
@@ -129,20 +134,17 @@ export class Refusal extends Error {
   readonly subject: string | undefined;
   /** Narrows the reason where that is known. */
   readonly detail: RefusalDetail | undefined;
-  /** Whether report-only carries the refusal out as well: the session has ended. */
-  readonly isOrder: boolean;
   readonly error: Error;
   readonly status: number;
   readonly headers: Record<string, string>;
 
   constructor(
     readonly reason: RefusalReason,
-    { message, error, detail, subject, isOrder }: RefusalFields = {},
+    { message, error, detail, subject }: RefusalFields = {},
   ) {
     super(reason);
     this.subject = subject;
     this.detail = detail;
-    this.isOrder = isOrder ?? reason === 'revoked';
     const row: RefusalRow = REFUSALS[reason];
     this.status = row.status;
     this.error = error ?? new ERRORS[row.status](message ?? row.message);
@@ -160,6 +162,11 @@ export class Refusal extends Error {
     return this.status === 401;
   }
 
+  /** Whether report-only refuses as well: report-only tries the rules, and a session that has ended is no question of rules. */
+  get holdsInReportOnly(): boolean {
+    return HOLDS_IN_REPORT_ONLY.has(this.reason);
+  }
+
   /** Whether a plugin or a service has failed, so that nothing is known of the request's tokens. */
   get isUnexpected(): boolean {
     return this.reason === 'failed' || this.reason === 'starting';
@@ -168,11 +175,6 @@ export class Refusal extends Error {
   /** Returns the same refusal for a token that has verified. It shares the error. */
   of(subject: string | undefined): Refusal {
     return new Refusal(this.reason, { ...this, subject });
-  }
-
-  /** Returns the same refusal, which report-only carries out as well. It shares the error. */
-  asOrder(): Refusal {
-    return new Refusal(this.reason, { ...this, isOrder: true });
   }
 
   /**

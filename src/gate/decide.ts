@@ -1,12 +1,11 @@
 import { carryOutEffects, findResourceMetadata } from './carryOut/effects';
 import { forward } from './carryOut/forward';
 import type { Decision } from './Decision';
-import type { VerifiedToken } from './judge/findRefused';
-import { judge, Judgement } from './judge/judge';
+import type { FoundToken, VerifiedToken } from './judge/findRefused';
+import { judge, Judgement, socketEndsOf } from './judge/judge';
 import type { GateRequest } from './read/GateRequest';
 import { readTokens } from './read/readTokens';
 import { Refusal, toRefusal } from './Refusal';
-import { applyOrders } from './verify/orders';
 import { run, Steps } from './verify/steps';
 import { verifyTokens } from './verify/verifyTokens';
 import { externalSubjectOf } from './verify/verifyToken';
@@ -22,10 +21,11 @@ export function decide(request: GateRequest): Judgement | Promise<Judgement> {
 }
 
 function* decideInSteps(request: GateRequest): Steps<Judgement> {
+  let found: FoundToken[] = [];
   let judgement: Judgement | undefined;
   try {
     yield* waitForPlugin(request);
-    const found = yield* verifyTokens(request, readTokens(request));
+    found = yield* verifyTokens(request, readTokens(request));
     judgement = judge(request, found);
     yield* carryOutEffects(request, judgement);
   } catch (error) {
@@ -33,8 +33,9 @@ function* decideInSteps(request: GateRequest): Steps<Judgement> {
     const refusal = toRefusal(error, request.services.logger);
     judgement = new Judgement(refusal, credential, removesUserCookie);
   }
-  if (judgement.refusal) {
-    yield* applyOrders(request, judgement.refusal, judgement);
+  if (judgement.refusal && request.isUpgrade) {
+    // In report-only the socket opens all the same: until the gate enforces, or the session of a token that has verified ends.
+    judgement.socketEnds = ['not-admitted', ...socketEndsOf(found)];
   }
   if (judgement.refusal?.isFinal) {
     judgement.resourceMetadata = yield* findResourceMetadata(request);
@@ -58,7 +59,7 @@ function* waitForPlugin({
 
 /**
  * Records a decision, and changes the request if it goes on. In report-only, a refused request goes on all the same, unless the
- * refusal carries out an order.
+ * refusal holds there too.
  *
  * @returns whether the request goes on
  */
@@ -96,7 +97,9 @@ function decisionOf(
     ? {
         plugin,
         outcome:
-          request.isEnforced || reason.isOrder ? 'refused' : 'would-refuse',
+          request.isEnforced || reason.holdsInReportOnly
+            ? 'refused'
+            : 'would-refuse',
         reason: reason.reason,
         credential,
         id: request.decisionId,

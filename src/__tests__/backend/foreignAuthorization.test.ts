@@ -31,14 +31,16 @@ const ALL: Sent[] = COOKIES.flatMap(inCookie =>
 
 /** Returns who a request is from, by the order in docs/recipes/foreign-authorization.md; `undefined` for 401. */
 function judge(sent: Sent, isForeign: boolean): string | undefined {
-  const isOfBackstage = ['user', 'static'].includes(sent.authorization);
+  const isIssuedHere = sent.authorization === 'user';
   if (sent.header !== 'no') {
-    return sent.header === 'valid' && !isOfBackstage ? 'by header' : undefined;
+    return sent.header === 'valid' && !isIssuedHere ? 'by header' : undefined;
   }
   if (!isForeign && !['no', 'Basic'].includes(sent.authorization)) {
-    return isOfBackstage ? `by ${sent.authorization}` : undefined;
+    return sent.authorization === 'foreign'
+      ? undefined
+      : `by ${sent.authorization}`;
   }
-  return ['valid', "another's"].includes(sent.cookie) && !isOfBackstage
+  return ['valid', "another's"].includes(sent.cookie) && !isIssuedHere
     ? `by ${sent.cookie} cookie`
     : undefined;
 }

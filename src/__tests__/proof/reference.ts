@@ -45,7 +45,9 @@ function turnOut(place: Place, kind: Kind, state: State) {
     (row !== 'T1' && isOfUser && isInForce && !isForeign && !isAsked) ||
     (!isOfUser && (isP6 || !kind.endsWith('external')));
   const unread = passes ? undefined : reason;
-  const hasEnd = row === 'T17' && (isOfUser || kind.endsWith('external'));
+  // Also one that report-only lets pass while the list is not loaded.
+  const isSession = isOfUser ? /^T1[67]$/ : /^T17$/;
+  const hasEnd = isSession.test(row) && (isOfUser || kind.endsWith('external'));
   return { place, kind, row, reason, unread, isJwt, isOfUser, hasEnd };
 }
 type Token = ReturnType<typeof turnOut>;
@@ -109,7 +111,7 @@ function refuseReaders(tokens: Token[], [first, second]: Token[]) {
   );
 }
 /** The judgement before the modes: `reason` is of a refusal, and `by` the place that authenticated or is refused. */
-type Finding = Partial<Judgement> & { by?: Place };
+type Finding = Partial<Judgement> & { by?: Place; sessions?: number };
 /** J2 to J10 of a protected route. */
 function authenticate(request: Request): Finding {
   const { hasCookies, isUpgrade, protocolsToTry: p4, state } = request;
@@ -140,7 +142,23 @@ function authenticate(request: Request): Finding {
   const last = tokens.find(({ row }) => LAST.test(row));
   const other = last ?? tokens.find(({ reason }) => !is401(reason));
   const decisive = other ?? tokens.at(-1) ?? none;
-  return { reason: decisive.reason ?? first, by: decisive.place };
+  return {
+    reason: decisive.reason ?? first,
+    by: decisive.place,
+    sessions: last?.hasEnd ? 1 : 0,
+  };
+}
+
+/** A9: the sessions of the tokens that are verified before the first that is refused, with that one. */
+function countSessions(tokens: Token[], protocols: Token[]): number {
+  const users = tokens.filter(({ isOfUser }) => isOfUser);
+  const others = tokens.filter(({ isOfUser }) => !isOfUser);
+  const isEnd = refuseReaders(users, protocols) !== undefined;
+  const looked = isEnd ? users : [...users, ...others];
+  const refused = looked.findIndex(({ unread }) => unread);
+  return looked
+    .slice(0, refused < 0 ? undefined : refused + 1)
+    .filter(({ hasEnd }) => hasEnd).length;
 }
 
 /** J8, J10 and A2 of a sign-out. */
@@ -192,34 +210,33 @@ function find(request: Request): Finding {
   const answers = isA1 ? keys[plugin as 'own'] : undefined;
   const found: Finding = isProtected
     ? authenticate(request)
-    : { reason: refuseReaders([...p4, ...p1, ...p2], p4), answers };
+    : {
+        reason: refuseReaders([...p4, ...p1, ...p2], p4),
+        sessions: countSessions([...p4, ...p1, ...p2], p4),
+        answers,
+      };
   const isJ11 = request.elsewhere.some(
-    ({ kind }) => !/^(text|other|jwks)/.test(kind),
+    ({ isJwt, kind }) => isJwt && !/^(other|legacy|jwks)/.test(kind),
   );
-  return isJ11 && !found.reason ? { reason: 'invalid-token' } : found;
+  return isJ11 && !found.reason
+    ? { ...found, reason: 'invalid-token', by: undefined }
+    : found;
 }
 
 /** "The modes", and A3. */
 function refuse(request: Request, found: Finding): Judgement {
   const { by, reason = '' } = found;
-  const { everywhere, isOpen, isProtected, isUpgrade, state, way } = request;
-  const isM3 = state.mode !== 'enforce' && reason !== 'revoked';
-  const order = everywhere
-    .filter(({ place }) => !isOpen || isUpgrade || !isCookie(place))
-    .find(({ row }) => isM3 && row === 'T15');
-  const isEnd = isUpgrade || isProtected;
-  const end = order && isEnd ? order : { place: by, reason };
-  const goesOn = isM3 && !order;
-  const clears = isEnd
-    ? !goesOn && isCookie(end.place) && is401(end.reason)
+  const { isOpen, isProtected, isUpgrade, state, way } = request;
+  const isM2 = /^(revoked|sign-out-not-stored)$/.test(reason);
+  const goesOn = state.mode !== 'enforce' && !isM2;
+  const clears = isProtected
+    ? !goesOn && isCookie(by) && is401(reason)
     : way === 'sign-out' && !/failed|starting|cross|installed/.test(reason);
   const isAuthDown = state.plugin === 'auth down';
   const isAsCame = !isOpen || (reason === 'starting' && !isAuthDown);
-  const closing = isAuthDown ? /^never$/ : /^T1[067]?$/;
-  const isClosing = (token: Token) => token.isOfUser && closing.test(token.row);
   return {
     outcome: goesOn ? 'would-refuse' : 'refused',
-    reason: end.reason!,
+    reason,
     reads: goesOn && request.isBearer ? 'authorization' : undefined,
     hasUserCookie: goesOn && (isAsCame ? request.hasP6 : request.keepsP6),
     clears: clears && state.cookie !== 'absent' && state.door !== 'upgrade',
@@ -227,7 +244,7 @@ function refuse(request: Request, found: Finding): Judgement {
     isMarked: false,
     revokes: found.revokes ?? [],
     revokesUsers: found.revokesUsers ?? [],
-    ends: goesOn && isUpgrade ? 1 + everywhere.filter(isClosing).length : 0,
+    ends: goesOn && isUpgrade ? 1 + (found.sessions ?? 0) : 0,
   };
 }
 

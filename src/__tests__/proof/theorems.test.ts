@@ -27,7 +27,7 @@ const TAKEN: Partial<Record<string, Kind>> = {
   'ended external': 'external',
 } satisfies Partial<Record<Kind, Kind>>;
 
-/** The tokens that Backstage issues or accepts, apart from those that do not verify for want of a known type. */
+/** The values of `Authorization` without a token that Backstage has issued. */
 const NOT_OF_BACKSTAGE: readonly unknown[] = [
   'absent',
   'two',
@@ -35,6 +35,12 @@ const NOT_OF_BACKSTAGE: readonly unknown[] = [
   'cut bearer',
   'text',
   'other system',
+  'external',
+  'ended external',
+  'narrow external',
+  'restricted',
+  'odd error',
+  'legacy external',
   'jwks external',
 ];
 
@@ -143,7 +149,7 @@ const THEOREMS: Record<string, (state: State) => boolean> = {
       );
     },
 
-  'no token of Backstage goes on to a server behind a foreign path, or in an Authorization beside a credential header':
+  'no token that Backstage has issued goes on to a server behind a foreign path, or in an Authorization beside a credential header':
     state =>
       (state.route === 'foreign path' ||
         !['absent', undefined].includes(state.header)) &&

@@ -60,7 +60,7 @@ export function isNeeded(
       return !findRefused(found, token) && !found.some(isSame);
     }
     default:
-      return !findRefused(found);
+      return true;
   }
 }
 
@@ -75,8 +75,8 @@ export function findRefused(found: readonly FoundToken[], next?: Token) {
     return { refusal: read, credential: by?.credential ?? 'none' };
   }
   for (const { outcome, presented } of found) {
-    if (presented.role === 'goes elsewhere' && outcome instanceof Refusal) {
-      return { refusal: outcome, credential: 'bearer' as const };
+    if (presented.role === 'goes elsewhere') {
+      return { refusal: outcome as Refusal, credential: presented.kind };
     }
   }
   return undefined;

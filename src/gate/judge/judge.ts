@@ -146,7 +146,7 @@ function judgeSignOut(found: readonly FoundToken[]): Judgement {
 }
 
 /** Returns what ends the socket of an upgrade: the session of the token that authenticates it or, under a rule, of each valid token. */
-function socketEndsOf(found: readonly FoundToken[]) {
+export function socketEndsOf(found: readonly FoundToken[]) {
   const own = found.find(isAuthenticated);
   return (own ? [own] : found)
     .filter(({ presented }) => presented.kind !== 'user-cookie')

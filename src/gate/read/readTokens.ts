@@ -17,7 +17,7 @@ import {
   readUserCookie,
 } from './readCredential';
 import { isCookieEndpoint } from './requestLine';
-import { PresentedToken, readBearer, Role } from './token';
+import { claimsBackstage, PresentedToken, readBearer, Role } from './token';
 
 // Verifying each one takes time, and Backstage tries as many.
 const MAX_TOKENS = 5;
@@ -174,8 +174,9 @@ function readRenewable(request: GateRequest): PresentedToken[] {
 }
 
 /**
- * Reads what may be a token for somebody else, in a request whose `Authorization` is no credential: the bearer token there, or the
- * JWTs in another scheme, and the protocols of a WebSocket that the handler may send on. A token of one of Backstage's types is refused.
+ * Refuses a request whose `Authorization` is no credential, and would carry a token of this backend to somebody else: the bearer token
+ * there, or the JWTs in another scheme, and the protocols of a WebSocket that the handler may send on. The claims decide: a static or
+ * legacy token has none of Backstage's, and goes on as without the gate.
  */
 function readElsewhere(request: GateRequest): PresentedToken[] {
   const { isUpgrade, places, req } = request;
@@ -184,17 +185,14 @@ function readElsewhere(request: GateRequest): PresentedToken[] {
   }
   const bearer = readBearer(req);
   const { authorization = '' } = req.headers;
-  const tokens = presentBearers(request, 'goes elsewhere', [
+  const texts = [
     ...(bearer ? [bearer] : (authorization.match(/eyJ[^\s,;"]+/g) ?? [])),
     ...(isUpgrade && isSentOn(request) ? readProtocols(req) : []),
-  ]);
-  for (const each of tokens) {
-    const { claims, userToken } = each.token ?? {};
-    if (userToken || claims?.typ?.startsWith('vnd.backstage.')) {
-      each.refused = Refusal.because('invalid-token');
-    }
-  }
-  return tokens;
+  ];
+  const refused = Refusal.because('invalid-token');
+  return texts.some(claimsBackstage)
+    ? [{ role: 'goes elsewhere', kind: 'bearer', token: undefined, refused }]
+    : [];
 }
 
 /**

@@ -29,7 +29,6 @@ describe('decodeToken', () => {
     expect(decodeToken(jwtOf(claims))).toEqual({
       typ: 'vnd.backstage.user',
       obo: undefined,
-      isSymmetric: false,
       ...claims,
     });
   });
@@ -57,19 +56,6 @@ describe('decodeToken', () => {
       exp: undefined,
     }),
   );
-
-  it.each([
-    ['HS256', true],
-    ['HS512', true],
-    ['ES256', false],
-    ['xHS256', false],
-    [undefined, false],
-  ])('knows of %s whether its secret is shared: %s', (alg, expected) => {
-    const parts = [{ alg }, {}, {}].map(part =>
-      Buffer.from(JSON.stringify(part)).toString('base64url'),
-    );
-    expect(decodeToken(parts.join('.'))!.isSymmetric).toBe(expected);
-  });
 
   it.each([
     '',

@@ -14,8 +14,6 @@ export interface DecodedToken {
   typ?: string;
   /** The id of the key in the header. */
   kid?: string;
-  /** Whether the header names an algorithm with a shared secret, as legacy tokens have. */
-  isSymmetric?: boolean;
   sub?: string;
   iss?: string;
   aud?: string | string[];
@@ -77,7 +75,7 @@ export class Token {
  *
  * - `authenticates`: the request passes by it
  * - `may be read`: a handler that needs no credential may read it, and Backstage's cookie endpoint may renew it
- * - `goes elsewhere`: the handler may send it to another server
+ * - `goes elsewhere`: the handler would send it to another server, so that it is refused
  * - `signs out`: its session is to be revoked
  */
 export type Role =
@@ -112,12 +110,11 @@ export function decodeToken(token: string): DecodedToken | undefined {
     return undefined;
   }
   try {
-    const { alg, typ, kid } = decodeProtectedHeader(token);
+    const { typ, kid } = decodeProtectedHeader(token);
     const { sub, iss, aud, iat, exp, ent, obo } = decodeJwt(token);
     return {
       typ: isString(typ) ? typ : undefined,
       kid: isString(kid) ? kid : undefined,
-      isSymmetric: /^HS/.test(alg ?? ''),
       sub: isString(sub) ? sub : undefined,
       iss: isString(iss) ? iss : undefined,
       aud,
@@ -159,6 +156,15 @@ export function isExpired(token: DecodedToken, now: number): boolean {
 /** Returns whether a time in seconds since 1970 has passed. */
 export function isPast(seconds: number | undefined, now: number): boolean {
   return seconds !== undefined && seconds * 1000 <= now;
+}
+
+/** Returns whether a text has the claims of a token that Backstage issues: that of a user, or one of its types. */
+export function claimsBackstage(text: string): boolean {
+  const claims = decodeToken(text);
+  return (
+    claims !== undefined &&
+    (claims.typ?.startsWith('vnd.backstage.') || isUserToken(claims))
+  );
 }
 
 function isUserToken({ typ, aud }: DecodedToken): boolean {

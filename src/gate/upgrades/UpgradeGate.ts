@@ -24,8 +24,7 @@ export interface AdmittedUpgrade {
 /**
  * The gate for upgrades: in front of all listeners for `upgrade` at the servers of a backend, as upgrades do not pass Express.
  *
- * `decide` reads the tokens of an `UpgradeRequest` (`readTokens`), verifies them (`verifyTokens`), judges (`judge`) and, in report-only,
- * looks for orders (`applyOrders`). `conclude` records the decision and changes the headers (`forward`). This class answers, or passes the
+ * `decide` reads the tokens of an `UpgradeRequest` (`readTokens`), verifies them (`verifyTokens`) and judges (`judge`). `conclude` records the decision and changes the headers (`forward`). This class answers, or passes the
  * upgrade to the listeners. Backstage's own listener calls the handler that a plugin has declared, through `createWebSocketGate`.
  * `SessionSockets` closes the socket when its session ends.
  */

@@ -84,7 +84,7 @@ export class AuthDecorator implements AuthService {
     const ended = findSessionRefusal(token, this.services);
     const { current: policy } = source;
     const { isEnforced, tokenLimits } = policy;
-    if (ended && (ended.isOrder || isEnforced)) {
+    if (ended && (ended.holdsInReportOnly || isEnforced)) {
       throw ended;
     }
     if (!isEnforced) {

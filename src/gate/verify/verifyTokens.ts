@@ -46,8 +46,6 @@ function verify(
       return verifyToken(request, kind as TokenKind, token!);
     case 'signs out':
       return verifyForSignOut(request, kind as TokenKind, token!);
-    case 'goes elsewhere':
-      return verifyElsewhere(request, token!);
     default:
       return verifyReadable(request, kind, token!);
   }
@@ -122,27 +120,4 @@ function* verifyForSignOut(
   return yield* awaited(
     Promise.any<VerifiedToken>(others).catch(() => outcome),
   );
-}
-
-/**
- * Finds out whether a token that goes to somebody else is a static or legacy token of this backend, by Backstage's own check, also if it
- * is restricted to another plugin, or if that can't be found out. Tokens of an issuer under `jwks` are harmless, since the server
- * behind the handler may accept them.
- */
-function* verifyElsewhere(
-  { plugin }: GateRequest,
-  token: Token,
-): Steps<TokenOutcome> {
-  const { claims } = token;
-  if (claims && !claims.isSymmetric) {
-    return 'harmless';
-  }
-  const verifier = yield* awaited(plugin.verifierFor(claims));
-  const isUnknown = yield* awaited(
-    verifier.find(token).then(
-      () => false,
-      error => error?.name === 'AuthenticationError',
-    ),
-  );
-  return isUnknown ? 'harmless' : Refusal.because('invalid-token');
 }
