@@ -66,12 +66,6 @@ function placesOf(owner) {
     'README.md': [
       ...darkPictures,
       marked('badges', repository && `\n\n${badges}\n\n`),
-      [
-        /^git clone .*$/m,
-        repository
-          ? `git clone ${repository} api-gate && cd api-gate`
-          : 'git clone "$REPOSITORY" api-gate && cd api-gate   # $REPOSITORY: the address of this page',
-      ],
     ],
     'SECURITY.md': [
       marked(

@@ -30,7 +30,6 @@ const PRODUCTION = 'app-config.production.yaml';
 
 /** Parts of commands that no test can run here, and why. */
 const NOT_RUN: Record<string, string> = {
-  'git clone': 'needs the address of the repository, which its owner has',
   'npm start': 'integration/browsers/chromium/run runs it',
   'npm test': 'runs this test',
   'yarn --cwd packages/backend add': '.ci/install/run runs it',

@@ -66,3 +66,13 @@ it('docs/performance.md begins with the ratios that bench/README.md has', () => 
     expect(words).toContain(figure);
   }
 });
+
+it('README.md has the ratios on Node 24', () => {
+  const words = readDocument('README.md').text.replace(/\s+/g, ' ');
+  const ratioOf = (load: string) =>
+    Number(costOf(load, 'gate')) / Number(costOf(load, 'stock'));
+  const less = Math.round((1 - ratioOf('one bearer')) * 100);
+  const more = Math.round((ratioOf('public path') - 1) * 100);
+  expect(words).toContain(`a trivial request takes [${less} % less CPU time]`);
+  expect(words).toContain(`a public path takes ${more} % more`);
+});
