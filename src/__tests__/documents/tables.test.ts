@@ -147,100 +147,98 @@ describe('[P103] the report', () => {
   });
 });
 
-describe('docs/observability.md', () => {
-  const page = 'docs/observability.md';
-  const metrics = tableRows(page, ['name', 'kind, unit', 'attributes']);
+/** A table of the documents, what its rows say, and what the code has. */
+interface Compared {
+  page: string;
+  columns: string[];
+  said: (row: string[]) => unknown[];
+  code: () => unknown[][];
+}
 
-  it('has every metric, with its kind and unit', () => {
-    const created = sources.flatMap(({ text }) => [
-      ...[
-        ...text.matchAll(
-          /create(Counter|Histogram)\(\s*'(api_gate[^']+)',\s*\{.*?unit: '([^']+)'/gs,
+const COMPARED: Compared[] = [
+  {
+    page: 'docs/observability.md',
+    columns: ['name', 'kind, unit', 'attributes'],
+    said: ([name, kind]) => [
+      ...codeIn(name),
+      kind.split(',')[0],
+      ...codeIn(kind),
+    ],
+    code: () =>
+      sources.flatMap(({ text }) => [
+        ...[
+          ...text.matchAll(
+            /create(Counter|Histogram)\(\s*'(api_gate[^']+)',\s*\{.*?unit: '([^']+)'/gs,
+          ),
+        ].map(([, kind, name, unit]) => [name, kind.toLowerCase(), unit]),
+        ...[...text.matchAll(/'(api_gate\.[^']+)': \[\s*'([^']+)'/g)].map(
+          ([, name, unit]) => [name, 'gauge', unit],
         ),
-      ].map(([, kind, name, unit]) => [name, kind.toLowerCase(), unit]),
-      ...[...text.matchAll(/'(api_gate\.[^']+)': \[\s*'([^']+)'/g)].map(
-        ([, name, unit]) => [name, 'gauge', unit],
-      ),
-    ]);
-    expect(
-      metrics
-        .map(([name, kind]) => [
-          ...codeIn(name),
-          kind.split(',')[0],
-          ...codeIn(kind),
-        ])
-        .sort(),
-    ).toEqual(created.sort());
-    expect(inCode(/'(api_gate\.[a-z_.]+)'/g)).toEqual(
-      expect.arrayContaining(created.map(([name]) => name)),
-    );
-  });
-
-  it('has every alert, with its severity and the time after which it fires', () => {
-    const { rules } = parse(readDocument('ops/alerts.yaml').text).groups[0];
-    const words = { h: 'hour', m: 'minute' };
-    const inWords = (time = '') =>
-      time.replace(
-        /^(\d+)([hm])$/,
-        (_, count: string, unit: 'h' | 'm') =>
-          `${count} ${words[unit]}${count === '1' ? '' : 's'}`,
-      );
-    expect(
-      tableRows(page, ['Alert', 'Severity', 'It fires where', 'For']).map(
-        ([alert, severity, , time]) => [...codeIn(alert), severity, time],
-      ),
-    ).toEqual(
-      rules.map((each: any) => [
-        each.alert,
-        each.labels.severity,
-        inWords(each.for),
       ]),
-    );
-  });
+  },
+  {
+    page: 'docs/observability.md',
+    columns: ['Alert', 'Severity', 'It fires where', 'For'],
+    said: ([alert, severity, , time]) => [...codeIn(alert), severity, time],
+    code: () =>
+      parse(readDocument('ops/alerts.yaml').text).groups[0].rules.map(
+        (rule: any) => [rule.alert, rule.labels.severity, inWords(rule.for)],
+      ),
+  },
+  {
+    page: 'docs/observability.md',
+    columns: ['eventId', 'severity', 'meta'],
+    said: ([id, severity]) => [...codeIn(id), severity],
+    code: () =>
+      sources.flatMap(({ text }) =>
+        [
+          ...text.matchAll(
+            /'(api-gate-[a-z-]+)',\s*'(low|medium|high|critical)'/g,
+          ),
+        ].map(([, id, severity]) => [id, severity]),
+      ),
+  },
+  {
+    page: 'docs/troubleshooting.md',
+    columns: ['reason', 'meaning'],
+    said: ([reason]) => codeIn(reason),
+    code() {
+      const { text } = readDocument('src/gate/Decision.ts');
+      const [, union] = text.match(/type PassReason =\s*([^;]+);/)!;
+      return [...union.matchAll(/'([^']+)'/g)].map(([, reason]) => [reason]);
+    },
+  },
+  {
+    page: 'docs/troubleshooting.md',
+    columns: ['reason', 'status', 'meaning'],
+    said: ([reason, status]) => [...codeIn(reason), Number(status)],
+    code: () =>
+      Object.entries(REFUSALS).map(([reason, { status }]) => [reason, status]),
+  },
+  {
+    page: 'docs/findings.md',
+    columns: ['id', 'it means', 'what to do'],
+    said: ([id]) => codeIn(id),
+    code: () => FINDING_IDS.map(id => [id]),
+  },
+];
 
-  it('has every event of the audit, with its severity', () => {
-    const recorded = sources.flatMap(({ text }) =>
-      [
-        ...text.matchAll(
-          /'(api-gate-[a-z-]+)',\s*'(low|medium|high|critical)'/g,
-        ),
-      ].map(([, id, severity]) => [id, severity]),
-    );
-    expect(
-      tableRows(page, ['eventId', 'severity', 'meta']).map(([id, severity]) => [
-        ...codeIn(id),
-        severity,
-      ]),
-    ).toEqual(expect.arrayContaining(recorded));
-    expect(tableRows(page, ['eventId', 'severity', 'meta'])).toHaveLength(
-      recorded.length,
-    );
-  });
-});
+/** Returns a time of an alert, such as `5m`, in words. */
+function inWords(time = ''): string {
+  const [, count, unit] = time.match(/^(\d+)([hm])$/) ?? [];
+  return count
+    ? `${count} ${unit === 'h' ? 'hour' : 'minute'}${count === '1' ? '' : 's'}`
+    : time;
+}
 
-it('the reasons of requests that pass are those of the code', () => {
-  const decision = readDocument('src/gate/Decision.ts').text;
-  const [, union] = decision.match(/type PassReason =\s*([^;]+);/)!;
-  const reasons = [...union.matchAll(/'([^']+)'/g)].map(([, reason]) => reason);
-  expect(
-    tableRows('docs/troubleshooting.md', ['reason', 'meaning']).flatMap(
-      ([reason]) => codeIn(reason),
-    ),
-  ).toEqual(reasons);
-});
-
-it('the table of reasons lists every reason once, in the order of the code, with its status', () => {
-  const rows = tableRows('docs/troubleshooting.md', [
-    'reason',
-    'status',
-    'meaning',
-  ]);
-  expect(
-    rows.map(([reason, status]) => [codeIn(reason), Number(status)]),
-  ).toEqual(
-    Object.entries(REFUSALS).map(([reason, { status }]) => [[reason], status]),
-  );
-});
+it.each(COMPARED)(
+  '$page has a row for each that the code has, and no others: $columns',
+  ({ page, columns, said, code }) => {
+    const found = code();
+    expect(found.length).toBeGreaterThan(1);
+    expect(tableRows(page, columns).map(said).sort()).toEqual(found.sort());
+  },
+);
 
 it('the reasons in the table of symptoms are those of the code', () => {
   const used = tableRows('docs/troubleshooting.md', [
@@ -378,15 +376,6 @@ it('each test that depends on the release says until when', () => {
     // `.ci/releases/writeTable.js` reads these marks.
     expect(text).toMatch(/Goes in \w+ \d{4}: /);
   }
-});
-
-it('docs/findings.md has every id of a finding', () => {
-  const ids = tableRows('docs/findings.md', [
-    'id',
-    'it means',
-    'what to do',
-  ]).flatMap(([id]) => codeIn(id));
-  expect(ids).toEqual([...FINDING_IDS]);
 });
 
 describe('the messages that the documents and the runbooks quote from the log', () => {
