@@ -148,20 +148,20 @@ export interface Config {
 
       /**
        * Users who may end the sessions of others, also those of the next hours, and read the policy: full entity references of
-       * users and of groups that own for them, such as `group:default/platform`, without case. Where `permission.enabled` is true,
+       * users, or of groups in a user's ownership references, such as `group:default/platform`; letter case is ignored. Where `permission.enabled` is true,
        * they need the permission as well. Default: none.
        */
       operators?: string[];
 
       /** Settings that make the gate pointless or a rule dangerous are logged at start, and are in the policy report. */
       findings?: {
-        /** Findings that are meant so. They are reported as accepted, and `api-gate check` does not fail for them. Default: none. */
+        /** Findings that you accept as intended. They are reported as accepted, and `api-gate check` does not fail for them. Default: none. */
         accept?: Array<{
           /** Id of the finding, such as `token-leaves-house`. */
           id: string;
           /** The place that the finding names. The index of an entry of a list may differ. */
           at: string;
-          /** Why this is meant so. */
+          /** Why you accept it. */
           reason: string;
         }>;
       };
