@@ -5,10 +5,10 @@ import {
 } from '@backstage/backend-plugin-api';
 import { FindingsLog } from '../operators/reports/FindingsLog';
 import {
-  formatPolicyReport,
+  formatStart,
   pageAddressOf,
   splitBlock,
-} from '../operators/reports/formatPolicyReport';
+} from '../operators/reports/startLog';
 import { rootSystemMetadataServiceRef } from './backstageFeatures';
 import { createParts, GateParts } from './createParts';
 import type { ServerWatch } from './findServers';
@@ -49,9 +49,10 @@ export const createApiGateServiceFactory = (watch: ServerWatch) =>
       source.onReload(outcome => audit.reloaded(outcome));
       source.start();
       lifecycle.addStartupHook(() => {
-        const report = gate.describePolicy();
-        for (const part of splitBlock(formatPolicyReport(report, page))) {
-          logger.info(part, { policy: report.hash });
+        const policy = source.current;
+        const block = formatStart(policy, gate.listFacts(), page);
+        for (const part of splitBlock(block)) {
+          logger.info(part, { policy: policy.hash });
         }
         findingsLog.start();
         source.onReload(() => findingsLog.update());

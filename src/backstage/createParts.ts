@@ -11,7 +11,8 @@ import { KeyEndpoints } from '../gate/verify/KeyEndpoints';
 import { findFindings } from '../operators/findings/findFindings';
 import { createApiGate } from '../gate/createApiGate';
 import { createWebSocketGate } from '../gate/upgrades/createWebSocketGate';
-import { describePolicy } from '../operators/reports/describePolicy';
+import { createFactList } from '../operators/facts/createFactList';
+import { createPolicyReport } from '../operators/reports/createPolicyReport';
 import {
   describeReportOnly,
   nameStopping,
@@ -98,7 +99,7 @@ async function createServices(rootServices: RootServices) {
 }
 
 function createReports(services: Services) {
-  const { plugins, source } = services;
+  const { files, plugins, source } = services;
   const metrics = new GateMetrics(services);
   const observer = new GateReport({ ...services, metrics });
   const { counts, uses } = observer;
@@ -126,17 +127,21 @@ function createReports(services: Services) {
   };
   expectCounts();
   source.onReload(expectCounts);
-  const describeProcess = () => describeReplica({ ...services, observer });
+  const listFacts = createFactList(services);
   return {
     observer,
     findFindings: () => examine().findings,
-    describeProcess,
-    describePolicy: () =>
-      describePolicy({
+    listFacts,
+    readReport: async () => {
+      const filesNewerThanPolicy = await files.findNewer();
+      return createPolicyReport({
         ...services,
         ...examine(),
-        process: describeProcess(),
-      }),
+        facts: listFacts(),
+        filesNewerThanPolicy,
+        process: describeReplica({ ...services, observer }),
+      });
+    },
   };
 }
 

@@ -14,7 +14,6 @@ import {
 } from '../operators/routes/RouteAccess';
 import { DatabaseRevocationStore } from '../store/revocations/DatabaseRevocationStore';
 import { apiGateServiceRef } from './apiGateService';
-import { createSharedReport } from './createSharedReport';
 import { GateDatabase } from '../store/GateDatabase';
 
 /**
@@ -97,8 +96,7 @@ export const authModuleApiGate = createBackendModule({
         ]);
         const access = new RouteAccess({ ...services, source: gate.source });
         httpRouter.use(createRevocationRouter({ ...gate, access }));
-        const { config } = gate;
-        const readReport = createSharedReport(gate);
+        const { config, readReport } = gate;
         httpRouter.use(createPolicyRouter({ access, config, readReport }));
         // The hook does not wait for the check: the route that it calls is this plugin's own, which is up once the hooks have run.
         lifecycle.addStartupHook(() => {

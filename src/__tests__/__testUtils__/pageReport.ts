@@ -1,5 +1,64 @@
-import { BUILT_IN_PUBLIC } from '../../operators/reports/describePolicy';
-import type { PolicyReport } from '../../operators/reports/describePolicy';
+import { ALWAYS_PUBLIC } from '../../operators/facts/findConfigFacts';
+import type { Fact } from '../../operators/facts/Fact';
+import type { PolicyReport } from '../../operators/reports/createPolicyReport';
+
+const WEBHOOK: Fact = {
+  kind: 'public',
+  what: 'POST  /api/events/http/github',
+  note: 'GitHub signs these',
+  rule: 'POST /api/events/http/github',
+};
+const TOKEN: Fact = {
+  kind: 'external token',
+  what: 'ci-deploy',
+  who: 'POST  /api/catalog/refresh',
+  until: '2027-01-31T00:00:00.000Z',
+  note: 'Jenkins',
+};
+const CLOSED = 'closed by the gate, except for what rules name';
+
+/** The facts of a usual backend. */
+const FACTS: Fact[] = [
+  { kind: 'mode', what: 'enforce' },
+  WEBHOOK,
+  {
+    kind: 'public',
+    what: 'GET   /api/badges/entity/*/*/*/badge/*',
+    note: 'badges in READMEs',
+    rule: 'GET /api/badges/entity/*/*/*/badge/*',
+  },
+  ...['GET', 'POST'].map(method => ({
+    kind: 'public',
+    what: `${method.padEnd(4)}  /api/permission/health`,
+    until: '2026-12-31T00:00:00.000Z',
+    rule: 'GET,POST /api/permission/health',
+  })),
+  ...ALWAYS_PUBLIC,
+  TOKEN,
+  { kind: 'power', what: 'operator', who: 'group:default/platform' },
+  {
+    kind: 'power',
+    what: 'trusted origin',
+    who: 'https://backstage.example.com',
+  },
+  {
+    kind: 'power',
+    what: 'cookie',
+    who: '__Host-token, SameSite=lax, Secure, this host, 900 seconds at most',
+  },
+  { kind: 'closed', what: 'scaffolder' },
+  {
+    kind: 'declared open',
+    what: 'any   /api/proxy/status and /status/**',
+    who: 'everybody',
+    note: CLOSED,
+  },
+  {
+    kind: 'declared open',
+    what: 'any   /api/techdocs/static and /static/**',
+    who: "Backstage's own cookie, which still opens it",
+  },
+];
 
 /** Creates the report of a backend that enforces, as the page of the policy gets it. */
 export function createPageReport(
@@ -8,24 +67,6 @@ export function createPageReport(
   const now = Date.now();
   const minutesAgo = (minutes: number) =>
     new Date(now - minutes * 60_000).toISOString();
-  const rule = {
-    plugin: 'events',
-    path: '/http/github',
-    methods: ['POST'],
-    reason: 'GitHub signs these',
-  };
-  const badge = {
-    plugin: 'badges',
-    path: '/entity/*/*/*/badge/*',
-    methods: ['GET'],
-    reason: 'badges in READMEs',
-  };
-  const health = {
-    plugin: 'permission',
-    path: '/health',
-    methods: ['GET'],
-    until: '2026-12-31T00:00:00.000Z',
-  };
   const used = (requests: number) => ({
     lastUsed: requests > 0 ? '2026-11-28T10:00:00.000Z' : null,
     requests,
@@ -36,43 +77,13 @@ export function createPageReport(
     mode: 'enforce',
     enforced: true,
     needsRestart: [],
-    lists: [],
-    allow: [
-      { ...rule, installed: true },
-      { ...badge, installed: true },
-      { ...health, installed: true },
-    ],
-    tokens: [
-      {
-        subject: 'ci-deploy',
-        until: '2027-01-31T00:00:00.000Z',
-        reason: 'Jenkins',
-        only: [{ plugin: 'catalog', path: '/refresh', methods: ['POST'] }],
-      },
-    ],
-    keptClosed: ['scaffolder'],
-    settings: {
-      operators: ['group:default/platform'],
-      foreignAuthorization: [{ plugin: 'proxy', path: '/argocd/**' }],
-      credentialHeader: undefined,
-      cookie: {
-        enabled: true,
-        name: '__Host-token',
-        maxAge: '900s',
-        ...{ sameSite: 'lax', secure: true, trustedPaths: [] },
-        trustedOrigins: ['https://backstage.example.com'],
-      },
-      signOut: {
-        scope: 'session',
-        providers: ['github'],
-      },
-    },
-    builtIn: BUILT_IN_PUBLIC,
+    filesNewerThanPolicy: [],
+    facts: FACTS,
     findings: [
       {
         id: 'rule-ends-soon',
         severity: 'low',
-        at: 'auth.apiGate.allow[2] (GET /api/permission/health)',
+        at: 'auth.apiGate.allow[2] (GET,POST /api/permission/health)',
         why: 'opens nothing from 2026-12-31T00:00:00.000Z',
         write: 'write a later until if the path has to stay public',
         page: 'docs/findings.md#the-ids',
@@ -90,23 +101,6 @@ export function createPageReport(
       'search',
       'techdocs',
     ],
-    openedInCode: [],
-    closed: [
-      {
-        plugin: 'proxy',
-        paths: ['/status', '/status/**'],
-        allow: 'unauthenticated',
-        isWebSocket: false,
-      },
-      {
-        plugin: 'techdocs',
-        paths: ['/static', '/static/**'],
-        allow: 'user-cookie',
-        isWebSocket: false,
-      },
-    ],
-    unknown: [],
-    opensBeyondPlugins: [],
     used: {
       since: '2026-11-27T08:15:00.000Z',
       rules: [
@@ -115,7 +109,7 @@ export function createPageReport(
           ...used(1_098),
         },
         { rule: 'GET /api/badges/entity/*/*/*/badge/*', ...used(62_802) },
-        { rule: 'GET /api/permission/health', ...used(0) },
+        { rule: 'GET,POST /api/permission/health', ...used(0) },
       ],
       externalTokens: [
         { subject: 'ci-deploy', ...used(412) },
@@ -194,44 +188,28 @@ export function createPageReport(
 
 /** The report of a backend in report-only, in which each part has what it has rarely. */
 export function createOddReport(): PolicyReport {
-  const { allow, findings, replica, settings, tokens, used, refusals } =
-    createPageReport();
-  const [rule, other] = allow;
-  const [token] = tokens!;
+  const { findings, replica, used, refusals } = createPageReport();
   const days = {
     firstSeen: '2026-11-01T08:00:00.000Z',
     lastSeen: '2026-11-02T08:00:00.000Z',
   };
   const worked = { plugin: 'catalog', method: 'GET', requests: 1, ...days };
   return createPageReport({
+    mode: 'report-only',
     enforced: false,
     until: '2026-12-31T00:00:00.000Z',
     problem: 'x',
     needsRestart: ['a', 'b'],
     filesNewerThanPolicy: ['f', 'g'],
-    lists: [
-      { path: 'p', file: 'f', entries: 1, replaces: [] },
-      {
-        ...{ path: 'q', file: 'f', entries: 1 },
-        replaces: [
-          { file: 'g', entries: 2 },
-          { file: 'h', entries: 2 },
-        ],
-      },
+    facts: [
+      { ...WEBHOOK, note: undefined, until: '2026-11-01T00:00:00.000Z' },
+      TOKEN,
+      { ...TOKEN, who: 'nothing', until: '2026-11-01T00:00:00.000Z' },
+      { kind: 'newly public', what: 'GET   /api/badges/c', who: 'w' },
+      { kind: 'not known', what: 'search', who: 'what it declares open' },
+      { kind: 'list', what: 'p: 1 of f' },
+      { kind: 'accepted', what: 'i', who: 'auth.x', note: 'r' },
     ],
-    keptClosed: ['search', 'catalog'],
-    settings: {
-      ...settings,
-      operators: [],
-      foreignAuthorization: [],
-      credentialHeader: 'x-token',
-      cookie: {
-        ...settings.cookie,
-        ...{ enabled: false, maxAge: undefined, domain: 'example.com' },
-        trustedPaths: [{ plugin: 'techdocs', path: '/static/**' }],
-      },
-      signOut: { scope: 'user', providers: [] },
-    },
     reportOnly: {
       ...{ since: '2026-11-01T07:00:00.000Z', note: 'z' },
       worked: [
@@ -241,50 +219,16 @@ export function createOddReport(): PolicyReport {
       ],
     },
     replica: { ...replica, backstage: undefined },
-    allow: [
-      rule,
-      { ...other, reason: undefined, installed: false },
-      { ...other, path: '/c', until: '2026-11-01T00:00:00.000Z', ended: true },
-    ],
-    closed: [
-      ...[true, false].map(isWebSocket => ({
-        ...{ plugin: 'badges', paths: ['/d'], isWebSocket },
-        allow: 'unauthenticated' as const,
-      })),
-      {
-        ...{ plugin: 'events', paths: ['/e/**'], isWebSocket: false },
-        allow: 'user-cookie',
-      },
-    ],
-    unknown: ['search'],
-    opensBeyondPlugins: [{ ...other, path: '/c' }],
     installed: ['search', 'badges', 'catalog'],
     findings: [
-      {
-        ...findings[0],
-        at: 'auth.apiGate.allow[10]',
-        accepted: { reason: 'r' },
-      },
+      { ...findings[0], accepted: { reason: 'r' } },
       { ...findings[0], at: 'auth.apiGate.allow[1].path' },
       { ...findings[0], at: 'x auth.apiGate.allow[1]' },
     ] as PolicyReport['findings'],
-    tokens: [
-      { ...token, only: 'all', ended: true },
-      {
-        subject: token.subject,
-        only: [
-          { plugin: 'a', path: '/x', methods: ['GET'] },
-          { plugin: 'b', path: '/y', methods: ['GET', 'POST'] },
-        ],
-      },
-    ],
     used: {
       ...used,
       rules: used.rules.map(each => ({ ...each, requests: 1_234 })),
-      externalTokens: [
-        used.externalTokens[0],
-        { subject: 'f', lastUsed: null, requests: 0 },
-      ],
+      externalTokens: [],
     },
     refusals: {
       ...refusals,
@@ -303,13 +247,9 @@ export function createOddReport(): PolicyReport {
 /** The report of a backend that opens nothing and has seen nothing. */
 export const createEmptyReport = () =>
   createPageReport({
-    allow: [],
-    keptClosed: [],
-    builtIn: [],
-    closed: [],
+    facts: [{ kind: 'external token', what: 'none' }],
     findings: [],
     installed: ['auth'],
-    tokens: [],
     used: {
       since: '2026-11-28T10:00:00.000Z',
       rules: [],
@@ -321,38 +261,3 @@ export const createEmptyReport = () =>
       since: '2026-11-28T10:00:00.000Z',
     } as never,
   });
-
-/** The report of a backend with 1,000 rules, 200 plugins and 200 refusals. */
-export function createLargeReport(): PolicyReport {
-  const report = createPageReport();
-  const [rule] = report.allow;
-  const [use] = report.used.rules;
-  const [refusal] = report.refusals.last;
-  const plugins = Array.from({ length: 200 }, (_, i) => `some-plugin-${i}`);
-  const many = <T>(length: number, create: (i: number) => T) =>
-    Array.from({ length }, (_, i) => create(i));
-  return {
-    ...report,
-    installed: plugins,
-    allow: many(1000, i => ({
-      ...rule,
-      plugin: plugins[i % 200],
-      path: `/some/longer/path/${i}/*/of/a/rule`,
-    })),
-    closed: plugins.map(plugin => ({
-      plugin,
-      paths: ['/health', '/health/**'],
-      allow: 'unauthenticated',
-      isWebSocket: false,
-    })),
-    findings: many(1000, i => ({
-      ...report.findings[0],
-      at: `auth.apiGate.allow[${i}] (GET /api/x/${i})`,
-    })),
-    used: { ...report.used, rules: many(1000, () => use) },
-    refusals: {
-      ...report.refusals,
-      last: many(200, () => ({ ...refusal, path: '/x'.repeat(100) })),
-    },
-  };
-}

@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http';
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
-import type { PolicyReport } from '../../operators/reports/describePolicy';
+import type { PolicyReport } from '../../operators/reports/createPolicyReport';
 import { rawRequest } from './rawRequest';
 import { rawUpgrade } from './rawUpgrade';
 import {

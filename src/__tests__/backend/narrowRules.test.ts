@@ -177,11 +177,11 @@ describe('[P37] a rule that ends', () => {
     expect(pub.handled).toEqual([]);
     expect(opened.mock.calls.map(([, path]) => path)).toEqual([COOKIE_PATH]);
     expect(startOf(backend)).toContain(
-      'GET /api/pub/demo/*  (ended, and closed since 2020-01-01T00:00:00.000Z)',
+      'GET   /api/pub/demo/*  until 2020-01-01T00:00:00.000Z',
     );
     const far = await start([DEMO], pub.feature);
     expect(startOf(far)).toContain(
-      'GET /api/pub/demo/*  (until 2099-12-31T12:00:00.000Z)',
+      'GET   /api/pub/demo/*  until 2099-12-31T12:00:00.000Z',
     );
   });
 });

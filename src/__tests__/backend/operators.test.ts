@@ -6,6 +6,7 @@ import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
 import { stringify } from 'yaml';
 import { configFromFiles } from '../__testUtils__/configFromFiles';
+import { factsOf, whatsOf } from '../__testUtils__/factsOf';
 import { latch } from '../__testUtils__/latch';
 import { rawRequest } from '../__testUtils__/rawRequest';
 import { recordingAuditor } from '../__testUtils__/recordingAuditor';
@@ -131,19 +132,20 @@ describe('the policy report', () => {
       mode: 'enforce',
       enforced: true,
       needsRestart: [],
-      allow: [
-        { path: '/health', reason: 'The load balancer asks', installed: true },
-        { plugin: 'nosuchplugin', installed: false },
-      ],
-      unknown: [],
     });
+    expect(factsOf(report, 'public')).toMatchObject([
+      { what: 'GET   /api/closed/health', note: 'The load balancer asks' },
+      { what: 'GET   /api/nosuchplugin/x' },
+    ]);
+    expect(whatsOf(report, 'not known')).toEqual([]);
     expect(
-      report.closed.map(({ plugin, paths }) => [plugin, ...paths]),
+      factsOf(report, 'declared open')
+        .filter(({ note }) => note?.startsWith('closed by the gate'))
+        .map(({ what }) => what),
     ).toEqual([
-      ['closed', '/ping', '/ping/**'],
-      ['closed', '/users/*/avatar', '/users/*/avatar/**'],
-      ['closed', '/static', '/static/**'],
-      ['hello', '/**'],
+      'any   /api/closed/ping and /ping/**',
+      'any   /api/closed/users/*/avatar and /users/*/avatar/**',
+      'any   /api/hello/**',
     ]);
     expect(report.refusals.last).toMatchObject([
       { plugin: 'auth', outcome: 'refused', reason: 'missing-credentials' },
@@ -241,7 +243,7 @@ describe('a change of the configuration', () => {
     );
     const report = await backend.readPolicy();
     expect(report.problem).toBeUndefined();
-    expect(report.allow).toEqual([]);
+    expect(whatsOf(report, 'public')).toEqual([]);
     // The gate closes the path; with a credential it is served as before.
     const token = await backend.sign();
     expect(await backend.statusOf('/api/closed/health', bearer(token))).toBe(

@@ -1,6 +1,7 @@
 import type { JsonObject } from '@backstage/types';
 import { merge } from 'lodash';
-import type { PolicyReport } from '../../operators/reports/describePolicy';
+import type { PolicyReport } from '../../operators/reports/createPolicyReport';
+import { whatsOf } from '../__testUtils__/factsOf';
 import {
   BackendProcess,
   FILE,
@@ -124,7 +125,10 @@ describe('a backend in a process of its own', () => {
         );
       const expectPolicy = async (rules: JsonObject[], problem?: unknown) => {
         const report = await readPolicy(backend);
-        expect(report).toMatchObject({ mode, allow: rules });
+        expect(report).toMatchObject({ mode });
+        expect(whatsOf(report, 'public')).toEqual(
+          rules.map(({ plugin, path }) => `GET   /api/${plugin}${path}`),
+        );
         expect(report.problem).toEqual(problem);
         expect(report.filesNewerThanPolicy ?? []).toEqual([]);
         const closed = mode === 'enforce' ? 401 : 404;
@@ -135,8 +139,8 @@ describe('a backend in a process of its own', () => {
         answer = { status: 200, text: textWith(...rules) };
         // Beside files, a change waits until these are complete.
         await untilWithin(async () => {
-          const { allow } = await readPolicy(backend);
-          return allow.length === rules.length;
+          const found = whatsOf(await readPolicy(backend), 'public');
+          return found.length === rules.length;
         }, 10_000);
         await expectPolicy(rules);
       };

@@ -4,7 +4,8 @@ import ts from 'typescript';
 import { parse } from 'yaml';
 import { FINDING_IDS } from '../../settings/read/readAcceptedFindings';
 import { REFUSALS } from '../../gate/Refusal';
-import { BUILT_IN_PUBLIC } from '../../operators/reports/describePolicy';
+import { KINDS } from '../../operators/facts/Fact';
+import { ALWAYS_PUBLIC } from '../../operators/facts/findConfigFacts';
 import { describeReplica } from '../../operators/reports/describeReplica';
 import { RefusalCounts } from '../../operators/reports/RefusalCounts';
 import { Refusals } from '../../operators/reports/Refusals';
@@ -276,12 +277,11 @@ describe('docs/reference/http-api.md', () => {
     const { text } = readDocument(page);
     const sample = JSON.parse(text.match(/```json\n(.*?)\n```/s)![1]);
     const [, body] = readDocument(
-      'src/operators/reports/describePolicy.ts',
+      'src/operators/reports/createPolicyReport.ts',
     ).text.match(
-      /^export function describePolicy.*?^ {2}return (.*?)^ {2}\};/ms,
+      /^export function createPolicyReport.*?^ {2}return (.*?)^ {2}\};/ms,
     )!;
     const fields = [
-      'filesNewerThanPolicy',
       ...[
         // A field that may be absent is spread under its condition.
         ...body.matchAll(/^ {4}(?:\.\.\.\(.* && \{ )?(\w+)(?=[:,]| \})/gm),
@@ -300,7 +300,11 @@ describe('docs/reference/http-api.md', () => {
     ];
     // A sample with a problem would confuse.
     expect([...Object.keys(sample), 'problem'].sort()).toEqual(fields.sort());
-    expect(sample.builtIn).toEqual(BUILT_IN_PUBLIC);
+    expect(sample.facts).toEqual(expect.arrayContaining([...ALWAYS_PUBLIC]));
+    // Only the report of the command has variables.
+    expect(
+      tableRows(page, ['Kind', 'Meaning']).flatMap(([kind]) => codeIn(kind)),
+    ).toEqual(KINDS.filter(kind => kind !== 'variable'));
   });
 });
 

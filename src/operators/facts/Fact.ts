@@ -1,16 +1,20 @@
 import { compact, sortBy, uniq } from 'lodash';
 import { printable } from '../../settings/logLine';
 
-/** Says one thing that is open, or that lets somebody do something. `api-gate report` prints facts. */
+/** Says one thing that is open, or that lets somebody do something. The log of the start, the policy route, the page and `api-gate report` print facts. */
 export interface Fact {
   /** The kind of the fact, such as `public`: the beginning of its line. */
   kind: string;
-  /** The path that is open, or the setting with the power. */
+  /** The path that is open, the token, or the setting with the power. */
   what: string;
-  /** The callers that are allowed, and until when. */
+  /** The callers that are allowed, or what the token may do. */
   who?: string;
+  /** The instant at which it ends. */
+  until?: string;
   /** Why this is so, in the words of the configuration. */
   note?: string;
+  /** The name of the rule by which its requests are counted. */
+  rule?: string;
 }
 
 /** The kinds of facts, in the order of the report. Plugins' own policies follow, by plugin. */
@@ -23,6 +27,10 @@ export const KINDS = [
   'accepted',
   'closed',
   'variable',
+  'newly public',
+  'declared open',
+  'not known',
+  'list',
 ];
 
 /** Longer than each kind, so that a new line moves no other one. */
@@ -30,14 +38,21 @@ const KIND_WIDTH = 16;
 
 /** Formats facts as lines, sorted, each once: the kind, then what, who and the note, two spaces between them. */
 export function formatFacts(facts: readonly Fact[]): string[] {
-  const lines = facts.map(({ kind, what, who, note }) => {
-    const cells = [what, who, note && oneLine(printable(note))];
-    return {
-      rank: KINDS.indexOf(kind),
-      line: printable(kind.padEnd(KIND_WIDTH) + compact(cells).join('  ')),
-    };
-  });
+  const lines = facts.map(fact => ({
+    rank: KINDS.indexOf(fact.kind),
+    line: printable(fact.kind.padEnd(KIND_WIDTH) + formatFact(fact)),
+  }));
   return uniq(sortBy(lines, 'rank', 'line').map(({ line }) => line));
+}
+
+/** Formats a fact without its kind. */
+export function formatFact({ what, who, until, note }: Fact): string {
+  return compact([
+    what,
+    who,
+    until && `until ${until}`,
+    note && oneLine(printable(note)),
+  ]).join('  ');
 }
 
 /** Returns a text without what could look like another column. */

@@ -1,5 +1,6 @@
 import type { Config } from '@backstage/config';
 import type { AllowRule } from '../../gate/rules/AllowRule';
+import { formatRule } from '../../settings/read/readAllowRules';
 import type { ApiGateConfig } from '../../settings/read/readApiGateConfig';
 import type { Fact } from './Fact';
 import { findPowerFacts } from './findPowerFacts';
@@ -12,7 +13,7 @@ import {
 } from './format';
 
 /** The routes that the gate lets pass without a rule. */
-const ALWAYS_PUBLIC: readonly Fact[] = [
+export const ALWAYS_PUBLIC: readonly Fact[] = [
   {
     what: formatRequest('any', 'auth', '/**'),
     note: 'except /api/auth/api-gate and …/.backstage/auth/v1/cookie',
@@ -41,7 +42,11 @@ const ALWAYS_PUBLIC: readonly Fact[] = [
 export function findConfigFacts(gate: ApiGateConfig, root: Config): Fact[] {
   const { acceptedFindings, allow, closed, mode, until } = gate;
   return [
-    { kind: 'mode', what: mode, who: formatUntil(until) },
+    {
+      kind: 'mode',
+      what: mode,
+      until: mode === 'report-only' ? formatUntil(until) : undefined,
+    },
     ...allow.flatMap(findPublic),
     ...ALWAYS_PUBLIC,
     ...findTokenFacts(gate, root),
@@ -61,7 +66,8 @@ function findPublic(rule: AllowRule): Fact[] {
   return formatRequests(rule).map(what => ({
     kind: 'public',
     what,
-    who: formatUntil(until),
+    until: formatUntil(until),
     note: reason,
+    rule: formatRule(rule),
   }));
 }

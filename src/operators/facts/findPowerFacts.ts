@@ -97,8 +97,7 @@ function findProxies(get: Get): string[] {
     const { forwardsToken, isPublic, isWebSocket, path, secrets, target } =
       endpoint;
     const at = formatRequest('any', 'proxy', path);
-    // The query may be a secret.
-    const to = formatValue(target).replace(/[?#].*/s, '');
+    const to = formatValue(target);
     return [
       isPublic && `${at} asks for no credential`,
       forwardsToken && `${at} sends the caller's Backstage token to ${to}`,

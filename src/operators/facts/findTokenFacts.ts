@@ -62,8 +62,9 @@ function findLimits(entry: TokenEntry): Fact[] {
   const requests = only === 'all' ? [ALL] : only.flatMap(formatRequests);
   return (requests.length > 0 ? requests : ['nothing']).map(request => ({
     kind: KIND,
-    what: `${subject}  ${request}`,
-    who: formatUntil(until),
+    what: subject,
+    who: request,
+    until: formatUntil(until),
     note: reason,
   }));
 }

@@ -19,13 +19,11 @@ export function formatRequests(rule: AllowRule): string[] {
     .map(method => formatRequest(method, plugin, path));
 }
 
-/** Formats an end, as an instant in UTC; `undefined` for none. */
+/** Formats an end as an instant in UTC; `undefined` for none. */
 export function formatUntil(
   until: Date | number | undefined,
 ): string | undefined {
-  return until === undefined
-    ? undefined
-    : `until ${new Date(until).toISOString()}`;
+  return until === undefined ? undefined : new Date(until).toISOString();
 }
 
 /** Joins the parts of a text that are there. */
@@ -33,7 +31,7 @@ export function join(parts: unknown[]): string {
   return compact(parts).join(', ');
 }
 
-/** Formats a value of the configuration on one line, without the user and the password of a URL. */
+/** Formats a value of the configuration on one line, without what may be a secret of a URL: its user, its password and its query. */
 export function formatValue(value: unknown): string {
   if (Array.isArray(value)) {
     return value.map(formatValue).join(',');
@@ -44,7 +42,9 @@ export function formatValue(value: unknown): string {
       .map(([key, each]) => `${key} ${formatValue(each)}`)
       .join(', ');
   }
-  return String(value).replace(/\/\/[^/@]*@/, '//');
+  return String(value)
+    .replace(/\/\/[^/@]*@/, '//')
+    .replace(/(:\/\/[^?#]*)[?#].*/s, '$1');
 }
 
 /** Returns a config path without the indices of lists, which change with each entry that is added before. */

@@ -39,13 +39,12 @@ section { margin-top: 1.25rem; padding: 1.4rem 1.5rem; background: var(--card); 
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(13rem, 1fr)); gap: 0.7rem 1.4rem; margin-top: 1rem; }
 .facts dt { color: var(--muted); font-size: 0.85rem; }
 table { width: 100%; margin-top: 0.7rem; border-collapse: collapse; }
+caption { padding-bottom: 0.3rem; color: var(--muted); font-size: 0.9rem; text-align: left; }
 th, td { min-width: 6rem; padding: 0.45rem 0.9rem 0.45rem 0; border-top: 1px solid var(--line); text-align: left; vertical-align: top; }
 th { border-top: 0; color: var(--muted); font-size: 0.85rem; font-weight: 600; }
 td:last-child, th:last-child { padding-right: 0; }
 td:first-child { min-width: 9rem; }
 .id, time { white-space: nowrap; }
-td small { display: block; }
-@media (min-width: 48rem) { td:first-child:has(> small) { min-width: 19rem; } }
 summary { cursor: pointer; }
 footer { margin-top: 1.5rem; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
@@ -53,7 +52,7 @@ footer { margin-top: 1.5rem; }
   body { padding: 1.2rem 0.7rem 2rem; }
   section { padding: 1rem; }
   thead { display: none; }
-  table, tbody, tr, td { display: block; }
+  table, caption, tbody, tr, td { display: block; }
   tr { padding: 0.6rem 0; border-top: 1px solid var(--line); }
   td, td:first-child { min-width: 0; padding: 0.1rem 0; border: 0; }
   td[data-l]::before { content: attr(data-l) ': '; color: var(--muted); font-size: 0.85rem; }

@@ -1,6 +1,6 @@
 import type { Finding } from '../findings/Finding';
-import type { PolicyReport } from '../reports/describePolicy';
-import type { Content } from './html';
+import type { PolicyReport } from '../reports/createPolicyReport';
+import { Content, html } from './html';
 import { code, Column, table, tag } from './parts';
 
 const FINDINGS: readonly Column<Finding>[] = [
@@ -24,6 +24,9 @@ export function titleOfFindings({ findings }: PolicyReport): string {
 
 /** Renders what to change: each finding, with what to write instead. */
 export function renderFindings({ findings }: PolicyReport): Content {
-  const none = 'No setting makes the gate pointless, and no rule is dangerous.';
-  return table(FINDINGS, findings, none);
+  return findings.length > 0
+    ? table(FINDINGS, findings, 'Findings, and what to write instead')
+    : html`<p>
+        No setting makes the gate pointless, and no rule is dangerous.
+      </p>`;
 }

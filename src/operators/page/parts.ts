@@ -6,12 +6,8 @@ export type Column<Row> = readonly [title: string, cell: (row: Row) => Content];
 export function table<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-  none?: Content,
-  warning: Content = '',
-): Content {
-  if (rows.length === 0) {
-    return html`<p>${none}</p>`;
-  }
+  caption: Content,
+): Html {
   const contents = rows.map(row => columns.map(([, cell]) => cell(row)));
   const used = columns
     .map(([title], column) => ({ title, column }))
@@ -28,19 +24,19 @@ export function table<Row>(
       ${cells}
     </tr> `;
   });
-  return [
-    warning && note('warned', warning),
-    html`<table>
-      <thead>
-        <tr>
-          ${head}
-        </tr>
-      </thead>
-      <tbody>
-        ${body}
-      </tbody>
-    </table>`,
-  ];
+  return html`<table>
+    <caption>
+      ${caption}
+    </caption>
+    <thead>
+      <tr>
+        ${head}
+      </tr>
+    </thead>
+    <tbody>
+      ${body}
+    </tbody>
+  </table>`;
 }
 
 function isEmpty(content: Content): boolean {

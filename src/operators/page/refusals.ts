@@ -1,8 +1,7 @@
 import { compact } from 'lodash';
 import { PLUGIN_ID } from '../../gate/rules/AllowRule';
-import type { PolicyReport } from '../reports/describePolicy';
-import { formatWorked } from '../reports/describeReportOnly';
-import { titleOfWorked } from '../reports/formatPolicyReport';
+import type { PolicyReport } from '../reports/createPolicyReport';
+import { formatWorked, titleOfWorked } from '../reports/describeReportOnly';
 import { Content, html } from './html';
 import {
   code,
@@ -50,12 +49,16 @@ export function renderRefusals(report: PolicyReport): Content {
       html`<h3>${titleOfWorked(report)}</h3>`,
       renderWorked(report.reportOnly),
     ],
-    html`<h3>Since ${time(since)}, by this process</h3>`,
-    table(COUNTS, counts, html`None.`),
+    counts.length > 0
+      ? table(COUNTS, counts, [
+          'By path and reason, by this process since ',
+          time(since),
+        ])
+      : html`<p>None by this process since ${time(since)}.</p>`,
     last.length > 0 &&
       html`<details>
         <summary>The last ${counted(last.length, 'refusal')}</summary>
-        ${table(LAST, last)}
+        ${table(LAST, last, 'One by one, the newest first')}
       </details>`,
   ];
 }

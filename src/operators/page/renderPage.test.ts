@@ -3,7 +3,7 @@ import { cloneDeepWith } from 'lodash';
 import { createPageReport } from '../../__tests__/__testUtils__/pageReport';
 import { PAGE_POLICY } from './document';
 import { renderPage } from './renderPage';
-import type { PolicyReport } from '../reports/describePolicy';
+import type { PolicyReport } from '../reports/createPolicyReport';
 
 const HOSTILE = [
   '<script>alert(1)</script>',
@@ -64,7 +64,6 @@ const REPORTS = {
     problem: 'x',
     needsRestart: ['y'],
     filesNewerThanPolicy: ['z'],
-    unknown: ['search'],
   }),
   'in report-only': createPageReport({
     enforced: false,
@@ -107,11 +106,13 @@ describe.each(Object.entries(REPORTS))('[P89] a page, %s', (_, report) => {
 });
 
 it('[P89] replaces characters that change the order of others, or stay invisible', () => {
-  const { allow, ...report } = createPageReport();
-  const page = render({
-    ...report,
-    allow: [{ ...allow[0], reason: 'a\u202Eb\u0000c\u2028d\u200Be' }],
-  });
+  const page = render(
+    createPageReport({
+      facts: [
+        { kind: 'public', what: 'x', note: 'a\u202Eb\u0000c\u2028d\u200Be' },
+      ],
+    }),
+  );
   expect(page).toContain('a\uFFFDb\uFFFDc\uFFFDd\uFFFDe');
 });
 

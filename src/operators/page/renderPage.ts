@@ -1,10 +1,9 @@
-import type { PolicyReport } from '../reports/describePolicy';
+import type { PolicyReport } from '../reports/createPolicyReport';
 import { createDocument } from './document';
-import { renderExposure, renderTokens } from './access';
+import { renderExposure, renderPower, renderTokens } from './facts';
 import { renderFindings, titleOfFindings } from './findings';
 import { Content, Html, html } from './html';
 import { counted, note, time } from './parts';
-import { renderPower } from './power';
 import { renderRefusals } from './refusals';
 
 /** Renders the page of the policy. */
@@ -13,8 +12,8 @@ export function renderPage(report: PolicyReport): Html {
   const sections: [string, string, Content][] = [
     ['findings', titleOfFindings(report), renderFindings(report)],
     ['exposure', 'What is open', renderExposure(report)],
+    ['refusals', 'What was refused', renderRefusals(report)],
     ['tokens', 'External tokens', renderTokens(report)],
-    ['refusals', 'Refusals', renderRefusals(report)],
     ['power', 'Who has power', renderPower(report)],
   ];
   return createDocument(

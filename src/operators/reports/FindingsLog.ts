@@ -1,7 +1,7 @@
 import type { LoggerService } from '@backstage/backend-plugin-api';
 import { Finding, formatFinding } from '../findings/Finding';
 import { groupBySize, jsonBytes, shorten } from '../../settings/logLine';
-import { titleOfPart } from './formatPolicyReport';
+import { titleOfPart } from './startLog';
 
 // A finding has four texts that may be long, and a line has each twice.
 const MAX_TEXT_BYTES = 600;

@@ -4,7 +4,7 @@ import { PLUGIN_ID } from '../../gate/rules/AllowRule';
 import type { ConfiguredPolicy } from '../../settings/ConfiguredPolicy';
 import { createGet, NO_BARRIERS } from '../findings/backstageSettings';
 import { isTrue } from '../../settings/read/values';
-import type { PolicyReport } from './describePolicy';
+import type { PolicyReport } from './createPolicyReport';
 import { proposeRule } from './proposeRule';
 import type { RefusalCount } from './RefusalCounts';
 
@@ -139,6 +139,15 @@ export function formatWorked(worked: WorkedRequests): string {
     worked.yaml ??
     `${nameRequest(worked)}: ${describeRequests(worked)}${note ? `; ${note}` : ''}`
   );
+}
+
+/** Says since when requests have worked, and when they stop to. */
+export function titleOfWorked({
+  reportOnly,
+  until,
+}: Pick<PolicyReport, 'reportOnly' | 'until'>): string {
+  const since = reportOnly ? ` at this replica since ${reportOnly.since}` : '';
+  return `Worked${since}, and will be refused ${until ? `from ${until} on` : 'once you enforce'}; ${reportOnly?.note ?? 'to keep a request public, paste its rule and remove the first #'}`;
 }
 
 /** Describes how often requests worked, when, and what answered. */

@@ -1,4 +1,6 @@
 import { METHODS } from 'node:http';
+import { compact } from 'lodash';
+import type { TokenEntry } from '../../gate/rules/GateSettings';
 import { formatRule } from '../../settings/read/readAllowRules';
 import { CONFIG_KEY } from '../../settings/read/readApiGateConfig';
 import type { readExternalSubjects } from '../../settings/read/readExternalTokens';
@@ -14,8 +16,6 @@ import { AllowList } from '../../gate/rules/AllowList';
 import type { LimitedRequest } from '../../gate/rules/TokenLimits';
 import { entriesFor } from '../../gate/rules/TokenLimits';
 import { isPrintable, printable, shorten } from '../../settings/logLine';
-import { withEnd } from './describePolicy';
-import { formatToken, inBrackets, notesOf } from './formatPolicyReport';
 import { describeOpening, proposeForToken } from './proposeRule';
 
 /** The gate that a question is about: that of a running backend, or that of a backend with given files. */
@@ -133,8 +133,32 @@ function describeRule(
     return undefined;
   }
   const name = `${CONFIG_KEY}.allow[${policy.config.allow.indexOf(shown)}]`;
-  const notes = notesOf(withEnd(shown, policy.now()));
-  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${inBrackets([...notes, placeOf?.(name)])}`;
+  const end = formatEnd(shown, 'ended, and closed since', policy.now());
+  return `${rule ? 'Rule' : 'Nearest rule'}: ${name}  ${formatRule(shown)}${inBrackets([end, placeOf?.(name)])}`;
+}
+
+function formatToken(token: TokenEntry, now: number): string {
+  const { only, reason, subject } = token;
+  const requests = Array.isArray(only)
+    ? only.map(formatRule).join('; ') || 'nothing'
+    : 'what accessRestrictions allow';
+  return `${subject}: ${requests}${inBrackets([reason, formatEnd(token, 'ended at', now)])}`;
+}
+
+function formatEnd(
+  { until }: { until?: number },
+  past: string,
+  now: number,
+): string | undefined {
+  return until === undefined
+    ? undefined
+    : `${until <= now ? past : 'until'} ${new Date(until).toISOString()}`;
+}
+
+function inBrackets(notes: (string | undefined)[]): string {
+  return compact(notes)
+    .map(note => `  (${note})`)
+    .join('');
 }
 
 function describeDeclared(
@@ -197,7 +221,7 @@ function explainToken(
   const all = policy.config.tokens ?? [];
   const ofEntries = entriesFor(subject, all).map(entry => {
     const name = `${CONFIG_KEY}.tokens[${all.indexOf(entry)}]`;
-    return `  ${name}  ${formatToken(withEnd(entry, policy.now()))}${inBrackets([placeOf?.(name)])}`;
+    return `  ${name}  ${formatToken(entry, policy.now())}${inBrackets([placeOf?.(name)])}`;
   });
   const isListed = policy.tokenLimits.hasEntry(subject);
   const refused = reason && (isListed ? REFUSALS[reason] : NO_ENTRY);

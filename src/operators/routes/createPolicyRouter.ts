@@ -11,7 +11,7 @@ import { isPageDestination } from '../../gate/read/browsers';
 import { createPageErrorAnswer } from '../page/createPageErrorAnswer';
 import { PAGE_HEADERS } from '../page/document';
 import { renderPage } from '../page/renderPage';
-import type { PolicyReport } from '../reports/describePolicy';
+import type { PolicyReport } from '../reports/createPolicyReport';
 import type { RouteAccess } from './RouteAccess';
 
 /** The errors that a browser gets as a page. In report-only, a request without a credential comes here. */

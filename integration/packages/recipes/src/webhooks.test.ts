@@ -17,6 +17,7 @@ import {
   tableRows,
 } from '../../../../src/__tests__/__testUtils__/documents';
 import { recordDeclared } from '../../../../src/__tests__/__testUtils__/expectScanned';
+import { factsOf } from '../../../../src/__tests__/__testUtils__/factsOf';
 import { recordingPlugin } from '../../../../src/__tests__/__testUtils__/recordingPlugin';
 import { JSON_TYPE } from '../../../../src/__tests__/__testUtils__/requestParts';
 import { signedBackends } from '../../../../src/__tests__/__testUtils__/signedBackends';
@@ -205,11 +206,15 @@ it('the report has the path of a webhook of another plugin, and the rule of the 
     features: [pagerduty.feature, caller.feature],
   });
   expect((await backend.request('POST', webhook)).status).toBe(401);
-  const { closed } = await backend.policy(await caller.tokenFor('auth'));
+  const report = await backend.policy(await caller.tokenFor('auth'));
   const [narrow] = parse(rule);
-  expect(closed.find(({ plugin }) => plugin === 'pagerduty')).toMatchObject({
-    path: narrow.path,
-    allow: 'unauthenticated',
+  expect(
+    factsOf(report, 'declared open').find(({ what }) =>
+      what.includes(`/api/pagerduty${narrow.path}`),
+    ),
+  ).toMatchObject({
+    who: 'everybody',
+    note: 'closed by the gate, except for what rules name',
   });
 
   backend.change({ apiGate: { allow: [narrow] } });

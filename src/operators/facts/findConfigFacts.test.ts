@@ -1,6 +1,6 @@
 import { AllowList } from '../../gate/rules/AllowList';
 import { classifyRoute } from '../../gate/rules/classifyRoute';
-import { BUILT_IN_PUBLIC } from './describePolicy';
+import { ALWAYS_PUBLIC } from './findConfigFacts';
 
 const PATHS = [
   '/',
@@ -18,13 +18,17 @@ const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
 /** Returns whether a line of the list, as it reads, names a request. */
 function isListed(plugin: string, method: string, path: string): boolean {
-  return BUILT_IN_PUBLIC.some(rule => {
-    const without = rule.reason?.match(/except (.*)/)?.[1].split(' and ');
+  return ALWAYS_PUBLIC.some(({ what, note = '' }) => {
+    const [methods, target] = what.split(/ +/);
+    const [, excepted] = note.split('except ');
+    const at = `/api/${plugin}${path}`;
     return (
-      ['*', plugin].includes(rule.plugin) &&
-      rule.methods.includes(method === 'HEAD' ? 'GET' : method) &&
-      (rule.path === '/**' || rule.path === path) &&
-      !without?.some(each => path === each || path.startsWith(`${each}/`))
+      ['any', method === 'HEAD' ? 'GET' : method].includes(methods) &&
+      [`/api/${plugin}/**`, at, `/api/*${path}`].includes(target) &&
+      !excepted
+        ?.split(' and ')
+        .map(each => each.replace('…', `/api/${plugin}`))
+        .some(each => at === each || at.startsWith(`${each}/`))
     );
   });
 }
