@@ -113,18 +113,5 @@ describe("the gate's cookie in a backend", () => {
       );
       expect(Boolean(refusals)).toBe(expected === 403 && method !== 'HEAD');
     });
-
-    it.each(['POST', 'GET'])(
-      'never judges the bearer of a %s, but sets it no cookie (login CSRF)',
-      async method => {
-        const token = await sign();
-        const response = await backend.request(method, '/api/hello/x', [
-          bearer(token),
-          'Sec-Fetch-Site: cross-site',
-        ]);
-        expect(response.status).toBe(200);
-        expect(setCookies(response)).toEqual(['mine=1; Path=/']);
-      },
-    );
   });
 });

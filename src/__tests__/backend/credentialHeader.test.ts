@@ -1,5 +1,4 @@
 import * as httpRouter from '@backstage/backend-defaults/httpRouter';
-import { exchangeBytes } from '../__testUtils__/exchangeBytes';
 import {
   authorization,
   BASIC,
@@ -13,7 +12,6 @@ import {
   bearer,
   cookie,
   COOKIE_ENDPOINT,
-  forge,
   from,
   JSON_TYPE,
   POLICY,
@@ -160,57 +158,6 @@ describe('with credentialHeader and foreignAuthorization', () => {
       'user:default/second',
       keepsFirstCredentials ? 'user:default/jane' : 'user:default/second',
     ]);
-  });
-
-  it.each([
-    ['twice', 'X-Backstage-Token: TOKEN', 'X-Backstage-Token: TOKEN'],
-    ['beside an empty line', 'X-Backstage-Token: TOKEN', 'x-backstage-token:'],
-    ['folded', 'X-Backstage-Token: Bearer\r\n TOKEN'],
-    ['a space before the colon', 'X-Backstage-Token : TOKEN'],
-    ['NUL', 'X-Backstage-Token: TOKEN\0'],
-    ['forged', 'X-Backstage-Token: FORGED'],
-    ['limited', 'X-Backstage-Token: LIMITED'],
-  ])(
-    '[P61] with the header %s, no other credential counts',
-    async (_, ...lines) => {
-      const tokens: Record<string, string> = {
-        TOKEN: token,
-        FORGED: forge(token),
-        LIMITED: (await scene.stockCookie('hello', bearer(token))).split(
-          '=',
-        )[1],
-      };
-      const sent = lines.map(line =>
-        line.replace(/TOKEN$|FORGED|LIMITED|TOKEN(?=\0)/, name => tokens[name]),
-      );
-      for (const other of [cookie(token), bearer(token)]) {
-        const { arrivals, status } = await scene.send(
-          '/api/hello/x',
-          ...sent,
-          other,
-        );
-        expect([arrivals, [400, 401].includes(status)]).toEqual([0, true]);
-      }
-      const onUpgrade = [...sent, cookie(token), from(APP)];
-      expect([400, 401]).toContain(
-        await scene.upgradeStatus('/api/hello/x', ...onUpgrade),
-      );
-      const { at } = await scene.send('/api/hello/open', ...sent);
-      expect(at?.principals ?? []).not.toContain('user:default/jane');
-    },
-  );
-
-  it('[P61] a trailer is no credential', async () => {
-    const lines = [
-      ...['POST /api/hello/x HTTP/1.1', 'Host: localhost'],
-      ...['Connection: close', 'Transfer-Encoding: chunked'],
-      ...['Trailer: X-Backstage-Token', '', '0', inHeader(token), '', ''],
-    ];
-    const [answer] = await exchangeBytes(
-      scene.port,
-      Buffer.from(lines.join('\r\n')),
-    );
-    expect(answer.status).toBe(401);
   });
 
   it.each([

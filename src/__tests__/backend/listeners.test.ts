@@ -1,14 +1,4 @@
-import { once } from 'node:events';
 import { createServer, RequestListener, Server } from 'node:http';
-import { Agent, get as getOverHttps } from 'node:https';
-import { DefaultRootHttpRouter } from '@backstage/backend-defaults/rootHttpRouter';
-import {
-  coreServices,
-  createServiceFactory,
-} from '@backstage/backend-plugin-api';
-import express from 'express';
-import { merge } from 'lodash';
-import { accessWith, staticToken } from '../__testUtils__/externalAccess';
 import { rawRequest } from '../__testUtils__/rawRequest';
 import { openPlugin } from '../__testUtils__/recordingPlugin';
 import {
@@ -100,27 +90,6 @@ async function start({
   return { ...backend, app, heard, hello, server };
 }
 
-/** Creates a root router of the adopter's own, whose app is in another one. */
-const ownRootRouter = (onServer: (server: Server) => void) =>
-  createServiceFactory({
-    service: coreServices.rootHttpRouter,
-    deps: {
-      config: coreServices.rootConfig,
-      lifecycle: coreServices.rootLifecycle,
-    },
-    async factory({ config, lifecycle }) {
-      const router = DefaultRootHttpRouter.create();
-      const server = createServer(
-        express().use(express().use(router.handler())),
-      );
-      onServer(server);
-      lifecycle.addShutdownHook(() => void server.close());
-      const { host, port } = config.get('backend.listen') as any;
-      await once(server.listen(port, host), 'listening');
-      return router;
-    },
-  });
-
 const LINES: Record<string, string[]> = {
   request: [],
   checkContinue: ['Expect: 100-continue'],
@@ -197,23 +166,6 @@ describe('[P98] a listener for requests beside the app', () => {
     }
   });
 
-  it('is none where an app of the adopter holds the router of the backend', async () => {
-    const heard: Heard[] = [];
-    const hello = openPlugin('hello');
-    const backend = await backends.start({
-      features: [
-        hello.feature,
-        ownRootRouter(server => putInFront(server, heard)),
-      ],
-    });
-    const { get, sign } = backend;
-    expect((await get(LIVE)).status).toBe(401);
-    expect((await get('/api/hello/x')).status).toBe(401);
-    expect((await get('/api/hello/x', bearer(await sign()))).status).toBe(200);
-    expect((await get(OUTSIDE)).status).toBe(200);
-    expect(heard.map(({ url }) => url)).toEqual([OUTSIDE]);
-  });
-
   it.each(['app', 'server'])(
     'has a request decided again that a public handler hands to the %s',
     async again => {
@@ -238,61 +190,4 @@ describe('[P98] a listener for requests beside the app', () => {
       expect(hello.handled).toHaveLength(1);
     },
   );
-
-  it('gets nothing below /api over https', async () => {
-    const token = 'token-of-the-script';
-    const { heard, port, server } = await start({
-      config: merge(accessWith(staticToken(token, 'script')), {
-        backend: { https: true },
-      }),
-      isEarly: true,
-    });
-    server.prependListener('request', ({ url }) => {
-      heard.push({ event: 'prepended', url, body: '' });
-    });
-    const agent = new Agent({ rejectUnauthorized: false });
-    const statusOf = async (path: string, headers = {}) => {
-      const [answer] = await once(
-        getOverHttps({
-          port,
-          path,
-          agent,
-          headers: { Host: 'localhost', ...headers },
-        }),
-        'response',
-      );
-      answer.resume();
-      return answer.statusCode;
-    };
-    const Authorization = `Bearer ${token}`;
-    expect(await statusOf(LIVE)).toBe(401);
-    expect(await statusOf('/api/hello/x')).toBe(401);
-    expect(await statusOf('/api/hello/x', { Authorization })).toBe(200);
-    expect(heard.filter(({ url }) => url!.includes('/api'))).toEqual([]);
-  });
-
-  it('does not keep the body of a request from the app', async () => {
-    const bodies: number[] = [];
-    const { request, sign } = await start({
-      features: [
-        openPlugin('reading', {
-          handle: async (req, res) => {
-            let length = 0;
-            for await (const chunk of req) {
-              length += chunk.length;
-            }
-            bodies.push(length);
-            res.json({});
-          },
-        }).feature,
-      ],
-    });
-    const body = 'x'.repeat(3_000_000);
-    for (const lines of [[], LINES.checkContinue]) {
-      const credential = bearer(await sign({ sub: `user:default/${lines}` }));
-      const headerLines = [credential, ...lines];
-      await request('POST', '/api/reading/x', headerLines, body);
-    }
-    expect(bodies).toEqual([3_000_000, 3_000_000]);
-  });
 });

@@ -15,7 +15,6 @@ import {
   bearer as bearerOf,
   cookie as cookieOf,
   COOKIE_ENDPOINT,
-  now,
 } from '../__testUtils__/requestParts';
 import {
   SignedBackend,
@@ -104,15 +103,6 @@ const cookie = (text = token) => [cookieOf(text)];
 /** A browser sends the cookie with the bearer token, once it has got it. */
 const bearer = (text = token) => [bearerOf(text), ...cookie(text)];
 
-/** Sends requests until the gate decides about the token at once, which it does from the second one on. */
-async function remember(headerLines: string[], pluginId?: string) {
-  for (let i = 0; i < 2; i += 1) {
-    expect((await send(headerLines, pluginId)).status).toBe(200);
-  }
-  expect(seen.at(-1)).toBe('passed');
-  seen = [];
-}
-
 it('[P12] decides at once about a token that it has verified for the plugin, and about none that it has not', async () => {
   await start();
   const first = await send(bearer());
@@ -129,29 +119,6 @@ it('[P12] decides at once about a token that it has verified for the plugin, and
   const forged = withSubject(token, 'user:x/eve');
   expect((await send(bearer(forged))).status).toBe(401);
   expect((await send(bearer(`${token}x`))).status).toBe(401);
-});
-
-it('[P12] refuses a remembered token whose session was revoked, and one that has expired', async () => {
-  await start();
-  await remember(bearer());
-  expect((await send(cookie(), 'hello', 'DELETE')).status).toBe(204);
-  expect((await send(bearer())).status).toBe(401);
-  expect((await send(cookie())).status).toBe(401);
-
-  const exp = now() + 4;
-  const short = await sign({ sub: 'user:default/short', exp });
-  await remember(bearer(short));
-  await new Promise(resolve => setTimeout(resolve, exp * 1000 - Date.now()));
-  expect((await send(bearer(short))).status).toBe(401);
-});
-
-it('[P12] verifies a token again after the time to live', async () => {
-  await start();
-  await remember(bearer());
-  const later = performance.now() + 30_000;
-  jest.spyOn(performance, 'now').mockReturnValue(later);
-  expect((await send(bearer())).status).toBe(200);
-  expect(seen).toEqual(['waits']);
 });
 
 it('[P50] gives no request the credentials that a handler has changed, of a user, of who acts for one, or with restrictions', async () => {

@@ -142,46 +142,6 @@ describe.each(databases)('sign-out, on %s', (_, config) => {
       expect(await backend.withBearer(other)).toBe(200);
     },
   );
-
-  it('ends the limited token, and service tokens on behalf of the user', async () => {
-    const docs = recordingPlugin('docs', {
-      policies: [{ path: '/static', allow: 'user-cookie' }],
-    });
-    const backend = await start({ config: config(), features: [docs.feature] });
-    const token = await backend.sign();
-    const credentials = await docs.auth.authenticate(token);
-    const { token: limited } = await docs.auth.getLimitedUserToken(
-      credentials as never,
-    );
-    const onBehalfOf = async (targetPluginId: string) => {
-      const { token: serviceToken } = await docs.auth.getPluginRequestToken({
-        onBehalfOf: credentials,
-        targetPluginId,
-      });
-      return serviceToken;
-    };
-    const [forHello, forAuth] = [
-      await onBehalfOf('hello'),
-      await onBehalfOf('auth'),
-    ];
-    const statuses = async () => [
-      await backend.statusOf(
-        '/api/docs/static/x',
-        `Cookie: backstage-auth=${limited}`,
-      ),
-      await backend.withBearer(forHello),
-      await backend.withBearer(token, '/api/auth/signs-in/start'),
-      await backend.withBearer(forAuth, '/api/auth/signs-in/start'),
-    ];
-    expect(await statuses()).not.toContain(401);
-    await backend.signOut(token);
-    expect(await statuses()).toEqual([401, 401, 401, 401]);
-    // A service that acts for no user, and a new sign-in, are still accepted.
-    expect(await backend.withBearer(await docs.tokenFor('hello'))).toBe(200);
-    expect(
-      (await backend.request('POST', '/api/auth/signs-in/logout')).status,
-    ).toBe(200);
-  });
 });
 
 describeOnPostgres('a sign-out', () => {

@@ -88,60 +88,28 @@ const ENDED = [401, 'Invalid credentials'];
 
 describe('an external token with only', () => {
   it('[P82] may make these requests, and no others, whatever the spelling', async () => {
-    const subtree = { plugin: 'hello', path: '/sub/**' };
-    const backend = await start([
-      { subject: 'ci', only: [...only, subtree] },
-      FREE,
-    ]);
-    for (const request of [
-      'GET /api/hello/sub/a/b',
-      'GET /api/hello/ok',
-      'HEAD /api/hello/ok?x=1',
-      'POST /api/hello/ok',
-    ]) {
+    const backend = await start([{ subject: 'ci', only }, FREE]);
+    for (const [request, expected] of [
+      ['GET /api/hello/ok', 200],
+      ['HEAD /api/hello/ok?x=1', 200],
+      ['PUT /api/hello/ok', REFUSED],
+      ['GET /api/hello/x/../ok', REFUSED],
+      ['GET /api/hello/%6Fk', REFUSED],
+      ['GET /api\\hello/ok#', REFUSED],
+      ['GET http://any/api/hello/ok', REFUSED],
+      ['GET /api/hello/.backstage/auth/v1/cookie', REFUSED],
+      ['GET /api/auth/api-gate/v1/policy', REFUSED],
+      ['POST /api/absent/ok', REFUSED],
+    ] as const) {
       expect([request, await outcome(backend, request, CI)]).toEqual([
         request,
-        200,
+        expected,
       ]);
     }
-    const handled = backend.handled.splice(0);
-    expect(handled.map(({ path }) => path)).toEqual([
-      '/sub/a/b',
-      '/ok',
+    expect(backend.handled.splice(0).map(({ path }) => path)).toEqual([
       '/ok',
       '/ok',
     ]);
-    for (const request of [
-      'PUT /api/hello/ok',
-      'OPTIONS /api/hello/ok',
-      'DELETE /api/hello/ok',
-      'GET /api/hello/ok/',
-      'GET /api/hello/OK',
-      'GET /api/HELLO/ok',
-      'GET /api/hello//ok',
-      'GET /api/hello/x/../ok',
-      'GET /api/hello/sub',
-      'POST /api/hello/sub/a',
-      'GET /api/hello/sub/../x',
-      'GET /api/hello/sub//a',
-      'GET /api/hello/sub/%61',
-      'GET /api/hello/sub/..;/x',
-      'GET /api/hello/%6Fk',
-      'GET /api/hello/ok#x',
-      'GET /api/hello/ok;x',
-      'GET /api\\hello/ok#',
-      'GET http://any/api/hello/ok',
-      'GET /api/hello/.backstage/auth/v1/cookie',
-      'GET /api/auth/api-gate/v1/policy',
-      'GET /api/absent/ok',
-      'POST /api/absent/ok',
-    ]) {
-      expect([request, await outcome(backend, request, CI)]).toEqual([
-        request,
-        REFUSED,
-      ]);
-    }
-    expect(backend.handled).toEqual([]);
     // An entry opens nothing to others.
     expect(await backend.statusOf('/api/hello/x', OTHER)).toBe(200);
     expect(await backend.statusOf('/api/hello/ok')).toBe(401);
@@ -181,40 +149,24 @@ describe('an external token with only', () => {
   });
 });
 
-describe('an external token with until', () => {
-  /** Moves the clock of both replicas, whose monotonic clock stands still: no verdict expires by its time to live. */
-  const moveClock = (time: string) =>
-    jest.spyOn(Date, 'now').mockReturnValue(Date.parse(time));
-
-  it('[P83] is refused from then on at each replica, though it is remembered', async () => {
-    const until = new Date(Date.now() + 3_600_000).toISOString();
-    const replicas = [];
-    for (let i = 0; i < 2; i += 1) {
-      replicas.push(await start([{ subject: 'ci', only: 'all', until }, FREE]));
-    }
-    const monotonic = performance.now();
-    jest.spyOn(performance, 'now').mockReturnValue(monotonic);
-    for (const replica of replicas) {
-      for (let i = 0; i < 2; i += 1) {
-        expect(await outcome(replica, 'GET /api/hello/x', CI)).toBe(200);
-      }
-    }
-    moveClock(until);
-    for (const replica of replicas) {
-      replica.handled.splice(0);
-      expect(await outcome(replica, 'GET /api/hello/x', CI)).toEqual(ENDED);
-      const answer = await replica.get('/api/hello/x', CI);
-      expect(answer.headers['www-authenticate']).toBe(
-        'Bearer realm="Backstage", error="invalid_token"',
-      );
-      expect(answer.body).not.toMatch(/ci|ended/);
-      expect(replica.handled).toEqual([]);
-      expect(await replica.statusOf('/api/hello/x', OTHER)).toBe(200);
-    }
-    // It stays refused if the clock is set back.
-    jest.spyOn(Date, 'now').mockReturnValue(Date.parse(until) - 1_000);
-    expect(await outcome(replicas[0], 'GET /api/hello/x', CI)).toEqual(ENDED);
-  });
+it('[P83] an external token with until is refused from then on, though it is remembered', async () => {
+  const until = new Date(Date.now() + 3_600_000).toISOString();
+  const backend = await start([{ subject: 'ci', only: 'all', until }, FREE]);
+  // No verdict expires by its time to live.
+  const monotonic = performance.now();
+  jest.spyOn(performance, 'now').mockReturnValue(monotonic);
+  for (let i = 0; i < 2; i += 1) {
+    expect(await outcome(backend, 'GET /api/hello/x', CI)).toBe(200);
+  }
+  backend.handled.splice(0);
+  const end = Date.parse(until);
+  // It stays refused if the clock is set back.
+  for (const time of [end, end - 1_000]) {
+    jest.spyOn(Date, 'now').mockReturnValue(time);
+    expect(await outcome(backend, 'GET /api/hello/x', CI)).toEqual(ENDED);
+  }
+  expect(backend.handled).toEqual([]);
+  expect(await backend.statusOf('/api/hello/x', OTHER)).toBe(200);
 });
 
 describe('a WebSocket of an external token', () => {
@@ -439,77 +391,5 @@ describe('[P116] an external token without an entry', () => {
     expect(await outcome(backend, 'GET /api/hello/x', CI)).toEqual(REFUSED);
     const { body, status } = await backend.get('/api/caller/x', CI);
     expect([status, JSON.parse(body)]).toEqual([200, { status: 200 }]);
-  });
-});
-
-describe('the default for the subjects of an issuer', () => {
-  const NONE = { subject: 'external:entra:*', only: [] };
-  const requests = [
-    ...only,
-    { plugin: 'ws', path: '/live', methods: ['WEBSOCKET'] },
-  ];
-  const DEPLOY = { subject: 'external:entra:deploy', only: requests };
-  const CI_JOBS = { subject: 'external:entra:ci-*', only };
-  const OPEN = [
-    { plugin: 'hello', path: '/open' },
-    { plugin: 'ws', path: '/open', methods: ['WEBSOCKET'] },
-  ];
-
-  async function startWithIssuer(tokens: JsonObject[] | undefined) {
-    const { entry, sign } = await createIssuer(backends.serve);
-    const ws = webSocketPlugin('ws', {
-      '/live': undefined,
-      '/open': undefined,
-    });
-    const access = [
-      external('other'),
-      entry({ audience: 'ci', subjectPrefix: 'entra' }),
-    ];
-    const backend = await start(tokens, {
-      access,
-      apiGate: { allow: OPEN },
-      features: [ws.feature],
-    });
-    // Releases before November 2026 have their handlers after a first request.
-    await backend.get('/api/ws/x', bearer(await backend.sign()));
-    const tokenFor = async (sub: string) => bearer(await sign({ sub }));
-    const [nobody, deploy, job] = [
-      await tokenFor('nobody'),
-      await tokenFor('deploy'),
-      await tokenFor('ci-1'),
-    ];
-    /** Returns what becomes of a request, an upgrade and both of a public route, with a token. */
-    const judge = async (line: string) => [
-      await backend.statusOf('/api/hello/ok', line),
-      await backend.statusOf('/api/hello/x', line),
-      await backend.upgradeStatus('/api/ws/live', line),
-      await backend.statusOf('/api/hello/open', line),
-      await backend.upgradeStatus('/api/ws/open', line),
-    ];
-    return { ...backend, access, deploy, job, judge, nobody, tokenFor, ws };
-  }
-
-  it('[P116] refuses whom nobody has listed, and gives an entry and a longer default their own requests', async () => {
-    const backend = await startWithIssuer([NONE, DEPLOY, CI_JOBS, FREE]);
-    const { deploy, handled, job, judge, nobody, tokenFor, ws } = backend;
-    handled.splice(0);
-    expect(await judge(nobody)).toEqual([403, 403, 403, 403, 403]);
-    expect(await outcome(backend, 'GET /api/hello/ok', nobody)).toEqual(
-      REFUSED,
-    );
-    expect([handled, ws.handled]).toEqual([[], []]);
-    expect(await judge(deploy)).toEqual([200, 403, 101, 403, 403]);
-    expect(await judge(job)).toEqual([200, 403, 403, 403, 403]);
-    expect(await judge(await tokenFor('ci'))).toEqual(await judge(nobody));
-    expect(handled.map(({ path }) => path)).toEqual(['/ok', '/ok']);
-    expect(ws.handled.map(({ path }) => path)).toEqual(['/live']);
-    // No other token is limited: those of users and plugins, and those that do not verify.
-    const service = bearer(await backend.hello.tokenFor('hello'));
-    for (const line of [OTHER, bearer(await backend.sign()), service]) {
-      expect(await backend.statusOf('/api/hello/x', line)).toBe(200);
-    }
-    expect(await backend.statusOf('/api/hello/open', bearer('x.y.z'))).toBe(
-      200,
-    );
   });
 });

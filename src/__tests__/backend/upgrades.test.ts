@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer, IncomingMessage, Server } from 'node:http';
-import { AddressInfo, connect, Socket } from 'node:net';
+import { connect, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as defaultHttpRouter from '@backstage/backend-defaults/httpRouter';
 import { rootHttpRouterServiceFactory } from '@backstage/backend-defaults/rootHttpRouter';
@@ -13,7 +13,6 @@ import proxyPlugin from '@backstage/plugin-proxy-backend';
 import type { JsonObject } from '@backstage/types';
 import { WebSocketServer } from 'ws';
 import { codeIn, proseOf, readDocument } from '../__testUtils__/documents';
-import { rawUpgrade } from '../__testUtils__/rawUpgrade';
 import { recordingPlugin } from '../__testUtils__/recordingPlugin';
 import { bearer, forge, from, protocol } from '../__testUtils__/requestParts';
 import {
@@ -234,30 +233,6 @@ describe('[P11] an upgrade below /api needs a credential, whoever listens', () =
       await expectGuarded(backend, '/api/live/closed');
     });
   }
-
-  it.each([0, undefined])(
-    'an app behind an app, that listens at the port %s',
-    async port => {
-      let server: Server;
-      const { heard, listener } = listenBelow('/api/caller/live');
-      const backend = await start({
-        config: port === 0 ? { backend: { listen: ':0' } } : {},
-        features: [
-          configuredRouter(own => {
-            server = own;
-            server.on('upgrade', listener);
-          }),
-        ],
-      });
-      const address = server!.address() as AddressInfo;
-      const opened = await rawUpgrade(address.port, '/api/caller/live');
-      opened.destroy();
-      expect([opened.status, heard]).toEqual([401, []]);
-      expect(backend.log).toContainEqual(
-        expect.objectContaining({ message: 'API gate refused a request' }),
-      );
-    },
-  );
 });
 
 /** The headers that the page names. Without them, the endpoint closes all WebSockets. */
