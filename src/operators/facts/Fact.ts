@@ -40,19 +40,17 @@ const KIND_WIDTH = 16;
 export function formatFacts(facts: readonly Fact[]): string[] {
   const lines = facts.map(fact => ({
     rank: KINDS.indexOf(fact.kind),
-    line: printable(fact.kind.padEnd(KIND_WIDTH) + formatFact(fact)),
+    line: printable(
+      fact.kind.padEnd(KIND_WIDTH) + [fact.what, ...detailsOf(fact)].join('  '),
+    ),
   }));
   return uniq(sortBy(lines, 'rank', 'line').map(({ line }) => line));
 }
 
-/** Formats a fact without its kind. */
-export function formatFact({ what, who, until, note }: Fact): string {
-  return compact([
-    what,
-    who,
-    until && `until ${until}`,
-    note && oneLine(printable(note)),
-  ]).join('  ');
+/** Returns what a fact says beside its kind and what it is about. */
+export function detailsOf({ who, until, note }: Fact): string[] {
+  const end = until && `until ${until}`;
+  return compact([who, end, note && oneLine(printable(note))]);
 }
 
 /** Returns a text without what could look like another column. */

@@ -1,5 +1,5 @@
 import { keyBy, uniqBy } from 'lodash';
-import { Fact, formatFact } from '../facts/Fact';
+import { detailsOf, Fact } from '../facts/Fact';
 import type { PolicyReport } from '../reports/createPolicyReport';
 import { Content, html } from './html';
 import { code, Column, list, number, table, tag, time } from './parts';
@@ -97,7 +97,10 @@ function renderLists(
   titles: Record<string, string>,
 ): Content {
   return Object.entries(titles).map(([kind, title]) => {
-    const items = factsOf(report, kind).map(formatFact);
+    const items = factsOf(report, kind).map(fact => [
+      code(fact.what),
+      ` ${detailsOf(fact).join('; ')}`,
+    ]);
     return items.length > 0 && [html`<h3>${title}</h3>`, list(items)];
   });
 }
