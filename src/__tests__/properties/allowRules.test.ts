@@ -14,10 +14,6 @@ import {
   recordingPlugin,
 } from '../__testUtils__/recordingPlugin';
 import { RunningBackend, startBackend } from '../__testUtils__/startBackend';
-import { readAllowRules } from '../../settings/read/readAllowRules';
-import { AllowList } from '../../gate/rules/AllowList';
-import { findNearestRule } from '../../settings/rules/explainRequest';
-import { isUnambiguousPath } from '../../gate/read/requestLine';
 
 jest.setTimeout(90_000);
 
@@ -126,101 +122,6 @@ function fillWildcards(path: string): fc.Arbitrary<string> {
 function withoutSlash(path: string): string {
   return path === '/' ? '' : path;
 }
-
-const anyScene = anyRules.chain(rules =>
-  fc.record({
-    rules: fc.constant(rules),
-    requests: fc.array(requestsNear(rules), { minLength: 1, maxLength: 5 }),
-  }),
-);
-
-function allowListOf(rules: WrittenRule[]): AllowList {
-  return new AllowList(readAllowRules(rules, 'allow'));
-}
-
-describe('AllowList', () => {
-  it('[P36] opens what one of its rules names, and nothing else', () =>
-    checkProperty(
-      fc.property(anyScene, ({ rules, requests }) => {
-        const list = allowListOf(rules);
-        for (const { plugin, method, below } of requests) {
-          // `/api/one/` is another target than `/api/one`, and no rule can name its path.
-          const path = below || '/';
-          const isOpen =
-            below !== '/' &&
-            isUnambiguousPath(path) &&
-            list.match(plugin, method, path, Date.now()) !== undefined;
-          expect([below, isOpen]).toEqual([
-            below,
-            rules.some(rule =>
-              isNamedBy(rule, method, `/api/${plugin}${below}`),
-            ),
-          ]);
-        }
-      }),
-      { runs: 200, seconds: 2 },
-    ));
-
-  it('opens together with other rules what each of both opens, in any order', () =>
-    checkProperty(
-      fc.property(anyScene, anyRules, ({ rules, requests }, others) => {
-        const list = allowListOf(rules);
-        const added = allowListOf(others);
-        const both = allowListOf([...rules, ...others]);
-        const reversed = allowListOf([...others, ...rules].reverse());
-        for (const { plugin, method, below } of requests) {
-          const isOpen = (some: AllowList) =>
-            some.match(plugin, method, below || '/', Date.now()) !== undefined;
-          expect(isOpen(both)).toBe(isOpen(list) || isOpen(added));
-          expect(isOpen(reversed)).toBe(isOpen(both));
-        }
-      }),
-      { runs: 200, seconds: 2 },
-    ));
-});
-
-describe('findNearestRule', () => {
-  const asWritten = ({ plugin, path }: { plugin: string; path: string }) => ({
-    plugin,
-    path,
-  });
-
-  it('finds a rule that shares as many segments as any other', () =>
-    checkProperty(
-      fc.property(anyScene, ({ rules, requests }) => {
-        const all = readAllowRules(rules, 'allow');
-        for (const { plugin, below } of requests) {
-          const words = below.split('/').slice(1);
-          // A rule shares its first segments if a rule of these alone opens the first segments of the path.
-          const sharedBy = (rule: WrittenRule) => {
-            const own = rule.path
-              .split('/')
-              .filter(word => !/^(\*\*)?$/.test(word));
-            const lengths = own.map((_, i) => i + 1);
-            return (
-              lengths.findLast(length =>
-                isNamedBy(
-                  { plugin, path: `/${own.slice(0, length).join('/')}` },
-                  'GET',
-                  `/api/${plugin}/${words.slice(0, length).join('/')}`,
-                ),
-              ) ?? 0
-            );
-          };
-          const others = all.filter(rule => rule.plugin === plugin);
-          const nearest = findNearestRule(all, plugin, below);
-          expect(nearest === undefined).toBe(others.length === 0);
-          if (nearest && isUnambiguousPath(below || '/')) {
-            expect(nearest.plugin).toBe(plugin);
-            expect(sharedBy(asWritten(nearest))).toBe(
-              Math.max(...others.map(rule => sharedBy(asWritten(rule)))),
-            );
-          }
-        }
-      }),
-      { runs: 200, seconds: 2 },
-    ));
-});
 
 describe('a backend whose rules change', () => {
   const handled: string[] = [];

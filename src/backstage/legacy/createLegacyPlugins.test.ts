@@ -1,6 +1,10 @@
 import { unsignedToken } from '../../__tests__/__testUtils__/unsignedToken';
 import { Token } from '../../gate/read/token';
-import { createLegacyVerifier } from './createLegacyPlugins';
+import {
+  createLegacyPlugins,
+  createLegacyVerifier,
+  LegacyApiGateOptions,
+} from './createLegacyPlugins';
 
 const JANE = 'user:default/jane';
 const user = unsignedToken('vnd.backstage.user', { sub: JANE });
@@ -75,3 +79,16 @@ describe('createLegacyVerifier', () => {
     });
   });
 });
+
+it.each([
+  ['techdocs', '/static/docs/x.css', true],
+  ['techdocs', '/metadata/x', false],
+  ['pub', '/static/x.css', false],
+])(
+  'the cookie loads styles of the plugin %s at %s: %s',
+  (id, path, expected) => {
+    const plugins = createLegacyPlugins({} as LegacyApiGateOptions);
+    const request = { baseUrl: `/api/${id}`, params: {} };
+    expect(plugins.targetOf(request).acceptsUserCookie(path)).toBe(expected);
+  },
+);
