@@ -71,13 +71,6 @@ const MISTAKES: Mistake[] = [
     2,
   ],
   [
-    'a rule is no item of the list',
-    ['      - { plugin: hello,', '      { plugin: hello,'],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.allow must be a list of rules, each with a plugin and a path: begin each entry with "- ", in a line of its own$/,
-    2,
-  ],
-  [
     'the second rule has no dash',
     [
       '      - { plugin: hello, path: /health }\n',
@@ -95,34 +88,6 @@ const MISTAKES: Mistake[] = [
     2,
   ],
   [
-    'the operators are no list',
-    [GATE, `${GATE}    operators: group:default/platform\n`],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.operators must be a list of texts: begin each entry with "- ", in a line of its own$/,
-    2,
-  ],
-  [
-    'the mode is misspelt',
-    [GATE, `${GATE}    mode: enforced\n`],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.mode must be one of enforce, report-only \(did you mean enforce\?\)$/,
-    2,
-  ],
-  [
-    'a rule opens a plugin that must stay closed',
-    ['plugin: hello', 'plugin: catalog'],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.allow\[0\] opens a path of the plugin catalog, which auth\.apiGate\.closed has: remove the rule, or the plugin from auth\.apiGate\.closed$/,
-    2,
-  ],
-  [
-    'a method of a rule is misspelt',
-    ['path: /health', 'path: /health, methods: [PSOT]'],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.allow\[0\]\.methods\[0\] must be a method that a rule can name, such as GET or POST \(did you mean POST\?\)$/,
-    2,
-  ],
-  [
     'the key of the gate is misspelt',
     ['apiGate', 'apiGaet'],
     ['check', ...FILES],
@@ -134,13 +99,6 @@ const MISTAKES: Mistake[] = [
     ['allow:', 'alow:'],
     ['check', ...FILES],
     /production\.yaml:\d+: auth\.apiGate\.alow is not known \(did you mean allow\?\): use /,
-    2,
-  ],
-  [
-    'the key of a rule is misspelt',
-    ['path:', 'pathh:'],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.allow\[0\]\.pathh is not known \(did you mean path\?\): use /,
     2,
   ],
   [
@@ -175,54 +133,6 @@ const MISTAKES: Mistake[] = [
     0,
   ],
   [
-    'the plugin of a rule has the name of its package with its scope',
-    ['plugin: hello', "plugin: '@internal/plugin-hello-backend'"],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.allow\[0\]\.plugin must be one plugin id in lower case, such as hello$/,
-    2,
-  ],
-  [
-    'a finding is accepted by its id alone',
-    [GATE, `${GATE}    findings: { accept: misspelt-setting }\n`],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.findings\.accept must be a list of objects, each with an id, a place \(at\) and a reason: begin each entry with "- ", in a line of its own$/,
-    2,
-  ],
-  [
-    'an attribute of the cookie is in upper case',
-    [GATE, `${GATE}    cookie: { sameSite: LAX }\n`],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.cookie\.sameSite must be one of strict, lax, none \(did you mean lax\?\)$/,
-    2,
-  ],
-  [
-    'the path of a rule has the plugin in it',
-    ['path: /health', 'path: /api/hello/health'],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.allow\[0\]\.path is relative to the plugin: leave out the leading \/api\/hello$/,
-    2,
-  ],
-  [
-    'the subject of a token is misspelt',
-    [
-      GATE,
-      `${GATE}    tokens: [{ subject: ci-deplyo, only: all, until: 2999-01-01 }]\n`,
-    ],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.tokens\[0\]\.subject must be one that an entry of backend\.auth\.externalAccess has \(did you mean ci-deploy\?\): /,
-    2,
-  ],
-  [
-    'the subject of a static token begins as that of an issuer does',
-    [
-      GATE,
-      `${GATE}    tokens: [{ subject: 'external:ci-deploy', only: all }]\n`,
-    ],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.tokens\[0\]\.subject must be one that an entry of backend\.auth\.externalAccess has \(did you mean ci-deploy\?\): /,
-    2,
-  ],
-  [
     'the subject of a question is misspelt',
     ['', ''],
     [
@@ -240,20 +150,6 @@ const MISTAKES: Mistake[] = [
       'GET /api/catalog/entities',
     ],
     /No external token can have the subject external:ci-deploy \(did you mean ci-deploy\?\): compare it with backend\.auth\.externalAccess$/,
-    2,
-  ],
-  [
-    'an operator has no kind and namespace',
-    [GATE, `${GATE}    operators: [jane]\n`],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.operators\[0\] must be a full entity reference, such as group:default\/platform or user:default\/jane$/,
-    2,
-  ],
-  [
-    'the end of report-only is in the form of another country',
-    [GATE, `${GATE}    mode: report-only\n    until: 31.12.2999\n`],
-    ['check', ...FILES],
-    /production\.yaml:\d+: auth\.apiGate\.until must be a date such as 2026-12-31/,
     2,
   ],
   [

@@ -75,21 +75,6 @@ describe('the subject of an external token', () => {
       { isLegacy },
     );
 
-  it.each([
-    ['static', 'plugin:catalog'],
-    ['static', 'PLUGIN:ci'],
-    ['legacy', 'user:default/jane'],
-    ['own', 'plugin:ci'],
-  ])(
-    '[P116] stops the start where that of a %s entry begins as %s',
-    (type, subject) => {
-      const starting = () => start({ type, options: { subject } });
-      expect(starting).toThrow(
-        /^backend\.auth\.externalAccess\[1\]\.options\.subject must not begin as that of a plugin or a user: write another one, such as ci-deploy$/,
-      );
-    },
-  );
-
   it.each(['my-plugin:a', 'plugin', 'external:plugin:a', 'users:a'])(
     'may be %s',
     subject =>

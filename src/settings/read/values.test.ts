@@ -1,14 +1,12 @@
 import { InputError } from '@backstage/errors';
 import {
   asObject,
-  checkOneOf,
   didYouMean,
   isObject,
   isTrue,
   readDuration,
   readInstant,
   readList,
-  readObject,
   readStringList,
 } from './values';
 
@@ -36,23 +34,6 @@ it.each([
   [{ toString: () => 'true' }, false] as const,
 ])('isTrue(%j) is %s', (value, expected) => {
   expect(isTrue(value)).toBe(expected);
-});
-
-describe('readObject', () => {
-  it('returns an object of known keys', () => {
-    const value = { a: 1 };
-    expect(readObject(value, 'x', ['a', 'b'])).toBe(value);
-  });
-
-  it.each([
-    [null, 'x must be an object with the keys a, b'],
-    ['text', 'x must be an object with the keys a, b'],
-    [{ a: 1, c: 2 }, 'x.c is not known: use a, b'],
-  ])('refuses %j', (value, message) => {
-    expect(() => readObject(value, 'x', ['a', 'b'])).toThrow(
-      new InputError(message),
-    );
-  });
 });
 
 describe('didYouMean', () => {
@@ -118,15 +99,6 @@ describe('lists', () => {
     );
   });
 
-  it.each(['a', { 0: 'a' }, [5], ['a', 5], ['a', '']])(
-    'of texts are not %j',
-    value => {
-      expect(() => readStringList(value, 'x')).toThrow(
-        /^x must be a list of texts(: begin each entry with "- ", in a line of its own)?$/,
-      );
-    },
-  );
-
   it('of texts have valid ones only', () => {
     const item = {
       isValid: (text: string) => text !== 'b',
@@ -139,16 +111,6 @@ describe('lists', () => {
       new InputError('x[1] must be no b'),
     );
   });
-});
-
-it('checkOneOf names the values', () => {
-  expect(() => checkOneOf('a', 'x', ['a', 'b'])).not.toThrow();
-  expect(() => checkOneOf('c', 'x', ['a', 'b'])).toThrow(
-    new InputError('x must be one of a, b'),
-  );
-  expect(() => checkOneOf('open', 'x', ['opens', 'b'])).toThrow(
-    new InputError('x must be one of opens, b (did you mean opens?)'),
-  );
 });
 
 describe('readInstant', () => {
