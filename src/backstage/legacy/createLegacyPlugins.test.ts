@@ -88,7 +88,7 @@ it.each([
   'the cookie loads styles of the plugin %s at %s: %s',
   (id, path, expected) => {
     const plugins = createLegacyPlugins({} as LegacyApiGateOptions);
-    const request = { baseUrl: `/api/${id}`, params: {} };
+    const request = { baseUrl: `/api/${id}`, params: { gatedPluginId: id } };
     expect(plugins.targetOf(request).acceptsUserCookie(path)).toBe(expected);
   },
 );
