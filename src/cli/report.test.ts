@@ -79,7 +79,7 @@ always public   any   /api/auth/**  except /api/auth/api-gate and …/.backstage
 external token  ci  GET   /api/catalog/entities  until 2028-01-01T00:00:00.000Z  pipeline
 external token  ci  POST  /api/catalog/entities  until 2028-01-01T00:00:00.000Z  pipeline
 external token  external:e:*  nothing
-external token  jwks, url https://issuer.example.com/keys?x=1, issuer i, subjectPrefix e  every plugin
+external token  jwks, url https://issuer.example.com/keys, issuer i, subjectPrefix e  every plugin
 external token  static, subject ci  plugin catalog, permission catalog.entity.read
 power           cookie  token, SameSite=strict, Secure, this host, 900 seconds at most  with NODE_ENV=development
 power           cookie  token, SameSite=strict, Secure, this host, as long as the token

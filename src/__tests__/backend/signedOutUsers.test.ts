@@ -16,7 +16,6 @@ import {
   claimsOf,
   cookie,
   now,
-  protocol,
   REVOCATIONS,
 } from '../__testUtils__/requestParts';
 import {
@@ -199,8 +198,8 @@ describe.each(['report-only', 'enforce'])(
       async kind => {
         const { own, john } = await backend.tokensOf('signed in');
         const open = (...lines: string[]) => backend.upgrade(LIVE, ...lines);
-        const opened = await open(protocol(own));
-        const other = await open(protocol(john));
+        const opened = await open(bearer(own));
+        const other = await open(bearer(john));
         expect([opened.status, other.status]).toEqual([101, 101]);
         await (kind === 'until later'
           ? backend.keepOut(claimsOf(own).sub)

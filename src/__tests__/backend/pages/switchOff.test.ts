@@ -119,7 +119,7 @@ describe('docs/switch-off.md', () => {
       try {
         await until(async () => (await backend.probe())[0] === 200, 50_000);
         const status = await backend.statusOf('/api/open/x');
-        await backend.waitForLogged('Public without a rule');
+        await backend.waitForLogged('always public');
         return { status, lines: backend.logged('API gate') };
       } finally {
         await backend.stop();
