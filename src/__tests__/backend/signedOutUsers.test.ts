@@ -109,7 +109,7 @@ async function start(
   };
   // Without handlers, the plugin listens from its first request on.
   // Goes in October 2027: releases before November 2026 have no WebSocket handlers.
-  await backend.get('/api/live/first', await backend.guest());
+  await backend.get('/api/live/first', bearer(await backend.guest()));
   const keepOut = async (userEntityRef: string) => {
     const end = new Date(Date.now() + 3600_000).toISOString();
     const body = { userEntityRef, until: end };
