@@ -102,12 +102,11 @@ function read(state: State) {
   };
 }
 type Request = ReturnType<typeof read>;
-/** Tokens that may be read: those of users, a first protocol that a comma may have cut, and others. */
-function refuseReaders(tokens: Token[], [first, second]: Token[]) {
-  const isCut = second && first.isOfUser && /T[689]/.test(first.row);
+/** Tokens that may be read: those of users, and others. */
+function refuseReaders(tokens: Token[]) {
   return (
     tokens.find(({ isOfUser, unread }) => isOfUser && unread)?.unread ??
-    (isCut ? 'invalid-token' : tokens.find(({ unread }) => unread)?.unread)
+    tokens.find(({ unread }) => unread)?.unread
   );
 }
 /** The judgement before the modes: `reason` is of a refusal, and `by` the place that authenticated or is refused. */
@@ -137,7 +136,7 @@ function authenticate(request: Request): Finding {
       ? { ...token, row: 'J8', reason: refusal }
       : restrictToPlace(token),
   );
-  const first = refuseReaders(request.p4.slice(0, 1), request.p4);
+  const first = refuseReaders(request.p4.slice(0, 1));
   const none = { place: undefined, reason: 'missing-credentials' };
   const last = tokens.find(({ row }) => LAST.test(row));
   const other = last ?? tokens.find(({ reason }) => !is401(reason));
@@ -150,10 +149,10 @@ function authenticate(request: Request): Finding {
 }
 
 /** A9: the sessions of the tokens that are verified before the first that is refused, with that one. */
-function countSessions(tokens: Token[], protocols: Token[]): number {
+function countSessions(tokens: Token[]): number {
   const users = tokens.filter(({ isOfUser }) => isOfUser);
   const others = tokens.filter(({ isOfUser }) => !isOfUser);
-  const isEnd = refuseReaders(users, protocols) !== undefined;
+  const isEnd = refuseReaders(users) !== undefined;
   const looked = isEnd ? users : [...users, ...others];
   const refused = looked.findIndex(({ unread }) => unread);
   return looked
@@ -211,8 +210,8 @@ function find(request: Request): Finding {
   const found: Finding = isProtected
     ? authenticate(request)
     : {
-        reason: refuseReaders([...p4, ...p1, ...p2], p4),
-        sessions: countSessions([...p4, ...p1, ...p2], p4),
+        reason: refuseReaders([...p4, ...p1, ...p2]),
+        sessions: countSessions([...p4, ...p1, ...p2]),
         answers,
       };
   const isJ11 = request.elsewhere.some(

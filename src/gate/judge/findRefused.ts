@@ -57,7 +57,7 @@ export function isNeeded(
         isVerified(outcome) &&
         presented.kind === kind &&
         presented.token!.text === token?.text;
-      return !findRefused(found, token) && !found.some(isSame);
+      return !findRefused(found) && !found.some(isSame);
     }
     default:
       return true;
@@ -65,12 +65,12 @@ export function isNeeded(
 }
 
 /** Returns the refusal of the token that authenticates, else of one that may be read, else of one that goes elsewhere. */
-export function findRefused(found: readonly FoundToken[], next?: Token) {
+export function findRefused(found: readonly FoundToken[]): Refused | undefined {
   const by = findRefusedCredential(found);
   if (by?.refusal) {
     return by as Refused;
   }
-  const read = findRefusedReadable(found, next);
+  const read = findRefusedReadable(found);
   if (read) {
     return { refusal: read, credential: by?.credential ?? 'none' };
   }
@@ -108,28 +108,22 @@ function findRefusedCredential(
   };
 }
 
-/** Returns the refusal of a token that a handler may read: preferably a user's, then that of a token which a comma may have cut. */
-function findRefusedReadable(found: readonly FoundToken[], next?: Token) {
+/** Returns the refusal of a token that a handler may read: preferably a user's. */
+function findRefusedReadable(
+  found: readonly FoundToken[],
+): Refusal | undefined {
   let refusal: Refusal | undefined;
-  let isCut = false;
   for (const each of found) {
-    const { outcome, presented } = each;
-    const { kind, mayBeCut, role, token } = presented;
+    const { kind, role, token } = each.presented;
     if (role === 'may be read' && kind !== 'user-cookie') {
       const own = refusalOfReadable(each);
       if (own && token?.userToken) {
         return own;
       }
       refusal ??= own;
-      // A token that has expired would not verify as a whole either. The refusal of a user's that comes next matters more.
-      isCut ||=
-        mayBeCut === true &&
-        !next?.userToken &&
-        !isVerified(outcome) &&
-        (outcome as Refusal).detail !== 'expired';
     }
   }
-  return isCut ? Refusal.because('invalid-token', 'malformed') : refusal;
+  return refusal;
 }
 
 /**

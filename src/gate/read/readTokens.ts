@@ -125,10 +125,7 @@ export function readUpgradeTokens(
 /** Reads the first protocol of an upgrade that a token authenticates: a listener may read it all the same. */
 function readFirstProtocol(request: GateRequest): PresentedToken[] {
   const protocols = readProtocols(request.req);
-  return markCut(
-    presentBearers(request, 'may be read', protocols.slice(0, 1)),
-    protocols,
-  );
+  return presentBearers(request, 'may be read', protocols.slice(0, 1));
 }
 
 /** Reads the tokens that a handler of a public path may read: those of users first, as their refusal matters more. */
@@ -137,29 +134,11 @@ function readReadable(request: GateRequest): PresentedToken[] {
   const protocols = isUpgrade ? readProtocols(req) : [];
   const bearer = findBearer(req, places);
   const texts = [...protocols, ...(bearer ? [bearer] : [])];
-  const tokens = markCut(
-    presentBearers(request, 'may be read', texts),
-    protocols,
-  );
+  const tokens = presentBearers(request, 'may be read', texts);
   const isOfUser = ({ token }: PresentedToken) => Boolean(token?.userToken);
   return tokens.length > 1
     ? [...tokens.filter(isOfUser), ...tokens.filter(each => !isOfUser(each))]
     : tokens;
-}
-
-/**
- * Marks the first of several protocols if it claims a user. Before 0.19 `signals` reads the whole header as one token. Where Backstage
- * skips other characters, a comma may then cut the signature of a token, so that no protocol alone is a token.
- */
-function markCut(
-  presented: PresentedToken[],
-  protocols: string[],
-): PresentedToken[] {
-  const [first] = presented;
-  if (protocols.length > 1 && first.token?.userToken) {
-    first.mayBeCut = true;
-  }
-  return presented;
 }
 
 /** Reads Backstage's own cookie, which a handler reads, and the cookie endpoint renews. */

@@ -92,8 +92,6 @@ export interface PresentedToken {
   refused: Refusal | undefined;
   /** The offered protocol of a WebSocket that holds the token. */
   authProtocol?: string;
-  /** Whether the token is the first of several protocols, and claims a user: a comma may have cut it. */
-  mayBeCut?: boolean;
 }
 
 function sessionOf(token: DecodedToken | undefined): SessionClaims | undefined {
