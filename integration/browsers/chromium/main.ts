@@ -14,9 +14,7 @@ import { Checks } from './Checks';
 import { clearedCache } from './clearedCache';
 import { codeFromCache } from './codeFromCache';
 import { cookieLife, EXPECTED_LIFE } from './cookieLife';
-import { controls, ports } from './demoControls';
-import * as demoPage from './demoPage';
-import * as demoPageUse from './demoPageUse';
+import { differenceOnLoad } from './demoPage';
 import { BACKEND, withDevBackend } from './devBackend';
 import { Exchange, exchangeDuring, isGateCookie } from './exchangeDuring';
 import { GatePage, JarCookie } from './GatePage';
@@ -104,7 +102,9 @@ async function main() {
       await check('Sign-out', signOut);
       await check('Two tabs', twoTabs);
       await check('WebSockets', webSockets);
-      await demo(check);
+      await check('The page of npm start', context =>
+        differenceOnLoad(context, checks),
+      );
     }),
   );
   await checks.group(
@@ -113,30 +113,6 @@ async function main() {
   );
   await browser.close();
   process.exit(checks.finish() ? 0 : 1);
-}
-
-/** Checks what the page shows by itself, and its controls. */
-async function demo(
-  check: (
-    title: string,
-    run: (context: BrowserContext) => Promise<void>,
-  ) => Promise<void>,
-) {
-  const pages = {
-    'The difference, without a click': demoPage.differenceOnLoad,
-    'Make public': demoPage.makePublic,
-    'Attack it': demoPage.attackBoth,
-    'Live decisions': demoPage.liveFeed,
-    'Report-only': demoPage.reportOnly,
-    'Sign out everywhere': demoPageUse.signOutEverywhere,
-    'With the keyboard': demoPageUse.keyboard,
-    'On a phone': demoPageUse.onPhone,
-  };
-  for (const [title, run] of Object.entries(pages)) {
-    await check(title, context => run(context, checks));
-  }
-  await checks.group('The controls of the page', () => controls(checks));
-  await checks.group('Ports', () => ports(checks));
 }
 
 async function proxied(

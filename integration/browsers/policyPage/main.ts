@@ -4,11 +4,10 @@ import { withTimeout } from '../../../src/gate/util/time';
 import { Checks } from '../chromium/Checks';
 import { launchBrowser } from '../chromium/launchBrowser';
 import { checkAccess } from './checkAccess';
-import { checkKeyboard, checkLook } from './checkLook';
+import { checkLook } from './checkLook';
 import { checkFrames, checkFrontendElsewhere } from './checkOrigins';
 import { checkReplicas } from './checkReplicas';
 import { checkScript } from './checkScript';
-import { checkSize } from './checkSize';
 import { checkHostile, hostileWorld } from './checkTexts';
 import { withWorld } from './World';
 
@@ -41,15 +40,11 @@ async function main() {
       withWorld(browser, key, hostileWorld(mode), async world => {
         await group('[P89] As texts', () => checkHostile(checks, world));
         await group('As people see it', () => checkLook(checks, world));
-        await group('By keyboard', () => checkKeyboard(checks, world));
       }),
     );
   }
   await group('Two replicas, and a backend without auth', () =>
     checkReplicas(browser, checks, key),
-  );
-  await group('200 plugins and 1,000 rules', () =>
-    checkSize(browser, checks, key),
   );
   await group('Frontend on another origin', () =>
     checkFrontendElsewhere(browser, checks, key),
